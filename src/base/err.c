@@ -1,0 +1,220 @@
+/* err.c - the error object and its print-out. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/err.h"
+
+#include <stdarg.h>
+
+struct Err {
+	ErrKind kind;
+	int errnum;
+	int exit_status; /* of the user's command, for ERR_RUN */
+	Span span;
+	Buf cause;  /* one line */
+	Buf whiles; /* one per line, innermost first */
+	Buf notes;  /* one per line */
+};
+
+static void buf_addv(Buf *b, const char *fmt, va_list ap)
+{
+	AUTO_FREE char *s = NULL;
+	int n = vasprintf(&s, fmt, ap);
+	if (n < 0)
+		die_oom(0);
+	buf_add(b, s, (size_t)n);
+}
+
+#define BUF_ADDV(buf, fmt)               \
+	do {                             \
+		va_list ap_;             \
+		va_start(ap_, fmt);      \
+		buf_addv(buf, fmt, ap_); \
+		va_end(ap_);             \
+	} while (0)
+
+Err *err_new(ErrKind kind, const char *fmt, ...)
+{
+	Err *e = xcalloc(1, sizeof *e);
+	e->kind = kind;
+	BUF_ADDV(&e->cause, fmt);
+	return e;
+}
+
+Err *err_sys(int errnum, const char *fmt, ...)
+{
+	Err *e = xcalloc(1, sizeof *e);
+	e->kind = ERR_SYSTEM;
+	e->errnum = errnum;
+	BUF_ADDV(&e->cause, fmt);
+	buf_addf(&e->cause, ": %s", strerror(errnum));
+	return e;
+}
+
+Err *err_at(Span span, const char *fmt, ...)
+{
+	Err *e = xcalloc(1, sizeof *e);
+	e->kind = ERR_INPUT;
+	e->span = span;
+	BUF_ADDV(&e->cause, fmt);
+	return e;
+}
+
+Err *err_place(Err *e, Span span)
+{
+	if (e && !e->span.src)
+		e->span = span;
+	return e;
+}
+
+Err *err_while(Err *e, const char *fmt, ...)
+{
+	if (!e)
+		return NULL;
+	BUF_ADDV(&e->whiles, fmt);
+	buf_add(&e->whiles, "\n", 1);
+	return e;
+}
+
+Err *err_note(Err *e, const char *fmt, ...)
+{
+	if (!e)
+		return NULL;
+	BUF_ADDV(&e->notes, fmt);
+	buf_add(&e->notes, "\n", 1);
+	return e;
+}
+
+ErrKind err_kind(const Err *e)
+{
+	return e->kind;
+}
+
+int err_errno(const Err *e)
+{
+	return e->errnum;
+}
+
+Span err_span(const Err *e)
+{
+	return e->span;
+}
+
+Str err_cause(const Err *e)
+{
+	return buf_str(&e->cause);
+}
+
+Str err_whiles(const Err *e)
+{
+	return buf_str(&e->whiles);
+}
+
+Str err_notes(const Err *e)
+{
+	return buf_str(&e->notes);
+}
+
+int err_exit_status(const Err *e)
+{
+	return e->exit_status;
+}
+
+Err *err_set_exit_status(Err *e, int status)
+{
+	if (e)
+		e->exit_status = status;
+	return e;
+}
+
+Err *err_set_kind(Err *e, ErrKind kind)
+{
+	if (e)
+		e->kind = kind;
+	return e;
+}
+
+void err_free(Err *e)
+{
+	if (!e)
+		return;
+	buf_done(&e->cause);
+	buf_done(&e->whiles);
+	buf_done(&e->notes);
+	free(e);
+}
+
+/* The line that holds offset AT: its text, its number from 1, its start offset. */
+static Str line_at(Str text, uint32_t at, unsigned *ret_number, uint32_t *ret_start)
+{
+	unsigned number = 1;
+	uint32_t start = 0;
+	for (uint32_t i = 0; i < at && i < text.len; i++)
+		if (text.ptr[i] == '\n') {
+			number++;
+			start = i + 1;
+		}
+	Str line;
+	(void)str_cut((Str){ text.ptr + start, text.len - start }, '\n', &line);
+	*ret_number = number;
+	*ret_start = start;
+	return line;
+}
+
+/*
+ * The marker under the source line.  Tabs in the source are repeated as tabs
+ * so that the caret stays under its word; bytes that continue a UTF-8
+ * character take no column.
+ */
+static void print_marker(FILE *out, Str line, uint32_t from, uint32_t to)
+{
+	bool first = true;
+	for (uint32_t i = 0; i < to; i++) {
+		char c = i < line.len ? line.ptr[i] : ' ';
+		if (((unsigned char)c & 0xc0) == 0x80)
+			continue;
+		if (i < from)
+			fputc(c == '\t' ? '\t' : ' ', out);
+		else
+			fputc(first ? '^' : '~', out), first = false;
+	}
+	if (first)
+		fputc('^', out);
+	fputc('\n', out);
+}
+
+static void print_lines(FILE *out, const char *lead, Str lines)
+{
+	while (lines.len) {
+		Str one;
+		lines = str_cut(lines, '\n', &one);
+		fprintf(out, "        %s%.*s\n", lead, STR_ARG(one));
+	}
+}
+
+void err_line_column(Span span, unsigned *ret_line, unsigned *ret_column)
+{
+	uint32_t start;
+	(void)line_at(span.src->text, span.start, ret_line, &start);
+	*ret_column = span.start - start + 1;
+}
+
+void err_print(const Err *e, FILE *out)
+{
+	if (!e->span.src) {
+		fprintf(out, "error: %s\n", e->cause.ptr);
+	} else {
+		unsigned number;
+		uint32_t start;
+		Str line = line_at(e->span.src->text, e->span.start, &number, &start);
+		uint32_t from = e->span.start - start;
+		uint32_t to = e->span.end > e->span.start ? e->span.end - start : from;
+		if (to > line.len)
+			to = (uint32_t)line.len; /* a span over several lines: mark the first */
+
+		fprintf(out, "%s:%u:%u: error: %s\n", e->span.src->name, number, from + 1,
+		        e->cause.ptr);
+		fprintf(out, "%5u | %.*s\n      | ", number, STR_ARG(line));
+		print_marker(out, line, from, to);
+	}
+	print_lines(out, "while ", buf_str(&e->whiles));
+	print_lines(out, "note: ", buf_str(&e->notes));
+}

@@ -1,0 +1,57 @@
+/*
+ * build.h - a Dockerfile and a context → an image in the store.
+ *
+ * WHAT     Plans, looks every step up in the cache without starting anything, and only if something
+ *          is missing enters the sandbox and runs the missing steps in parallel over the DAG.
+ * ERRORS   with Spans in the Dockerfile; ERR_RUN for a command that failed (err_exit_status), with
+ *          the tail of its log as notes
+ * OWNS     results live in the arena
+ */
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "base/cancel.h"
+#include "base/progress.h"
+#include "plan/plan.h"
+#include "store/store.h"
+
+typedef struct BuildRequest {
+	Store *store;
+	const Source *dockerfile;
+	int context_fd;          /* directory, borrowed; -1: an empty context */
+	Str context_path;        /* real path, for the stat cache's name */
+	const Source *ignore;    /* .dockerignore; NULL: none */
+	Str target;
+	const PlanArg *args;
+	size_t arg_count;
+	const Label *labels;
+	size_t label_count;
+	const Reference *tags;   /* names for the result; may be none */
+	size_t tag_count;
+	Platform platform;       /* of this machine unless said otherwise */
+	Str network;             /* "default", "none", "host"; "" = default */
+	bool no_cache;
+	bool pull;               /* ask the registry for every base image */
+	unsigned jobs;           /* steps at once; 0: 8 or twice the cores */
+	Progress *progress;      /* may be NULL */
+	Cancel *cancel;          /* may be NULL */
+} BuildRequest;
+
+typedef struct BuildStage {
+	Str name;
+	uint64_t size_bytes; /* its whole root file system: sum of its layers */
+	bool is_result;
+} BuildStage;
+
+typedef struct BuildResult {
+	Digest image_id;          /* config digest */
+	uint64_t size_bytes;
+	BuildStage *stages;       /* those that were needed, in file order */
+	size_t stage_count;
+	unsigned steps_run, steps_cached;
+	Str *warnings;
+	size_t warning_count;
+	unsigned failed_line;     /* progress line of the step that failed; also set on error; 0 none */
+} BuildResult;
+
+NODISCARD Err *build_image(Arena *a, const BuildRequest *request, BuildResult *ret);

@@ -1,0 +1,41 @@
+/*
+ * image.h - images in the store, as commands speak of them.
+ *
+ * WHAT     Finds an image by name or ID prefix, reads its config, adds up its size, tags, untags.
+ *          ID = config digest (DESIGN.md 3).
+ * ERRORS   ERR_NOT_FOUND "No such image: x"; ERR_INPUT ambiguous ID prefix
+ */
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "oci/config.h"
+#include "oci/manifest.h"
+#include "oci/reference.h"
+#include "store/store.h"
+
+typedef struct Image {
+	Digest id;
+	Str ref;            /* full reference it was found under; "" if by ID alone */
+	StoreRef store_ref; /* name "" if by ID alone */
+	Str config_json;
+	ImageConfig config;
+	uint64_t size_bytes; /* sum of the uncompressed layers (file sizes) */
+} Image;
+
+/* NAME: a reference, an ID or a prefix of one (>= 1 hex digits), with or without "sha256:". */
+NODISCARD Err *image_find(Store *s, Str name, Arena *a, Image *ret);
+NODISCARD Err *image_read(Store *s, const Digest *id, Arena *a, Image *ret);
+/* All names (full references) of an image, by name; untagged marks are not among them. */
+NODISCARD Err *image_names(Store *s, const Digest *id, Arena *a, Str **ret, size_t *ret_count);
+/* Is every layer of the image here?  (A ref whose layers were lost by a power cut says which.) */
+NODISCARD Err *image_check(Store *s, const Image *image);
+
+typedef struct ImageRemoved {
+	Str *untagged; /* familiar names */
+	size_t untagged_count;
+	Digest *deleted; /* image IDs */
+	size_t deleted_count;
+} ImageRemoved;
+/* docker's rmi: one of several tags is only untagged; an ID with several tags needs FORCE; an image
+ * that a running container uses is refused unless FORCE. */
+NODISCARD Err *image_remove(Store *s, Str name, bool force, Arena *a, ImageRemoved *ret);

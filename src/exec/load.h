@@ -1,0 +1,25 @@
+/*
+ * load.h - archives → images in the store: docker-archive, OCI archive, OCI layout, plain root tar.
+ *
+ * WHAT     load_archive takes what `docker save`, `skopeo copy oci-archive:` and decant itself write,
+ *          plain or compressed (gzip, zstd; xz and bzip2 by libarchive), from a stream in one pass:
+ *          blobs go to scratch files and are only believed once digests, sizes and diff IDs agree.
+ *          Members are data: links, "..", absolute names are refused (SECURITY A02, A03).
+ * ERRORS   ERR_CORRUPT naming the member; nothing is tagged then
+ * ROOT     needs sandbox_enter()
+ */
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "codec/stream.h"
+#include "exec/image.h"
+
+typedef struct Loaded {
+	Str name; /* familiar name, or "" */
+	Digest id;
+} Loaded;
+
+NODISCARD Err *load_archive(Store *s, Reader *in, const char *name, const Cancel *cancel, Arena *a, Loaded **ret, size_t *ret_count);
+/* A root file system tar → an image of one layer. CHANGES: "CMD ...", "ENV a=b" ...; MESSAGE for history. */
+NODISCARD Err *load_root(Store *s, Reader *in, const char *name, const Reference *ref /* or NULL */, const Str *changes, size_t change_count,
+                         Str message, const Platform *platform, const Cancel *cancel, Arena *a, Digest *ret_id);

@@ -1,0 +1,32 @@
+/*
+ * pull.h - an image of a registry → the store.
+ *
+ * WHAT     Resolves, then downloads, verifies, inflates and extracts all layers at once, each into
+ *          its own directory; keeps the compressed blobs for pushing again; layers that are here
+ *          already are not fetched.  The ref moves when everything is in place.
+ *          Two processes pulling the same layer do it once (store_lock "layer").
+ * ROOT     pull_image needs sandbox_enter(); pull_resolve does not
+ */
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "base/progress.h"
+#include "exec/image.h"
+#include "registry/registry.h"
+
+typedef struct PullResult {
+	RegistryImage image;
+	bool was_here; /* nothing had to be fetched and the ref already said so */
+} PullResult;
+
+/* How a command shows each layer: docker's "abc123: Pull complete". May be NULL. */
+typedef struct PullListener {
+	void (*layer)(void *context, Str short_id, Str status);
+	void *context;
+} PullListener;
+
+NODISCARD Err *pull_image(Store *s, Registry *r, const Reference *ref, const Platform *platform, Progress *progress,
+                          const PullListener *listener, const Cancel *cancel, Arena *a, PullResult *ret);
+/* The layers of an image that was resolved before; no ref is set.  For FROM in a build. */
+NODISCARD Err *pull_layers(Store *s, Registry *r, const Reference *ref, const RegistryImage *image, Progress *progress,
+                           const PullListener *listener, const Cancel *cancel);

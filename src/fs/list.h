@@ -1,0 +1,67 @@
+/*
+ * list.h - the content list: one canonical, sorted text that is the truth about a layer.
+ *
+ * WHAT     One line an entry, in entry_path_cmp order:
+ *            TYPE MODE UID GID MTIME_NS SIZE SHA256|- RDEV|- PATH [LINK] [NAME=HEX ...]
+ *          fields cut by one blank, texts escaped (\xHH for bytes <= 0x20, 0x7f.. and '\').  First
+ *          line "decant-list 1"; last line "end COUNT SHA256", the hash of all lines before it.
+ *          A List is such a text, mapped or in memory; look-ups are binary searches in it.
+ * IDENTITY list_identity() hashes the entries with mtimes inside a window left out: DESIGN.md 5.
+ * ERRORS   ERR_CORRUPT  not a list, not sorted, cut short
+ * OWNS     entries given out borrow an Arena of the caller
+ * THREADS  a List is read-only: any number of readers
+ */
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "codec/entry.h"
+
+typedef struct List List;
+
+typedef struct ListBuilder ListBuilder;
+ListBuilder *list_builder_new(void);
+/* Any order; everything is copied.  A path given again replaces the entry before. */
+void list_builder_add(ListBuilder *b, const Entry *e);
+/* The entry for PATH given so far, or NULL; valid until the next add. */
+Entry *list_builder_find(ListBuilder *b, Str path);
+/* Drop PATH and everything below it. */
+void list_builder_remove(ListBuilder *b, Str path);
+size_t list_builder_count(const ListBuilder *b);
+List *list_builder_finish(ListBuilder *b); /* sorts; frees B */
+void list_builder_free(ListBuilder *b);
+
+NODISCARD Err *list_open(int dir_fd, const char *name, List **ret);
+/* Read again as a whole: order, clean paths, numbers, closing hash. */
+NODISCARD Err *list_verify(const List *l, const char *name);
+void list_close(List *l); /* NULL is fine */
+Str list_text(const List *l);
+size_t list_count(const List *l);
+
+/* The entry for PATH.  False if there is none. */
+bool list_find(const List *l, Str path, Arena *a, Entry *ret);
+
+/* All entries at and below PREFIX ("" for all), in order. */
+typedef struct ListCursor {
+	Str rest;   /* lines not yet given */
+	Str prefix;
+} ListCursor;
+ListCursor list_cursor(const List *l, Str prefix);
+/* False at the end.  Texts of *ret live in A. */
+bool list_next(ListCursor *c, Arena *a, Entry *ret);
+
+typedef struct ListWindow {
+	int64_t from_ns, to_ns; /* mtimes in [from, to] count as "now"; from > to: no window */
+} ListWindow;
+#define LIST_NO_WINDOW ((ListWindow){ 1, 0 })
+Digest list_identity(const List *l, ListWindow window);
+
+static inline void list_closep(List **l)
+{
+	list_close(*l);
+}
+#define AUTO_LIST CLEANUP(list_closep)
+static inline void list_builder_freep(ListBuilder **b)
+{
+	list_builder_free(*b);
+}
+#define AUTO_LIST_BUILDER CLEANUP(list_builder_freep)

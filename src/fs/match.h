@@ -1,0 +1,38 @@
+/*
+ * match.h - Go's filepath.Match, and the patterns of .dockerignore files.
+ *
+ * SOURCE   Go path/filepath Match; moby/patternmatcher (MatchesOrParentMatches); FEATURES.md A.9.
+ *          Linear in the length of path and pattern (SECURITY D35).
+ * ERRORS   ERR_INPUT "syntax error in pattern" with the Span of the line it came from.
+ */
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "base/arena.h"
+#include "base/err.h"
+
+/* Go filepath.Match on one whole path: '*' and '?' do not cross '/'. */
+NODISCARD Err *match_glob(Str pattern, Str path, bool *ret_match);
+bool match_has_magic(Str pattern); /* holds one of * ? [ \ */
+
+typedef struct IgnorePattern {
+	Str text;    /* cleaned, without '!' */
+	bool negate; /* '!' */
+	Span span;   /* of its line in the ignore file (for "note: .dockerignore:3 excludes it") */
+	unsigned line;
+} IgnorePattern;
+
+typedef struct Ignore {
+	IgnorePattern *patterns;
+	size_t count;
+	bool has_negation;
+} Ignore;
+
+/* Read the text of an ignore file (BOM, comments, blanks, path.Clean as moby does). */
+NODISCARD Err *ignore_parse(Arena *a, const Source *source, Ignore *ret);
+/* From a list of patterns, each as a line. */
+NODISCARD Err *ignore_from_patterns(Arena *a, const Str *patterns, size_t count, Ignore *ret);
+/* Is PATH (clean, relative) left out?  Parents count.  *ret_by: the deciding pattern or NULL. */
+bool ignore_excludes(const Ignore *ig, Str path, const IgnorePattern **ret_by);
+/* For a directory that is excluded: could something below it be re-included by a '!' line? */
+bool ignore_may_reinclude_below(const Ignore *ig, Str directory);

@@ -1,0 +1,67 @@
+/*
+ * client.h - HTTP(S) requests, over libcurl that is loaded at the first request.
+ *
+ * WHAT     One HttpClient holds a connection pool (keep-alive, HTTP/2) and is used from many
+ *          threads; each request blocks its thread.  Bodies stream both ways.  Only http and https,
+ *          at most 10 redirects, Authorization never follows a redirect to another host.
+ * ERRORS   ERR_NETWORK (worth a retry; the client itself retries connect errors, 429, 5xx with capped
+ *          backoff where the body can be sent again), ERR_CANCELLED, whatever the sink returns.
+ *          A status >= 400 is NOT an error: look at HttpResponse.status.
+ * SOURCE   RFC 9110; libcurl is dlopen'ed since it costs 3.7 ms of start-up (DESIGN.md 9)
+ */
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "base/arena.h"
+#include "base/cancel.h"
+#include "base/err.h"
+
+typedef struct HttpClient HttpClient;
+
+typedef struct HttpHeader {
+	Str name, value;
+} HttpHeader;
+
+/* Takes body bytes; an error stops the transfer and becomes the request's error. */
+typedef Err *HttpSinkFn(void *context, const void *bytes, size_t len);
+/* Gives up to CAP body bytes; *ret_len 0 at the end. */
+typedef Err *HttpSourceFn(void *context, void *buf, size_t cap, size_t *ret_len);
+
+typedef struct HttpRequest {
+	const char *method; /* "GET", "HEAD", "PUT", "POST", "PATCH", "DELETE" */
+	Str url;
+	const HttpHeader *headers;
+	size_t header_count;
+	bool no_redirect;      /* give 3xx back */
+	Str body;              /* small body; resent on a retry */
+	HttpSourceFn *source;  /* large body, with source_bytes as its length; not resent */
+	void *source_context;
+	uint64_t source_bytes;
+	HttpSinkFn *sink;      /* body of 2xx answers; NULL: into response.body (limit_bytes) */
+	void *sink_context;
+	size_t limit_bytes;    /* of response.body; more is ERR_NETWORK "answer too large" */
+	bool insecure_tls;
+	unsigned connect_timeout_ms; /* 0: 10000 */
+	unsigned stall_timeout_ms;   /* no byte for so long: ERR_NETWORK; 0: 60000 */
+	unsigned tries;              /* 0: 4 */
+} HttpRequest;
+
+typedef struct HttpResponse {
+	int status;
+	HttpHeader *headers; /* names in lower case; of the last answer (after redirects) */
+	size_t header_count;
+	Str body;            /* in the arena */
+	Str url;             /* after redirects */
+} HttpResponse;
+
+NODISCARD Err *http_client_open(const char *user_agent, const Cancel *cancel, HttpClient **ret);
+void http_client_close(HttpClient *c);
+NODISCARD Err *http_client_send(HttpClient *c, Arena *a, const HttpRequest *request, HttpResponse *ret);
+Str http_response_header(const HttpResponse *r, const char *lower_name); /* "" if absent */
+
+static inline void http_client_closep(HttpClient **c)
+{
+	if (*c)
+		http_client_close(*c);
+}
+#define AUTO_HTTP_CLIENT CLEANUP(http_client_closep)

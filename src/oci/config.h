@@ -1,0 +1,64 @@
+/*
+ * config.h - the image config: what runs, and how the image came to be.
+ *
+ * WHAT     The docker-extended OCI config as a plain struct; read strictly, written canonically
+ *          (fixed key order, Go's escapes) so that the same image has the same digest everywhere.
+ * ERRORS   ERR_INPUT naming the member ("config.Cmd: expected an array of strings")
+ * SOURCE   OCI image-spec config.md; docker extras Healthcheck, Shell, OnBuild, ArgsEscaped
+ * OWNS     everything lives in the arena that was given
+ */
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "codec/digest.h"
+#include "oci/platform.h"
+
+typedef struct Strs {
+	Str *at;
+	size_t count;
+	bool set; /* false: null or absent; true with count 0: [] */
+} Strs;
+
+typedef struct Label {
+	Str key, value;
+} Label;
+
+typedef struct History {
+	int64_t created_ns; /* 0: none */
+	Str created_by, author, comment;
+	bool empty_layer;
+} History;
+
+typedef struct ImageConfig {
+	Platform platform;
+	Str os_version, author;
+	int64_t created_ns; /* 0: none */
+
+	Str user, working_dir, stop_signal;
+	Strs env;           /* "K=V" in order */
+	Strs entrypoint, cmd, shell, on_build;
+	bool args_escaped;
+	Strs exposed_ports; /* "8080/tcp", sorted when written */
+	Strs volumes;       /* sorted when written */
+	Label *labels;      /* sorted by key when written */
+	size_t label_count;
+	Str healthcheck;    /* its JSON as read, "" if none */
+
+	Digest *diff_ids;
+	size_t diff_id_count;
+	History *history;
+	size_t history_count;
+} ImageConfig;
+
+NODISCARD Err *image_config_parse(Arena *a, Str json, const char *name, ImageConfig *ret);
+void image_config_format(const ImageConfig *c, Buf *out);
+/* Only the "config" member, as `image inspect --format '{{json .Config}}'` shows it. */
+void image_config_format_run(const ImageConfig *c, Buf *out);
+/* Value of env variable NAME; false if not set. */
+bool image_config_env(const ImageConfig *c, Str name, Str *ret_value);
+/* Set NAME=VALUE in place (order kept) or append. */
+void image_config_set_env(Arena *a, ImageConfig *c, Str name, Str value);
+void image_config_set_label(Arena *a, ImageConfig *c, Str key, Str value);
+void strs_push(Arena *a, Strs *s, Str value);
+/* A copy of *C whose arrays may be changed without touching C (texts are shared). */
+ImageConfig image_config_fork(Arena *a, const ImageConfig *c);
