@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+# A screen of shorthand over Meson and tools/; `make help` says what each word does.
+BUILD   ?= build
+PREFIX  ?= /usr/local
+CORPORA ?= ../shared/corpora
+T       ?= dockerfile
+SECONDS ?= 60
+setup = test -f $(1)/build.ninja || meson setup $(1) $(2) >$(1).log || { cat $(1).log; exit 1; }
+sanitize = -Db_lundef=false -Db_sanitize=$(1)
+
+.PHONY: all deps check debug tsan lint format golden-update fuzz bench demo conform cover install clean help
+all: $(BUILD)/build.ninja        ## build/decant
+	@ninja -C $(BUILD) --quiet && ln -sfn src/cli/decant $(BUILD)/decant
+$(BUILD)/build.ninja:
+	@command -v meson ninja cc >/dev/null || { echo "something is missing: run tools/install-deps.sh (as root)"; exit 1; }
+	@$(call setup,$(BUILD))
+deps:                            ## install the Debian packages that building and testing need (root)
+	@tools/install-deps.sh build test
+check: deps all                  ## every test: unit, fuzz corpora, golden, end to end
+	@tools/run-tests --build $(BUILD)
+debug: deps                      ## the same with AddressSanitizer and UBSan (build-debug/)
+	@$(call setup,build-debug,$(call sanitize,address$(comma)undefined))
+	@$(MAKE) --no-print-directory all BUILD=build-debug && tools/run-tests --build build-debug
+tsan: deps                       ## the same with ThreadSanitizer (build-tsan/)
+	@$(call setup,build-tsan,$(call sanitize,thread))
+	@$(MAKE) --no-print-directory all BUILD=build-tsan && tools/run-tests --build build-tsan
+lint: all                        ## format, tidy, layers, symbols, headers, docs, banned calls, scripts, spelling
+	@tools/install-deps.sh lint && tools/lint --build $(BUILD)
+format:                          ## rewrite the C files as .clang-format has them
+	@git ls-files 'src/*.[ch]' 'bench/*.[ch]' 'tests/*.[ch]' | xargs clang-format -i
+golden-update: all               ## write what decant does now into tests/golden (read the diff!)
+	@tools/run-golden --decant $(BUILD)/decant --update
+fuzz:                            ## fuzz one reader: make fuzz T=dockerfile SECONDS=60 (clang)
+	@$(call setup,build-fuzz,--native-file tools/clang.ini -Dfuzz=true $(call sanitize,address$(comma)undefined))
+	@ninja -C build-fuzz --quiet tests/fuzz/fuzz_$(T)
+	@mkdir -p build-fuzz/corpus/$(T) && build-fuzz/tests/fuzz/fuzz_$(T) -max_total_time=$(SECONDS) build-fuzz/corpus/$(T) tests/fuzz/$(T)
+bench: all                       ## the numbers that the documents quote, beside their floors
+	@bench/run --build $(BUILD)
+demo:                            ## build and run examples/go-server, from nothing
+	@examples/demo.sh
+conform: all                     ## judge decant by a folder of conformance suites: make conform CORPORA=DIR
+	@tools/run-conform --build $(BUILD) $(CORPORA)
+cover: deps                      ## line and branch coverage of the tests (build-cover/)
+	@$(call setup,build-cover,-Db_coverage=true)
+	@$(MAKE) --no-print-directory all BUILD=build-cover && tools/run-tests --build build-cover && gcovr -r . -f src build-cover --branches
+install: all                     ## make install PREFIX=/usr/local DESTDIR=
+	install -Dm755 $(BUILD)/src/cli/decant $(DESTDIR)$(PREFIX)/bin/decant
+clean:                           ## remove the build folders
+	rm -rf build build-debug build-tsan build-fuzz build-cover
+help:
+	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1\t/p' Makefile | expand -t 22
+comma := ,
