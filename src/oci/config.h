@@ -3,6 +3,13 @@
  *
  * WHAT     The docker-extended OCI config as a plain struct; read strictly, written canonically
  *          (fixed key order, Go's escapes) so that the same image has the same digest everywhere.
+ * ORDER    That of BuildKit: members of the document sorted by name (architecture, author, config,
+ *          created, history, os, os.version, rootfs, variant), those of "config" in the order of the
+ *          OCI structure (User ExposedPorts Env Entrypoint Cmd Volumes WorkingDir Labels StopSignal
+ *          ArgsEscaped Healthcheck OnBuild Shell); what is empty is left out.
+ * HISTORY  After reading, entries that are not empty_layer are exactly as many as diff_ids, as
+ *          BuildKit repairs it: too many are marked empty from the oldest on, missing ones are
+ *          added at the end.  An image without any history stays so only if it has no layers.
  * ERRORS   ERR_INPUT naming the member ("config.Cmd: expected an array of strings")
  * SOURCE   OCI image-spec config.md; docker extras Healthcheck, Shell, OnBuild, ArgsEscaped
  * OWNS     everything lives in the arena that was given
@@ -17,6 +24,7 @@ typedef struct Strs {
 	Str *at;
 	size_t count;
 	bool set; /* false: null or absent; true with count 0: [] */
+	size_t cap; /* room that strs_push made; 0 if the array came from elsewhere */
 } Strs;
 
 typedef struct Label {
@@ -41,7 +49,7 @@ typedef struct ImageConfig {
 	Strs exposed_ports; /* "8080/tcp", sorted when written */
 	Strs volumes;       /* sorted when written */
 	Label *labels;      /* sorted by key when written */
-	size_t label_count;
+	size_t label_count, label_cap; /* cap: as Strs.cap */
 	Str healthcheck;    /* its JSON as read, "" if none */
 
 	Digest *diff_ids;
