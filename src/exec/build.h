@@ -35,6 +35,10 @@ typedef struct BuildRequest {
 	unsigned jobs;           /* steps at once; 0: 8 or twice the cores */
 	Progress *progress;      /* may be NULL */
 	Cancel *cancel;          /* may be NULL */
+	/* Called once, right after sandbox_enter() and before the first thread, if anything is to be
+	 * run: the moment from which the caller may start threads of its own.  May be NULL. */
+	void (*entered)(void *context);
+	void *entered_context;
 } BuildRequest;
 
 typedef struct BuildStage {
