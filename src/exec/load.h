@@ -6,7 +6,7 @@
  *          blobs go to scratch files and are only believed once digests, sizes and diff IDs agree.
  *          Members are data: links, "..", absolute names are refused (SECURITY A02, A03).
  * ERRORS   ERR_CORRUPT naming the member; nothing is tagged then
- * ROOT     needs sandbox_enter()
+ * ROOT     not needed: layers are kept as tar blobs (LAYER_FORM_TAR) until something looks into them
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once

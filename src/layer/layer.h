@@ -16,16 +16,21 @@
 #include "codec/tar.h"
 #include "store/store.h"
 
-/* --- a tar stream → a layer (pull, load, import, ADD of archives) -------------------------------- */
+/* The form that is made: a directory (something will look into it) or an uncompressed tar blob whose
+ * digest is the diff ID (nothing will, or not yet). */
+typedef enum LayerForm { LAYER_FORM_DIR, LAYER_FORM_TAR } LayerForm;
+
+/* --- a tar stream → a layer (pull, load, import) ------------------------------------------------- */
 
 typedef struct LayerApply {
-	const char *name;           /* for messages: "layer sha256:ab..." */
-	const Digest *diff_id;      /* expected; NULL: whatever it is */
-	bool keep_size_only;        /* reserved, false */
+	const char *name;      /* for messages: "layer sha256:ab..." */
+	const Digest *diff_id; /* expected; NULL: whatever it is */
+	LayerForm form;        /* DIR for pulls; TAR for load and import: only DIR needs sandbox_enter() */
 	const Cancel *cancel;
-	const char *overlay_prefix; /* sandbox_overlay_prefix() */
+	const char *overlay_prefix; /* sandbox_overlay_prefix(); may be NULL for FORM_TAR */
 } LayerApply;
-/* TAR is the uncompressed stream.  Extracts beneath a scratch directory, checks the digest, publishes. */
+/* TAR is the uncompressed stream.  Reads it once: extracts it beneath a scratch directory (or keeps
+ * it as a blob), checks the digest, publishes. */
 NODISCARD Err *layer_apply(Store *s, Reader *tar, const LayerApply *how, StoreLayer *ret);
 
 /* --- entries with sources → a layer (COPY, WORKDIR) ------------------------------------------------ */
@@ -39,7 +44,6 @@ typedef struct LayerSource {
  * LIST has every entry with its sha256 (checked against the bytes as they are read: a file that
  * changed meanwhile is ERR_INPUT).  FORM_TAR writes blobs/sha256/<diffid>, FORM_DIR a directory.
  */
-typedef enum LayerForm { LAYER_FORM_TAR, LAYER_FORM_DIR } LayerForm;
 NODISCARD Err *layer_make(Store *s, const List *list, const LayerSource *source, LayerForm form, const char *overlay_prefix,
                           const Cancel *cancel, StoreLayer *ret);
 

@@ -1,14 +1,14 @@
 /*
  * store.h - what is on disk: blobs, refs, layers, cache records. Content-addressed, crash-safe.
  *
- * WHAT     DESIGN.md 3.  A Store is a directory fd and the few files below it.  Publishing is always
- *          "write under tmp/, then rename": a reader sees a thing whole or not at all and takes no lock.
- * LAYERS   A layer is known by its diff ID.  layers/<hex>.list is the truth about it; its bytes are a
- *          directory layers/<hex>/ (form DIR), an uncompressed tar blobs/sha256/<hex> (form TAR), or
- *          a foreign compressed blob named in map/<hex> (form BLOB); at least one is there.
- * ERRORS   ERR_NOT_FOUND  no such thing     ERR_CORRUPT  a file of the store is damaged (named)
- *          ERR_SYSTEM     disk full, permission ...; nothing half done stays visible
- * THREADS  all functions may be called from many threads
+ * WHAT     DESIGN.md 3.  A Store is a directory fd and the few files below it.  Publishing is
+ * always "write under tmp/, then rename": a reader sees a thing whole or not at all and takes no
+ * lock. LAYERS   A layer is known by its diff ID.  layers/<hex>.list is the truth about it; its
+ * bytes are a directory layers/<hex>/ (form DIR), an uncompressed tar blobs/sha256/<hex> (form
+ * TAR), or a foreign compressed blob named in map/<hex> (form BLOB); at least one is there. ERRORS
+ * ERR_NOT_FOUND  no such thing     ERR_CORRUPT  a file of the store is damaged (named) ERR_SYSTEM
+ * disk full, permission ...; nothing half done stays visible THREADS  all functions may be called
+ * from many threads
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
@@ -19,7 +19,8 @@
 
 typedef struct Store Store;
 
-/* ROOT NULL: $DECANT_ROOT, else /var/lib/decant (root) or $XDG_DATA_HOME/decant.  Created if absent. */
+/* ROOT NULL: $DECANT_ROOT, else /var/lib/decant (root) or $XDG_DATA_HOME/decant.  Created if
+ * absent. */
 NODISCARD Err *store_open(const char *root, Store **ret);
 void store_close(Store *s);
 int store_dir_fd(const Store *s);
@@ -27,16 +28,20 @@ const char *store_path(const Store *s); /* for messages and skopeo hints only */
 /* Sync layers before refs move, and refs before success is said (--durable). */
 void store_set_durable(Store *s, bool durable);
 
-/* --- scratch space: tmp/<pid.start>/, held by a lock, reaped by others once we are dead -------- */
+/* --- scratch space: tmp/<pid.start>/, held by a lock, reaped by others once we are dead --------
+ */
 /* fd of this process's scratch directory (made at the first call). */
 NODISCARD Err *store_tmp_fd(Store *s, int *ret_fd);
 /* A name that is unique in it, e.g. "blob-7". */
 void store_tmp_name(Store *s, const char *prefix, char name[static 32]);
-/* Remove what dead processes left in tmp/ (needs sandbox_enter() where files have subordinate owners). */
+/* Remove what dead processes left in tmp/ (needs sandbox_enter() where files have subordinate
+ * owners). */
 NODISCARD Err *store_reap(Store *s);
 
-/* --- blobs ------------------------------------------------------------------------------------- */
-NODISCARD Err *store_blob_put(Store *s, Str bytes, bool sync, Digest *ret); /* no write if it is there */
+/* --- blobs -------------------------------------------------------------------------------------
+ */
+NODISCARD Err *store_blob_put(Store *s, Str bytes, bool sync,
+                              Digest *ret); /* no write if it is there */
 NODISCARD Err *store_blob_open(Store *s, const Digest *d, int *ret_fd, uint64_t *ret_size);
 bool store_blob_exists(Store *s, const Digest *d, uint64_t *ret_size /* may be NULL */);
 /* Whole blob, digest verified (configs, manifests). */
@@ -45,15 +50,18 @@ NODISCARD Err *store_blob_read(Store *s, const Digest *d, size_t limit, Buf *out
 NODISCARD Err *store_blob_publish(Store *s, const char *tmp_name, const Digest *d);
 NODISCARD Err *store_blob_remove(Store *s, const Digest *d);
 
-/* --- refs: full reference → config digest ------------------------------------------------------- */
+/* --- refs: full reference → config digest -------------------------------------------------------
+ */
 typedef struct StoreRef {
-	Str name;         /* "docker.io/library/golang:1.18.3-stretch" */
-	Digest config;    /* the image ID */
-	Digest manifest;  /* zero: none fixed yet (built, never pushed or published) */
-	Digest pulled;    /* digest of what the tag named in the registry when pulled; zero: built here */
+	Str name;        /* "docker.io/library/golang:1.18.3-stretch" */
+	Digest config;   /* the image ID */
+	Digest manifest; /* zero: none fixed yet (built, never pushed or published) */
+	Digest pulled; /* digest of what the tag named in the registry when pulled; zero: built here
+	                */
 } StoreRef;
 NODISCARD Err *store_ref_get(Store *s, Str name, Arena *a, StoreRef *ret); /* ERR_NOT_FOUND */
-NODISCARD Err *store_ref_set(Store *s, const StoreRef *ref); /* fsynced, atomic; no write if equal */
+NODISCARD Err *store_ref_set(Store *s,
+                             const StoreRef *ref); /* fsynced, atomic; no write if equal */
 NODISCARD Err *store_ref_remove(Store *s, Str name);
 NODISCARD Err *store_ref_list(Store *s, Arena *a, StoreRef **ret, size_t *ret_count); /* by name */
 /*
@@ -61,25 +69,35 @@ NODISCARD Err *store_ref_list(Store *s, Arena *a, StoreRef **ret, size_t *ret_co
  * store_ref_set under a name that moves calls this by itself.
  */
 
-/* --- layers ------------------------------------------------------------------------------------- */
+/* --- layers -------------------------------------------------------------------------------------
+ */
 typedef struct StoreLayer {
 	Digest diff_id;
 	Digest identity;     /* content identity (fs/list.h) */
 	uint64_t size_bytes; /* sum of the file sizes in it: what `images` adds up */
 	uint64_t tar_bytes;  /* length of its uncompressed tar */
 	bool has_dir, has_tar;
+	bool suspect; /* written under another boot and never synced: verify before use */
 } StoreLayer;
-NODISCARD Err *store_layer_get(Store *s, const Digest *diff_id, StoreLayer *ret); /* ERR_NOT_FOUND */
+NODISCARD Err *store_layer_get(Store *s, const Digest *diff_id,
+                               StoreLayer *ret); /* ERR_NOT_FOUND */
 NODISCARD Err *store_layer_list(Store *s, const Digest *diff_id, List **ret);
-NODISCARD Err *store_layer_open_dir(Store *s, const Digest *diff_id, int *ret_fd); /* O_PATH | O_DIRECTORY */
+NODISCARD Err *store_layer_open_dir(Store *s, const Digest *diff_id,
+                                    int *ret_fd); /* O_PATH | O_DIRECTORY */
 /*
  * Publish a layer: its list (written here) and either the scratch directory DIR_NAME (renamed) or a
  * tar blob that store_blob_publish has put in place.  A layer that is there already is kept and the
  * scratch directory removed.
  */
-NODISCARD Err *store_layer_publish(Store *s, const StoreLayer *layer, const List *list, const char *dir_name /* or NULL */);
+NODISCARD Err *store_layer_publish(Store *s, const StoreLayer *layer, const List *list,
+                                   const char *dir_name /* or NULL */);
 /* Add the directory form to a layer that has none. */
 NODISCARD Err *store_layer_add_dir(Store *s, const Digest *diff_id, const char *dir_name);
+
+/* The layer's bytes are on the disk (or were verified): no longer suspect. */
+NODISCARD Err *store_layer_mark_synced(Store *s, const Digest *diff_id);
+/* Remove a layer (damaged, or not needed): its list, directory and tar blob. */
+NODISCARD Err *store_layer_drop(Store *s, const Digest *diff_id);
 
 /* Compressed blobs known for a layer: map/<hex>. */
 typedef struct StoreBlobOf {
@@ -88,32 +106,40 @@ typedef struct StoreBlobOf {
 	CompressionId compression;
 	int level; /* 0: foreign, made by somebody else */
 } StoreBlobOf;
-NODISCARD Err *store_map_list(Store *s, const Digest *diff_id, Arena *a, StoreBlobOf **ret, size_t *ret_count);
+NODISCARD Err *store_map_list(Store *s, const Digest *diff_id, Arena *a, StoreBlobOf **ret,
+                              size_t *ret_count);
 NODISCARD Err *store_map_add(Store *s, const Digest *diff_id, const StoreBlobOf *blob);
 
-/* --- cache records --------------------------------------------------------------------------------- */
-/* A record is a small text of the caller with a checksum around it; a damaged one is "not found". */
+/* --- cache records
+ * --------------------------------------------------------------------------------- */
+/* A record is a small text of the caller with a checksum around it; a damaged one is "not found".
+ */
 NODISCARD Err *store_record_get(Store *s, const Digest *key, Buf *out); /* ERR_NOT_FOUND */
 NODISCARD Err *store_record_put(Store *s, const Digest *key, Str text);
 
-/* --- other directories ------------------------------------------------------------------------------ */
+/* --- other directories
+ * ------------------------------------------------------------------------------ */
 /* "ctx", "logs", "containers": opened, made if absent. */
 NODISCARD Err *store_subdir(Store *s, const char *name, int *ret_fd);
 
-/* --- locks ------------------------------------------------------------------------------------------- */
+/* --- locks
+ * ------------------------------------------------------------------------------------------- */
 typedef struct StoreLock {
 	int fd;
 } StoreLock;
 /* The same thing is made once by many processes and threads: one flock per KIND and KEY. */
-NODISCARD Err *store_lock(Store *s, const char *kind, const Digest *key, const Cancel *cancel, StoreLock *ret);
+NODISCARD Err *store_lock(Store *s, const char *kind, const Digest *key, const Cancel *cancel,
+                          StoreLock *ret);
 /* Shared: running builds and pulls; exclusive: gc. */
 NODISCARD Err *store_lock_gc(Store *s, bool exclusive, const Cancel *cancel, StoreLock *ret);
 void store_unlock(StoreLock *l);
 
-/* --- gc, check, layout -------------------------------------------------------------------------------- */
+/* --- gc, check, layout
+ * -------------------------------------------------------------------------------- */
 /* Remove blobs, layers and maps that no ref and no cache record needs.  Takes the gc lock. */
 NODISCARD Err *store_gc(Store *s, const Cancel *cancel, uint64_t *ret_freed_bytes);
-/* Write oci-layout and index.json for images whose manifest is fixed and whose blobs are all here. */
+/* Write oci-layout and index.json for images whose manifest is fixed and whose blobs are all here.
+ */
 NODISCARD Err *store_layout_write(Store *s);
 
 static inline void store_closep(Store **s)
@@ -125,6 +151,6 @@ static inline void store_unlockp(StoreLock *l)
 {
 	store_unlock(l);
 }
-#define AUTO_STORE CLEANUP(store_closep)
-#define AUTO_LOCK CLEANUP(store_unlockp)
+#define AUTO_STORE      CLEANUP(store_closep)
+#define AUTO_LOCK       CLEANUP(store_unlockp)
 #define STORE_LOCK_NONE ((StoreLock){ -1 })

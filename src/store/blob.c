@@ -1,0 +1,95 @@
+/* blob.c - content-addressed files: blobs/sha256/<hex>. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/base.h"
+
+#include "fs/path.h"
+#include "store/store-internal.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#define BLOBS "blobs/sha256"
+
+bool store_blob_exists(Store *s, const Digest *d, uint64_t *ret_size)
+{
+	struct stat st;
+	StorePath path = store_path_of(BLOBS, d, "");
+	if (fstatat(s->dir_fd, path.text, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode))
+		return false;
+	if (ret_size)
+		*ret_size = (uint64_t)st.st_size;
+	return true;
+}
+
+Err *store_blob_put(Store *s, Str bytes, bool sync, Digest *ret)
+{
+	Digest d = sha256_of(bytes);
+	StorePath path = store_path_of(BLOBS, &d, "");
+	uint64_t size;
+	*ret = d;
+	/* A blob of the right length was renamed into place whole: only a power cut could have
+	 * emptied it, and then its length differs. */
+	if (store_blob_exists(s, &d, &size) && size == bytes.len)
+		return NULL;
+	TRY(store_write_small(s, path.text, bytes, sync));
+	return sync ? store_sync_dir(s, BLOBS) : NULL;
+}
+
+Err *store_blob_open(Store *s, const Digest *d, int *ret_fd, uint64_t *ret_size)
+{
+	char text[DIGEST_TEXT_LEN + 1];
+	StorePath path = store_path_of(BLOBS, d, "");
+	AUTO_CLOSE int fd =
+		openat(s->dir_fd, path.text, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	struct stat st;
+	if (fd < 0 && errno == ENOENT)
+		return err_new(ERR_NOT_FOUND, "no blob '%s' in the store",
+		               digest_text(d, text).ptr);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_sys(errno, "cannot open the blob '%s'", digest_text(d, text).ptr);
+	if (!S_ISREG(st.st_mode))
+		return err_new(ERR_CORRUPT, "'%s/%s' is no file", s->path, path.text);
+	*ret_size = (uint64_t)st.st_size;
+	*ret_fd = TAKE_FD(fd);
+	return NULL;
+}
+
+Err *store_blob_read(Store *s, const Digest *d, size_t limit, Buf *out)
+{
+	char text[DIGEST_TEXT_LEN + 1];
+	uint64_t size;
+	AUTO_CLOSE int fd = -1;
+	TRY(store_blob_open(s, d, &fd, &size));
+	size_t from = out->len;
+	TRY(path_read_fd(fd, limit, digest_text(d, text).ptr, out));
+	Digest is = sha256_of(str_from_at(buf_str(out), from));
+	if (!digest_eq(&is, d))
+		return err_note(
+			err_new(ERR_CORRUPT, "the blob '%s' is damaged", digest_text(d, text).ptr),
+			"it lies at '%s/" BLOBS "/%s'; pull or build its image again", s->path,
+			text + 7);
+	return NULL;
+}
+
+Err *store_blob_publish(Store *s, const char *tmp_name, const Digest *d)
+{
+	int tmp;
+	StorePath path = store_path_of(BLOBS, d, "");
+	TRY(store_tmp_fd(s, &tmp));
+	if (s->durable) {
+		AUTO_CLOSE int fd = openat(tmp, tmp_name, O_RDONLY | O_CLOEXEC);
+		if (fd < 0 || fsync(fd) < 0)
+			return err_sys(errno, "cannot sync the blob '%s'", path.text);
+	}
+	if (renameat(tmp, tmp_name, s->dir_fd, path.text) < 0)
+		return err_sys(errno, "cannot publish the blob '%s'", path.text);
+	return s->durable ? store_sync_dir(s, BLOBS) : NULL;
+}
+
+Err *store_blob_remove(Store *s, const Digest *d)
+{
+	StorePath path = store_path_of(BLOBS, d, "");
+	if (unlinkat(s->dir_fd, path.text, 0) < 0 && errno != ENOENT)
+		return err_sys(errno, "cannot remove the blob '%s'", path.text);
+	return NULL;
+}

@@ -1,0 +1,182 @@
+/*
+ * gc.c - what no name and no record needs goes away.
+ *
+ * Roots are the refs, the cache records and the containers.  Marking is by text: every
+ * "sha256:<hex>" in a root, and in every small blob that is reached, is kept.  That keeps a little
+ * too much now and then and never too little, and needs no knowledge of what the texts mean. Builds
+ * and pulls hold the gc lock shared; a gc holds it alone.
+ */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/base.h"
+
+#include "base/limits.h"
+#include "base/map.h"
+#include "fs/path.h"
+#include "store/store-internal.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+typedef struct Marks {
+	Store *store;
+	Arena arena;
+	Map hex; /* 64 hex digits → marked; walked in order of insertion as the work list */
+} Marks;
+
+static void mark_hex(Marks *m, Str hex)
+{
+	if (!map_find(&m->hex, hex))
+		(void)map_put(&m->hex, arena_str(&m->arena, hex), m);
+}
+
+static void mark_text(Marks *m, Str text)
+{
+	static const char prefix[] = "sha256:";
+	const size_t need = sizeof prefix - 1 + DIGEST_HEX_LEN;
+	while (text.len >= need) {
+		const char *at = memmem(text.ptr, text.len, prefix, sizeof prefix - 1);
+		if (!at || text.len - (size_t)(at - text.ptr) < need)
+			return;
+		Digest d;
+		Err *e = digest_parse((Str){ at, need }, &d);
+		if (!e)
+			mark_hex(m, (Str){ at + sizeof prefix - 1, DIGEST_HEX_LEN });
+		err_free(e); /* no digest after all */
+		text = str_from_at(text, (size_t)(at - text.ptr) + sizeof prefix - 1);
+	}
+}
+
+typedef Err *NameFn(void *context, int dir_fd, const char *name);
+
+static Err *each_name(Store *s, const char *path, NameFn *fn, void *context)
+{
+	int fd = openat(s->dir_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	if (!dir)
+		return err_sys(errno, "cannot read '%s/%s'", s->path, path);
+	Err *e = NULL;
+	for (struct dirent *d; !e && (d = readdir(dir));)
+		if (d->d_name[0] != '.')
+			e = fn(context, fd, d->d_name);
+	(void)closedir(dir);
+	return e;
+}
+
+static Err *mark_file(void *context, int dir_fd, const char *name)
+{
+	Marks *m = context;
+	AUTO_BUF Buf text = BUF_INIT;
+	struct stat st;
+	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode))
+		return NULL;
+	TRY(path_read_file(dir_fd, name, LIST_BYTES_MAX, &text));
+	mark_text(m, buf_str(&text));
+	return NULL;
+}
+
+static Err *mark_container(void *context, int dir_fd, const char *name)
+{
+	Marks *m = context;
+	AUTO_BUF Buf text = BUF_INIT;
+	AUTO_CLOSE int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return NULL;
+	AUTO_ERR Err *e = path_read_file(fd, "container.json", JSON_BYTES_MAX, &text);
+	if (!e) /* a container without its file is not there yet, or going */
+		mark_text(m, buf_str(&text));
+	return NULL;
+}
+
+/* Configs and manifests name others; layers of any size are data and are not read. */
+static Err *mark_reached(Marks *m)
+{
+	for (size_t i = 0; i < m->hex.len; i++) {
+		Digest d;
+		uint64_t size;
+		TRY(digest_parse_hex(m->hex.slots[i].key, &d));
+		StorePath map = store_path_of("map", &d, "");
+		AUTO_BUF Buf text = BUF_INIT;
+		int errnum;
+		if (store_read_small(m->store, map.text, &text, &errnum))
+			mark_text(m, buf_str(&text));
+		if (!store_blob_exists(m->store, &d, &size) || size > IMAGE_CONFIG_BYTES_MAX)
+			continue;
+		AUTO_BUF Buf blob = BUF_INIT;
+		StorePath path = store_path_of("blobs/sha256", &d, "");
+		if (store_read_small(m->store, path.text, &blob, &errnum) && blob.len &&
+		    blob.ptr[0] == '{')
+			mark_text(m, buf_str(&blob));
+	}
+	return NULL;
+}
+
+typedef struct Sweep {
+	Marks *marks;
+	uint64_t freed;
+} Sweep;
+
+static Err *tree_bytes(int dir_fd, const char *name, uint64_t *bytes)
+{
+	struct stat st;
+	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISDIR(st.st_mode))
+		*bytes += (uint64_t)st.st_blocks * 512;
+	return NULL;
+}
+
+static Err *sweep_one(void *context, int dir_fd, const char *name)
+{
+	Sweep *w = context;
+	if (map_find(&w->marks->hex, str_head(str_from(name), DIGEST_HEX_LEN)))
+		return NULL;
+	TRY(tree_bytes(dir_fd, name, &w->freed));
+	return path_remove_tree(dir_fd, name);
+}
+
+static Err *sweep_layer(void *context, int dir_fd, const char *name)
+{
+	Sweep *w = context;
+	Digest d;
+	StoreLayer layer;
+	(void)dir_fd;
+	Str hex = str_head(str_from(name), DIGEST_HEX_LEN);
+	if (map_find(&w->marks->hex, hex))
+		return NULL;
+	TRY(digest_parse_hex(hex, &d));
+	Err *e = store_layer_get(w->marks->store, &d, &layer);
+	if (!e)
+		w->freed += layer.size_bytes;
+	err_free(e); /* damaged or half there: it goes all the same */
+	return store_layer_drop(w->marks->store, &d);
+}
+
+static Err *sweep(Marks *m, uint64_t *freed)
+{
+	Sweep w = { .marks = m };
+	TRY(each_name(m->store, "layers", sweep_layer, &w));
+	TRY(each_name(m->store, "blobs/sha256", sweep_one, &w));
+	TRY(each_name(m->store, "map", sweep_one, &w));
+	*freed = w.freed;
+	return NULL;
+}
+
+Err *store_gc(Store *s, const Cancel *cancel, uint64_t *ret_freed_bytes)
+{
+	AUTO_LOCK StoreLock lock = STORE_LOCK_NONE;
+	TRY(store_lock_gc(s, true, cancel, &lock));
+	TRY(store_reap(s));
+	Marks m = { .store = s };
+	Err *e = each_name(s, "refs", mark_file, &m);
+	if (!e)
+		e = each_name(s, "cache", mark_file, &m);
+	if (!e)
+		e = each_name(s, "containers", mark_container, &m);
+	if (!e)
+		e = mark_reached(&m);
+	if (!e)
+		e = sweep(&m, ret_freed_bytes);
+	map_done(&m.hex);
+	arena_done(&m.arena);
+	return e;
+}

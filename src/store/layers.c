@@ -1,0 +1,154 @@
+/*
+ * layers.c - layers/<hex>.meta, .list and the directory.
+ *
+ * A layer is there once its .meta is: it is renamed into place last.  .meta carries the boot id
+ * under which the layer was written; an empty .ok beside it says that its bytes were synced.  A
+ * layer without .ok that was written under another boot may have lost bytes in a power cut: it is
+ * "suspect" until layer/verify.c has looked.
+ */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/base.h"
+
+#include "fs/path.h"
+#include "store/store-internal.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+static bool exists(Store *s, const char *path)
+{
+	return faccessat(s->dir_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+static bool get_number(Str text, const char *name, uint64_t *ret)
+{
+	Str value;
+	return store_text_get(text, name, &value) && str_to_u64(value, ret);
+}
+
+Err *store_layer_get(Store *s, const Digest *diff_id, StoreLayer *ret)
+{
+	char hex[DIGEST_TEXT_LEN + 1];
+	StorePath path = store_path_of("layers", diff_id, ".meta");
+	AUTO_BUF Buf file = BUF_INIT;
+	int errnum;
+	if (!store_read_small(s, path.text, &file, &errnum)) {
+		if (errnum == ENOENT)
+			return err_new(ERR_NOT_FOUND, "no layer '%s' in the store",
+			               digest_text(diff_id, hex).ptr);
+		return err_sys(errnum, "cannot read '%s/%s'", s->path, path.text);
+	}
+	Str text = buf_str(&file), boot;
+	StoreLayer layer = { .diff_id = *diff_id };
+	if (!store_text_open(&text) || !get_number(text, "size", &layer.size_bytes) ||
+	    !get_number(text, "tar", &layer.tar_bytes) || !store_text_get(text, "boot", &boot))
+		return err_new(ERR_CORRUPT, "'%s/%s' is damaged", s->path, path.text);
+	TRY(store_text_get_digest(text, "identity", &layer.identity));
+	layer.has_dir = exists(s, store_path_of("layers", diff_id, "").text);
+	layer.has_tar = exists(s, store_path_of("blobs/sha256", diff_id, "").text);
+	layer.suspect = !str_eqc(boot, s->boot_id) &&
+	                !exists(s, store_path_of("layers", diff_id, ".ok").text);
+	*ret = layer;
+	return NULL;
+}
+
+Err *store_layer_list(Store *s, const Digest *diff_id, List **ret)
+{
+	StorePath path = store_path_of("layers", diff_id, ".list");
+	Err *e = list_open(s->dir_fd, path.text, ret);
+	return e ? err_while(e, "reading the content list of a layer in '%s'", s->path) : NULL;
+}
+
+Err *store_layer_open_dir(Store *s, const Digest *diff_id, int *ret_fd)
+{
+	char hex[DIGEST_TEXT_LEN + 1];
+	StorePath path = store_path_of("layers", diff_id, "");
+	int fd = openat(s->dir_fd, path.text, O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0 && errno == ENOENT)
+		return err_new(ERR_NOT_FOUND, "the layer '%s' has no directory form",
+		               digest_text(diff_id, hex).ptr);
+	if (fd < 0)
+		return err_sys(errno, "cannot open '%s/%s'", s->path, path.text);
+	*ret_fd = fd;
+	return NULL;
+}
+
+static Err *write_list(Store *s, const Digest *diff_id, const List *list)
+{
+	StorePath path = store_path_of("layers", diff_id, ".list");
+	return store_write_small(s, path.text, list_text(list), s->durable);
+}
+
+static Err *move_dir(Store *s, const Digest *diff_id, const char *dir_name)
+{
+	int tmp;
+	StorePath path = store_path_of("layers", diff_id, "");
+	TRY(store_tmp_fd(s, &tmp));
+	if (renameat2(tmp, dir_name, s->dir_fd, path.text, RENAME_NOREPLACE) == 0)
+		return NULL;
+	if (errno == EINVAL || errno == ENOSYS) { /* file systems without RENAME_NOREPLACE */
+		if (!exists(s, path.text) && renameat(tmp, dir_name, s->dir_fd, path.text) == 0)
+			return NULL;
+		errno = exists(s, path.text) ? EEXIST : errno;
+	}
+	if (errno != EEXIST && errno != ENOTEMPTY)
+		return err_sys(errno, "cannot publish the layer '%s/%s'", s->path, path.text);
+	return path_remove_tree(tmp, dir_name); /* the same content is there already */
+}
+
+Err *store_layer_add_dir(Store *s, const Digest *diff_id, const char *dir_name)
+{
+	return move_dir(s, diff_id, dir_name);
+}
+
+/* What is in the layer's files goes to the disk before its .meta says that it is there. */
+static Err *sync_layer(Store *s, const Digest *diff_id)
+{
+	if (syncfs(s->dir_fd) < 0)
+		return err_sys(errno, "cannot sync the store '%s'", s->path);
+	return store_layer_mark_synced(s, diff_id);
+}
+
+Err *store_layer_publish(Store *s, const StoreLayer *layer, const List *list, const char *dir_name)
+{
+	char hex[DIGEST_TEXT_LEN + 1];
+	StorePath path = store_path_of("layers", &layer->diff_id, ".meta");
+	AUTO_LOCK StoreLock lock = STORE_LOCK_NONE;
+	/* Two makers of the same layer: one moves in, the other finds it whole. */
+	TRY(store_lock(s, "publish", &layer->diff_id, NULL, &lock));
+	if (dir_name)
+		TRY(move_dir(s, &layer->diff_id, dir_name));
+	if (exists(s, path.text))
+		return NULL;
+	TRY(write_list(s, &layer->diff_id, list));
+	AUTO_BUF Buf text = BUF_INIT;
+	buf_addf(&text, "decant-layer 1\nidentity %s\nsize %llu\ntar %llu\nboot %s\n",
+	         digest_text(&layer->identity, hex).ptr, (unsigned long long)layer->size_bytes,
+	         (unsigned long long)layer->tar_bytes, s->boot_id);
+	store_text_seal(&text);
+	if (s->durable)
+		TRY(sync_layer(s, &layer->diff_id));
+	return store_write_small(s, path.text, buf_str(&text), s->durable);
+}
+
+Err *store_layer_mark_synced(Store *s, const Digest *diff_id)
+{
+	return store_write_small(s, store_path_of("layers", diff_id, ".ok").text, STR(""), true);
+}
+
+Err *store_layer_drop(Store *s, const Digest *diff_id)
+{
+	/* .meta first: from here on the layer is not there. */
+	static const char *const parts[] = { ".meta", ".list", ".ok" };
+	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+		StorePath path = store_path_of("layers", diff_id, parts[i]);
+		if (unlinkat(s->dir_fd, path.text, 0) < 0 && errno != ENOENT)
+			return err_sys(errno, "cannot remove '%s/%s'", s->path, path.text);
+	}
+	AUTO_CLOSE int layers = -1;
+	char hex[DIGEST_HEX_LEN + 1];
+	TRY(store_subdir(s, "layers", &layers));
+	TRY(path_remove_tree(layers, digest_hex(diff_id, hex).ptr));
+	return store_blob_remove(s, diff_id); /* the tar form */
+}

@@ -1,0 +1,67 @@
+/*
+ * layout.c - index.json: the store seen as an OCI image layout by skopeo, podman and others.
+ *
+ * Derived: it lists the images whose manifest is fixed and whose blobs are all here, under the
+ * names that people type.
+ */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/base.h"
+
+#include "base/limits.h"
+#include "oci/manifest.h"
+#include "oci/reference.h"
+#include "store/store-internal.h"
+
+/* *ret_whole: the manifest and all it names are here. */
+static Err *describe(Store *s, const StoreRef *ref, Arena *a, Descriptor *ret, bool *ret_whole)
+{
+	*ret_whole = false;
+	uint64_t size;
+	if (digest_is_zero(&ref->manifest) || !store_blob_exists(s, &ref->manifest, &size))
+		return NULL;
+	AUTO_BUF Buf json = BUF_INIT;
+	Manifest m;
+	TRY(store_blob_read(s, &ref->manifest, MANIFEST_BYTES_MAX, &json));
+	TRY(manifest_parse(a, buf_str(&json), "manifest", &m));
+	if (!store_blob_exists(s, &m.config.digest, NULL))
+		return NULL;
+	for (size_t i = 0; i < m.layer_count; i++)
+		if (!store_blob_exists(s, &m.layers[i].digest, NULL))
+			return NULL;
+	*ret = (Descriptor){ .media_type = arena_str(a, m.media_type),
+		             .digest = ref->manifest,
+		             .size = size };
+	*ret_whole = true;
+	return NULL;
+}
+
+Err *store_layout_write(Store *s)
+{
+	AUTO_ARENA Arena a = ARENA_INIT;
+	AUTO_LOCK StoreLock lock = STORE_LOCK_NONE;
+	Digest one = { 0 };
+	StoreRef *refs;
+	size_t count;
+	TRY(store_lock(s, "layout", &one, NULL, &lock));
+	TRY(store_ref_list(s, &a, &refs, &count));
+	Index index = { .media_type = STR(MEDIA_OCI_INDEX) };
+	index.manifests = arena_alloc(&a, (count + 1) * sizeof(Descriptor), _Alignof(Descriptor));
+	for (size_t i = 0; i < count; i++) {
+		bool whole;
+		Descriptor d;
+		TRY_WHILE(describe(s, &refs[i], &a, &d, &whole), "listing '%.*s' in index.json",
+		          STR_ARG(refs[i].name));
+		if (!whole)
+			continue;
+		Reference ref;
+		Err *e = reference_parse(&a, refs[i].name, &ref);
+		if (e)
+			err_free(e); /* an untagged image: listed without a name */
+		else
+			d.ref_name = reference_familiar(&a, &ref);
+		index.manifests[index.count++] = d;
+	}
+	AUTO_BUF Buf json = BUF_INIT;
+	index_format(&index, &json);
+	return store_write_small(s, "index.json", buf_str(&json), false);
+}

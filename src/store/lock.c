@@ -1,0 +1,65 @@
+/*
+ * lock.c - one maker at a time for one thing.
+ *
+ * A lock is a flock on locks/<kind>/<hex>.  The empty files stay until a gc, which holds the gc
+ * lock exclusively and so knows that nobody uses them.
+ */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/base.h"
+
+#include "store/store-internal.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+/* Wait for the flock in short naps, so that a cancel is heard. */
+static Err *wait_flock(int fd, int how, const Cancel *cancel)
+{
+	for (int nap_ms = 1; flock(fd, how | LOCK_NB) < 0;) {
+		if (errno == EINTR)
+			continue;
+		if (errno != EWOULDBLOCK)
+			return err_sys(errno, "cannot lock a file of the store");
+		struct pollfd p = { .fd = cancel_fd(cancel), .events = POLLIN };
+		(void)poll(&p, p.fd >= 0, nap_ms);
+		TRY(cancel_check(cancel));
+		nap_ms = nap_ms < 20 ? nap_ms * 2 : 20;
+	}
+	return NULL;
+}
+
+static Err *lock_path(Store *s, const char *path, int how, const Cancel *cancel, StoreLock *ret)
+{
+	AUTO_CLOSE int fd =
+		openat(s->dir_fd, path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return err_sys(errno, "cannot open the lock '%s' in the store '%s'", path, s->path);
+	TRY(wait_flock(fd, how, cancel));
+	ret->fd = TAKE_FD(fd);
+	return NULL;
+}
+
+Err *store_lock(Store *s, const char *kind, const Digest *key, const Cancel *cancel, StoreLock *ret)
+{
+	char prefix[64];
+	(void)snprintf(prefix, sizeof prefix, "locks/%s", kind);
+	if (mkdirat(s->dir_fd, prefix, 0700) < 0 && errno != EEXIST)
+		return err_sys(errno, "cannot create '%s' in the store '%s'", prefix, s->path);
+	StorePath path = store_path_of(prefix, key, "");
+	return lock_path(s, path.text, LOCK_EX, cancel, ret);
+}
+
+Err *store_lock_gc(Store *s, bool exclusive, const Cancel *cancel, StoreLock *ret)
+{
+	return lock_path(s, "locks/gc", exclusive ? LOCK_EX : LOCK_SH, cancel, ret);
+}
+
+void store_unlock(StoreLock *l)
+{
+	if (l->fd >= 0)
+		close(l->fd);
+	l->fd = -1;
+}

@@ -1,0 +1,86 @@
+/*
+ * tmp.c - scratch space that nobody has to clean up.
+ *
+ * Each process has tmp/<pid>.<time>/ and holds a flock on it for as long as it lives; the lock, not
+ * the pid, says that it is alive (pids are reused, and another pid namespace may share the store).
+ * Between making the directory and locking it nobody may reap: makers hold tmp/ itself shared,
+ * the reaper holds it exclusively (and gives up at once if it cannot).
+ */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/base.h"
+
+#include "base/clock.h"
+#include "fs/path.h"
+#include "store/store-internal.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+static Err *make_tmp(Store *s)
+{
+	AUTO_CLOSE int all = -1;
+	TRY(store_subdir(s, "tmp", &all));
+	if (flock(all, LOCK_SH) < 0)
+		return err_sys(errno, "cannot lock '%s/tmp'", s->path);
+	AUTO_FREE char *name = NULL;
+	if (asprintf(&name, "%d.%lld", (int)getpid(), (long long)clock_real_ns()) < 0)
+		die_oom(0);
+	if (mkdirat(all, name, 0700) < 0)
+		return err_sys(errno, "cannot create a scratch directory in '%s/tmp'", s->path);
+	AUTO_CLOSE int fd = openat(all, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return err_sys(errno, "cannot lock the scratch directory '%s/tmp/%s'", s->path,
+		               name);
+	s->tmp_fd = TAKE_FD(fd);
+	s->tmp_name = TAKE_PTR(name);
+	return NULL;
+}
+
+Err *store_tmp_fd(Store *s, int *ret_fd)
+{
+	Err *e = NULL;
+	(void)pthread_mutex_lock(&s->mutex);
+	if (s->tmp_fd < 0)
+		e = make_tmp(s);
+	*ret_fd = s->tmp_fd;
+	(void)pthread_mutex_unlock(&s->mutex);
+	return e;
+}
+
+void store_tmp_name(Store *s, const char *prefix, char name[static 32])
+{
+	unsigned n = __atomic_add_fetch(&s->tmp_counter, 1, __ATOMIC_RELAXED);
+	(void)snprintf(name, 32, "%s-%u", prefix, n);
+}
+
+static Err *reap_one(int all, const char *name)
+{
+	AUTO_CLOSE int fd = openat(all, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return errno == ENOTDIR ? path_remove_tree(all, name) : NULL;
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return NULL; /* its process lives */
+	return path_remove_tree(all, name);
+}
+
+Err *store_reap(Store *s)
+{
+	AUTO_CLOSE int all = -1;
+	TRY(store_subdir(s, "tmp", &all));
+	if (flock(all, LOCK_EX | LOCK_NB) < 0)
+		return NULL; /* somebody is making a scratch directory just now: the next one reaps
+		              */
+	int again = openat(all, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = again < 0 ? NULL : fdopendir(again);
+	if (!dir)
+		return err_sys(errno, "cannot read '%s/tmp'", s->path);
+	Err *e = NULL;
+	for (struct dirent *d; !e && (d = readdir(dir));)
+		if (d->d_name[0] != '.' && (!s->tmp_name || strcmp(d->d_name, s->tmp_name) != 0))
+			e = reap_one(all, d->d_name);
+	(void)closedir(dir);
+	return e;
+}
