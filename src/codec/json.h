@@ -1,13 +1,16 @@
 /*
- * json.h - JSON documents: strict reading with limits (jansson), and writing as Go writes it.
+ * json.h - JSON documents: strict reading with limits, and writing as Go writes it.
  *
- * READ     json_parse() refuses duplicate keys, more than JSON_DEPTH_MAX levels, bytes after the
- *          document, documents over the given limit; its error names line and column of NAME.
+ * READ     json_parse() refuses duplicate keys, more than JSON_DEPTH_MAX levels, invalid UTF-8,
+ *          \u0000 in texts, bytes after the document, documents over the given limit: ERR_CORRUPT
+ *          naming line and column of NAME.  A JSON that the user wrote: see err_set_kind().
  *          Values are reached with the json_*_get helpers below, which say what is wrong and where
  *          ("config.Cmd: expected an array of strings").
  * WRITE    JsonWriter makes compact JSON into a Buf with Go's encoding/json escapes (<, >, & as
  *          \u003c ..., U+2028/9, invalid UTF-8 as \ufffd), so that configs match docker's.
- * OWNS     Json documents: json_free().  Values are borrowed from their document.
+ * OWNS     Documents: json_free() of what json_parse() gave, and of that alone.  Values and texts
+ *          are borrowed from their document (which keeps its own copy of the text).
+ * SOURCE   RFC 8259
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
@@ -15,7 +18,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 
-typedef struct json_t JsonValue; /* jansson's own type: never touched outside codec/json.c */
+typedef struct JsonValue JsonValue;
 
 NODISCARD Err *json_parse(Str text, size_t limit, const char *name, JsonValue **ret);
 void json_free(JsonValue *v);
@@ -25,7 +28,7 @@ bool json_is_array(const JsonValue *v);
 bool json_is_string(const JsonValue *v);
 bool json_is_null(const JsonValue *v); /* also for NULL */
 bool json_is_bool(const JsonValue *v);
-bool json_is_integer(const JsonValue *v);
+bool json_is_integer(const JsonValue *v); /* no fraction, no exponent, fits into int64_t */
 /* Member or NULL. */
 JsonValue *json_member(const JsonValue *object, const char *key);
 size_t json_length(const JsonValue *array);
