@@ -201,7 +201,8 @@ static Err *get_time(const JsonValue *object, const char *where, Arena *a, int64
 	Str text = STR("");
 	TRY(json_get_str(object, where, "created", a, &text));
 	if (text.len)
-		TRY_WHILE(clock_parse(text, ret_ns), "reading '%s.created'", where);
+		TRY_WHILE(clock_parse(text, ret_ns), "reading '%s%screated'", where,
+		          *where ? "." : "");
 	return NULL;
 }
 
@@ -264,15 +265,15 @@ static Err *parse_document(const JsonValue *doc, Arena *a, ImageConfig *c)
 {
 	if (!json_is_object(doc))
 		return err_new(ERR_INPUT, "expected an object");
-	TRY(json_get_str(doc, "image", "architecture", a, &c->platform.arch));
-	TRY(json_get_str(doc, "image", "os", a, &c->platform.os));
-	TRY(json_get_str(doc, "image", "variant", a, &c->platform.variant));
-	TRY(json_get_str(doc, "image", "os.version", a, &c->os_version));
-	TRY(json_get_str(doc, "image", "author", a, &c->author));
+	TRY(json_get_str(doc, "", "architecture", a, &c->platform.arch));
+	TRY(json_get_str(doc, "", "os", a, &c->platform.os));
+	TRY(json_get_str(doc, "", "variant", a, &c->platform.variant));
+	TRY(json_get_str(doc, "", "os.version", a, &c->os_version));
+	TRY(json_get_str(doc, "", "author", a, &c->author));
 	if (!c->platform.arch.len || !c->platform.os.len)
 		return err_new(ERR_INPUT, "%s: missing",
 		               c->platform.os.len ? "architecture" : "os");
-	TRY(get_time(doc, "image", a, &c->created_ns));
+	TRY(get_time(doc, "", a, &c->created_ns));
 	TRY(get_run(doc, a, c));
 	TRY(get_diff_ids(doc, a, c));
 	return get_history(doc, a, c);
