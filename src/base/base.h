@@ -14,6 +14,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#ifndef DECANT_VERSION
+#define DECANT_VERSION "unversioned" /* meson.build knows; a plain cc does not */
+#endif
+
 #define NODISCARD    __attribute__((warn_unused_result))
 #define PRINTF(f, a) __attribute__((format(printf, f, a), nonnull(f)))
 #define NORETURN     __attribute__((noreturn))

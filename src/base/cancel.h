@@ -17,7 +17,7 @@ typedef struct Cancel {
 
 NODISCARD Err *cancel_open(Cancel *ret);
 void cancel_close(Cancel *c);
-void cancel_set(Cancel *c); /* async-signal-safe */
+void cancel_set(Cancel *c);             /* async-signal-safe */
 bool cancel_requested(const Cancel *c); /* C may be NULL: never */
 int cancel_fd(const Cancel *c);         /* -1 for NULL */
 /* An ERR_CANCELLED error, or NULL if not requested. */

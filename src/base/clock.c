@@ -22,7 +22,8 @@ int64_t clock_mono_ns(void)
 	return (int64_t)t.tv_sec * NS + t.tv_nsec;
 }
 
-/* Days since 1970-01-01 of a proleptic Gregorian date (H. Hinnant, "chrono-Compatible Low-Level Date Algorithms"). */
+/* Days since 1970-01-01 of a proleptic Gregorian date (H. Hinnant, "chrono-Compatible Low-Level
+ * Date Algorithms"). */
 static int64_t days_from_civil(int64_t y, int m, int d)
 {
 	y -= m <= 2;
@@ -135,8 +136,10 @@ Err *clock_parse(Str text, int64_t *ret_real_ns)
 	if (!ok)
 		return err_new(ERR_INPUT, "not an RFC 3339 time: '%.*s'",
 		               (int)(text.len < 64 ? text.len : 64), text.ptr);
-	int64_t seconds = days_from_civil(y, mo, d) * SECONDS_A_DAY + h * 3600 + mi * 60 + se - zone;
-	if (y < 1700 || y > 2260) /* what nanoseconds in 64 bits can hold: Go's zero time (year 1) becomes 0 */
+	int64_t seconds = days_from_civil(y, mo, d) * SECONDS_A_DAY + h * INT64_C(3600) +
+	                  mi * INT64_C(60) + se - zone;
+	if (y < 1700 ||
+	    y > 2260) /* what nanoseconds in 64 bits can hold: Go's zero time (year 1) becomes 0 */
 		seconds = ns = 0;
 	*ret_real_ns = seconds * NS + ns;
 	return NULL;

@@ -13,7 +13,8 @@ int64_t clock_real_ns(void);
 int64_t clock_mono_ns(void);
 
 enum { CLOCK_TEXT_BYTES = 40 };
-/* RFC 3339 in UTC as Go prints it: "2026-11-23T19:07:00.123456789Z", trailing zeros of the fraction cut. */
+/* RFC 3339 in UTC as Go prints it: "2026-11-23T19:07:00.123456789Z", trailing zeros of the fraction
+ * cut. */
 Str clock_format(int64_t real_ns, char text[static CLOCK_TEXT_BYTES]);
 /* RFC 3339 with any offset.  ERR_INPUT if malformed. */
 NODISCARD Err *clock_parse(Str text, int64_t *ret_real_ns);

@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 /* Dockerfile and ignore files: SECURITY D34 wants 64 MiB refused or linear; nobody writes 16. */
-#define DOCKERFILE_BYTES_MAX (16u << 20)
+#define DOCKERFILE_BYTES_MAX  (16u << 20)
 #define IGNORE_FILE_BYTES_MAX (16u << 20)
 
 /* Manifests and indexes: what registries accept (OCI distribution spec, "4 megabytes"). */
@@ -33,7 +33,7 @@
 #define NAME_BYTES_MAX 255u
 /* One xattr value: XATTR_SIZE_MAX of the kernel. */
 #define XATTR_VALUE_BYTES_MAX 65536u
-#define XATTRS_PER_FILE_MAX 1024u
+#define XATTRS_PER_FILE_MAX   1024u
 /* One file in a layer: 8 EiB would overflow sums; 1 TiB is beyond any real layer. */
 #define ENTRY_BYTES_MAX (1ull << 40)
 /* A content list: 1,000,000 files at about 200 bytes; ten times that. */

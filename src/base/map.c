@@ -12,8 +12,11 @@ static uint64_t map_seed(void)
 		if (getrandom(&s, sizeof s, GRND_NONBLOCK) != (ssize_t)sizeof s)
 			s = (uintptr_t)&seed;
 		s |= 1;
-		__atomic_store_n(&seed, s, __ATOMIC_RELAXED);
-		s = __atomic_load_n(&seed, __ATOMIC_RELAXED);
+		/* Whoever is first wins: a map must be read with the seed it was written with. */
+		uint64_t other = 0;
+		if (!__atomic_compare_exchange_n(&seed, &other, s, false, __ATOMIC_RELAXED,
+		                                 __ATOMIC_RELAXED))
+			s = other;
 	}
 	return s;
 }
@@ -75,7 +78,7 @@ void *map_put(Map *m, Str key, void *value)
 		return old;
 	}
 	uint64_t seed = map_seed();
-	if (m->len == m->cap)
+	if (!m->slots || m->len == m->cap)
 		grow(m, seed);
 	uint32_t *bucket = find_bucket(m, seed, key);
 	m->slots[m->len++] = (MapSlot){ key, value };

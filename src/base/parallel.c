@@ -23,8 +23,8 @@ static void *work(void *arg)
 			return NULL;
 		Err *e = w->fn(w->context, i);
 		Err *none = NULL;
-		if (e && !__atomic_compare_exchange_n(&w->first, &none, e, false,
-		                                      __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+		if (e && !__atomic_compare_exchange_n(&w->first, &none, e, false, __ATOMIC_ACQ_REL,
+		                                      __ATOMIC_ACQUIRE))
 			err_free(e); /* a sibling failed first: its error is the one that is told */
 	}
 }

@@ -34,7 +34,8 @@ unsigned progress_begin(Progress *p, Str stage, const char *fmt, ...)
 	unsigned line = __atomic_add_fetch(&p->last_line, 1, __ATOMIC_RELAXED);
 	va_list ap;
 	va_start(ap, fmt);
-	send_text(p, &(ProgressEvent){ .kind = PROGRESS_BEGIN, .line = line, .stage = stage }, fmt, ap);
+	send_text(p, &(ProgressEvent){ .kind = PROGRESS_BEGIN, .line = line, .stage = stage }, fmt,
+	          ap);
 	va_end(ap);
 	return line;
 }
@@ -46,8 +47,11 @@ void progress_log(Progress *p, unsigned line, Str bytes)
 
 void progress_bytes(Progress *p, unsigned line, Str name, uint64_t current, uint64_t total)
 {
-	progress_send(p, &(ProgressEvent){ .kind = PROGRESS_BYTES, .line = line, .name = name,
-	                                   .current = current, .total = total });
+	progress_send(p, &(ProgressEvent){ .kind = PROGRESS_BYTES,
+	                                   .line = line,
+	                                   .name = name,
+	                                   .current = current,
+	                                   .total = total });
 }
 
 void progress_end(Progress *p, unsigned line, ProgressKind how, Str text)

@@ -15,24 +15,25 @@
 #include "base/err.h"
 
 typedef enum ProgressKind {
-	PROGRESS_BEGIN,   /* line begins; text = title, e.g. "[builder 2/6] RUN mkdir -p /go/src/server" */
-	PROGRESS_LOG,     /* text = raw output bytes of the step (any bytes, any cut), both streams */
-	PROGRESS_BYTES,   /* name = what is moved ("sha256:ab..."), current, total (0: unknown) */
-	PROGRESS_CACHED,  /* the line ends: result was in the cache */
-	PROGRESS_DONE,    /* the line ends well */
-	PROGRESS_ERROR,   /* the line ends badly; text = cause */
-	PROGRESS_CANCELED,/* the line ends: something else failed, or ^C */
-	PROGRESS_NOTE,    /* text = a remark for the user; line may be 0 (none) */
-	PROGRESS_WARNING, /* text = a warning; line may be 0 */
+	PROGRESS_BEGIN, /* line begins; text = title, e.g. "[builder 2/6] RUN mkdir -p
+	                   /go/src/server" */
+	PROGRESS_LOG,   /* text = raw output bytes of the step (any bytes, any cut), both streams */
+	PROGRESS_BYTES, /* name = what is moved ("sha256:ab..."), current, total (0: unknown) */
+	PROGRESS_CACHED,   /* the line ends: result was in the cache */
+	PROGRESS_DONE,     /* the line ends well */
+	PROGRESS_ERROR,    /* the line ends badly; text = cause */
+	PROGRESS_CANCELED, /* the line ends: something else failed, or ^C */
+	PROGRESS_NOTE,     /* text = a remark for the user; line may be 0 (none) */
+	PROGRESS_WARNING,  /* text = a warning; line may be 0 */
 } ProgressKind;
 
 typedef struct ProgressEvent {
 	ProgressKind kind;
-	unsigned line;    /* from progress_begin(); 0: none */
-	int64_t at_ns;    /* monotonic clock */
-	Str text, name;   /* see ProgressKind */
+	unsigned line;           /* from progress_begin(); 0: none */
+	int64_t at_ns;           /* monotonic clock */
+	Str text, name;          /* see ProgressKind */
 	uint64_t current, total; /* bytes */
-	Str stage;        /* BEGIN: stage name or ""; lines of one stage are shown together */
+	Str stage; /* BEGIN: stage name or ""; lines of one stage are shown together */
 } ProgressEvent;
 
 typedef struct Progress Progress;

@@ -21,13 +21,13 @@
 		size_t len, cap; \
 	}
 
-#define VEC_PUSH(v, ...)                                                                   \
-	do {                                                                               \
-		if ((v)->len == (v)->cap) {                                                \
-			(v)->cap = (v)->cap ? (v)->cap * 2 : 8;                            \
-			(v)->at = xreallocarray((v)->at, (v)->cap, sizeof *(v)->at);       \
-		}                                                                          \
-		(v)->at[(v)->len++] = (__VA_ARGS__);                                       \
+#define VEC_PUSH(v, ...)                                                             \
+	do {                                                                         \
+		if ((v)->len == (v)->cap) {                                          \
+			(v)->cap = (v)->cap ? (v)->cap * 2 : 8;                      \
+			(v)->at = xreallocarray((v)->at, (v)->cap, sizeof *(v)->at); \
+		}                                                                    \
+		(v)->at[(v)->len++] = (__VA_ARGS__);                                 \
 	} while (0)
 
 #define VEC_DONE(v)                      \

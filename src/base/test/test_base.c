@@ -126,7 +126,8 @@ static void test_clock(void **state)
 		                    cases[i].again ? cases[i].again : cases[i].text);
 	}
 	int64_t ns;
-	static const char *const bad[] = { "", "2026", "2026-13-01T00:00:00Z", "2026-01-01T00:00:00" };
+	static const char *const bad[] = { "", "2026", "2026-13-01T00:00:00Z",
+		                           "2026-01-01T00:00:00" };
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
 		AUTO_ERR Err *e = clock_parse(str_from(bad[i]), &ns);
 		assert_non_null(e);
@@ -152,9 +153,12 @@ static void test_parallel(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_err_caret_and_chain), cmocka_unit_test(test_err_tabs_and_utf8),
-		cmocka_unit_test(test_err_system),          cmocka_unit_test(test_arena),
-		cmocka_unit_test(test_map),                 cmocka_unit_test(test_clock),
+		cmocka_unit_test(test_err_caret_and_chain),
+		cmocka_unit_test(test_err_tabs_and_utf8),
+		cmocka_unit_test(test_err_system),
+		cmocka_unit_test(test_arena),
+		cmocka_unit_test(test_map),
+		cmocka_unit_test(test_clock),
 		cmocka_unit_test(test_parallel),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
