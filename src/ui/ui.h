@@ -2,18 +2,21 @@
  * ui.h - the three ways to show progress: on a terminal, as plain lines, as JSON lines.
  *
  * WHAT     ui_open() gives a Progress; the table in ui.c lists the styles.  Output goes to OUT
- *          (stderr).  No escape code is ever written unless OUT is a terminal and the style is tty.
+ *          (stderr).  No escape code is ever written unless OUT is a terminal.
  * plain    FEATURES.md B.8: "#N [stage i/n] TITLE", "#N 0.231 text", "#N CACHED", "#N DONE 1.2s",
  *          "#N ERROR: msg", "#N CANCELED", "#N ...", one blank line between steps; numbers in order
  *          of first appearance.
- * tty      header "[+] Building 2.3s (7/10)", a line a step, the last 6 log lines of running ones,
- *          stages side by side, bytes and rates for transfers; redrawn at most 10 times a second and
- *          while nothing happens (elapsed times move); cursor hidden and restored; the width of the
- *          terminal is kept (SIGWINCH), control characters in logs are made harmless.
- * json     one JSON object a line and event: {"event":"begin","line":3,"stage":"builder","title":...,
- *          "time":"RFC3339"}, log (text, invalid UTF-8 as U+FFFD), bytes, cached, done (seconds),
- *          error, canceled, note, warning
- * THREADS  events come from any thread; ui locks
+ * tty      ended steps scroll up as one line each; below them a live part: header
+ *          "[+] Building 2.3s (7/10)", a line a running step, its last 6 log lines, bytes and rates
+ *          for transfers, stages kept together; redrawn at most 10 times a second and while nothing
+ *          happens (elapsed times move); cursor hidden and restored; the width of the terminal is
+ *          kept, control characters in logs are made harmless.
+ * json     one JSON object a line and event:
+ * {"event":"begin","line":3,"stage":"builder","title":..., "time":"RFC3339"}, log (text, invalid
+ * UTF-8 as U+FFFD), bytes, cached, done (seconds), error, canceled, note, warning quiet    shows
+ * nothing but still keeps the logs, so that an error can be explained THREADS  events come from any
+ * thread; ui locks.  ui_open() starts no thread (user namespaces need a process without any):
+ * ui_start() does, once the caller may have one.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
@@ -25,11 +28,36 @@
 
 typedef struct Ui Ui;
 
-/* STYLE "auto" | "tty" | "plain" | "json" (rawjson) | "quiet" (none); ERR_INPUT for another. */
+/* STYLE "auto" (tty on a terminal, else plain) | "tty" | "plain" | "json" (rawjson) | "quiet"
+ * (none); ERR_INPUT for another, and for "tty" where OUT is none.  OUT is borrowed. */
 NODISCARD Err *ui_open(const char *style, FILE *out, Ui **ret);
-Progress *ui_progress(Ui *ui); /* NULL for quiet */
+/* From now on things are redrawn even while no event comes.  No effect the second time. */
+void ui_start(Ui *ui);
+Progress *ui_progress(Ui *ui);
 /* The tail of a step's log (at most MAX lines), for the error report; "" if it logged nothing. */
 Str ui_log_tail(Ui *ui, unsigned line, unsigned max, Arena *a);
-void ui_close(Ui *ui); /* draws the last state, restores the terminal */
+/* "[builder 2/6] RUN make"; "" for an unknown line. */
+Str ui_line_title(Ui *ui, unsigned line, Arena *a);
+/* Draw the last state and restore the terminal; nothing is shown live afterwards. */
+void ui_finish(Ui *ui);
+void ui_close(Ui *ui); /* finishes and frees; NULL is fine */
+
+/* A remark for the user: a line of its own after ui_finish(); a "note" in json; nothing if quiet.
+ */
+void ui_say(Ui *ui, const char *fmt, ...) PRINTF(2, 3);
 /* An error, as one JSON object in json style, else as err_print with colours on a terminal. */
 void ui_error(Ui *ui, const Err *err);
+/* As err_print, with colours if OUT is a terminal; control characters in texts are made harmless.
+ */
+void ui_print_error(const Err *err, FILE *out);
+
+/* For signal handlers (async-signal-safe).  The first tells the user that things are being stopped;
+ * the second puts the terminal back as it was, right before the process dies. */
+void ui_signal_cancelling(Ui *ui);
+void ui_signal_restore(Ui *ui);
+
+static inline void ui_closep(Ui **ui)
+{
+	ui_close(*ui);
+}
+#define AUTO_UI CLEANUP(ui_closep)
