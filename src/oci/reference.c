@@ -194,7 +194,8 @@ static bool is_image_id(Str s)
 
 Err *reference_parse(Arena *a, Str text, Reference *ret)
 {
-	if (!text.len || text.len > REFERENCE_BYTES_MAX)
+	/* NUL first: the texts made below by format strings would end at it. */
+	if (!text.len || text.len > REFERENCE_BYTES_MAX || str_find(text, '\0') >= 0)
 		return bad_format(a, text);
 	if (is_image_id(text))
 		return err_new(ERR_INPUT,
