@@ -3,7 +3,9 @@
  *
  * WHAT     One line an entry, in entry_path_cmp order:
  *            TYPE MODE UID GID MTIME_NS SIZE SHA256|- RDEV|- PATH [LINK] [NAME=HEX ...]
- *          fields cut by one blank, texts escaped (\xHH for bytes <= 0x20, 0x7f.. and '\').  First
+ *          fields cut by one blank, texts escaped (\xHH for bytes <= 0x20, 0x7f.. and '\'; in an
+ *          xattr's NAME also '=').  TYPE is Entry's letter, D an opaque directory; MODE four octal
+ *          digits; RDEV MAJOR:MINOR; PATH of the root "/"; LINK for symlinks and hard links.  First
  *          line "decant-list 1"; last line "end COUNT SHA256", the hash of all lines before it.
  *          A List is such a text, mapped or in memory; look-ups are binary searches in it.
  * IDENTITY list_identity() hashes the entries with mtimes inside a window left out: DESIGN.md 5.
@@ -24,11 +26,18 @@ ListBuilder *list_builder_new(void);
 void list_builder_add(ListBuilder *b, const Entry *e);
 /* The entry for PATH given so far, or NULL; valid until the next add. */
 Entry *list_builder_find(ListBuilder *b, Str path);
-/* Drop PATH and everything below it. */
+/* Drop PATH and everything below it that was given so far; what is added later stays. */
 void list_builder_remove(ListBuilder *b, Str path);
 size_t list_builder_count(const ListBuilder *b);
 List *list_builder_finish(ListBuilder *b); /* sorts; frees B */
-void list_builder_free(ListBuilder *b);
+void list_builder_free(ListBuilder *b); /* NULL is fine */
+
+/* For entries that come in order, each path once (asserted): nothing is kept but the text. */
+typedef struct ListWriter ListWriter;
+ListWriter *list_writer_new(size_t expected_bytes); /* 0: not known */
+void list_writer_add(ListWriter *w, const Entry *e);
+List *list_writer_finish(ListWriter *w); /* frees W */
+void list_writer_free(ListWriter *w);    /* NULL is fine */
 
 NODISCARD Err *list_open(int dir_fd, const char *name, List **ret);
 /* Read again as a whole: order, clean paths, numbers, closing hash. */
@@ -42,8 +51,9 @@ bool list_find(const List *l, Str path, Arena *a, Entry *ret);
 
 /* All entries at and below PREFIX ("" for all), in order. */
 typedef struct ListCursor {
-	Str rest;   /* lines not yet given */
-	Str prefix;
+	Str rest;     /* lines not yet given */
+	Str prefix;   /* borrowed */
+	bool damaged; /* ended at a line that is none: list_verify() would say which */
 } ListCursor;
 ListCursor list_cursor(const List *l, Str prefix);
 /* False at the end.  Texts of *ret live in A. */
@@ -53,6 +63,7 @@ typedef struct ListWindow {
 	int64_t from_ns, to_ns; /* mtimes in [from, to] count as "now"; from > to: no window */
 } ListWindow;
 #define LIST_NO_WINDOW ((ListWindow){ 1, 0 })
+/* What a layer is, for cache keys: all its entries, mtimes inside WINDOW left out (of every type). */
 Digest list_identity(const List *l, ListWindow window);
 
 static inline void list_closep(List **l)
@@ -60,6 +71,11 @@ static inline void list_closep(List **l)
 	list_close(*l);
 }
 #define AUTO_LIST CLEANUP(list_closep)
+static inline void list_writer_freep(ListWriter **w)
+{
+	list_writer_free(*w);
+}
+#define AUTO_LIST_WRITER CLEANUP(list_writer_freep)
 static inline void list_builder_freep(ListBuilder **b)
 {
 	list_builder_free(*b);
