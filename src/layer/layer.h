@@ -1,8 +1,8 @@
 /*
  * layer.h - a tree, a list or an upper directory → a layer in the store; and back to a tar stream.
  *
- * WHAT     Makes StoreLayers (store/store.h) out of what steps leave and what registries give, in the
- *          form that is asked for, and gives a layer's deterministic tar stream to whoever sends it.
+ * WHAT     Makes StoreLayers (store/store.h) out of what steps leave and what registries give, in
+ * the form that is asked for, and gives a layer's deterministic tar stream to whoever sends it.
  *          Same content list → same tar bytes → same diff ID, whichever form it was made in.
  * ROOT     all functions that create directories need sandbox_enter() to have been called
  * ERRORS   ERR_CORRUPT  a tar, digest or list is wrong (entry named); ERR_SYSTEM disk full ...;
@@ -16,16 +16,17 @@
 #include "codec/tar.h"
 #include "store/store.h"
 
-/* The form that is made: a directory (something will look into it) or an uncompressed tar blob whose
- * digest is the diff ID (nothing will, or not yet). */
+/* The form that is made: a directory (something will look into it) or an uncompressed tar blob
+ * whose digest is the diff ID (nothing will, or not yet). */
 typedef enum LayerForm { LAYER_FORM_DIR, LAYER_FORM_TAR } LayerForm;
 
-/* --- a tar stream → a layer (pull, load, import) ------------------------------------------------- */
+/* --- a tar stream → a layer (pull, load, import) -------------------------------------------------
+ */
 
 typedef struct LayerApply {
 	const char *name;      /* for messages: "layer sha256:ab..." */
 	const Digest *diff_id; /* expected; NULL: whatever it is */
-	LayerForm form;        /* DIR for pulls; TAR for load and import: only DIR needs sandbox_enter() */
+	LayerForm form; /* DIR for pulls; TAR for load and import: only DIR needs sandbox_enter() */
 	const Cancel *cancel;
 	const char *overlay_prefix; /* sandbox_overlay_prefix(); may be NULL for FORM_TAR */
 } LayerApply;
@@ -33,7 +34,8 @@ typedef struct LayerApply {
  * it as a blob), checks the digest, publishes. */
 NODISCARD Err *layer_apply(Store *s, Reader *tar, const LayerApply *how, StoreLayer *ret);
 
-/* --- entries with sources → a layer (COPY, WORKDIR) ------------------------------------------------ */
+/* --- entries with sources → a layer (COPY, WORKDIR)
+ * ------------------------------------------------ */
 
 /* Opens the content of a file for reading (O_RDONLY); the caller closes it. */
 typedef struct LayerSource {
@@ -44,31 +46,39 @@ typedef struct LayerSource {
  * LIST has every entry with its sha256 (checked against the bytes as they are read: a file that
  * changed meanwhile is ERR_INPUT).  FORM_TAR writes blobs/sha256/<diffid>, FORM_DIR a directory.
  */
-NODISCARD Err *layer_make(Store *s, const List *list, const LayerSource *source, LayerForm form, const char *overlay_prefix,
-                          const Cancel *cancel, StoreLayer *ret);
+NODISCARD Err *layer_make(Store *s, const List *list, const LayerSource *source, LayerForm form,
+                          const char *overlay_prefix, const Cancel *cancel, StoreLayer *ret);
 
-/* --- an overlay upper directory → a layer (RUN) ------------------------------------------------------ */
+/* --- an overlay upper directory → a layer (RUN)
+ * ------------------------------------------------------ */
 
 typedef struct LayerUpper {
-	const char *dir_name;    /* in the store's scratch directory; renamed into place */
-	const Digest *lowers;    /* diff IDs below it, bottom first: for "does this name exist below?" */
+	const char *dir_name; /* in the store's scratch directory; renamed into place */
+	const Digest
+		*lowers; /* diff IDs below it, bottom first: for "does this name exist below?" */
 	size_t lower_count;
-	ListWindow window;       /* when the step ran */
-	int64_t clamp_mtime_ns;  /* SOURCE_DATE_EPOCH: later mtimes become this; INT64_MAX: none */
+	ListWindow window;      /* when the step ran */
+	int64_t clamp_mtime_ns; /* SOURCE_DATE_EPOCH: later mtimes become this; INT64_MAX: none */
 	const char *overlay_prefix;
 	const Cancel *cancel;
 } LayerUpper;
 NODISCARD Err *layer_from_upper(Store *s, const LayerUpper *upper, StoreLayer *ret);
 
-/* --- a layer → bytes --------------------------------------------------------------------------------- */
+/* --- a layer → bytes
+ * --------------------------------------------------------------------------------- */
 
 /* The uncompressed tar of a layer, from whichever form is there; its digest is the diff ID. */
 NODISCARD Err *layer_write_tar(Store *s, const Digest *diff_id, Writer *out, const Cancel *cancel);
 /* Make the directory form if the layer has none. */
-NODISCARD Err *layer_need_dir(Store *s, const Digest *diff_id, const char *overlay_prefix, const Cancel *cancel);
-/* A compressed blob of the layer by this compressor, made once and remembered in map/. A foreign blob
- * (pulled) of the same compression is taken as it is. */
-NODISCARD Err *layer_pack(Store *s, const Digest *diff_id, const CompressionSpec *spec, Progress *progress, unsigned line,
-                          const Cancel *cancel, StoreBlobOf *ret);
+NODISCARD Err *layer_need_dir(Store *s, const Digest *diff_id, const char *overlay_prefix,
+                              const Cancel *cancel);
+/* A compressed blob of the layer by this compressor, made once and remembered in map/. A foreign
+ * blob (pulled) of the same compression is taken as it is. */
+NODISCARD Err *layer_pack(Store *s, const Digest *diff_id, const CompressionSpec *spec,
+                          Progress *progress, unsigned line, const Cancel *cancel,
+                          StoreBlobOf *ret);
 /* Walk the directory form against the list: ERR_CORRUPT naming the first path that differs. */
 NODISCARD Err *layer_verify(Store *s, const Digest *diff_id, const Cancel *cancel);
+/* Before a layer is used: if it is suspect (store.h), verify it; whole: marked; damaged: dropped,
+ * ERR_CORRUPT. */
+NODISCARD Err *layer_check(Store *s, const Digest *diff_id, const Cancel *cancel);

@@ -24,10 +24,11 @@ void view_close(View *v);
 bool view_find(const View *v, Str path, Arena *a, Entry *ret, size_t *ret_layer);
 /*
  * Resolve PATH with symlinks followed inside the root (the last one only if FOLLOW_LAST).
- * *ret_path: the clean path without symlinks; *ret_exists says whether it is there; components after
- * the first missing one are appended as they are.
+ * *ret_path: the clean path without symlinks; *ret_exists says whether it is there; components
+ * after the first missing one are appended as they are.
  */
-NODISCARD Err *view_resolve(const View *v, Str path, bool follow_last, Arena *a, Str *ret_path, bool *ret_exists);
+NODISCARD Err *view_resolve(const View *v, Str path, bool follow_last, Arena *a, Str *ret_path,
+                            bool *ret_exists);
 
 /* All entries at and below PREFIX, merged, in order.  Hard links come out as ENTRY_HARDLINK where
  * their target is below PREFIX too, else as files.  Stops at the first error of FN. */
@@ -38,17 +39,20 @@ NODISCARD Err *view_names(const View *v, Str path, Arena *a, Str **ret, size_t *
 
 /* Open the content of the file PATH (of view_find) of layer LAYER for reading; makes the directory
  * form of that layer if needed. */
-NODISCARD Err *view_open_file(const View *v, const Entry *e, size_t layer, const char *overlay_prefix, int *ret_fd);
+NODISCARD Err *view_open_file(const View *v, const Entry *e, size_t layer,
+                              const char *overlay_prefix, int *ret_fd);
 
 /* uid and gid of "user", "user:group", "1000", "1000:50" by /etc/passwd and /etc/group of the view
- * (FEATURES A.5 USER): supplementary groups in A.  "" is 0:0 with root's groups.  *ret_home from passwd. */
+ * (FEATURES A.5 USER): supplementary groups in A.  "" is 0:0 with root's groups.  *ret_home from
+ * passwd. */
 typedef struct ViewUser {
 	uint32_t uid, gid;
 	uint32_t *groups;
 	size_t group_count;
 	Str home; /* "/" if unknown */
 } ViewUser;
-NODISCARD Err *view_user(const View *v, Str user, const char *overlay_prefix, Arena *a, ViewUser *ret);
+NODISCARD Err *view_user(const View *v, Str user, const char *overlay_prefix, Arena *a,
+                         ViewUser *ret);
 
 static inline void view_closep(View **v)
 {

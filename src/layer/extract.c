@@ -1,0 +1,269 @@
+/*
+ * extract.c - a tar stream becomes a list and, if wanted, a tree.
+ *
+ * Hard links need care, since an archive may name them in any order and replace their target later,
+ * while a content list has ONE file of each group, the first by path, and the others point at it.
+ * So links are collected (path, target) while reading and put in order at the end.
+ */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/base.h"
+
+#include "base/vec.h"
+#include "layer/extract.h"
+#include "layer/place.h"
+
+enum { BLOCK_BYTES = 128 << 10 };
+
+typedef struct State {
+	const Extract *how;
+	TarReader *tar;
+	ListBuilder *list;
+	Arena arena; /* paths of hard links */
+	VEC(Str) links;
+	Place place;
+	void *block;
+} State;
+
+static bool on_disk(const State *s)
+{
+	return s->how->root_fd >= 0;
+}
+
+/* PATH is about to be replaced: a link to it takes over its content (the inode lives on). */
+static void pass_on_content(State *s, Str path)
+{
+	Entry *old = list_builder_find(s->list, path);
+	if (!old || old->type != ENTRY_FILE)
+		return;
+	Entry file = entry_copy(&s->arena, old);
+	Str heir = { 0 };
+	for (size_t i = 0; i < s->links.len; i++) {
+		Entry *link = list_builder_find(s->list, s->links.at[i]);
+		if (!link || link->type != ENTRY_HARDLINK || !str_eq(link->link, path))
+			continue;
+		Entry changed = file;
+		if (heir.len) {
+			changed = entry_copy(&s->arena, link);
+			changed.link = heir;
+		}
+		changed.path = s->links.at[i];
+		if (!heir.len)
+			heir = changed.path;
+		list_builder_add(s->list, &changed);
+	}
+}
+
+static Err *drop(State *s, Str path)
+{
+	if (!list_builder_find(s->list, path))
+		return NULL;
+	if (s->links.len)
+		pass_on_content(s, path);
+	list_builder_remove(s->list, path);
+	return on_disk(s) ? place_remove(&s->place, path) : NULL;
+}
+
+/* The content of the current file: hashed, and written to FD if that is not -1. */
+static Err *take_content(State *s, Entry *e, int fd)
+{
+	Sha256 hash;
+	sha256_init(&hash);
+	for (;;) {
+		size_t n;
+		TRY(cancel_check(s->how->cancel));
+		TRY(tar_reader_data(s->tar, s->block, BLOCK_BYTES, &n));
+		if (n == 0)
+			break;
+		sha256_add(&hash, s->block, n);
+		for (size_t at = 0; fd >= 0 && at < n;) {
+			ssize_t w = write(fd, (char *)s->block + at, n - at);
+			if (w < 0 && errno == EINTR)
+				continue;
+			if (w < 0)
+				return err_sys(errno, "cannot write '%.*s'", STR_ARG(e->path));
+			at += (size_t)w;
+		}
+	}
+	e->sha256 = sha256_end(&hash);
+	return NULL;
+}
+
+/* A link to a link means the file behind both. */
+static Err *resolve_link(State *s, Entry *e)
+{
+	Entry *target = list_builder_find(s->list, e->link);
+	if (!target || target->type == ENTRY_WHITEOUT)
+		return err_new(ERR_CORRUPT, "'%.*s' is a hard link to '%.*s', which is not there",
+		               STR_ARG(e->path), STR_ARG(e->link));
+	if (target->type == ENTRY_DIR)
+		return err_new(ERR_CORRUPT, "'%.*s' is a hard link to the directory '%.*s'",
+		               STR_ARG(e->path), STR_ARG(e->link));
+	if (target->type == ENTRY_HARDLINK) {
+		e->link = arena_str(&s->arena, target->link);
+		return NULL;
+	}
+	if (target->type == ENTRY_FILE)
+		return NULL;
+	/* A second name of a symlink, fifo or device: lists know hard links of files alone. */
+	Str path = e->path;
+	*e = entry_copy(&s->arena, target);
+	e->path = path;
+	return NULL;
+}
+
+static Err *add_entry(State *s, Entry *e)
+{
+	if (str_eq(e->path, STR("")))
+		return NULL; /* the root's own metadata: overlay takes the upper's, docker ignores
+		                it too */
+	if (e->uid == UINT32_MAX || e->gid == UINT32_MAX)
+		return err_new(ERR_CORRUPT, "'%.*s' has the owner -1, which means nobody",
+		               STR_ARG(e->path));
+	Entry *old = list_builder_find(s->list, e->path);
+	if (e->type == ENTRY_HARDLINK && str_eq(e->link, e->path))
+		return old ? NULL
+		           : err_new(ERR_CORRUPT, "'%.*s' is a hard link to itself",
+		                     STR_ARG(e->path));
+	if (e->type == ENTRY_HARDLINK)
+		TRY(resolve_link(s, e));
+	if (old) {
+		bool was_gone = old->type == ENTRY_WHITEOUT;
+		bool both_dirs = old->type == ENTRY_DIR && e->type == ENTRY_DIR;
+		e->opaque = e->type == ENTRY_DIR && (was_gone || old->opaque);
+		if (!both_dirs)
+			TRY(drop(s, e->path));
+	}
+	int fd = -1;
+	if (on_disk(s))
+		TRY(place_begin(&s->place, e, &fd));
+	AUTO_CLOSE int bound = fd;
+	if (e->type == ENTRY_FILE)
+		TRY(take_content(s, e, fd));
+	if (on_disk(s))
+		TRY(place_finish(&s->place, e, TAKE_FD(bound)));
+	if (e->type == ENTRY_HARDLINK)
+		VEC_PUSH(&s->links, arena_str(&s->arena, e->path));
+	list_builder_add(s->list, e);
+	return NULL;
+}
+
+static Err *add_opaque(State *s, Str dir)
+{
+	Entry *e = list_builder_find(s->list, dir);
+	if (dir.len == 0)
+		return NULL; /* the root of a layer that hides everything: only a first layer has it
+		              */
+	if (!e) {
+		Entry made = { .path = dir, .type = ENTRY_DIR, .mode = 0755 };
+		TRY(add_entry(s, &made));
+		e = list_builder_find(s->list, dir);
+	}
+	if (e->type != ENTRY_DIR)
+		return err_new(ERR_CORRUPT, "an opaque mark in '%.*s', which is no directory",
+		               STR_ARG(dir));
+	e->opaque = true;
+	return on_disk(s) ? place_opaque(&s->place, dir) : NULL;
+}
+
+static Err *add_whiteout(State *s, const Entry *e, Str gone)
+{
+	Str dir = entry_parent(e->path);
+	if (gone.len == 0 || str_eq(gone, STR(".")) || str_eq(gone, STR("..")))
+		return err_new(ERR_CORRUPT, "the whiteout '%.*s' names nothing", STR_ARG(e->path));
+	Str path = dir.len ? arena_strf(&s->arena, "%.*s/%.*s", STR_ARG(dir), STR_ARG(gone))
+	                   : arena_str(&s->arena, gone);
+	Entry *old = list_builder_find(s->list, path);
+	if (old &&
+	    old->type == ENTRY_DIR) /* it hides what is below, not what this layer has put there */
+		return add_opaque(s, path);
+	if (old)
+		return NULL;
+	Entry w = { .path = path, .type = ENTRY_WHITEOUT };
+	return add_entry(s, &w);
+}
+
+static Err *take_entry(State *s, Entry *e)
+{
+	Str name = entry_name(e->path);
+	if (!str_starts(name, STR(".wh.")))
+		return add_entry(s, e);
+	if (!s->how->layer)
+		return err_new(ERR_CORRUPT, "'%.*s' would be a whiteout in the image",
+		               STR_ARG(e->path));
+	if (str_eq(name, STR(".wh..wh..opq")))
+		return add_opaque(s, entry_parent(e->path));
+	if (str_starts(name, STR(".wh..wh.")))
+		return NULL; /* aufs's own bookkeeping (.wh..wh.plnk ...): docker skips it too */
+	return add_whiteout(s, e, str_from_at(name, 4));
+}
+
+/* One file a group, the first by path; the others point at it. */
+static void order_links(State *s)
+{
+	for (size_t i = 0; i < s->links.len; i++) {
+		Entry *link = list_builder_find(s->list, s->links.at[i]);
+		if (!link || link->type != ENTRY_HARDLINK ||
+		    entry_path_cmp(link->path, link->link) > 0)
+			continue;
+		/* The link comes first: it becomes the file, and all others of the group point at
+		 * it. */
+		Str first = s->links.at[i], old = arena_str(&s->arena, link->link);
+		Entry *target = list_builder_find(s->list, old);
+		if (!target)
+			continue;
+		Entry file = entry_copy(&s->arena, target);
+		file.path = first;
+		Entry behind = { .path = old, .type = ENTRY_HARDLINK, .link = first };
+		list_builder_add(s->list, &file);
+		list_builder_add(s->list, &behind);
+		VEC_PUSH(&s->links, old);
+		for (size_t k = 0; k < s->links.len; k++) {
+			Entry *other = list_builder_find(s->list, s->links.at[k]);
+			if (!other || other->type != ENTRY_HARDLINK || !str_eq(other->link, old))
+				continue;
+			Entry moved = entry_copy(&s->arena, other);
+			moved.link = first;
+			list_builder_add(s->list, &moved);
+		}
+	}
+}
+
+static Err *take_all(State *s)
+{
+	for (;;) {
+		Entry e;
+		bool end;
+		TRY(cancel_check(s->how->cancel));
+		TRY(tar_reader_next(s->tar, &e, &end));
+		if (end)
+			break;
+		TRY(take_entry(s, &e));
+	}
+	order_links(s);
+	return NULL;
+}
+
+Err *extract_tar(const Extract *how, Reader *tar, List **ret_list)
+{
+	State s = { .how = how, .list = list_builder_new(), .tar = tar_reader_new(tar) };
+	place_init(&s.place, how->root_fd, how->overlay_prefix);
+	s.block = xmalloc(BLOCK_BYTES);
+	Err *e = take_all(&s);
+	List *list = NULL;
+	if (!e) {
+		list = list_builder_finish(TAKE_PTR(s.list));
+		if (on_disk(&s))
+			e = place_dir_times(&s.place, list);
+	}
+	if (e)
+		list_close(list);
+	else
+		*ret_list = list;
+	list_builder_free(s.list);
+	tar_reader_free(s.tar);
+	place_done(&s.place);
+	arena_done(&s.arena);
+	VEC_DONE(&s.links);
+	free(s.block);
+	return e;
+}

@@ -1,0 +1,264 @@
+/*
+ * upper.c - what a RUN left in its overlay upper directory → a layer.
+ *
+ * Only the upper is walked: it holds just what changed.  What overlay writes there for itself:
+ *   c 0:0                 the name is gone.  A whiteout in the layer, if a layer below has the name
+ *                         (a file made and removed in the same step may leave one too).
+ *   *.overlay.opaque = y  the directory was removed and made again.  The kernel may mark brand-new
+ *                         directories as well (containers/storage#141): opaque only if a layer
+ * below has a directory of that name.
+ *   *.overlay.{origin,impure,uuid ...}   noise, left out.
+ * The content is hashed and the diff ID computed in the same pass; then the directory itself
+ * becomes the layer, by rename.
+ */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/base.h"
+
+#include "base/map.h"
+#include "fs/copy.h"
+#include "fs/path.h"
+#include "fs/walk.h"
+#include "layer/layer-internal.h"
+#include "layer/place.h"
+#include "layer/view.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+enum { BLOCK_BYTES = 256 << 10 };
+
+typedef struct Diff {
+	Store *store;
+	const LayerUpper *upper;
+	TarWriter *tar;
+	ListBuilder *list;
+	View *below; /* opened at the first question */
+	Map inodes;  /* "dev:ino" of files with several names → Str of the first */
+	Arena arena;
+	uint64_t size_bytes;
+	char *block;
+} Diff;
+
+static Err *exists_below(Diff *d, Str path, bool dir_only, bool *ret)
+{
+	AUTO_ARENA Arena a = ARENA_INIT;
+	Entry e;
+	if (!d->below)
+		TRY(view_open(d->store, d->upper->lowers, d->upper->lower_count, &d->below));
+	*ret = view_find(d->below, path, &a, &e, NULL) && (!dir_only || e.type == ENTRY_DIR);
+	return NULL;
+}
+
+static bool is_opaque(const Diff *d, const Xattr *x)
+{
+	Str name = x->name, prefix = str_from(d->upper->overlay_prefix);
+	return str_starts(name, prefix) && str_eq(str_from_at(name, prefix.len), STR("opaque")) &&
+	       str_eq(x->value, STR("y"));
+}
+
+/* The xattrs that belong to the layer; *ret_opaque: overlay's mark was among them. */
+static Err *read_xattrs(Diff *d, const WalkFile *f, Arena *a, Entry *e, bool *ret_opaque)
+{
+	*ret_opaque = false;
+	if (S_ISLNK(f->st.st_mode))
+		return NULL;
+	AUTO_CLOSE int fd = openat(f->dir_fd, f->name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return err_sys(errno, "cannot open '%.*s'", STR_ARG(f->path));
+	const Xattr *all;
+	size_t count;
+	TRY(copy_read_xattrs(a, fd, f->name, &all, &count));
+	Xattr *kept = arena_alloc(a, (count + 1) * sizeof *kept, _Alignof(Xattr));
+	for (size_t i = 0; i < count; i++) {
+		if (is_opaque(d, &all[i]))
+			*ret_opaque = true;
+		/* SELinux labels are the machine's, not the image's */
+		else if (!str_starts(all[i].name, str_from(d->upper->overlay_prefix)) &&
+		         !str_eq(all[i].name, STR("security.selinux")))
+			kept[e->xattr_count++] = all[i];
+	}
+	e->xattrs = kept;
+	return NULL;
+}
+
+static int64_t mtime_of(Diff *d, const WalkFile *f)
+{
+	int64_t ns = (int64_t)f->st.st_mtim.tv_sec * 1000000000 + f->st.st_mtim.tv_nsec;
+	if (ns <= d->upper->clamp_mtime_ns)
+		return ns;
+	/* The directory form says the same as the list: later steps may look at it. */
+	int64_t to = d->upper->clamp_mtime_ns;
+	struct timespec t[2] = { { .tv_nsec = UTIME_OMIT }, { to / 1000000000, to % 1000000000 } };
+	if (!S_ISDIR(
+		    f->st.st_mode)) /* directories change once more while their files are touched */
+		(void)utimensat(f->dir_fd, f->name, t, AT_SYMLINK_NOFOLLOW);
+	return to;
+}
+
+static Err *read_link(const WalkFile *f, Arena *a, Entry *e)
+{
+	char target[PATH_MAX];
+	ssize_t n = readlinkat(f->dir_fd, f->name, target, sizeof target);
+	if (n < 0)
+		return err_sys(errno, "cannot read the link '%.*s'", STR_ARG(f->path));
+	e->link = arena_str(a, (Str){ target, (size_t)n });
+	return NULL;
+}
+
+/* The first name of a file is the file, all others are hard links to it. */
+static bool is_second_name(Diff *d, const WalkFile *f, Entry *e)
+{
+	if (f->st.st_nlink < 2)
+		return false;
+	Str key = arena_strf(&d->arena, "%llx:%llx", (unsigned long long)f->st.st_dev,
+	                     (unsigned long long)f->st.st_ino);
+	Str *first = map_get(&d->inodes, key);
+	if (first) {
+		e->type = ENTRY_HARDLINK;
+		e->link = *first;
+		return true;
+	}
+	first = arena_new(&d->arena, Str);
+	*first = arena_str(&d->arena, f->path);
+	(void)map_put(&d->inodes, key, first);
+	return false;
+}
+
+static Err *take_content(Diff *d, const WalkFile *f, Entry *e)
+{
+	Sha256 hash;
+	sha256_init(&hash);
+	AUTO_CLOSE int fd =
+		openat(f->dir_fd, f->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0)
+		return err_sys(errno, "cannot open '%.*s'", STR_ARG(f->path));
+	for (uint64_t left = e->size; left;) {
+		TRY(cancel_check(d->upper->cancel));
+		ssize_t n = read(fd, d->block, left < BLOCK_BYTES ? (size_t)left : BLOCK_BYTES);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return err_sys(n < 0 ? errno : EIO, "cannot read '%.*s'", STR_ARG(f->path));
+		sha256_add(&hash, d->block, (size_t)n);
+		TRY(tar_writer_data(d->tar, d->block, (size_t)n));
+		left -= (uint64_t)n;
+	}
+	e->sha256 = sha256_end(&hash);
+	d->size_bytes += e->size;
+	return NULL;
+}
+
+static Err *take_whiteout(Diff *d, const WalkFile *f)
+{
+	bool below;
+	TRY(exists_below(d, f->path, false, &below));
+	if (!below)
+		return NULL;
+	Entry e = { .path = f->path, .type = ENTRY_WHITEOUT };
+	list_builder_add(d->list, &e);
+	return tar_writer_entry(d->tar, &e);
+}
+
+static Err *take_file(void *context, const WalkFile *f, bool *skip)
+{
+	Diff *d = context;
+	AUTO_ARENA Arena a = ARENA_INIT;
+	(void)skip;
+	if (S_ISCHR(f->st.st_mode) && f->st.st_rdev == 0)
+		return take_whiteout(d, f);
+	if (S_ISSOCK(f->st.st_mode))
+		return NULL; /* tar has no form for it; docker leaves it out as well */
+
+	Entry e = { .path = f->path,
+		    .mode = f->st.st_mode & 07777,
+		    .uid = f->st.st_uid,
+		    .gid = f->st.st_gid };
+	bool opaque;
+	e.mtime_ns = mtime_of(d, f);
+	TRY(read_xattrs(d, f, &a, &e, &opaque));
+	if (S_ISDIR(f->st.st_mode)) {
+		e.type = ENTRY_DIR;
+		if (opaque)
+			TRY(exists_below(d, f->path, true, &e.opaque));
+	} else if (is_second_name(d, f, &e)) {
+		e.xattr_count = 0;
+	} else if (S_ISLNK(f->st.st_mode)) {
+		e.type = ENTRY_SYMLINK;
+		e.mode = 0777;
+		TRY(read_link(f, &a, &e));
+	} else if (S_ISFIFO(f->st.st_mode)) {
+		e.type = ENTRY_FIFO;
+	} else if (S_ISREG(f->st.st_mode)) {
+		e.type = ENTRY_FILE;
+		e.size = (uint64_t)f->st.st_size;
+	} else {
+		e.type = S_ISCHR(f->st.st_mode) ? ENTRY_CHAR : ENTRY_BLOCK;
+		e.rdev_major = major(f->st.st_rdev);
+		e.rdev_minor = minor(f->st.st_rdev);
+	}
+	TRY(tar_writer_entry(d->tar, &e));
+	if (e.type == ENTRY_FILE)
+		TRY(take_content(d, f, &e));
+	list_builder_add(d->list, &e);
+	return NULL;
+}
+
+/* With SOURCE_DATE_EPOCH the directory form gets the clamped times of its directories last. */
+static Err *clamp_dirs(int root, const LayerUpper *upper, const List *list)
+{
+	if (upper->clamp_mtime_ns == INT64_MAX)
+		return NULL;
+	AUTO_PLACE Place place = { .dir_fd = -1 };
+	place_init(&place, root, upper->overlay_prefix);
+	return place_dir_times(&place, list);
+}
+
+static Err *diff_upper(Diff *d, int root, StoreLayer *layer, List **ret_list)
+{
+	AUTO_WRITER Writer *nowhere = writer_to_nowhere();
+	AUTO_WRITER Writer *hash = writer_hash(nowhere);
+	AUTO_TAR_WRITER TarWriter *tar = tar_writer_new(hash);
+	AUTO_LIST_BUILDER ListBuilder *builder = list_builder_new();
+	d->tar = tar;
+	d->list = builder;
+	TRY(walk_tree(root, d->upper->cancel, take_file, d));
+	TRY(tar_writer_finish(tar));
+	TRY(writer_finish(hash));
+	AUTO_LIST List *list = list_builder_finish(TAKE_PTR(builder));
+	TRY(clamp_dirs(root, d->upper, list));
+	layer->diff_id = writer_hash_digest(hash);
+	layer->tar_bytes = writer_hash_count(hash);
+	layer->size_bytes = d->size_bytes;
+	layer->identity = list_identity(list, d->upper->window);
+	*ret_list = TAKE_PTR(list);
+	return NULL;
+}
+
+Err *layer_from_upper(Store *s, const LayerUpper *upper, StoreLayer *ret)
+{
+	int tmp;
+	TRY(store_tmp_fd(s, &tmp));
+	AUTO_CLOSE int root =
+		openat(tmp, upper->dir_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (root < 0)
+		return err_sys(errno, "cannot open what the step wrote");
+	Diff d = { .store = s, .upper = upper, .block = xmalloc(BLOCK_BYTES) };
+	AUTO_LIST List *list = NULL;
+	StoreLayer layer = { 0 };
+	Err *e = diff_upper(&d, root, &layer, &list);
+	if (d.below)
+		view_close(d.below);
+	map_done(&d.inodes);
+	arena_done(&d.arena);
+	free(d.block);
+	if (!e)
+		e = store_layer_publish(s, &layer, list, upper->dir_name);
+	if (e)
+		return err_while(e, "keeping what the step wrote");
+	layer.has_dir = true;
+	*ret = layer;
+	return NULL;
+}
