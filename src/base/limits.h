@@ -12,6 +12,14 @@
 /* Dockerfile and ignore files: SECURITY D34 wants 64 MiB refused or linear; nobody writes 16. */
 #define DOCKERFILE_BYTES_MAX  (16u << 20)
 #define IGNORE_FILE_BYTES_MAX (16u << 20)
+/* One word after expansion: A=$B$B doubles a line; an environment string is 128 KiB (MAX_ARG_STRLEN). */
+#define EXPANSION_BYTES_MAX (1u << 20)
+/* ${a:-${b:-...}}: nobody nests 10; each level costs stack. */
+#define SUBSTITUTION_DEPTH_MAX 64u
+/* ONBUILD ONBUILD ...: refused as a build step anyway; the reader recurses. */
+#define ONBUILD_DEPTH_MAX 16u
+/* Of one instruction; each word of a COPY is looked up among them. */
+#define HEREDOCS_MAX 1024u
 
 /* Manifests and indexes: what registries accept (OCI distribution spec, "4 megabytes"). */
 #define MANIFEST_BYTES_MAX (4u << 20)

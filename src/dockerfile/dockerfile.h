@@ -33,6 +33,7 @@ typedef struct NodeFlag {
 typedef struct Heredoc {
 	Str name;   /* "EOF" */
 	Str body;   /* with its final newline; tabs stripped for <<- */
+	Str raw;    /* the body as written, for ONBUILD texts and shells that read it themselves */
 	Span span;  /* of the body */
 	bool expand; /* the word was not quoted */
 	bool strip_tabs;
@@ -40,20 +41,24 @@ typedef struct Heredoc {
 } Heredoc;
 
 typedef struct Node {
-	InstructionId id;
+	InstructionId id;   /* INST_COUNT: unknown (dockerfile_parse_tree only) */
 	Span span;          /* the whole instruction: keyword to last byte (bodies included) */
 	Word keyword;       /* as written: "copy" */
 	Word rest;          /* all after keyword and flags, continuations joined; "" if nothing */
 	NodeFlag *flags;
 	size_t flag_count;
-	Word *words;        /* JSON: its strings; WORDS: cut at blanks; ASSIGNMENTS: see pairs; SHELL: one word = rest */
+	Word *words;        /* JSON: its strings; WORDS: cut at blanks; ASSIGNMENTS: see pairs; SHELL: one word = rest;
+	                     * HEALTHCHECK: the type, then the command as SHELL_OR_JSON has it */
 	size_t word_count;
 	bool json;          /* the JSON form was used */
-	struct NodePair { Word key, value; bool has_value; } *pairs; /* ENV LABEL ARG */
+	struct NodePair { Word key, value; bool has_value; } *pairs; /* ENV LABEL ARG; quotes and escapes as written */
 	size_t pair_count;
+	bool legacy;        /* ENV and LABEL in the old form: "ENV key the rest" */
 	Heredoc *heredocs;
 	size_t heredoc_count;
-	Str text;           /* the logical line as BuildKit shows it in titles: keyword upper case, blanks as written */
+	Str line;           /* the logical line as written, trimmed (ONBUILD stores that of its inner node) */
+	Str text;           /* the same as BuildKit shows it in titles: keyword upper case, blanks as written */
+	Span empty_continuation; /* an empty line inside a continuation (.src NULL: none): worth a warning */
 	struct Node *onbuild; /* ONBUILD: the instruction inside */
 } Node;
 
@@ -66,7 +71,19 @@ typedef struct Dockerfile {
 	size_t node_count;
 } Dockerfile;
 
+/* Read and check: dockerfile_parse_tree(), then dockerfile_check(). */
 NODISCARD Err *dockerfile_parse(Arena *a, const Source *source, Dockerfile *ret);
+/* Read alone: unknown instructions (INST_COUNT) and flags (FLAG_COUNT), missing words and files
+ * without FROM pass; only what makes no tree is refused.  For debug ast, linters and editors. */
+NODISCARD Err *dockerfile_parse_tree(Arena *a, const Source *source, Dockerfile *ret);
+/* All that can be said of a Dockerfile without an image and without values of variables. */
+NODISCARD Err *dockerfile_check(const Dockerfile *d);
+
+/* The heredoc that WORD of a COPY or ADD stands for ("<<EOF", "3<<-'EOF'"), or NULL. */
+const Heredoc *node_heredoc(const Node *node, Word word);
+/* The value of the last flag ID, or NULL. */
+const NodeFlag *node_flag(const Node *node, FlagId id);
+
 /* The tree as BuildKit's parser dumps it, one line an instruction (decant debug ast). */
 void dockerfile_dump(const Dockerfile *d, Buf *out);
 

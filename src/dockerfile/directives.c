@@ -1,0 +1,131 @@
+/*
+ * directives.c - "# name=value" at the very top: escape, syntax, check.
+ *
+ * The first line that is not one of the three ends the zone: a comment, an empty line, an unknown
+ * name, an instruction.  The syntax directive alone is also looked for behind a "#!" line, after
+ * "//", and in a file that is one JSON object (BuildKit's DetectSyntax), since it says that the
+ * file is none of ours to read.
+ */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/base.h"
+
+#include "base/rune.h"
+#include "dockerfile/dockerfile-internal.h"
+
+typedef enum DirectiveId { DIRECTIVE_ESCAPE, DIRECTIVE_SYNTAX, DIRECTIVE_CHECK } DirectiveId;
+
+static const char *const names[] = { "escape", "syntax", "check" };
+
+static Span span_in(const Source *source, Str s)
+{
+	uint32_t start = (uint32_t)(s.ptr - source->text.ptr);
+	return (Span){ source, start, start + (uint32_t)s.len };
+}
+
+/* What Go's \s matches. */
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\n' || c == '\f' || c == '\r';
+}
+
+static Str skip_blanks(Str s)
+{
+	while (s.len && is_blank(s.ptr[0]))
+		s = str_from_at(s, 1);
+	return s;
+}
+
+static bool is_name_char(char c, bool first)
+{
+	return ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || (!first && c >= '0' && c <= '9');
+}
+
+/* LINE as "<comment> name = value"; false if it is no directive of ours. */
+static bool read_directive(Str line, Str comment, DirectiveId *ret_id, Str *ret_name,
+                           Str *ret_value)
+{
+	if (!str_starts(line, comment))
+		return false;
+	line = rune_trim_left(str_from_at(line, comment.len));
+	size_t n = 0;
+	while (n < line.len && is_name_char(line.ptr[n], n == 0))
+		n++;
+	Str name = str_head(line, n);
+	Str value = skip_blanks(str_from_at(line, n));
+	if (!name.len || !value.len || value.ptr[0] != '=')
+		return false;
+	value = skip_blanks(str_from_at(value, 1));
+	while (value.len && is_blank(value.ptr[value.len - 1]))
+		value.len--;
+	if (!value.len)
+		return false;
+	for (DirectiveId i = 0; i < ARRAY_LEN(names); i++)
+		if (word_equal_fold(name, names[i])) {
+			*ret_id = i;
+			*ret_name = name;
+			*ret_value = value;
+			return true;
+		}
+	return false;
+}
+
+static Err *set_escape(Dockerfile *d, Str value)
+{
+	if (!str_eqc(value, "\\") && !str_eqc(value, "`"))
+		return err_note(err_at(span_in(d->source, value),
+		                       "invalid escape character: '%.*s'", STR_ARG(value)),
+		                "it must be \\ or `");
+	d->escape = value.ptr[0];
+	return NULL;
+}
+
+/* The lines from AT on that begin with COMMENT, as long as they are directives. */
+static Err *read_zone(Dockerfile *d, size_t at, Str comment, bool only_syntax)
+{
+	unsigned seen = 0;
+	Lines lines = { .source = d->source, .at = at };
+	Str physical, name, value;
+	DirectiveId id;
+	while (line_next_physical(&lines, &physical)) {
+		Str line = rune_trim_left(line_trim_end(physical));
+		if (!read_directive(line, comment, &id, &name, &value))
+			break;
+		bool again = seen & (1u << id);
+		seen |= 1u << id;
+		if (only_syntax && (id != DIRECTIVE_SYNTAX || again))
+			continue;
+		if (again)
+			return err_at(span_in(d->source, name),
+			              "only one '%s' directive can be used", names[id]);
+		if (id == DIRECTIVE_ESCAPE)
+			TRY(set_escape(d, value));
+		else if (id == DIRECTIVE_SYNTAX)
+			d->syntax = (Word){ value, span_in(d->source, value) };
+		else
+			d->check = (Word){ value, span_in(d->source, value) };
+	}
+	return NULL;
+}
+
+Err *directives_parse(Arena *a, const Source *source, Dockerfile *d)
+{
+	(void)a;
+	size_t start = str_starts(source->text, STR("\xef\xbb\xbf")) ? 3 : 0;
+	*d = (Dockerfile){ .source = source,
+		           .escape = '\\',
+		           .syntax = { .text = STR("") },
+		           .check = { .text = STR("") } };
+	TRY(read_zone(d, start, STR("#"), false));
+	if (d->syntax.text.len)
+		return NULL;
+	Str text = str_from_at(source->text, start);
+	if (str_starts(text, STR("#!"))) {
+		Str line;
+		text = str_cut(text, '\n', &line);
+		start += line.len + 1;
+		TRY(read_zone(d, start, STR("#"), true));
+	}
+	if (!d->syntax.text.len)
+		TRY(read_zone(d, start, STR("//"), true));
+	return NULL;
+}

@@ -1,0 +1,107 @@
+/* dump.c - the tree as BuildKit's parser prints it: (copy ["--from=a"] "x" "/y"). */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/base.h"
+
+#include "base/rune.h"
+#include "dockerfile/dockerfile-internal.h"
+
+static void add_quoted_rune(Buf *out, uint32_t rune, Str bytes)
+{
+	static const char escaped[] = "\a\b\f\n\r\t\v\"\\", letters[] = "abfnrtv\"\\";
+	const char *at = rune && rune < 0x80 ? strchr(escaped, (int)rune) : NULL;
+	if (at)
+		buf_addf(out, "\\%c", letters[at - escaped]);
+	else if (rune == RUNE_BAD && bytes.len == 1)
+		buf_addf(out, "\\x%02x", (unsigned char)bytes.ptr[0]);
+	else if (rune_is_print(rune))
+		buf_add_str(out, bytes);
+	else if (rune < 0x80)
+		buf_addf(out, "\\x%02x", rune);
+	else
+		buf_addf(out, rune < 0x10000 ? "\\u%04x" : "\\U%08x", rune);
+}
+
+/* As Go's strconv.Quote. */
+static void add_quoted(Buf *out, Str s)
+{
+	buf_add_char(out, '"');
+	for (size_t at = 0, len; at < s.len; at += len) {
+		uint32_t rune = rune_at(s, at, &len);
+		add_quoted_rune(out, rune, (Str){ s.ptr + at, len });
+	}
+	buf_add_char(out, '"');
+}
+
+static void add_word(Buf *out, Str s)
+{
+	buf_add_char(out, ' ');
+	add_quoted(out, s);
+}
+
+static void add_flags(Buf *out, const Node *node)
+{
+	AUTO_BUF Buf flag = BUF_INIT;
+	for (size_t i = 0; i < node->flag_count; i++) {
+		const NodeFlag *f = &node->flags[i];
+		buf_reset(&flag);
+		buf_addf(&flag, "--%.*s", STR_ARG(f->name.text));
+		if (f->has_value) {
+			buf_add_char(&flag, '=');
+			buf_add_str(&flag, f->value.text);
+		}
+		buf_add_str(out, i ? STR(" ") : STR(" ["));
+		add_quoted(out, buf_str(&flag));
+	}
+	if (node->flag_count)
+		buf_add_char(out, ']');
+}
+
+static void add_pairs(Buf *out, const Node *node)
+{
+	AUTO_BUF Buf whole = BUF_INIT;
+	for (size_t i = 0; i < node->pair_count; i++) {
+		const struct NodePair *p = &node->pairs[i];
+		if (node->id != INST_ARG) {
+			add_word(out, p->key.text);
+			add_word(out, p->value.text);
+			add_word(out, node->legacy ? STR("") : STR("="));
+			continue;
+		}
+		buf_reset(&whole);
+		buf_add_str(&whole, p->key.text);
+		if (p->has_value) {
+			buf_add_char(&whole, '=');
+			buf_add_str(&whole, p->value.text);
+		}
+		add_word(out, buf_str(&whole));
+	}
+}
+
+static void add_node(Buf *out, const Node *node)
+{
+	Str keyword = node->keyword.text;
+	buf_add_char(out, '(');
+	for (size_t i = 0; i < keyword.len; i++) {
+		char c = keyword.ptr[i];
+		buf_add_char(out, c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c);
+	}
+	add_flags(out, node);
+	add_pairs(out, node);
+	for (size_t i = 0; i < node->word_count; i++)
+		add_word(out, node->words[i].text);
+	if (node->id == INST_COUNT)
+		add_word(out, STR("")); /* BuildKit's parser keeps an empty argument there */
+	if (node->onbuild) {
+		buf_add_char(out, ' ');
+		add_node(out, node->onbuild);
+	}
+	buf_add_char(out, ')');
+}
+
+void dockerfile_dump(const Dockerfile *d, Buf *out)
+{
+	for (size_t i = 0; i < d->node_count; i++) {
+		add_node(out, &d->nodes[i]);
+		buf_add_char(out, '\n');
+	}
+}
