@@ -14,28 +14,36 @@ struct Err {
 	Buf notes;  /* one per line */
 };
 
-static void buf_addv(Buf *b, const char *fmt, va_list ap)
+static void buf_addv(Buf *b, bool keep_lines, const char *fmt, va_list ap)
 {
 	AUTO_FREE char *s = NULL;
 	int n = vasprintf(&s, fmt, ap);
 	if (n < 0)
 		die_oom(0);
-	buf_add(b, s, (size_t)n);
+	/* Names of files and answers of servers are in here: no byte of them may steer a terminal
+	 * or begin a line that looks like ours. */
+	for (int i = 0; i < n; i++) {
+		unsigned char c = (unsigned char)s[i];
+		if ((c >= 0x20 && c != 0x7f) || (c == '\n' && keep_lines))
+			buf_add_char(b, (char)c);
+		else
+			buf_addf(b, "\\x%02x", c);
+	}
 }
 
-#define BUF_ADDV(buf, fmt)               \
-	do {                             \
-		va_list ap_;             \
-		va_start(ap_, fmt);      \
-		buf_addv(buf, fmt, ap_); \
-		va_end(ap_);             \
+#define BUF_ADDV(buf, keep_lines, fmt)               \
+	do {                                         \
+		va_list ap_;                         \
+		va_start(ap_, fmt);                  \
+		buf_addv(buf, keep_lines, fmt, ap_); \
+		va_end(ap_);                         \
 	} while (0)
 
 Err *err_new(ErrKind kind, const char *fmt, ...)
 {
 	Err *e = xcalloc(1, sizeof *e);
 	e->kind = kind;
-	BUF_ADDV(&e->cause, fmt);
+	BUF_ADDV(&e->cause, false, fmt);
 	return e;
 }
 
@@ -44,7 +52,7 @@ Err *err_sys(int errnum, const char *fmt, ...)
 	Err *e = xcalloc(1, sizeof *e);
 	e->kind = ERR_SYSTEM;
 	e->errnum = errnum;
-	BUF_ADDV(&e->cause, fmt);
+	BUF_ADDV(&e->cause, false, fmt);
 	buf_addf(&e->cause, ": %s", strerror(errnum));
 	return e;
 }
@@ -54,7 +62,7 @@ Err *err_at(Span span, const char *fmt, ...)
 	Err *e = xcalloc(1, sizeof *e);
 	e->kind = ERR_INPUT;
 	e->span = span;
-	BUF_ADDV(&e->cause, fmt);
+	BUF_ADDV(&e->cause, false, fmt);
 	return e;
 }
 
@@ -69,7 +77,7 @@ Err *err_while(Err *e, const char *fmt, ...)
 {
 	if (!e)
 		return NULL;
-	BUF_ADDV(&e->whiles, fmt);
+	BUF_ADDV(&e->whiles, false, fmt);
 	buf_add(&e->whiles, "\n", 1);
 	return e;
 }
@@ -78,7 +86,7 @@ Err *err_note(Err *e, const char *fmt, ...)
 {
 	if (!e)
 		return NULL;
-	BUF_ADDV(&e->notes, fmt);
+	BUF_ADDV(&e->notes, true, fmt);
 	buf_add(&e->notes, "\n", 1);
 	return e;
 }

@@ -12,6 +12,9 @@
  * of things that were being done ("while ..."), and notes for the user.  The
  * place nearest the cause wins; outer callers cannot overwrite it.
  *
+ * Control bytes in texts come out as \xNN (line ends are kept in notes alone): names in archives
+ * and answers of servers may be put into messages as they are.
+ *
  * Ownership: whoever gets an Err must return it, wrap it, or err_free() it.
  * err_while(), err_note() and err_place() take it and give it back.
  * Threads: an Err belongs to one thread at a time; there is no global state.

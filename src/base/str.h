@@ -29,7 +29,7 @@ static inline Str str_from(const char *cstr)
 
 static inline bool str_eq(Str a, Str b)
 {
-	return a.len == b.len && memcmp(a.ptr, b.ptr, a.len) == 0;
+	return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
 }
 
 static inline bool str_eqc(Str a, const char *cstr)
@@ -39,13 +39,14 @@ static inline bool str_eqc(Str a, const char *cstr)
 
 static inline bool str_starts(Str s, Str prefix)
 {
-	return s.len >= prefix.len && memcmp(s.ptr, prefix.ptr, prefix.len) == 0;
+	return s.len >= prefix.len &&
+	       (prefix.len == 0 || memcmp(s.ptr, prefix.ptr, prefix.len) == 0);
 }
 
 static inline bool str_ends(Str s, Str suffix)
 {
 	return s.len >= suffix.len &&
-	       memcmp(s.ptr + s.len - suffix.len, suffix.ptr, suffix.len) == 0;
+	       (suffix.len == 0 || memcmp(s.ptr + s.len - suffix.len, suffix.ptr, suffix.len) == 0);
 }
 
 /* The part of S from byte FROM on (empty if S is shorter). */

@@ -51,6 +51,13 @@ static void test_err_caret_and_chain(void **state)
 	            "        note: .dockerignore:3 excludes it: 'bin/'\n");
 }
 
+static void test_err_escapes_control_bytes(void **state)
+{
+	(void)state;
+	check_print(err_new(ERR_CORRUPT, "entry '%s'", "\x1b[31mred\nnote: m\xc3\xa4h\x7f"),
+	            "error: entry '\\x1b[31mred\\x0anote: m\xc3\xa4h\\x7f'\n");
+}
+
 static void test_err_tabs_and_utf8(void **state)
 {
 	(void)state;
@@ -154,6 +161,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_err_caret_and_chain),
+		cmocka_unit_test(test_err_escapes_control_bytes),
 		cmocka_unit_test(test_err_tabs_and_utf8),
 		cmocka_unit_test(test_err_system),
 		cmocka_unit_test(test_arena),
