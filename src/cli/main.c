@@ -1,13 +1,244 @@
-/* main.c - argv to command. */
+/*
+ * main.c - argv to command, errors to exit statuses.
+ *
+ * Exit statuses (documented in decant.1; STYLE of the project's errors in HACKING.md):
+ *	0    done
+ *	1    the build failed: a RUN command, or anything that has no number of its own
+ *	2    the command line is wrong
+ *	3    an input file is wrong: Dockerfile, context, archive
+ *	4    registry or network
+ *	5    the store is damaged
+ *	130  interrupted
+ * `run` ends as the command in the container does; 125, 126, 127 as docker has them.
+ */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "base/err.h"
+#include "base/base.h"
 
+#include "base/vec.h"
+#include "cli/command.h"
+#include "cli/signals.h"
+
+#include <limits.h>
+#include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
+
+enum {
+	EXIT_BUILD_FAILED = 1,
+	EXIT_USAGE = 2,
+	EXIT_INPUT = 3,
+	EXIT_REGISTRY = 4,
+	EXIT_STORE = 5,
+	EXIT_INTERRUPTED = 130,
+};
+
+int cli_status_of(const Err *err)
+{
+	switch (err_kind(err)) {
+	case ERR_INPUT:
+		return EXIT_INPUT;
+	case ERR_NOT_FOUND:
+		/* With a place it is what the Dockerfile names, else what the command line did. */
+		return err_span(err).src ? EXIT_INPUT : EXIT_BUILD_FAILED;
+	case ERR_NETWORK:
+	case ERR_DENIED:
+		return EXIT_REGISTRY;
+	case ERR_CORRUPT:
+		return EXIT_STORE;
+	case ERR_CANCELLED:
+		return EXIT_INTERRUPTED;
+	case ERR_SYSTEM:
+	case ERR_RUN:
+		break;
+	}
+	return EXIT_BUILD_FAILED;
+}
+
+Err *cli_usage(Cli *cli, const char *fmt, ...)
+{
+	AUTO_FREE char *text = NULL;
+	va_list ap;
+	va_start(ap, fmt);
+	int n = vasprintf(&text, fmt, ap);
+	va_end(ap);
+	if (n < 0)
+		die_oom(0);
+	cli->usage_error = true;
+	return err_new(ERR_INPUT, "%s", text);
+}
+
+Err *cli_store(Cli *cli, Store **ret)
+{
+	if (!cli->store)
+		TRY(store_open(cli->root, &cli->store));
+	*ret = cli->store;
+	return NULL;
+}
+
+Err *cli_cancel(Cli *cli, Cancel **ret)
+{
+	if (!cli->cancel_open) {
+		TRY(cancel_open(&cli->cancel));
+		cli->cancel_open = true;
+		signals_watch(&cli->cancel);
+	}
+	*ret = &cli->cancel;
+	return NULL;
+}
+
+static int failure_status(const Cli *cli, const Err *err)
+{
+	if (err_kind(err) == ERR_CANCELLED)
+		return EXIT_INTERRUPTED;
+	if (cli->command && cli->command->failure_status)
+		return cli->command->failure_status;
+	return cli->usage_error ? EXIT_USAGE : cli_status_of(err);
+}
+
+static void print_failure(const Cli *cli, const Err *err)
+{
+	(void)fflush(stdout); /* looked at again at the end: here only the order counts */
+	if (err_kind(err) == ERR_CANCELLED)
+		fprintf(stderr, "cancelled\n");
+	else
+		ui_print_error(err, stderr);
+	if (cli->usage_error && cli->command)
+		fprintf(stderr, "See 'decant %s --help'.\n", cli->called);
+	else if (cli->usage_error)
+		fprintf(stderr, "See 'decant --help'.\n");
+}
+
+void cli_report(Cli *cli, Err *err)
+{
+	cli->exit_status = failure_status(cli, err);
+	print_failure(cli, err);
+	err_free(err);
+}
+
+static Err *unknown_command(Cli *cli, const char *word)
+{
+	VEC(const char *) names = { 0 };
+	for (size_t i = 0; i < command_count; i++)
+		if (command_table[i]->group != GROUP_HIDDEN)
+			VEC_PUSH(&names, command_table[i]->name);
+	const char *near = option_suggest(word, names.at, names.len);
+	VEC_DONE(&names);
+	Err *e = cli_usage(cli, "unknown command: decant %s", word);
+	return near ? err_note(e, "did you mean 'decant %s'?", near) : e;
+}
+
+static Err *check_count(Cli *cli, const Arguments *args)
+{
+	const Command *c = cli->command;
+	unsigned min = c->arguments_min, max = c->arguments_max;
+	if (args->count >= min && args->count <= max)
+		return NULL;
+	const char *plural = (args->count < min ? min : max) == 1 ? "" : "s";
+	if (max == 0)
+		return cli_usage(cli, "'decant %s' accepts no arguments", cli->called);
+	if (min == max)
+		return cli_usage(cli, "'decant %s' requires exactly %u argument%s", cli->called,
+		                 min, plural);
+	if (args->count < min)
+		return cli_usage(cli, "'decant %s' requires at least %u argument%s", cli->called,
+		                 min, plural);
+	return cli_usage(cli, "'decant %s' requires at most %u argument%s", cli->called, max,
+	                 plural);
+}
+
+static Err *run_command(Cli *cli, GlobalValues *globals, int argc, char *const *argv)
+{
+	const Command *c = cli->command;
+	void *values = arena_alloc(cli->arena, c->values_size + 1, _Alignof(max_align_t));
+	if (c->defaults)
+		c->defaults(values);
+	const OptionSet sets[] = {
+		{ c->options, c->option_count, values },
+		{ global_options, global_option_count, globals },
+	};
+	Arguments args;
+	int used;
+	Err *e = options_parse(sets, ARRAY_LEN(sets), argc, argv, c->stop_at_argument, cli->arena,
+	                       &args, &used);
+	if (e) {
+		cli->usage_error = true;
+		return e;
+	}
+	if (globals->help) {
+		help_command(c);
+		return NULL;
+	}
+	TRY(check_count(cli, &args));
+	cli->root = globals->root;
+	cli->debug = globals->debug;
+	return c->run(cli, values, &args);
+}
+
+/* The words from the first one that is no global option on. */
+static Err *dispatch(Cli *cli, int argc, char **argv)
+{
+	GlobalValues globals = { 0 };
+	const OptionSet set = { global_options, global_option_count, &globals };
+	Arguments words;
+	int used;
+	Err *e = options_parse(&set, 1, argc, argv, true, cli->arena, &words, &used);
+	if (e) {
+		cli->usage_error = true;
+		return e;
+	}
+	if (globals.version) {
+		printf("decant version %s\n", DECANT_VERSION);
+		return NULL;
+	}
+	if (words.count == 0) {
+		help_main();
+		return NULL;
+	}
+	argc -= used;
+	argv += used;
+	int taken;
+	cli->command = command_find(argc, argv, &taken);
+	if (!cli->command) {
+		if (!command_is_noun(argv[0]))
+			return unknown_command(cli, argv[0]);
+		if (argc > 1 && argv[1][0] != '-')
+			return cli_usage(cli, "unknown command: decant %s %s", argv[0], argv[1]);
+		help_noun(argv[0]);
+		return NULL;
+	}
+	cli->called = taken > 1 ? arena_strf(cli->arena, "%s %s", argv[0], argv[1]).ptr : argv[0];
+	if (cli->command->run_raw) {
+		cli->exit_status = cli->command->run_raw(argc, argv);
+		return NULL;
+	}
+	return run_command(cli, &globals, argc - taken, argv + taken);
+}
+
+/* What was printed must have arrived; a reader that went away early (`| head`) is no mishap. */
+static int finish_stdout(int status)
+{
+	errno = EIO; /* for an error of an earlier write that is not met again */
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return status;
+	if (errno == EPIPE) {
+		(void)signal(SIGPIPE, SIG_DFL);
+		(void)raise(SIGPIPE);
+	}
+	fprintf(stderr, "error: cannot write to standard output: %s\n", strerror(errno));
+	return status ? status : EXIT_BUILD_FAILED;
+}
 
 int main(int argc, char **argv)
 {
-	(void)argc;
-	(void)argv;
-	printf("decant version %s\n", DECANT_VERSION);
-	return 0;
+	AUTO_ARENA Arena arena = ARENA_INIT;
+	Cli cli = { .arena = &arena };
+	signals_ignore_pipe();
+	Err *e = dispatch(&cli, argc - 1, argv + 1);
+	if (e)
+		cli_report(&cli, e);
+	store_close(cli.store);
+	signals_unwatch();
+	if (cli.cancel_open)
+		cancel_close(&cli.cancel);
+	return finish_stdout(cli.exit_status);
 }

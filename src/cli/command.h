@@ -1,0 +1,95 @@
+/*
+ * command.h - what a command is, and what main.c gives to it.
+ *
+ * One file a command: src/cli/cmd_<name>.c defines `const Command command_<name>`, and the table in
+ * commands.c names it.  Dispatch, help, man pages and completion come from there.
+ */
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "base/cancel.h"
+#include "cli/options.h"
+#include "store/store.h"
+#include "ui/ui.h"
+
+typedef struct Command Command;
+
+/* The run of one command. */
+typedef struct Cli {
+	const Command *command;
+	const char *called; /* as it was called: "images", "image ls" */
+	const char *root;   /* --root, NULL: the default */
+	bool debug;
+	Arena *arena;     /* lives until the program ends */
+	int exit_status;  /* of a run without an Err: set by the command if it is not 0 */
+	bool usage_error; /* the Err is about the command line */
+	Store *store;     /* opened by cli_store(), closed by main */
+	Cancel cancel;    /* opened by cli_cancel(), closed by main */
+	bool cancel_open;
+} Cli;
+
+typedef enum CommandGroup {
+	GROUP_BUILD,
+	GROUP_IMAGES,
+	GROUP_CONTAINERS,
+	GROUP_OTHER,
+	GROUP_HIDDEN,
+} CommandGroup;
+
+struct Command {
+	const char *name;
+	const char *aliases; /* other spellings with commas: "image ls,image list"; NULL: none */
+	CommandGroup group;
+	const char *synopsis; /* after the name: "[OPTIONS] PATH | -" */
+	const char *help;     /* one line, no full stop */
+	const char *about; /* paragraphs for --help and the man page, "\n\n" between; NULL: none */
+	const Option *options;
+	size_t option_count;
+	size_t values_size;             /* of the struct that the options fill; zeroed before */
+	void (*defaults)(void *values); /* sets what is not 0 by default; NULL: nothing */
+	unsigned arguments_min, arguments_max; /* UINT_MAX: any */
+	const char *choices;                   /* for completion of arguments, as Option.choices */
+	bool stop_at_argument;                 /* `run IMAGE COMMAND -x` */
+	int failure_status; /* exit status of every failure of our own (run: 125); 0: by kind */
+	Err *(*run)(Cli *cli, const void *values, const Arguments *args);
+	/* Plumbing that reads its own command line, instead of run. */
+	int (*run_raw)(int argc, char **argv);
+};
+
+/* THE table (commands.c). */
+extern const Command *const command_table[];
+extern const size_t command_count;
+/* Options that every command takes. */
+typedef struct GlobalValues {
+	const char *root;
+	bool debug, help, version;
+} GlobalValues;
+extern const Option global_options[];
+extern const size_t global_option_count;
+
+/* The command that ARGV begins with; *ret_words: how many words its name took.  NULL: none. */
+const Command *command_find(int argc, char *const *argv, int *ret_words);
+/* Is NOUN the first word of "image ls", ...? */
+bool command_is_noun(const char *noun);
+/* All spellings of a command with its name first, NULL at the end. */
+const char *const *command_spellings(const Command *c, Arena *a);
+
+/* --- help.c ----------------------------------------------------------------------------------- */
+void help_main(void);
+void help_command(const Command *c);
+void help_noun(const char *noun);
+void help_group_title(CommandGroup group, Buf *out);
+
+/* --- for commands ----------------------------------------------------------------------------- */
+
+/* A mistake on the command line: exit status 2 and a pointer to --help. */
+NODISCARD Err *cli_usage(Cli *cli, const char *fmt, ...) PRINTF(2, 3);
+/* The store of --root, opened at the first call. */
+NODISCARD Err *cli_store(Cli *cli, Store **ret);
+/* From the first call on ^C, SIGTERM and SIGHUP set this; a second one kills. */
+NODISCARD Err *cli_cancel(Cli *cli, Cancel **ret);
+/* What the handlers tell about it (ui_signal_*); NULL: nothing any more. */
+void cli_watch_ui(Ui *ui);
+/* Print ERR (taken), go on, and end with its exit status. */
+void cli_report(Cli *cli, Err *err);
+int cli_status_of(const Err *err);

@@ -1,0 +1,105 @@
+/* commands.c - THE table of commands, and finding in it. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/base.h"
+
+#include "base/vec.h"
+#include "cli/command.h"
+
+#define COMMANDS(X)   X(completion) X(help) X(version) X(complete) X(man)
+
+#define DECLARE(name) extern const Command command_##name;
+#define POINTER(name) &command_##name,
+
+COMMANDS(DECLARE)
+
+const Command *const command_table[] = { COMMANDS(POINTER) };
+const size_t command_count = ARRAY_LEN(command_table);
+
+const Option global_options[] = {
+	{ .name = "root",
+	  .kind = OPTION_TEXT,
+	  .value = "DIR",
+	  .choices = "DIRECTORY",
+	  .help = "Store to work on (default $DECANT_ROOT)",
+	  .offset = offsetof(GlobalValues, root) },
+	{ .name = "debug",
+	  .letter = 'D',
+	  .kind = OPTION_FLAG,
+	  .help = "Say more about errors",
+	  .offset = offsetof(GlobalValues, debug) },
+	{ .name = "help",
+	  .letter = 'h',
+	  .kind = OPTION_FLAG,
+	  .help = "Print usage",
+	  .offset = offsetof(GlobalValues, help) },
+	{ .name = "version",
+	  .kind = OPTION_FLAG,
+	  .help = "Print the version and quit",
+	  .offset = offsetof(GlobalValues, version) },
+};
+const size_t global_option_count = ARRAY_LEN(global_options);
+
+/* Do the words of SPELLING begin ARGV?  Their number, or 0. */
+static int match_words(Str spelling, int argc, char *const *argv)
+{
+	int words = 0;
+	while (spelling.len) {
+		Str word;
+		spelling = str_cut(spelling, ' ', &word);
+		if (words == argc || !str_eqc(word, argv[words]))
+			return 0;
+		words++;
+	}
+	return words;
+}
+
+const Command *command_find(int argc, char *const *argv, int *ret_words)
+{
+	const Command *best = NULL;
+	*ret_words = 0;
+	for (size_t i = 0; i < command_count; i++) {
+		const Command *c = command_table[i];
+		Str rest = str_from(c->aliases ? c->aliases : ""), spelling = str_from(c->name);
+		do {
+			int words = match_words(spelling, argc, argv);
+			if (words > *ret_words) {
+				*ret_words = words;
+				best = c;
+			}
+			rest = str_cut(rest, ',', &spelling);
+		} while (spelling.len);
+	}
+	return best;
+}
+
+bool command_is_noun(const char *noun)
+{
+	size_t len = strlen(noun);
+	for (size_t i = 0; i < command_count; i++) {
+		Str rest = str_from(command_table[i]->aliases ? command_table[i]->aliases : "");
+		while (rest.len) {
+			Str spelling;
+			rest = str_cut(rest, ',', &spelling);
+			if (spelling.len > len && spelling.ptr[len] == ' ' &&
+			    memcmp(spelling.ptr, noun, len) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
+const char *const *command_spellings(const Command *c, Arena *a)
+{
+	VEC(const char *) all = { 0 };
+	VEC_PUSH(&all, c->name);
+	Str rest = str_from(c->aliases ? c->aliases : "");
+	while (rest.len) {
+		Str spelling;
+		rest = str_cut(rest, ',', &spelling);
+		VEC_PUSH(&all, arena_str(a, spelling).ptr);
+	}
+	const char **copy = arena_alloc(a, (all.len + 1) * sizeof *copy, _Alignof(char *));
+	memcpy(copy, all.at, all.len * sizeof *copy);
+	VEC_DONE(&all);
+	return copy;
+}

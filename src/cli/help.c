@@ -1,0 +1,159 @@
+/* help.c - usage texts, from the tables. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/base.h"
+
+#include "cli/command.h"
+
+#include <assert.h>
+#include <limits.h>
+#include <stdio.h>
+
+enum { NAME_COLUMNS = 13 };
+
+static const char *const group_titles[] = {
+	[GROUP_BUILD] = "Building",
+	[GROUP_IMAGES] = "Images",
+	[GROUP_CONTAINERS] = "Containers",
+	[GROUP_OTHER] = "Other",
+};
+
+void help_group_title(CommandGroup group, Buf *out)
+{
+	buf_add_str(out, str_from(group_titles[group]));
+}
+
+/* "-t, --tag list" */
+static void option_head(const Option *o, Buf *out)
+{
+	if (o->letter)
+		buf_addf(out, "  -%c, --%s", o->letter, o->name);
+	else
+		buf_addf(out, "      --%s", o->name);
+	if (option_takes_value(o))
+		buf_addf(out, " %s", option_value_name(o));
+}
+
+static void print_options(const char *title, const Option *options, size_t count)
+{
+	size_t widest = 0;
+	for (size_t i = 0; i < count; i++) {
+		AUTO_BUF Buf head = BUF_INIT;
+		option_head(&options[i], &head);
+		if (!options[i].hidden && options[i].kind != OPTION_REFUSED && head.len > widest)
+			widest = head.len;
+	}
+	if (!widest)
+		return;
+	printf("\n%s:\n", title);
+	for (size_t i = 0; i < count; i++) {
+		AUTO_BUF Buf head = BUF_INIT;
+		option_head(&options[i], &head);
+		if (!options[i].hidden && options[i].kind != OPTION_REFUSED)
+			printf("%-*s   %s\n", (int)widest, head.ptr, options[i].help);
+	}
+}
+
+/* Options that the command overrides (run -h is --hostname) lose their letter. */
+static void print_global_options(const Command *c)
+{
+	Option shown[8];
+	assert(global_option_count <= ARRAY_LEN(shown));
+	size_t count = 0;
+	for (size_t i = 0; i < global_option_count; i++) {
+		if (c && strcmp(global_options[i].name, "version") == 0)
+			continue;
+		shown[count] = global_options[i];
+		for (size_t k = 0; c && k < c->option_count; k++)
+			if (c->options[k].letter == shown[count].letter)
+				shown[count].letter = 0;
+		count++;
+	}
+	print_options("Global options", shown, count);
+}
+
+void help_command(const Command *c)
+{
+	AUTO_ARENA Arena a = ARENA_INIT;
+	printf("Usage:  decant %s%s%s\n\n%s\n", c->name, *c->synopsis ? " " : "", c->synopsis,
+	       c->help);
+	if (c->about)
+		printf("\n%s\n", c->about);
+	const char *const *spellings = command_spellings(c, &a);
+	if (spellings[1]) {
+		printf("\nAliases:\n  ");
+		for (size_t i = 0; spellings[i]; i++)
+			printf("%sdecant %s", i ? ", " : "", spellings[i]);
+		printf("\n");
+	}
+	print_options("Options", c->options, c->option_count);
+	print_global_options(c);
+}
+
+static void print_line(const char *name, const Command *c)
+{
+	printf("  %-*s%s\n", NAME_COLUMNS, name, c->help);
+}
+
+void help_main(void)
+{
+	printf("Usage:  decant [OPTIONS] COMMAND\n\n"
+	       "Build small OCI images from multistage Dockerfiles, without a daemon, without "
+	       "root.\n");
+	for (CommandGroup group = GROUP_BUILD; group < GROUP_HIDDEN; group++) {
+		bool any = false;
+		for (size_t i = 0; i < command_count; i++) {
+			if (command_table[i]->group != group)
+				continue;
+			if (!any)
+				printf("\n%s:\n", group_titles[group]);
+			any = true;
+			print_line(command_table[i]->name, command_table[i]);
+		}
+	}
+	print_global_options(NULL);
+	printf("\nRun 'decant COMMAND --help' for more about a command.\n");
+}
+
+void help_noun(const char *noun)
+{
+	AUTO_ARENA Arena a = ARENA_INIT;
+	size_t len = strlen(noun);
+	printf("Usage:  decant %s COMMAND\n\nCommands:\n", noun);
+	for (size_t i = 0; i < command_count; i++) {
+		const char *const *spellings = command_spellings(command_table[i], &a);
+		for (size_t k = 0; spellings[k]; k++)
+			if (strncmp(spellings[k], noun, len) == 0 && spellings[k][len] == ' ') {
+				print_line(spellings[k] + len + 1, command_table[i]);
+				break; /* the first spelling under this noun is its name there */
+			}
+	}
+	printf("\nRun 'decant %s COMMAND --help' for more about a command.\n", noun);
+}
+
+static Err *run_help(Cli *cli, const void *values, const Arguments *args)
+{
+	(void)values;
+	int words = 0;
+	if (args->count == 0) {
+		help_main();
+		return NULL;
+	}
+	const Command *c = command_find((int)args->count, (char *const *)args->at, &words);
+	if (c && (size_t)words == args->count)
+		help_command(c);
+	else if (args->count == 1 && command_is_noun(args->at[0]))
+		help_noun(args->at[0]);
+	else
+		return cli_usage(cli, "unknown help topic: %s", args->at[0]);
+	return NULL;
+}
+
+const Command command_help = {
+	.name = "help",
+	.group = GROUP_OTHER,
+	.synopsis = "[COMMAND]",
+	.help = "Print usage of a command",
+	.arguments_max = UINT_MAX,
+	.choices = "COMMAND",
+	.run = run_help,
+};
