@@ -54,9 +54,11 @@ typedef struct Span {
 	uint32_t start, end;
 } Span;
 
-NODISCARD Err *err_new(ErrKind kind, const char *fmt, ...) PRINTF(2, 3);
-NODISCARD Err *err_sys(int errnum, const char *fmt, ...) PRINTF(2, 3);
-NODISCARD Err *err_at(Span span, const char *fmt, ...) PRINTF(2, 3); /* ERR_INPUT */
+/* Never NULL: told to the compiler, so that it knows results are set where no error came back. */
+#define ERR_MAKER __attribute__((returns_nonnull)) NODISCARD
+ERR_MAKER Err *err_new(ErrKind kind, const char *fmt, ...) PRINTF(2, 3);
+ERR_MAKER Err *err_sys(int errnum, const char *fmt, ...) PRINTF(2, 3);
+ERR_MAKER Err *err_at(Span span, const char *fmt, ...) PRINTF(2, 3); /* ERR_INPUT */
 
 NODISCARD Err *err_place(Err *err, Span span); /* no effect if it has a place, or is NULL */
 NODISCARD Err *err_while(Err *err, const char *fmt, ...) PRINTF(2, 3);

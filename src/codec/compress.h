@@ -15,7 +15,12 @@
 
 #include "codec/stream.h"
 
-typedef enum CompressionId { COMPRESSION_NONE, COMPRESSION_GZIP, COMPRESSION_ZSTD, COMPRESSION_COUNT } CompressionId;
+typedef enum CompressionId {
+	COMPRESSION_NONE,
+	COMPRESSION_GZIP,
+	COMPRESSION_ZSTD,
+	COMPRESSION_COUNT
+} CompressionId;
 
 typedef struct CompressionSpec {
 	CompressionId id;

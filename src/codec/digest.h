@@ -16,8 +16,8 @@ typedef struct Digest {
 
 enum { DIGEST_HEX_LEN = 64, DIGEST_TEXT_LEN = 71 };
 
-NODISCARD Err *digest_parse(Str text, Digest *ret);     /* "sha256:..." */
-NODISCARD Err *digest_parse_hex(Str hex, Digest *ret);  /* 64 lower-case hex digits */
+NODISCARD Err *digest_parse(Str text, Digest *ret);    /* "sha256:..." */
+NODISCARD Err *digest_parse_hex(Str hex, Digest *ret); /* 64 lower-case hex digits */
 Str digest_hex(const Digest *d, char text[static DIGEST_HEX_LEN + 1]);
 Str digest_text(const Digest *d, char text[static DIGEST_TEXT_LEN + 1]);
 Str digest_arena_hex(Arena *a, const Digest *d);

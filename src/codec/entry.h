@@ -28,15 +28,15 @@ typedef struct Xattr {
 
 typedef struct Entry {
 	Str path;
-	Str link;       /* symlink: target as written; hardlink: path in the layer */
+	Str link; /* symlink: target as written; hardlink: path in the layer */
 	EntryType type;
-	bool opaque;    /* a directory that hides what lower layers have in it */
-	uint32_t mode;  /* permission, setuid, setgid, sticky: 07777 */
+	bool opaque;   /* a directory that hides what lower layers have in it */
+	uint32_t mode; /* permission, setuid, setgid, sticky: 07777 */
 	uint32_t uid, gid;
 	uint32_t rdev_major, rdev_minor;
-	int64_t mtime_ns; /* since 1970, may be negative */
-	uint64_t size;  /* bytes, files only */
-	Digest sha256;  /* of the content, files only; zero where not known */
+	int64_t mtime_ns;    /* since 1970, may be negative */
+	uint64_t size;       /* bytes, files only */
+	Digest sha256;       /* of the content, files only; zero where not known */
 	const Xattr *xattrs; /* sorted by name */
 	size_t xattr_count;
 } Entry;

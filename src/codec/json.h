@@ -41,10 +41,14 @@ bool json_bool(const JsonValue *v);
  * Typed members of OBJECT (an ERR_INPUT error "WHERE.KEY: expected a string" if another type is
  * there).  Absent or null: *ret is left as it is.  Texts are copied to ARENA.
  */
-NODISCARD Err *json_get_str(const JsonValue *object, const char *where, const char *key, Arena *arena, Str *ret);
-NODISCARD Err *json_get_int(const JsonValue *object, const char *where, const char *key, int64_t *ret);
-NODISCARD Err *json_get_bool(const JsonValue *object, const char *where, const char *key, bool *ret);
-NODISCARD Err *json_get_strs(const JsonValue *object, const char *where, const char *key, Arena *arena, Str **ret, size_t *ret_count);
+NODISCARD Err *json_get_str(const JsonValue *object, const char *where, const char *key,
+                            Arena *arena, Str *ret);
+NODISCARD Err *json_get_int(const JsonValue *object, const char *where, const char *key,
+                            int64_t *ret);
+NODISCARD Err *json_get_bool(const JsonValue *object, const char *where, const char *key,
+                             bool *ret);
+NODISCARD Err *json_get_strs(const JsonValue *object, const char *where, const char *key,
+                             Arena *arena, Str **ret, size_t *ret_count);
 
 /* Walk an object in document order: i from 0 until false. */
 bool json_object_at(const JsonValue *object, size_t i, Str *ret_key, JsonValue **ret_value);

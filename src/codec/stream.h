@@ -50,8 +50,8 @@ struct Writer {
 };
 
 NODISCARD Err *writer_write(Writer *w, const void *bytes, size_t len);
-NODISCARD Err *writer_finish(Writer *w); /* does not finish the one below */
-void writer_close(Writer *w);            /* NULL is fine */
+NODISCARD Err *writer_finish(Writer *w);              /* does not finish the one below */
+void writer_close(Writer *w);                         /* NULL is fine */
 NODISCARD Err *stream_copy(Reader *from, Writer *to); /* until the end of FROM */
 
 Writer *writer_to_fd(int fd /* borrowed */, const char *name);

@@ -8,8 +8,8 @@
  *          whiteout is ERR_CORRUPT naming the entry.  "" (the root, "./") is given as path "".
  * WRITE    deterministic: same entries → same bytes on any machine.  ustar where everything fits,
  *          else a pax header with records in fixed order (path, linkpath, size, uid, gid, mtime,
- *          SCHILY.xattr.* by name).  Numbers octal; uname and gname empty; mtime as whole seconds in
- *          the header and, where the ns are not 0, a pax mtime.  Directories get a trailing '/'.
+ *          SCHILY.xattr.* by name).  Numbers octal; uname and gname empty; mtime as whole seconds
+ * in the header and, where the ns are not 0, a pax mtime.  Directories get a trailing '/'.
  *          ENTRY_WHITEOUT is written as an empty file ".wh.NAME", mode 0, uid 0, mtime 0;
  *          opaque as an empty file ".wh..wh..opq" right after the directory's own entry.
  * ERRORS   ERR_CORRUPT  bad header checksum, cut archive, bad number, pax length, size over

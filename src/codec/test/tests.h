@@ -14,3 +14,4 @@
 /* Each gives the number of failed tests. */
 int test_digest_run(void);
 int test_json_run(void);
+int test_tar_run(void);
