@@ -3,11 +3,16 @@
  *
  * WHAT     One HttpClient holds a connection pool (keep-alive, HTTP/2) and is used from many
  *          threads; each request blocks its thread.  Bodies stream both ways.  Only http and https,
- *          at most 10 redirects, Authorization never follows a redirect to another host.
- * ERRORS   ERR_NETWORK (worth a retry; the client itself retries connect errors, 429, 5xx with capped
- *          backoff where the body can be sent again), ERR_CANCELLED, whatever the sink returns.
- *          A status >= 400 is NOT an error: look at HttpResponse.status.
- * SOURCE   RFC 9110; libcurl is dlopen'ed since it costs 3.7 ms of start-up (DESIGN.md 9)
+ *          at most 10 redirects, Authorization never follows a redirect to another origin; from
+ * https to http only bodies that go to a sink are followed (their receiver verifies them). A
+ * request with a source is never redirected: its 3xx is given back. ERRORS   ERR_NETWORK (worth a
+ * retry; the client itself retries connect errors, 429, 5xx with capped backoff where the body can
+ * be sent again), ERR_CANCELLED, whatever the sink returns. A status >= 400 is NOT an error: look
+ * at HttpResponse.status. PROXIES  http_proxy, https_proxy, all_proxy, no_proxy (either case, but
+ * HTTP_PROXY never inside a CGI program); loopback hosts are never reached through one, as in Go's
+ * programs. TLS      1.2 at least; verified against the system's CAs, or $SSL_CERT_FILE /
+ * $SSL_CERT_DIR. SOURCE   RFC 9110; libcurl is dlopen'ed since it costs 3.7 ms of start-up
+ * (DESIGN.md 9)
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
@@ -22,6 +27,11 @@ typedef struct HttpHeader {
 	Str name, value;
 } HttpHeader;
 
+typedef struct HttpResponse HttpResponse;
+
+/* Sees status and headers of a 2xx answer before its first body byte; an error stops the transfer.
+ */
+typedef Err *HttpHeadFn(void *context, const HttpResponse *head);
 /* Takes body bytes; an error stops the transfer and becomes the request's error. */
 typedef Err *HttpSinkFn(void *context, const void *bytes, size_t len);
 /* Gives up to CAP body bytes; *ret_len 0 at the end. */
@@ -32,32 +42,48 @@ typedef struct HttpRequest {
 	Str url;
 	const HttpHeader *headers;
 	size_t header_count;
-	bool no_redirect;      /* give 3xx back */
-	Str body;              /* small body; resent on a retry */
-	HttpSourceFn *source;  /* large body, with source_bytes as its length; not resent */
+	bool no_redirect;     /* give 3xx back */
+	Str body;             /* small body; resent on a retry */
+	HttpSourceFn *source; /* large body, with source_bytes as its length; not resent */
 	void *source_context;
 	uint64_t source_bytes;
-	HttpSinkFn *sink;      /* body of 2xx answers; NULL: into response.body (limit_bytes) */
+	HttpHeadFn *head; /* may be NULL; gets sink_context; called again if a try is repeated */
+	HttpSinkFn *sink; /* body of 2xx answers; NULL: into response.body (limit_bytes) */
 	void *sink_context;
-	size_t limit_bytes;    /* of response.body; more is ERR_NETWORK "answer too large" */
+	size_t limit_bytes; /* of response.body; more is ERR_NETWORK "answer too large" */
 	bool insecure_tls;
 	unsigned connect_timeout_ms; /* 0: 10000 */
 	unsigned stall_timeout_ms;   /* no byte for so long: ERR_NETWORK; 0: 60000 */
 	unsigned tries;              /* 0: 4 */
+	const Cancel *stop;          /* ends this request alone; may be NULL */
 } HttpRequest;
 
-typedef struct HttpResponse {
+/* Why there was no answer: for hints and for callers that have another way to try. */
+typedef enum HttpFailure {
+	HTTP_ANSWERED,
+	HTTP_NO_HOST,    /* the name does not resolve */
+	HTTP_NO_CONNECT, /* refused, unreachable, no answer to the connect */
+	HTTP_NO_TLS,     /* the other side speaks no TLS, or none that we take */
+	HTTP_UNTRUSTED,  /* its certificate is not trusted */
+	HTTP_BROKEN,     /* cut, stalled, or nonsense */
+} HttpFailure;
+
+struct HttpResponse {
 	int status;
 	HttpHeader *headers; /* names in lower case; of the last answer (after redirects) */
 	size_t header_count;
 	Str body;            /* in the arena */
 	Str url;             /* after redirects */
-} HttpResponse;
+	HttpFailure failure; /* also set when http_client_send() gives an error */
+};
 
+/* USER_AGENT is borrowed.  Nothing is loaded or sent yet. */
 NODISCARD Err *http_client_open(const char *user_agent, const Cancel *cancel, HttpClient **ret);
 void http_client_close(HttpClient *c);
-NODISCARD Err *http_client_send(HttpClient *c, Arena *a, const HttpRequest *request, HttpResponse *ret);
-Str http_response_header(const HttpResponse *r, const char *lower_name); /* "" if absent */
+NODISCARD Err *http_client_send(HttpClient *c, Arena *a, const HttpRequest *request,
+                                HttpResponse *ret);
+/* The first header of this name; "" if absent. */
+Str http_response_header(const HttpResponse *r, const char *lower_name);
 
 static inline void http_client_closep(HttpClient **c)
 {

@@ -1,0 +1,13 @@
+/* retry-internal.h - whether and when to ask again. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "base/str.h"
+
+/* True for answers that may be different next time: 408, 429, 500, 502, 503, 504. */
+bool retry_status(int status);
+/*
+ * Milliseconds to wait after the TRIED-th try (1, 2 ...).  RETRY_AFTER: that header, "" if absent:
+ * seconds or an HTTP date; nonsense counts as absent, and no server makes us wait over 30 s.
+ */
+int64_t retry_delay_ms(unsigned tried, Str retry_after, int64_t now_real_ns);

@@ -1,0 +1,64 @@
+/* retry.c - backoff. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/base.h"
+
+#include "http/retry-internal.h"
+
+#include <time.h>
+
+enum {
+	FIRST_MS = 200, /* doubled with each try: 0.2, 0.4, 0.8 s ride out a restart of a server */
+	MOST_MS = 5000,
+	SERVER_MOST_MS = 30000, /* a build that waits longer than this looks hung */
+};
+
+bool retry_status(int status)
+{
+	switch (status) {
+	case 408:
+	case 429:
+	case 500:
+	case 502:
+	case 503:
+	case 504:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* RFC 9110 10.2.3: delay-seconds or HTTP-date.  False if it is neither. */
+static bool read_retry_after(Str text, int64_t now_real_ns, int64_t *ret_ms)
+{
+	uint64_t seconds;
+	if (str_to_u64(text, &seconds)) {
+		*ret_ms =
+			seconds > SERVER_MOST_MS / 1000 ? SERVER_MOST_MS : (int64_t)seconds * 1000;
+		return true;
+	}
+	char date[64];
+	if (!text.len || text.len >= sizeof date)
+		return false;
+	memcpy(date, text.ptr, text.len);
+	date[text.len] = '\0';
+	struct tm tm = { 0 };
+	const char *end = strptime(date, "%a, %d %b %Y %H:%M:%S GMT", &tm);
+	if (!end || *end)
+		return false;
+	int64_t ms = ((int64_t)timegm(&tm) - now_real_ns / 1000000000) * 1000;
+	*ret_ms = ms < 0 ? 0 : ms > SERVER_MOST_MS ? SERVER_MOST_MS : ms;
+	return true;
+}
+
+int64_t retry_delay_ms(unsigned tried, Str retry_after, int64_t now_real_ns)
+{
+	int64_t ms = FIRST_MS;
+	for (unsigned i = 1; i < tried && ms < MOST_MS; i++)
+		ms *= 2;
+	if (ms > MOST_MS)
+		ms = MOST_MS;
+	int64_t server_ms;
+	if (read_retry_after(retry_after, now_real_ns, &server_ms) && server_ms > ms)
+		ms = server_ms;
+	return ms;
+}
