@@ -311,9 +311,6 @@ static void test_tar_one_header(void **state)
 		{ "base-256 huge size",
 		  { "f", '0', .size = "\x80\xff\xff\xff\x40\xff\xff\xff\xff\xff\xff\xff" },
 		  "error: entry 'f': bad size" },
-		{ "octal 64 GiB size, cut",
-		  { "f", '0', .size = "777777777777" },
-		  "f|f|644|0|0|68719476735|||error: the archive is cut short at 'f'" },
 		{ "fields with blanks",
 		  { "f", '0', .size = "         0 ", .mode = "   755 " },
 		  "f|f|755|0|0|0|||\n" },
@@ -489,6 +486,10 @@ static void test_tar_ends(void **state)
 	           "f|f|644|0|0|4|||daerror: the archive is cut short at 'f'");
 	check_list("inside the padding", str_head(buf_str(&one), 600),
 	           "f|f|644|0|0|4|||data\nerror: the archive is cut short at 'f'");
+	add_raw(&archive, &(Raw){ .name = "f", .size = "777777777777" });
+	check_list("64 GiB that do not come", buf_str(&archive),
+	           "f|f|644|0|0|68719476735|||error: the archive is cut short at 'f'");
+	buf_reset(&archive);
 	buf_add_str(&archive, buf_str(&one));
 	buf_add(&archive, zero, sizeof zero);
 	check_list("half an end", buf_str(&archive), listed);
