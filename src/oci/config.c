@@ -69,9 +69,10 @@ ImageConfig image_config_fork(Arena *a, const ImageConfig *c)
 /* --- env and labels
  * ------------------------------------------------------------------------------------ */
 
+/* Entries without '=' exist in the wild: they name a variable too. */
 static bool names(Str entry, Str name)
 {
-	return entry.len > name.len && entry.ptr[name.len] == '=' && str_starts(entry, name);
+	return str_starts(entry, name) && (entry.len == name.len || entry.ptr[name.len] == '=');
 }
 
 bool image_config_env(const ImageConfig *c, Str name, Str *ret_value)
@@ -457,6 +458,29 @@ void image_config_format(const ImageConfig *c, Buf *out)
 	put_rootfs(&w, c);
 	put_str(&w, "variant", c->platform.variant);
 	json_write_object_end(&w);
+}
+
+static void put_int(JsonWriter *w, const char *key, int64_t value)
+{
+	if (!value)
+		return;
+	json_write_key(w, key);
+	json_write_int(w, value);
+}
+
+void image_config_set_health(Arena *a, ImageConfig *c, const Health *health)
+{
+	AUTO_BUF Buf text = BUF_INIT;
+	JsonWriter w = { .out = &text };
+	json_write_object(&w);
+	put_strs(&w, "Test", health->test);
+	put_int(&w, "Interval", health->interval_ns);
+	put_int(&w, "Timeout", health->timeout_ns);
+	put_int(&w, "StartPeriod", health->start_period_ns);
+	put_int(&w, "StartInterval", health->start_interval_ns);
+	put_int(&w, "Retries", health->retries);
+	json_write_object_end(&w);
+	c->healthcheck = arena_str(a, buf_str(&text));
 }
 
 void image_config_format_run(const ImageConfig *c, Buf *out)

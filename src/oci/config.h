@@ -67,6 +67,13 @@ bool image_config_env(const ImageConfig *c, Str name, Str *ret_value);
 /* Set NAME=VALUE in place (order kept) or append. */
 void image_config_set_env(Arena *a, ImageConfig *c, Str name, Str value);
 void image_config_set_label(Arena *a, ImageConfig *c, Str key, Str value);
+/* A healthcheck as docker has it; times of 0 are left to the default. */
+typedef struct Health {
+	Strs test; /* { "NONE" }, { "CMD", argv ... }, { "CMD-SHELL", text } */
+	int64_t interval_ns, timeout_ns, start_period_ns, start_interval_ns;
+	int64_t retries;
+} Health;
+void image_config_set_health(Arena *a, ImageConfig *c, const Health *health);
 void strs_push(Arena *a, Strs *s, Str value);
 /* A copy of *C whose arrays may be changed without touching C (texts are shared). */
 ImageConfig image_config_fork(Arena *a, const ImageConfig *c);

@@ -67,13 +67,14 @@ enum { STEP_NONE = UINT32_MAX };
 typedef enum OriginKind {
 	ORIGIN_CONTEXT, /* the build context */
 	ORIGIN_STEP,    /* the result of step .step: another stage, or a STEP_BASE of an image (--from=image) */
-	ORIGIN_INLINE,  /* heredocs */
+	ORIGIN_INLINE,  /* heredocs alone */
 } OriginKind;
 
 typedef struct CopySource {
-	Str path;        /* as written, expanded; ORIGIN_INLINE: the file name */
+	Str path;        /* as written, expanded; of a heredoc: the file name, one plain component */
 	Span span;
-	Str inline_body; /* ORIGIN_INLINE: expanded */
+	bool is_inline;  /* a heredoc, whatever the origin of the others ("COPY file <<EOF /dest/") */
+	Str inline_body; /* of a heredoc: expanded */
 } CopySource;
 
 typedef struct CopyArgs {

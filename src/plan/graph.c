@@ -1,0 +1,130 @@
+/* graph.c - who needs whom: cycles, the stages that the target needs, who is looked into. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/base.h"
+
+#include "plan/plan-internal.h"
+
+/* A stage on the way of the search, and which of its edges comes next: 0 is its base, N + 1 node N.
+ */
+typedef struct Visit {
+	uint32_t stage;
+	size_t next;
+} Visit;
+
+typedef enum Colour { UNSEEN, ON_THE_WAY, FINISHED } Colour;
+
+/* Edge NUMBER of S; false if there is none under that number. */
+static bool edge(const Planner *p, const StageWork *s, size_t number, uint32_t *ret_to,
+                 Span *ret_span)
+{
+	if (number == 0) {
+		*ret_to = s->base_stage;
+		*ret_span = s->base.span;
+		return s->base_stage != STAGE_NONE;
+	}
+	const FromRef *ref = &p->refs[&s->nodes[number - 1] - p->file->nodes];
+	*ret_to = ref->stage;
+	*ret_span = ref->word.span;
+	return ref->kind == REF_STAGE;
+}
+
+/* Depth first with a stack of our own: a chain may be as long as the file. */
+static Err *find_cycle(const Planner *p, uint32_t start, uint8_t *colour, Visit *stack)
+{
+	size_t depth = 0;
+	stack[depth++] = (Visit){ start, 0 };
+	colour[start] = ON_THE_WAY;
+	while (depth) {
+		Visit *v = &stack[depth - 1];
+		const StageWork *s = &p->stages[v->stage];
+		if (v->next > s->node_count) {
+			colour[v->stage] = FINISHED;
+			depth--;
+			continue;
+		}
+		uint32_t to;
+		Span span;
+		if (!edge(p, s, v->next++, &to, &span) || colour[to] == FINISHED)
+			continue;
+		if (colour[to] == ON_THE_WAY)
+			return err_at(span, "circular dependency detected on stage: %.*s",
+			              STR_ARG(p->stages[to].out->shown));
+		colour[to] = ON_THE_WAY;
+		stack[depth++] = (Visit){ to, 0 };
+	}
+	return NULL;
+}
+
+static Err *check_cycles(const Planner *p)
+{
+	if (!p->has_forward)
+		return NULL; /* all edges go back in the file */
+	AUTO_FREE uint8_t *colour = xcalloc(p->stage_count, 1);
+	AUTO_FREE Visit *stack = xreallocarray(NULL, p->stage_count, sizeof *stack);
+	for (uint32_t i = 0; i < p->stage_count; i++)
+		if (colour[i] == UNSEEN)
+			TRY(find_cycle(p, i, colour, stack));
+	return NULL;
+}
+
+Err *plan_graph(Planner *p)
+{
+	TRY(check_cycles(p));
+	p->stages[p->plan->target].out->needed = true;
+	/* What a needed stage needs stands before it, so one walk backwards sees all. */
+	for (size_t i = p->plan->target + 1u; i-- > 0;) {
+		const StageWork *s = &p->stages[i];
+		for (size_t k = 0; s->out->needed && k <= s->node_count; k++) {
+			uint32_t to;
+			Span span;
+			if (!edge(p, s, k, &to, &span))
+				continue;
+			if (to > i)
+				return err_at(
+					span,
+					"cannot copy from stage '%.*s', it needs to be defined "
+					"before current stage '%.*s'",
+					STR_ARG(p->stages[to].out->shown), STR_ARG(s->out->shown));
+			p->stages[to].out->needed = true;
+		}
+	}
+	return NULL;
+}
+
+/* All from step NUMBER down; stops where somebody was before. */
+static void mark_down(Planner *p, uint32_t number)
+{
+	for (uint32_t n = number; n != STEP_NONE && !p->steps.at[n].looked_into;
+	     n = p->steps.at[n].parent)
+		p->steps.at[n].looked_into = true;
+}
+
+static bool is_numeric_owner(Str owner)
+{
+	for (size_t i = 0; i < owner.len; i++)
+		if ((owner.ptr[i] < '0' || owner.ptr[i] > '9') && owner.ptr[i] != ':')
+			return false;
+	return true;
+}
+
+void plan_mark_looked_into(Planner *p)
+{
+	for (size_t i = 0; i < p->steps.len; i++) {
+		const Step *step = &p->steps.at[i];
+		switch (step->kind) {
+		case STEP_BASE:
+			break;
+		case STEP_RUN:
+		case STEP_WORKDIR:
+			mark_down(p, step->parent);
+			break;
+		case STEP_COPY:
+			if (step->copy.origin == ORIGIN_STEP)
+				mark_down(p, step->copy.origin_step);
+			/* A name is looked up in /etc/passwd of what is below. */
+			if (!is_numeric_owner(step->copy.chown))
+				mark_down(p, step->parent);
+			break;
+		}
+	}
+}

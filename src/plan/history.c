@@ -1,0 +1,100 @@
+/*
+ * history.c - the created_by texts of an image's history, byte for byte as BuildKit writes them.
+ *
+ * They are Go's: a list is "[a b]" (%v) or "[\"a\" \"b\"]" (%q), and %q is strconv.Quote.
+ */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/base.h"
+
+#include "base/rune.h"
+#include "plan/plan-internal.h"
+
+void plan_add_history(StageWork *s, uint32_t step, Str text)
+{
+	VEC_PUSH(&s->history, (PlanHistory){ .step = step, .created_by = text, .author = STR("") });
+}
+
+Str plan_take_str(Planner *p, const Buf *b)
+{
+	return arena_str(p->arena, buf_str(b));
+}
+
+void plan_add_empty_history(Planner *p, StageWork *s, const Buf *text)
+{
+	plan_add_history(s, STEP_NONE, plan_take_str(p, text));
+}
+
+/* Go's strconv.Quote. */
+static void put_quoted(Buf *out, Str s)
+{
+	static const char named[] = "\aa\bb\ff\nn\rr\tt\vv\"\"\\\\"; /* a byte, its letter */
+	buf_add_char(out, '"');
+	for (size_t at = 0, len; at < s.len; at += len) {
+		uint32_t rune = rune_at(s, at, &len);
+		bool bad = rune == RUNE_BAD && len == 1;
+		unsigned char byte = (unsigned char)s.ptr[at];
+		const char *letter = NULL;
+		for (size_t i = 0; i < sizeof named - 1; i += 2)
+			if (byte == (unsigned char)named[i])
+				letter = &named[i + 1];
+		if (letter)
+			buf_addf(out, "\\%c", *letter);
+		else if (bad || (byte < 0x80 && !rune_is_print(rune)))
+			buf_addf(out, "\\x%02x", byte);
+		else if (rune_is_print(rune))
+			buf_add(out, s.ptr + at, len);
+		else
+			buf_addf(out, rune < 0x10000 ? "\\u%04x" : "\\U%08x", rune);
+	}
+	buf_add_char(out, '"');
+}
+
+void plan_put_quoted(Buf *out, const Strs *list)
+{
+	buf_add_char(out, '[');
+	for (size_t i = 0; i < list->count; i++) {
+		if (i)
+			buf_add_char(out, ' ');
+		put_quoted(out, list->at[i]);
+	}
+	buf_add_char(out, ']');
+}
+
+void plan_put_list(Buf *out, const Strs *list)
+{
+	buf_add_char(out, '[');
+	for (size_t i = 0; i < list->count; i++) {
+		if (i)
+			buf_add_char(out, ' ');
+		buf_add_str(out, list->at[i]);
+	}
+	buf_add_char(out, ']');
+}
+
+Str plan_run_history(Planner *p, const StageWork *s, const Strs *argv)
+{
+	/* An ARG given twice is shown once: at its first place, with the value in force. */
+	AUTO_MAP Map shown = MAP_INIT;
+	AUTO_BUF Buf args = BUF_INIT, text = BUF_INIT;
+	for (size_t i = s->args.len; i-- > 0;)
+		(void)map_put(&shown, s->args.at[i].name,
+		              &s->args.at[i].value); /* of two, the first stays */
+	for (size_t i = 0; i < s->args.len; i++) {
+		const StageArg *arg = &s->args.at[i];
+		if (map_get(&shown, arg->name) != &arg->value)
+			continue;
+		const Var *v = plan_scope_find(&s->scope, arg->name);
+		buf_addf(&args, " %.*s=%.*s", STR_ARG(arg->name),
+		         STR_ARG(v ? v->value : arg->value));
+	}
+	buf_addf(&text, "RUN");
+	if (shown.len)
+		buf_addf(&text, " |%zu", shown.len);
+	buf_add_str(&text, buf_str(&args));
+	for (size_t i = 0; i < argv->count; i++) {
+		buf_add_char(&text, ' ');
+		buf_add_str(&text, argv->at[i]);
+	}
+	buf_addf(&text, " # buildkit");
+	return plan_take_str(p, &text);
+}

@@ -1,0 +1,169 @@
+/*
+ * plan-internal.h - what the files of this module share: the planner and the stage in the making.
+ *
+ * WAY      plan.c: plan_make() → scope.c (global ARGs) → stages.c (cut at FROM, names, --from
+ * words) → graph.c (cycles, what the target needs) → ops.c walks each needed stage in file order
+ *          and calls plan_<NAME>() for every instruction → plan.c (looked_into, labels, warnings).
+ * OWNS     results in the arena; Planner and its maps live as long as plan_make() runs
+ */
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "base/map.h"
+#include "base/vec.h"
+#include "dockerfile/expand.h"
+#include "plan/plan.h"
+
+enum { STAGE_NONE = UINT32_MAX };
+
+/* --- variables
+ * ---------------------------------------------------------------------------------------- */
+
+typedef struct Var {
+	Str name, value;
+	Span origin; /* the ARG or ENV that set it; .src NULL: base image, command line */
+} Var;
+
+/* What a word may name, and what RUN gets.  Last writer wins, be it ARG or ENV (FEATURES A.3). */
+typedef struct Scope {
+	Map vars;         /* name → Var *, in the order of first setting */
+	unsigned changes; /* counts up with each change, so that RUNs can share one env array */
+} Scope;
+
+/* An ARG as RUN's history shows it. */
+typedef struct StageArg {
+	Str name, value; /* value "" if it has none */
+} StageArg;
+typedef VEC(StageArg) StageArgVec;
+
+/* --- stages
+ * --------------------------------------------------------------------------------------------- */
+
+typedef enum RefKind { REF_NONE, REF_STAGE, REF_IMAGE } RefKind;
+
+/* What a --from names. */
+typedef struct FromRef {
+	RefKind kind;
+	uint32_t stage; /* REF_STAGE */
+	Word word;      /* as written */
+} FromRef;
+
+typedef VEC(PlanHistory) PlanHistoryVec;
+
+typedef struct StageWork {
+	uint32_t index;
+	PlanStage *out;
+	const Node *from;  /* the FROM */
+	const Node *nodes; /* those after it */
+	size_t node_count;
+	Word base;           /* what FROM names, expanded */
+	uint32_t base_stage; /* an earlier stage, or STAGE_NONE */
+	bool scratch;
+	bool has_platform;        /* --platform was given */
+	Platform wanted_platform; /* --platform, else that of the request */
+	Span platform_span;
+
+	Scope scope;
+	StageArgVec args;
+	PlanHistoryVec history;
+	uint32_t last_step;
+	unsigned position, total; /* of steps that are counted in titles */
+	bool cmd_set;             /* a CMD in this stage: ENTRYPOINT leaves it alone */
+	Span user_span;           /* the USER that is in force */
+	Strs env;                 /* for RunArgs: valid while env_changes == scope.changes */
+	Strs key_env;
+	unsigned env_changes;
+} StageWork;
+
+/* --- the planner
+ * ---------------------------------------------------------------------------------------- */
+
+typedef struct Planner {
+	Arena *arena;
+	const PlanRequest *request;
+	const Dockerfile *file;
+	Plan *plan;
+	Map args; /* --build-arg: name → const PlanArg * */
+	Scope globals;
+	StageWork *stages;
+	size_t stage_count;
+	FromRef *refs;       /* one a node of the file */
+	bool has_forward;    /* a --from names its own or a later stage */
+	bool has_image_refs; /* a --from names an image: BuildKit counts it as a stage in titles */
+	VEC(Step) steps;
+	VEC(Str) warnings;
+	Map images;      /* "reference platform" → BaseImage * */
+	Map image_steps; /* the same for --from → StageWork-less STEP_BASE: uint32_t * */
+} Planner;
+
+typedef Err *PlanFn(Planner *p, StageWork *s, const Node *node);
+
+/* ops.c: plan_ADD, plan_ARG ... one for each line of instructions.def */
+#define INSTRUCTION(name, ...) \
+	Err *plan_##name(Planner *p, StageWork *s, const Node *node) NODISCARD;
+#include "dockerfile/instructions.def"
+#undef INSTRUCTION
+NODISCARD Err *plan_stage(Planner *p, StageWork *s);
+/* A new step on top of the stage's last one; counted in titles.  Valid until the next one. */
+Step *plan_add_step(Planner *p, StageWork *s, StepKind kind, const Node *node);
+/* "RUN --mount is not supported yet" at SPAN. */
+NODISCARD Err *plan_not_yet(Span span, const char *fmt, ...) PRINTF(2, 3);
+/* A flag of NODE that cannot be done yet and is not switched off: its error. */
+NODISCARD Err *plan_refuse_flags(const Node *node, const FlagId *ids, size_t count);
+
+/* scope.c */
+void plan_scope_set(Arena *a, Scope *scope, Str name, Str value, Span origin);
+const Var *plan_scope_find(const Scope *scope, Str name);
+void plan_scope_copy(Scope *to, const Scope *from); /* TO is empty */
+NODISCARD Err *plan_globals(Planner *p);
+NODISCARD Err *plan_expand_global(Planner *p, Word word, Str *ret);
+NODISCARD Err *plan_expand(Planner *p, const StageWork *s, Word word, Str *ret);
+ExpandScope plan_expand_scope(Planner *p, const Scope *scope);
+/* The value of --build-arg NAME, or NULL. */
+const PlanArg *plan_build_arg(const Planner *p, Str name);
+void plan_warn_unused_args(Planner *p);
+/* env and key_env of a RUN in S. */
+void plan_run_env(Planner *p, StageWork *s, RunArgs *ret);
+
+/* stages.c */
+NODISCARD Err *plan_cut_stages(Planner *p);
+NODISCARD Err *plan_find_target(Planner *p);
+/* Adds "did you mean the stage 'x'?" to ERR if one is near. */
+NODISCARD Err *plan_suggest_stage(const Planner *p, Err *err, Str name);
+Str plan_lower(Arena *a, Str s);
+
+/* graph.c */
+NODISCARD Err *plan_graph(Planner *p);
+void plan_mark_looked_into(Planner *p);
+
+/* plan_from.c */
+/* The STEP_BASE of the image that a --from names. */
+NODISCARD Err *plan_image_step(Planner *p, StageWork *s, const Node *node, Word name,
+                               uint32_t *ret);
+
+/* title.c */
+Str plan_title(Planner *p, const StageWork *s, unsigned position, Str text);
+/* NODE's text with the variables filled in.  SUMMARY ("" none) is appended before that. */
+Str plan_node_title(Planner *p, const StageWork *s, const Node *node, Str summary);
+/* The first line of a heredoc, "..." after it if there are more. */
+Str plan_heredoc_summary(Planner *p, Str body);
+
+/* history.c */
+/* created_by TEXT for STEP (STEP_NONE: an empty layer). */
+void plan_add_history(StageWork *s, uint32_t step, Str text);
+/* TEXT and an empty layer, the buffer copied. */
+void plan_add_empty_history(Planner *p, StageWork *s, const Buf *text);
+/* "[\"a\" \"b\"]" and "[a b]", as Go's %q and %v print a []string. */
+void plan_put_quoted(Buf *out, const Strs *list);
+void plan_put_list(Buf *out, const Strs *list);
+/* "RUN |2 A=1 B= /bin/sh -c x # buildkit" */
+Str plan_run_history(Planner *p, const StageWork *s, const Strs *argv);
+Str plan_take_str(Planner *p, const Buf *b); /* a copy in the arena */
+
+/* plan_config.c */
+/* The argv of RUN, CMD, ENTRYPOINT, SHELL: the JSON words, or the shell and the text. */
+Strs plan_command(Planner *p, const StageWork *s, const Node *node);
+
+/* plan_workdir.c */
+/* PATH below DIR, cleaned, absolute; an absolute PATH wins. */
+Str plan_path_join(Arena *a, Str dir, Str path);

@@ -1,0 +1,64 @@
+/* plan.c - from the parsed file to the plan: the phases in their order. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/base.h"
+
+#include "plan/plan-internal.h"
+
+static void planner_done(Planner *p)
+{
+	for (size_t i = 0; i < p->stage_count; i++) {
+		map_done(&p->stages[i].scope.vars);
+		VEC_DONE(&p->stages[i].args);
+		VEC_DONE(&p->stages[i].history);
+	}
+	map_done(&p->args);
+	map_done(&p->globals.vars);
+	map_done(&p->images);
+	map_done(&p->image_steps);
+	VEC_DONE(&p->steps);
+	VEC_DONE(&p->warnings);
+}
+
+static void apply_labels(Planner *p)
+{
+	ImageConfig *config = &p->plan->stages[p->plan->target].config;
+	for (size_t i = 0; i < p->request->label_count; i++)
+		image_config_set_label(p->arena, config, p->request->labels[i].key,
+		                       p->request->labels[i].value);
+}
+
+/* Steps and warnings grow in malloc'd arrays; what is handed out lives in the arena. */
+static void hand_out(Planner *p)
+{
+	Plan *plan = p->plan;
+	plan->step_count = p->steps.len;
+	plan->steps =
+		arena_alloc(p->arena, (p->steps.len + 1) * sizeof *plan->steps, _Alignof(Step));
+	if (p->steps.len)
+		memcpy(plan->steps, p->steps.at, p->steps.len * sizeof *plan->steps);
+	plan->warning_count = p->warnings.len;
+	plan->warnings = arena_alloc(p->arena, (p->warnings.len + 1) * sizeof *plan->warnings,
+	                             _Alignof(Str));
+	if (p->warnings.len)
+		memcpy(plan->warnings, p->warnings.at, p->warnings.len * sizeof *plan->warnings);
+}
+
+Err *plan_make(Arena *a, const PlanRequest *request, Plan *ret)
+{
+	Plan plan = { 0 };
+	CLEANUP(planner_done)
+	Planner p = { .arena = a, .request = request, .file = request->dockerfile, .plan = &plan };
+	TRY(plan_globals(&p));
+	TRY(plan_cut_stages(&p));
+	TRY(plan_find_target(&p));
+	TRY(plan_graph(&p));
+	for (size_t i = 0; i <= plan.target; i++)
+		if (p.stages[i].out->needed)
+			TRY(plan_stage(&p, &p.stages[i]));
+	apply_labels(&p);
+	plan_warn_unused_args(&p);
+	plan_mark_looked_into(&p);
+	hand_out(&p);
+	*ret = plan;
+	return NULL;
+}

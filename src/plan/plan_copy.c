@@ -1,0 +1,212 @@
+/* plan_copy.c - COPY and ADD: sources, destination, owner and mode. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/base.h"
+
+#include "plan/plan-internal.h"
+
+static const char *name_of(const Node *node)
+{
+	return instruction_table[node->id].name;
+}
+
+static Err *check_flags(const Node *node)
+{
+	static const FlagId refused[] = { FLAG_ID_PARENTS, FLAG_ID_EXCLUDE, FLAG_ID_KEEP_GIT_DIR,
+		                          FLAG_ID_CHECKSUM };
+	return plan_refuse_flags(node, refused, ARRAY_LEN(refused));
+}
+
+static bool is_on(const NodeFlag *flag)
+{
+	return flag && (!flag->has_value || flag->value.text.ptr[0] == 't' ||
+	                flag->value.text.ptr[0] == 'T');
+}
+
+/* A flag's value, expanded; "" if it was not given. */
+static Err *take_flag(Planner *p, const StageWork *s, const Node *node, FlagId id, Str *ret,
+                      Span *ret_span)
+{
+	const NodeFlag *flag = node_flag(node, id);
+	*ret = STR("");
+	*ret_span = flag ? flag->value.span : (Span){ 0 };
+	return flag ? plan_expand(p, s, flag->value, ret) : NULL;
+}
+
+static Err *check_chmod(Str mode, Span span)
+{
+	uint64_t n;
+	if (!mode.len)
+		return NULL;
+	if (!str_to_octal(mode, &n)) {
+		bool numeric = mode.ptr[0] >= '0' && mode.ptr[0] <= '9';
+		if (!numeric)
+			return err_note(
+				plan_not_yet(span, "the symbolic mode '%.*s'", STR_ARG(mode)),
+				"write it in octal, as in --chmod=0755");
+		n = UINT64_MAX;
+	}
+	if (n > 07777)
+		return err_at(
+			span,
+			"invalid chmod parameter: '%.*s'. it should be octal string and between 0 "
+			"and 07777",
+			STR_ARG(mode));
+	return NULL;
+}
+
+/* As BuildKit tells git from files: a scheme, git@host:, user@host:path. */
+static bool is_git(Str s)
+{
+	Str before, path = s;
+	if (str_starts(s, STR("git://")) || str_starts(s, STR("ssh://")) ||
+	    str_starts(s, STR("git@")))
+		return true;
+	if (str_starts(s, STR("http://")) || str_starts(s, STR("https://"))) {
+		(void)str_cut(s, '#', &path);
+		(void)str_cut(path, '?', &path);
+		return str_ends(path, STR(".git"));
+	}
+	if (!str_cut(s, ':', &before).len)
+		return false;
+	ptrdiff_t at = str_find(before, '@');
+	return at > 0 && str_find(before, '/') < 0;
+}
+
+static Err *check_source(const Node *node, Word source, Str path)
+{
+	bool url = str_starts(path, STR("http://")) || str_starts(path, STR("https://"));
+	bool git = is_git(path);
+	if (path.len && memchr(path.ptr, '\0', path.len))
+		return err_at(source.span, "a path holds no NUL byte");
+	if (!url && !git)
+		return NULL;
+	const char *what = git ? "a git repository" : "a URL";
+	if (node->id == INST_COPY)
+		return err_note(err_at(source.span, "source can't be %s for COPY", what),
+		                "ADD takes it, once this version can");
+	return err_note(plan_not_yet(source.span, "ADD of %s", what),
+	                "fetch it in a RUN, or have it in the build context");
+}
+
+/* Paths first, then heredocs: the order in which BuildKit copies and shows them. */
+static Err *take_sources(Planner *p, const StageWork *s, const Node *node, CopyArgs *copy)
+{
+	size_t count = node->word_count - 1, paths = 0;
+	copy->sources = arena_alloc(p->arena, count * sizeof *copy->sources, _Alignof(CopySource));
+	for (size_t i = 0; i < count; i++) {
+		Word word = node->words[i];
+		if (node_heredoc(node, word))
+			continue;
+		CopySource *src = &copy->sources[paths++];
+		*src = (CopySource){ .span = word.span, .inline_body = STR("") };
+		TRY(plan_expand(p, s, word, &src->path));
+		TRY(check_source(node, word, src->path));
+	}
+	copy->source_count = paths;
+	for (size_t i = 0; i < count; i++) {
+		const Heredoc *h = node_heredoc(node, node->words[i]);
+		if (!h)
+			continue;
+		if (str_find(h->name, '/') >= 0 || str_eqc(h->name, ".") || str_eqc(h->name, ".."))
+			return err_at(node->words[i].span, "a file cannot have the name '%.*s'",
+			              STR_ARG(h->name));
+		CopySource *src = &copy->sources[copy->source_count++];
+		*src = (CopySource){ .path = h->name,
+			             .span = node->words[i].span,
+			             .is_inline = true,
+			             .inline_body = h->body };
+		if (!h->expand)
+			continue;
+		/* Always '\', whatever the escape directive says. */
+		ExpandScope scope = plan_expand_scope(p, &s->scope);
+		scope.escape = '\\';
+		scope.raw_quotes = true;
+		TRY(expand_word(p->arena, &scope, (Word){ h->body, h->span }, &src->inline_body));
+	}
+	if (paths == 0)
+		copy->origin = ORIGIN_INLINE;
+	return NULL;
+}
+
+static Err *take_destination(Planner *p, const StageWork *s, const Node *node, CopyArgs *copy,
+                             Str *ret_shown)
+{
+	Word word = node->words[node->word_count - 1];
+	Str path;
+	TRY(plan_expand(p, s, word, &path));
+	if (path.len && memchr(path.ptr, '\0', path.len))
+		return err_at(word.span, "a path holds no NUL byte");
+	bool is_dir = !path.len || str_eqc(path, ".") || str_ends(path, STR("/")) ||
+	              str_ends(path, STR("/."));
+	copy->dest = plan_path_join(p->arena, s->out->config.working_dir, path);
+	if (is_dir && !str_eqc(copy->dest, "/"))
+		copy->dest = arena_strf(p->arena, "%.*s/", STR_ARG(copy->dest));
+	copy->dest_span = word.span;
+	*ret_shown = path;
+	return NULL;
+}
+
+static Err *take_origin(Planner *p, StageWork *s, const Node *node, CopyArgs *copy)
+{
+	const FromRef *ref = &p->refs[node - p->file->nodes];
+	copy->from_name = STR("");
+	copy->origin = ORIGIN_CONTEXT;
+	copy->origin_step = STEP_NONE;
+	if (ref->kind == REF_NONE)
+		return NULL;
+	copy->from_name = ref->word.text;
+	copy->origin = ORIGIN_STEP;
+	if (ref->kind == REF_IMAGE)
+		return plan_image_step(p, s, node, ref->word, &copy->origin_step);
+	copy->origin_step = p->stages[ref->stage].last_step;
+	return NULL;
+}
+
+static Str history_of(Planner *p, const Node *node, const CopyArgs *copy, Str dest)
+{
+	AUTO_BUF Buf text = BUF_INIT;
+	buf_addf(&text, "%s", name_of(node));
+	if (copy->chown.len)
+		buf_addf(&text, " --chown=%.*s", STR_ARG(copy->chown));
+	if (copy->chmod.len)
+		buf_addf(&text, " --chmod=%.*s", STR_ARG(copy->chmod));
+	for (size_t i = 0; i < copy->source_count; i++)
+		buf_addf(&text, " %s%.*s", copy->sources[i].is_inline ? "<<" : "",
+		         STR_ARG(copy->sources[i].path));
+	buf_addf(&text, " %.*s # buildkit", STR_ARG(dest));
+	return plan_take_str(p, &text);
+}
+
+static Err *plan_copy(Planner *p, StageWork *s, const Node *node)
+{
+	CopyArgs copy = { .is_add = node->id == INST_ADD };
+	Str dest = STR("");
+	TRY(check_flags(node));
+	TRY(take_flag(p, s, node, FLAG_ID_CHOWN, &copy.chown, &copy.chown_span));
+	TRY(take_flag(p, s, node, FLAG_ID_CHMOD, &copy.chmod, &copy.chmod_span));
+	TRY(check_chmod(copy.chmod, copy.chmod_span));
+	TRY(take_origin(p, s, node, &copy));
+	TRY(take_sources(p, s, node, &copy));
+	TRY(take_destination(p, s, node, &copy, &dest));
+	const NodeFlag *unpack = node_flag(node, FLAG_ID_UNPACK);
+	copy.keep_archives = copy.is_add && unpack && !is_on(unpack);
+	copy.link = is_on(node_flag(node, FLAG_ID_LINK)) &&
+	            !copy.chmod.len; /* as BuildKit: --chmod wins */
+
+	Step *step = plan_add_step(p, s, STEP_COPY, node);
+	step->copy = copy;
+	step->created_by = history_of(p, node, &copy, dest);
+	step->title = plan_title(p, s, step->position, plan_node_title(p, s, node, STR("")));
+	plan_add_history(s, step->number, step->created_by);
+	return NULL;
+}
+
+Err *plan_COPY(Planner *p, StageWork *s, const Node *node)
+{
+	return plan_copy(p, s, node);
+}
+
+Err *plan_ADD(Planner *p, StageWork *s, const Node *node)
+{
+	return plan_copy(p, s, node);
+}

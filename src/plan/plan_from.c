@@ -1,0 +1,162 @@
+/* plan_from.c - FROM, and the images that a --from names. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/base.h"
+
+#include "plan/plan-internal.h"
+
+#define PATH_DEFAULT "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+/* The image NAME for PLATFORM, asked for once. */
+static Err *find_image(Planner *p, Word name, const Platform *platform, const BaseImage **ret)
+{
+	Reference ref;
+	TRY(err_place(reference_parse(p->arena, name.text, &ref), name.span));
+	Str full = reference_full(p->arena, &ref), on = platform_text(p->arena, platform);
+	Str key = arena_strf(p->arena, "%.*s %.*s", STR_ARG(full), STR_ARG(on));
+	BaseImage *image = map_get(&p->images, key);
+	if (!image) {
+		image = arena_new(p->arena, BaseImage);
+		const ImageLookup *lookup = &p->request->lookup;
+		Err *e = lookup->image(lookup->context, &ref, platform, p->arena, image);
+		if (e) {
+			if (err_kind(e) == ERR_NOT_FOUND || err_kind(e) == ERR_DENIED)
+				e = plan_suggest_stage(p, e, name.text);
+			return err_place(e, name.span);
+		}
+		(void)map_put(&p->images, key, image);
+	}
+	*ret = image;
+	return NULL;
+}
+
+static void set_base(Step *step, const BaseImage *image)
+{
+	step->base.scratch = !image;
+	if (image)
+		step->base.image = *image;
+}
+
+Err *plan_image_step(Planner *p, StageWork *s, const Node *node, Word name, uint32_t *ret)
+{
+	Str key = arena_str(p->arena, name.text);
+	const uint32_t *known = map_get(&p->image_steps, key);
+	if (known) {
+		*ret = *known;
+		return NULL;
+	}
+	const BaseImage *image = NULL;
+	if (!str_eqc(name.text, "scratch"))
+		TRY(find_image(p, name, &p->request->platform, &image));
+	uint32_t *number = arena_new(p->arena, uint32_t);
+	*number = (uint32_t)p->steps.len;
+	(void)map_put(&p->image_steps, key, number);
+	VEC_PUSH(&p->steps, (Step){
+				    .number = *number,
+				    .kind = STEP_BASE,
+				    .span = name.span,
+				    .node = node,
+				    .stage = s->index,
+				    .parent = STEP_NONE,
+				    .created_by = STR(""),
+			    });
+	Step *step = &p->steps.at[*number];
+	set_base(step, image);
+	Str full = image ? reference_full(p->arena, &image->ref) : STR("scratch");
+	step->title = arena_strf(p->arena, "FROM %.*s", STR_ARG(full));
+	*ret = *number;
+	return NULL;
+}
+
+/* All but what belongs to the layers below. */
+static void inherit_config(Planner *p, StageWork *s, const ImageConfig *from)
+{
+	ImageConfig *c = &s->out->config;
+	*c = image_config_fork(p->arena, from);
+	c->on_build = (Strs){ 0 };
+	c->diff_ids = NULL;
+	c->history = NULL;
+	c->diff_id_count = c->history_count = 0;
+	c->created_ns = 0;
+}
+
+static Err *from_stage(Planner *p, StageWork *s, const StageWork *base)
+{
+	if (base->out->config.on_build.count)
+		return plan_not_yet(s->base.span,
+		                    "a stage from '%.*s', which has ONBUILD triggers,",
+		                    STR_ARG(s->base.text));
+	inherit_config(p, s, &base->out->config);
+	plan_scope_copy(&s->scope, &base->scope);
+	for (size_t i = 0; i < base->args.len; i++)
+		VEC_PUSH(&s->args, base->args.at[i]);
+	for (size_t i = 0; i < base->history.len; i++)
+		VEC_PUSH(&s->history, base->history.at[i]);
+	s->last_step = base->last_step;
+	s->user_span = base->user_span;
+	s->platform_span = base->platform_span;
+	return NULL;
+}
+
+static void set_scratch_config(const Planner *p, ImageConfig *c)
+{
+	*c = (ImageConfig){ .platform = p->request->platform, .working_dir = STR("/") };
+	Str *texts[] = { &c->os_version, &c->author, &c->user, &c->stop_signal, &c->healthcheck };
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+		*texts[i] = STR("");
+}
+
+static Err *from_image(Planner *p, StageWork *s)
+{
+	const BaseImage *image = NULL;
+	if (!s->scratch) {
+		TRY(find_image(p, s->base, &s->wanted_platform, &image));
+		if (image->config.on_build.count)
+			return plan_not_yet(s->base.span,
+			                    "the image '%.*s', which has ONBUILD triggers,",
+			                    STR_ARG(s->base.text));
+		inherit_config(p, s, &image->config);
+	} else {
+		set_scratch_config(p, &s->out->config);
+	}
+	Step *step = plan_add_step(p, s, STEP_BASE, s->from);
+	set_base(step, image);
+	if (image) {
+		Str full = reference_full(p->arena, &image->ref);
+		step->title = plan_title(p, s, step->position,
+		                         arena_strf(p->arena, "FROM %.*s", STR_ARG(full)));
+	} else {
+		/* Nothing is done for it: BuildKit neither shows nor counts it. */
+		step->position = step->total = s->position = 0;
+		step->title = STR("FROM scratch");
+	}
+	return NULL;
+}
+
+/* The environment of the base, made whole: words may name all of it. */
+static void begin_scope(Planner *p, StageWork *s)
+{
+	ImageConfig *c = &s->out->config;
+	Str path;
+	if (!image_config_env(c, STR("PATH"), &path))
+		image_config_set_env(p->arena, c, STR("PATH"), STR(PATH_DEFAULT));
+	if (s->base_stage != STAGE_NONE)
+		return; /* it has its own, and ARGs may have changed what ENV said */
+	for (size_t i = 0; i < c->env.count; i++) {
+		Str name, value = str_cut(c->env.at[i], '=', &name);
+		plan_scope_set(p->arena, &s->scope, name, value, (Span){ 0 });
+	}
+}
+
+Err *plan_FROM(Planner *p, StageWork *s, const Node *node)
+{
+	(void)node; /* stages.c has read it */
+	if (s->base_stage != STAGE_NONE)
+		TRY(from_stage(p, s, &p->stages[s->base_stage]));
+	else
+		TRY(from_image(p, s));
+	ImageConfig *c = &s->out->config;
+	if (c->working_dir.len)
+		c->working_dir = plan_path_join(p->arena, STR("/"), c->working_dir);
+	begin_scope(p, s);
+	return NULL;
+}

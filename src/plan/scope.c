@@ -1,0 +1,251 @@
+/* scope.c - variables: global ARGs, those of a stage, and what of them a RUN sees. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/base.h"
+
+#include "plan/plan-internal.h"
+
+#include <strings.h>
+
+/* Given in one case, exported in both; in no cache key and no history unless declared by ARG. */
+static const char *const proxies[][2] = {
+	{ "HTTP_PROXY", "http_proxy" }, { "HTTPS_PROXY", "https_proxy" },
+	{ "FTP_PROXY", "ftp_proxy" },   { "NO_PROXY", "no_proxy" },
+	{ "ALL_PROXY", "all_proxy" },
+};
+
+void plan_scope_set(Arena *a, Scope *scope, Str name, Str value, Span origin)
+{
+	Var *v = arena_new(a, Var);
+	*v = (Var){ name, value, origin };
+	(void)map_put(&scope->vars, name, v); /* the former value lives in the arena */
+	scope->changes++;
+}
+
+const Var *plan_scope_find(const Scope *scope, Str name)
+{
+	return map_get(&scope->vars, name);
+}
+
+void plan_scope_copy(Scope *to, const Scope *from)
+{
+	for (size_t i = 0; i < from->vars.len; i++)
+		(void)map_put(&to->vars, from->vars.slots[i].key, from->vars.slots[i].value);
+	to->changes++;
+}
+
+static bool look_up(void *context, Str name, Str *ret_value, Span *ret_origin)
+{
+	const Var *v = plan_scope_find(context, name);
+	if (!v)
+		return false;
+	*ret_value = v->value;
+	*ret_origin = v->origin;
+	return true;
+}
+
+ExpandScope plan_expand_scope(Planner *p, const Scope *scope)
+{
+	/* look_up only reads: the const is taken off for the interface alone. */
+	return (ExpandScope){ .lookup = look_up,
+		              .context = (void *)scope,
+		              .escape = p->file->escape };
+}
+
+Err *plan_expand_global(Planner *p, Word word, Str *ret)
+{
+	ExpandScope scope = plan_expand_scope(p, &p->globals);
+	return expand_word(p->arena, &scope, word, ret);
+}
+
+Err *plan_expand(Planner *p, const StageWork *s, Word word, Str *ret)
+{
+	ExpandScope scope = plan_expand_scope(p, &s->scope);
+	return expand_word(p->arena, &scope, word, ret);
+}
+
+const PlanArg *plan_build_arg(const Planner *p, Str name)
+{
+	return map_get(&p->args, name);
+}
+
+static void set_platform_args(Planner *p)
+{
+	Arena *a = p->arena;
+	const Platform *build = &p->request->build_platform, *target = &p->request->platform;
+	Str stage = p->request->target;
+	if (!stage.len) {
+		/* The last stage's name; stages are not cut yet. */
+		for (size_t i = 0; i < p->file->node_count; i++) {
+			const Node *n = &p->file->nodes[i];
+			if (n->id == INST_FROM)
+				stage = n->word_count == 3 ? n->words[2].text : STR("default");
+		}
+	}
+	const struct {
+		const char *name;
+		Str value;
+	} list[] = {
+		{ "BUILDPLATFORM", platform_text(a, build) },
+		{ "BUILDOS", build->os },
+		{ "BUILDOSVERSION", STR("") },
+		{ "BUILDARCH", build->arch },
+		{ "BUILDVARIANT", build->variant },
+		{ "TARGETPLATFORM", platform_text(a, target) },
+		{ "TARGETOS", target->os },
+		{ "TARGETOSVERSION", STR("") },
+		{ "TARGETARCH", target->arch },
+		{ "TARGETVARIANT", target->variant },
+		{ "TARGETSTAGE", stage },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(list); i++) {
+		const PlanArg *given = plan_build_arg(p, str_from(list[i].name));
+		plan_scope_set(a, &p->globals, str_from(list[i].name),
+		               given ? given->value : list[i].value, (Span){ 0 });
+	}
+}
+
+/* The ARGs before the first FROM. */
+static Err *set_global_args(Planner *p)
+{
+	for (size_t i = 0; i < p->file->node_count && p->file->nodes[i].id != INST_FROM; i++) {
+		const Node *n = &p->file->nodes[i];
+		for (size_t k = 0; n->id == INST_ARG && k < n->pair_count; k++) {
+			const struct NodePair *pair = &n->pairs[k];
+			const PlanArg *given = plan_build_arg(p, pair->key.text);
+			Str value;
+			if (given)
+				value = given->value;
+			else if (pair->has_value)
+				TRY(plan_expand_global(p, pair->value, &value));
+			else
+				continue;
+			plan_scope_set(p->arena, &p->globals, pair->key.text, value, n->span);
+		}
+	}
+	return NULL;
+}
+
+static Err *set_epoch(Planner *p)
+{
+	Str name = STR("SOURCE_DATE_EPOCH");
+	const PlanArg *given = plan_build_arg(p, name);
+	const Var *global = plan_scope_find(&p->globals, name);
+	p->plan->source_date_epoch = -1;
+	if (!given && !global)
+		return NULL;
+	Str text = given ? given->value : global->value;
+	/* "context" is the time of a git or http context; a local one has none. */
+	if (!text.len || str_eqc(text, "context"))
+		return NULL;
+	uint64_t seconds;
+	if (!str_to_u64(text, &seconds) || seconds > INT64_MAX / 1000000000) {
+		Err *e = err_new(ERR_INPUT, "invalid SOURCE_DATE_EPOCH: '%.*s'", STR_ARG(text));
+		e = err_note(e, "write the seconds since 1970 UTC, as `date +%%s` prints them");
+		return err_place(e, given ? (Span){ 0 } : global->origin);
+	}
+	p->plan->source_date_epoch = (int64_t)seconds;
+	return NULL;
+}
+
+Err *plan_globals(Planner *p)
+{
+	for (size_t i = 0; i < p->request->arg_count; i++)
+		(void)map_put(&p->args, p->request->args[i].name, (void *)&p->request->args[i]);
+	set_platform_args(p);
+	TRY(set_global_args(p));
+	return set_epoch(p);
+}
+
+/* --- build args that nothing took
+ * --------------------------------------------------------------------- */
+
+static bool is_predefined(Str name)
+{
+	static const char *const others[] = {
+		"BUILDPLATFORM", "BUILDOS",        "BUILDOSVERSION", "BUILDARCH",
+		"BUILDVARIANT",  "TARGETPLATFORM", "TARGETOS",       "TARGETOSVERSION",
+		"TARGETARCH",    "TARGETVARIANT",  "TARGETSTAGE",    "SOURCE_DATE_EPOCH",
+	};
+	for (size_t i = 0; i < ARRAY_LEN(proxies); i++)
+		if (name.len == strlen(proxies[i][0]) &&
+		    strncasecmp(name.ptr, proxies[i][0], name.len) == 0)
+			return true;
+	for (size_t i = 0; i < ARRAY_LEN(others); i++)
+		if (str_eqc(name, others[i]))
+			return true;
+	return str_starts(name, STR("BUILDKIT_"));
+}
+
+static int by_text(const void *a, const void *b)
+{
+	return str_cmp(*(const Str *)a, *(const Str *)b);
+}
+
+void plan_warn_unused_args(Planner *p)
+{
+	AUTO_MAP Map declared = MAP_INIT;
+	for (size_t i = 0; i < p->file->node_count; i++) {
+		const Node *n = &p->file->nodes[i];
+		for (size_t k = 0; n->id == INST_ARG && k < n->pair_count; k++)
+			(void)map_put(&declared, n->pairs[k].key.text, p);
+	}
+	AUTO_FREE Str *unused = xreallocarray(NULL, p->args.len + 1, sizeof *unused);
+	size_t count = 0;
+	for (size_t i = 0; i < p->args.len; i++)
+		if (!map_find(&declared, p->args.slots[i].key) &&
+		    !is_predefined(p->args.slots[i].key))
+			unused[count++] = p->args.slots[i].key;
+	if (!count)
+		return;
+	qsort(unused, count, sizeof *unused, by_text);
+	AUTO_BUF Buf text = BUF_INIT;
+	buf_addf(&text, "[Warning] One or more build-args ");
+	plan_put_list(&text, &(Strs){ .at = unused, .count = count });
+	buf_addf(&text, " were not consumed");
+	VEC_PUSH(&p->warnings, plan_take_str(p, &text));
+}
+
+/* --- what a RUN sees
+ * -------------------------------------------------------------------------------------- */
+
+static const PlanArg *given_proxy(const Planner *p, const char *const names[2])
+{
+	const PlanArg *found = plan_build_arg(p, str_from(names[1]));
+	if (!found)
+		found = plan_build_arg(p, str_from(names[0]));
+	for (size_t i = 0; !found && i < p->args.len; i++) {
+		Str key = p->args.slots[i].key;
+		if (key.len == strlen(names[0]) && strncasecmp(key.ptr, names[0], key.len) == 0)
+			found = p->args.slots[i].value;
+	}
+	return found && found->value.len ? found : NULL;
+}
+
+void plan_run_env(Planner *p, StageWork *s, RunArgs *ret)
+{
+	if (!s->env.set || s->env_changes != s->scope.changes) {
+		Arena *a = p->arena;
+		Strs key_env = { .set = true };
+		for (size_t i = 0; i < s->scope.vars.len; i++) {
+			const Var *v = s->scope.vars.slots[i].value;
+			strs_push(a, &key_env,
+			          arena_strf(a, "%.*s=%.*s", STR_ARG(v->name), STR_ARG(v->value)));
+		}
+		Strs env = { .set = true };
+		for (size_t i = 0; i < key_env.count; i++)
+			strs_push(a, &env, key_env.at[i]);
+		for (size_t i = 0; i < ARRAY_LEN(proxies); i++) {
+			const PlanArg *given = given_proxy(p, proxies[i]);
+			for (size_t k = 0; given && k < 2; k++)
+				if (!plan_scope_find(&s->scope, str_from(proxies[i][k])))
+					strs_push(a, &env,
+					          arena_strf(a, "%s=%.*s", proxies[i][k],
+					                     STR_ARG(given->value)));
+		}
+		s->env = env;
+		s->key_env = key_env;
+		s->env_changes = s->scope.changes;
+	}
+	ret->env = s->env;
+	ret->key_env = s->key_env;
+}

@@ -1,0 +1,135 @@
+/* plan_dump.c - a plan as text. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/base.h"
+
+#include "plan/test/plan_dump.h"
+
+static void put_place(Buf *out, Span span)
+{
+	unsigned line, column;
+	if (!span.src) {
+		buf_addf(out, " @-");
+		return;
+	}
+	err_line_column(span, &line, &column);
+	buf_addf(out, " @%u:%u", line, column);
+}
+
+static void put_line(Buf *out, const char *name, Str value)
+{
+	if (!value.len)
+		return;
+	buf_addf(out, "    %s ", name);
+	for (size_t i = 0; i < value.len; i++) {
+		if (value.ptr[i] == '\n')
+			buf_addf(out, "\\n");
+		else
+			buf_add_char(out, value.ptr[i]);
+	}
+	buf_add_char(out, '\n');
+}
+
+static void put_strs(Buf *out, const char *name, const Strs *list)
+{
+	AUTO_BUF Buf text = BUF_INIT;
+	for (size_t i = 0; i < list->count; i++)
+		buf_addf(&text, "%s[%.*s]", i ? " " : "", STR_ARG(list->at[i]));
+	put_line(out, name, buf_str(&text));
+}
+
+static void put_run(Buf *out, const RunArgs *run)
+{
+	put_strs(out, "argv", &run->argv);
+	put_strs(out, "env", &run->env);
+	if (run->key_env.count != run->env.count)
+		put_strs(out, "key_env", &run->key_env);
+	put_line(out, "cwd", run->cwd);
+	put_line(out, "user", run->user);
+	if (!str_eqc(run->network, "default"))
+		put_line(out, "network", run->network);
+	put_line(out, "script_name", run->script_name);
+	put_line(out, "script", run->script);
+}
+
+static void put_copy(Buf *out, const CopyArgs *copy)
+{
+	static const char *const origins[] = { "context", "step", "inline" };
+	buf_addf(out, "    from %s", origins[copy->origin]);
+	if (copy->origin == ORIGIN_STEP)
+		buf_addf(out, " %u (%.*s)", copy->origin_step, STR_ARG(copy->from_name));
+	buf_addf(out, "%s%s%s\n", copy->is_add ? ", add" : "", copy->keep_archives ? ", keep" : "",
+	         copy->link ? ", link" : "");
+	for (size_t i = 0; i < copy->source_count; i++) {
+		buf_addf(out, "    source '%.*s'", STR_ARG(copy->sources[i].path));
+		put_place(out, copy->sources[i].span);
+		buf_add_char(out, '\n');
+		if (copy->sources[i].is_inline)
+			put_line(out, "body", copy->sources[i].inline_body);
+	}
+	put_line(out, "dest", copy->dest);
+	put_line(out, "chown", copy->chown);
+	put_line(out, "chmod", copy->chmod);
+}
+
+static void put_step(Buf *out, const Plan *plan, const Step *step)
+{
+	static const char *const kinds[] = { "base", "run", "copy", "workdir" };
+	buf_addf(out, "step %u %s of %.*s on ", step->number, kinds[step->kind],
+	         STR_ARG(plan->stages[step->stage].shown));
+	if (step->parent == STEP_NONE)
+		buf_addf(out, "-");
+	else
+		buf_addf(out, "%u", step->parent);
+	put_place(out, step->span);
+	buf_addf(out, "%s\n", step->looked_into ? ", looked into" : "");
+	put_line(out, "title", step->title);
+	switch (step->kind) {
+	case STEP_BASE:
+		break;
+	case STEP_RUN:
+		put_run(out, &step->run);
+		break;
+	case STEP_COPY:
+		put_copy(out, &step->copy);
+		break;
+	case STEP_WORKDIR:
+		put_line(out, "path", step->workdir.path);
+		put_line(out, "user", step->workdir.user);
+		break;
+	}
+}
+
+static void put_stage(Buf *out, const Plan *plan, const PlanStage *stage)
+{
+	bool target = stage == &plan->stages[plan->target];
+	buf_addf(out, "stage %u %.*s FROM %.*s", stage->index, STR_ARG(stage->shown),
+	         STR_ARG(stage->base_name));
+	if (!stage->needed) {
+		buf_addf(out, ", not needed\n");
+		return;
+	}
+	buf_addf(out, ", ends with %u%s\n", stage->last_step, target ? ", target" : "");
+	AUTO_BUF Buf config = BUF_INIT;
+	image_config_format_run(&stage->config, &config);
+	put_line(out, "config", buf_str(&config));
+	put_line(out, "author", stage->config.author);
+	for (size_t i = 0; i < stage->history_count; i++) {
+		const PlanHistory *h = &stage->history[i];
+		char number[24] = "history -";
+		if (h->step != STEP_NONE)
+			(void)snprintf(number, sizeof number, "history %u", h->step);
+		put_line(out, number, h->created_by);
+	}
+}
+
+void plan_dump(const Plan *plan, Buf *out)
+{
+	for (size_t i = 0; i < plan->step_count; i++)
+		put_step(out, plan, &plan->steps[i]);
+	for (size_t i = 0; i < plan->stage_count; i++)
+		put_stage(out, plan, &plan->stages[i]);
+	for (size_t i = 0; i < plan->warning_count; i++)
+		buf_addf(out, "warning: %.*s\n", STR_ARG(plan->warnings[i]));
+	if (plan->source_date_epoch >= 0)
+		buf_addf(out, "epoch %lld\n", (long long)plan->source_date_epoch);
+}

@@ -1,0 +1,271 @@
+/*
+ * test_plan.c - Dockerfiles and the plans made of them: the cases of plan.cases.
+ *
+ * A case:  "== name", then sections that begin with "-- ": "args" (one K=V a line), "target",
+ * "labels", "platform", "network" (their value on the next line), "dockerfile", and "plan" (the
+ * dump) or "error" (what a person would see).  PLAN_CASES_UPDATE=1 writes what came out into the
+ * file, for a person to read the difference.
+ */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/base.h"
+
+#include "plan/test/plan_dump.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+/* clang-format off: it wants <setjmp.h> and <stdarg.h> before it */
+#include <cmocka.h>
+/* clang-format on */
+
+typedef struct Case {
+	Str name, args, target, labels, platform, network, dockerfile;
+	Str want;
+	bool fails;
+} Case;
+
+/* --- images that do not exist
+ * --------------------------------------------------------------------------- */
+
+static const struct {
+	const char *name, *config;
+} images[] = {
+	{ "docker.io/library/busybox:latest", "\"Env\":[\"PATH=/bin\"],\"Cmd\":[\"sh\"]" },
+	{ "docker.io/library/alpine:3.18", "\"Env\":[\"PATH=/bin\",\"A=alpine\"]" },
+	{ "docker.io/library/golang:1.18.3-stretch",
+	  "\"Env\":[\"PATH=/usr/local/go/bin:/bin\",\"GOPATH=/go\"],\"WorkingDir\":\"/go\"" },
+	{ "docker.io/library/custom:latest",
+	  "\"User\":\"1000\",\"Env\":[\"ONE=1\",\"TWO=2\"],\"Entrypoint\":[\"/"
+	  "e\"],\"Cmd\":[\"test\"],"
+	  "\"WorkingDir\":\"w/../work/\",\"Labels\":{\"l\":\"base\"},\"ExposedPorts\":{\"1/"
+	  "tcp\":{}},"
+	  "\"Healthcheck\":{\"Test\":[\"NONE\"]}" },
+	{ "docker.io/library/onbuild:latest", "\"OnBuild\":[\"RUN x\"]" },
+};
+
+typedef struct Asked {
+	Buf log;
+} Asked;
+
+static Err *fake_image(void *context, const Reference *ref, const Platform *platform, Arena *a,
+                       BaseImage *ret)
+{
+	Asked *asked = context;
+	Str full = reference_full(a, ref);
+	buf_addf(&asked->log, "asked for %.*s %.*s\n", STR_ARG(full),
+	         STR_ARG(platform_text(a, platform)));
+	for (size_t i = 0; i < ARRAY_LEN(images); i++) {
+		if (!str_eqc(full, images[i].name))
+			continue;
+		Str json = arena_strf(a,
+		                      "{\"architecture\":\"%.*s\",\"os\":\"%.*s\",\"config\":{%s},"
+		                      "\"rootfs\":{\"diff_ids\":[]}}",
+		                      STR_ARG(platform->arch), STR_ARG(platform->os),
+		                      images[i].config);
+		ret->ref = *ref;
+		return image_config_parse(a, json, "fake", &ret->config);
+	}
+	return err_new(ERR_NOT_FOUND, "no such image: '%.*s'", STR_ARG(full));
+}
+
+/* --- cases
+ * --------------------------------------------------------------------------------------------------
+ */
+
+static size_t count_lines(Str s)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < s.len; i++)
+		n += s.ptr[i] == '\n';
+	return n;
+}
+
+static Str first_line(Str s)
+{
+	Str line;
+	(void)str_cut(s, '\n', &line);
+	return line;
+}
+
+static void read_pairs(Arena *a, Str text, Label **ret, size_t *ret_count)
+{
+	*ret = arena_alloc(a, (count_lines(text) + 1) * sizeof **ret, _Alignof(Label));
+	*ret_count = 0;
+	while (text.len) {
+		Str line, key;
+		text = str_cut(text, '\n', &line);
+		Str value = str_cut(line, '=', &key);
+		(*ret)[(*ret_count)++] = (Label){ key, value };
+	}
+}
+
+static Err *make(Arena *a, const Case *c, const Source *source, Asked *asked, Plan *ret)
+{
+	static Dockerfile file; /* spans of the plan point into it */
+	TRY(dockerfile_parse(a, source, &file));
+	PlanRequest request = { .dockerfile = &file, .target = first_line(c->target) };
+	request.lookup = (ImageLookup){ fake_image, asked };
+	request.network = first_line(c->network);
+	Label *args, *labels;
+	read_pairs(a, c->args, &args, &request.arg_count);
+	read_pairs(a, c->labels, &labels, &request.label_count);
+	PlanArg *list = arena_alloc(a, (request.arg_count + 1) * sizeof *list, _Alignof(PlanArg));
+	for (size_t i = 0; i < request.arg_count; i++)
+		list[i] = (PlanArg){ args[i].key, args[i].value };
+	request.args = list;
+	request.labels = labels;
+	TRY(platform_parse(a, STR("linux/amd64"), &request.build_platform));
+	request.platform = request.build_platform;
+	if (c->platform.len)
+		TRY(platform_parse(a, first_line(c->platform), &request.platform));
+	return plan_make(a, &request, ret);
+}
+
+static void run_case(const Case *c, Buf *out, bool *ret_failed)
+{
+	AUTO_ARENA Arena a = ARENA_INIT;
+	Source source = { "Dockerfile", c->dockerfile };
+	Asked asked = { 0 };
+	Plan plan;
+	Err *e = make(&a, c, &source, &asked, &plan);
+	*ret_failed = e != NULL;
+	if (e) {
+		char *text = NULL;
+		size_t len;
+		FILE *f = open_memstream(&text, &len);
+		err_print(e, f);
+		(void)fclose(f);
+		buf_add(out, text, len);
+		free(text);
+		err_free(e);
+	} else {
+		buf_add_str(out, buf_str(&asked.log));
+		plan_dump(&plan, out);
+	}
+	buf_done(&asked.log);
+}
+
+/* The section that begins at *REST, up to the next line that begins with "--" or "==". */
+static Str take_section(Str *rest)
+{
+	Str body = *rest;
+	size_t at = 0;
+	while (at < body.len) {
+		Str here = str_from_at(body, at);
+		if (str_starts(here, STR("-- ")) || str_starts(here, STR("== ")))
+			break;
+		at += first_line(here).len + 1;
+	}
+	if (at > body.len)
+		at = body.len;
+	*rest = str_from_at(body, at);
+	return str_head(body, at);
+}
+
+static bool take_case(Str *rest, Case *ret)
+{
+	*ret = (Case){ 0 };
+	if (!str_starts(*rest, STR("== ")))
+		return false;
+	Str line;
+	*rest = str_cut(*rest, '\n', &line);
+	ret->name = str_from_at(line, 3);
+	while (str_starts(*rest, STR("-- "))) {
+		*rest = str_cut(*rest, '\n', &line);
+		Str what = str_from_at(line, 3), body = take_section(rest);
+		const struct {
+			const char *name;
+			Str *to;
+		} sections[] = {
+			{ "args", &ret->args },       { "target", &ret->target },
+			{ "labels", &ret->labels },   { "platform", &ret->platform },
+			{ "network", &ret->network }, { "dockerfile", &ret->dockerfile },
+			{ "plan", &ret->want },       { "error", &ret->want },
+		};
+		bool known = false;
+		for (size_t i = 0; i < ARRAY_LEN(sections); i++) {
+			if (str_eqc(what, sections[i].name)) {
+				*sections[i].to = body;
+				known = true;
+			}
+		}
+		if (!known)
+			fail_msg("unknown section '%.*s'", STR_ARG(what));
+		ret->fails |= str_eqc(what, "error");
+	}
+	return true;
+}
+
+static void read_cases(Buf *out)
+{
+	FILE *f = fopen(CASES, "re");
+	assert_non_null(f);
+	char chunk[4096];
+	size_t n;
+	while ((n = fread(chunk, 1, sizeof chunk, f)) > 0)
+		buf_add(out, chunk, n);
+	(void)fclose(f);
+}
+
+static void test_cases(void **state)
+{
+	(void)state;
+	AUTO_BUF Buf text = BUF_INIT, failures = BUF_INIT;
+	read_cases(&text);
+	Str rest = buf_str(&text);
+	(void)take_section(&rest); /* the remark at the top */
+	size_t count = 0;
+	Case c;
+	for (; take_case(&rest, &c); count++) {
+		AUTO_BUF Buf got = BUF_INIT;
+		bool failed;
+		run_case(&c, &got, &failed);
+		if (failed != c.fails || !str_eq(buf_str(&got), c.want))
+			buf_addf(&failures, "%.*s: got\n%.*s\nwant\n%.*s\n", STR_ARG(c.name),
+			         STR_ARG(buf_str(&got)), STR_ARG(c.want));
+	}
+	assert_int_equal(rest.len, 0);
+	assert_true(count > 1);
+	if (failures.len)
+		fail_msg("%s", failures.ptr);
+}
+
+/* Rewrites the answers of the file. */
+static int update(void)
+{
+	AUTO_BUF Buf text = BUF_INIT, out = BUF_INIT;
+	read_cases(&text);
+	Str rest = buf_str(&text);
+	buf_add_str(&out, take_section(&rest));
+	for (;;) {
+		Str whole = rest;
+		Case c;
+		if (!take_case(&rest, &c))
+			break;
+		/* All up to the answer stays as it is. */
+		size_t keep = c.want.ptr ? (size_t)(c.want.ptr - whole.ptr)
+		                         : (size_t)(rest.ptr - whole.ptr);
+		Str head = str_head(whole, keep);
+		if (c.want.ptr) /* without the line "-- plan" */
+			head.len -= str_ends(head, STR("-- error\n")) ? strlen("-- error\n")
+			                                              : strlen("-- plan\n");
+		bool failed;
+		buf_add_str(&out, head);
+		AUTO_BUF Buf got = BUF_INIT;
+		run_case(&c, &got, &failed);
+		buf_addf(&out, "-- %s\n%s", failed ? "error" : "plan", got.ptr ? got.ptr : "");
+	}
+	FILE *f = fopen(CASES, "we");
+	if (!f || fwrite(out.ptr, 1, out.len, f) != out.len || fclose(f))
+		return 1;
+	return 0;
+}
+
+int main(void)
+{
+	if (getenv("PLAN_CASES_UPDATE"))
+		return update();
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_cases) };
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
