@@ -29,6 +29,7 @@ typedef struct Lex {
 	bool keep_quotes;  /* quotes group, and stay in the result */
 	bool keep_escapes; /* escape characters protect, and stay in the result */
 	bool skip_unset;   /* $unset stays as written */
+	LexWords *words;   /* of the whole text; set by lex_run() */
 	unsigned depth;    /* of ${...} inside ${...} */
 	uint64_t steps;    /* of pattern matching, see LEX_STEPS_MAX */
 } Lex;

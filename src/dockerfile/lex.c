@@ -163,7 +163,7 @@ static Err *refuse_value(const Lex *x, Str name, Str word, bool set, Span origin
 /* ${name-word} and its family, with or without the colon; ${name#word} and ${name%word}. */
 static Err *read_modified(Lex *x, Str name, uint32_t how, bool colon, Str modifier, Buf *out)
 {
-	bool is_trim = how == '#' || how == '%';
+	bool is_trim = !colon && (how == '#' || how == '%');
 	AUTO_BUF Buf word_buf = BUF_INIT;
 	Err *err = read_until(x, '}', is_trim, &word_buf, NULL);
 	if (err && x->at >= x->text.len && err_kind(err) == ERR_INPUT) {
@@ -178,6 +178,11 @@ static Err *read_modified(Lex *x, Str name, uint32_t how, bool colon, Str modifi
 		buf_addf(out, "${%.*s%.*s%.*s}", STR_ARG(name), STR_ARG(modifier), STR_ARG(word));
 		return NULL;
 	}
+	if (is_trim) {
+		bool longest = word.len && (unsigned char)word.ptr[0] == how;
+		return pattern_trim(x, str_from_at(word, longest), value, how == '%',
+		                    longest ? STAR_LONGEST : STAR_SHORTEST, out);
+	}
 	bool given = set && !(colon && !value.len);
 	switch (how) {
 	case '-':
@@ -191,12 +196,6 @@ static Err *read_modified(Lex *x, Str name, uint32_t how, bool colon, Str modifi
 			return refuse_value(x, name, word, set, origin);
 		buf_add_str(out, value);
 		return NULL;
-	case '#':
-	case '%': {
-		bool longest = word.len && (unsigned char)word.ptr[0] == how;
-		return pattern_trim(x, str_from_at(word, longest), value, how == '%',
-		                    longest ? STAR_LONGEST : STAR_SHORTEST, out);
-	}
 	default:
 		return err_at(x->place, "unsupported modifier '%.*s' in '%.*s'", STR_ARG(modifier),
 		              STR_ARG(x->text));
@@ -378,6 +377,13 @@ static Err *read_until(Lex *x, uint32_t stop, bool keep_escapes, Buf *out, LexWo
 {
 	bool outer_keep = x->keep_escapes;
 	x->keep_escapes = keep_escapes;
+	/*
+	 * BuildKit collects words in one buffer and empties it here, in ${v-w} too: what stood
+	 * before it in the same word is lost from the words (never from the string).  EXPOSE alone
+	 * can show it, as in 80${X:-80}; the same file must open the same ports here.
+	 */
+	if (x->words)
+		buf_reset(&x->words->word);
 	Err *err = NULL;
 	bool stopped = false;
 	while (!err && x->at < x->text.len) {
@@ -408,6 +414,7 @@ static Err *read_until(Lex *x, uint32_t stop, bool keep_escapes, Buf *out, LexWo
 
 Err *lex_run(Lex *x, Buf *out, LexWords *words)
 {
+	x->words = words;
 	TRY(read_until(x, END_OF_TEXT, x->keep_escapes, out, words));
 	if (words)
 		words_cut(words);

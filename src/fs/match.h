@@ -15,8 +15,11 @@
 NODISCARD Err *match_glob(Str pattern, Str path, bool *ret_match);
 bool match_has_magic(Str pattern); /* holds one of * ? [ \ */
 
+typedef struct IgnoreProgram IgnoreProgram; /* fs/ignore-internal.h */
+
 typedef struct IgnorePattern {
 	Str text;    /* cleaned, without '!' */
+	const IgnoreProgram *program;
 	bool negate; /* '!' */
 	Span span;   /* of its line in the ignore file (for "note: .dockerignore:3 excludes it") */
 	unsigned line;
@@ -27,6 +30,15 @@ typedef struct Ignore {
 	size_t count;
 	bool has_negation;
 } Ignore;
+
+/* One line of an ignore file that is neither empty nor a comment, cleaned: "/a/" → "a", "! b" → "!b". */
+typedef struct IgnoreLine {
+	Str pattern;
+	Span span;
+	unsigned line;
+} IgnoreLine;
+
+NODISCARD Err *ignore_read(Arena *a, const Source *source, IgnoreLine **ret, size_t *ret_count);
 
 /* Read the text of an ignore file (BOM, comments, blanks, path.Clean as moby does). */
 NODISCARD Err *ignore_parse(Arena *a, const Source *source, Ignore *ret);

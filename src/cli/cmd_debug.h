@@ -1,0 +1,5 @@
+/* cmd_debug.h - debug words|ignore|ast: see cmd_debug.c.  argv[0] is "debug"; the exit status. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+int cmd_debug(int argc, char **argv);
