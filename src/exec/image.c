@@ -1,0 +1,242 @@
+/*
+ * image.c - finding images by what people type, reading them, taking names away.
+ *
+ * A word may be a reference, an ID or a prefix of one.  A name wins over an ID prefix ("cafe" is
+ * the image cafe:latest if there is one), as in docker.
+ */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/base.h"
+
+#include "base/limits.h"
+#include "base/vec.h"
+#include "exec/image.h"
+
+#include <stdio.h>
+
+typedef struct Refs {
+	StoreRef *at;
+	size_t count;
+} Refs;
+
+/* The mark of an image without a name (store.h), not a name. */
+static bool is_untagged_mark(const StoreRef *ref)
+{
+	return str_starts(ref->name, STR("sha256:"));
+}
+
+static Err *no_such_image(Str name)
+{
+	return err_new(ERR_NOT_FOUND, "No such image: %.*s", STR_ARG(name));
+}
+
+static bool is_hex_prefix(Str s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if (!((s.ptr[i] >= '0' && s.ptr[i] <= '9') || (s.ptr[i] >= 'a' && s.ptr[i] <= 'f')))
+			return false;
+	return s.len >= 1 && s.len <= DIGEST_HEX_LEN;
+}
+
+/* --- finding ---------------------------------------------------------------------------------- */
+
+/* The one image whose ID begins with HEX; ERR_NOT_FOUND in the words of NAME, which was typed. */
+static Err *find_by_id(const Refs *refs, Str hex, Str name, Digest *ret)
+{
+	const StoreRef *found = NULL;
+	for (size_t i = 0; i < refs->count; i++) {
+		char text[DIGEST_HEX_LEN + 1];
+		if (!str_starts(digest_hex(&refs->at[i].config, text), hex))
+			continue;
+		if (found && !digest_eq(&found->config, &refs->at[i].config))
+			return err_note(err_new(ERR_INPUT,
+			                        "more than one image ID begins with '%.*s'",
+			                        STR_ARG(hex)),
+			                "give more digits of the ID, or a name");
+		found = &refs->at[i];
+	}
+	if (!found)
+		return no_such_image(name);
+	*ret = found->config;
+	return NULL;
+}
+
+/* "name@sha256:...": the digest is that of a manifest, or of what a tag named when it was pulled.
+ */
+static const StoreRef *find_by_manifest(const Refs *refs, const Reference *wanted, Arena *a)
+{
+	Str repository = reference_familiar_name(a, wanted);
+	for (size_t i = 0; i < refs->count; i++) {
+		const StoreRef *ref = &refs->at[i];
+		Reference other;
+		if (is_untagged_mark(ref) || (!digest_eq(&ref->manifest, &wanted->digest) &&
+		                              !digest_eq(&ref->pulled, &wanted->digest)))
+			continue;
+		AUTO_ERR Err *e = reference_parse(a, ref->name, &other);
+		if (!e && str_eq(reference_familiar_name(a, &other), repository))
+			return ref;
+	}
+	return NULL;
+}
+
+/* The ref that NAME is; *ret NULL if there is none. */
+static Err *find_by_name(Store *s, const Refs *refs, Str name, Arena *a, const StoreRef **ret)
+{
+	Reference wanted;
+	TRY(reference_parse(a, name, &wanted));
+	*ret = NULL;
+	StoreRef *found = arena_new(a, StoreRef);
+	Err *e = store_ref_get(s, reference_full(a, &wanted), a, found);
+	if (!e) {
+		*ret = found;
+		return NULL;
+	}
+	if (err_kind(e) != ERR_NOT_FOUND)
+		return e;
+	err_free(e); /* it may still be an ID, or a name with the digest of a manifest */
+	if (wanted.has_digest)
+		*ret = find_by_manifest(refs, &wanted, a);
+	return NULL;
+}
+
+static Err *read_into(Store *s, const Digest *id, Arena *a, Image *image)
+{
+	char text[DIGEST_TEXT_LEN + 1];
+	digest_text(id, text);
+	AUTO_BUF Buf json = BUF_INIT;
+	TRY_WHILE(store_blob_read(s, id, IMAGE_CONFIG_BYTES_MAX, &json), "reading image %s", text);
+	image->id = *id;
+	image->config_json = arena_str(a, buf_str(&json));
+	TRY_WHILE(image_config_parse(a, image->config_json, text, &image->config),
+	          "reading image %s", text);
+	image->size_bytes = 0;
+	for (size_t i = 0; i < image->config.diff_id_count; i++) {
+		StoreLayer layer;
+		Err *e = store_layer_get(s, &image->config.diff_ids[i], &layer);
+		if (!e) {
+			image->size_bytes += layer.size_bytes;
+			continue;
+		}
+		if (err_kind(e) != ERR_NOT_FOUND)
+			return err_while(e, "reading image %s", text);
+		err_free(e); /* a lost layer is image_check()'s to tell: the image can still be
+		                listed */
+	}
+	return NULL;
+}
+
+Err *image_read(Store *s, const Digest *id, Arena *a, Image *ret)
+{
+	Image image = { .ref = STR(""), .store_ref = { .name = STR("") } };
+	TRY(read_into(s, id, a, &image));
+	*ret = image;
+	return NULL;
+}
+
+Err *image_find(Store *s, Str name, Arena *a, Image *ret)
+{
+	Refs refs;
+	TRY(store_ref_list(s, a, &refs.at, &refs.count));
+	Image image = { .ref = STR(""), .store_ref = { .name = STR("") } };
+	Digest id;
+	bool is_id = str_starts(name, STR("sha256:"));
+	Str hex = is_id ? str_from_at(name, strlen("sha256:")) : name;
+	const StoreRef *ref = NULL;
+	if (!is_id)
+		TRY(find_by_name(s, &refs, name, a, &ref));
+	if (ref) {
+		id = ref->config;
+		image.ref = ref->name;
+		image.store_ref = *ref;
+	} else if (is_hex_prefix(hex)) {
+		TRY(find_by_id(&refs, hex, name, &id));
+	} else {
+		return no_such_image(name);
+	}
+	TRY(read_into(s, &id, a, &image));
+	*ret = image;
+	return NULL;
+}
+
+Err *image_names(Store *s, const Digest *id, Arena *a, Str **ret, size_t *ret_count)
+{
+	Refs refs;
+	TRY(store_ref_list(s, a, &refs.at, &refs.count));
+	Str *names = arena_alloc(a, (refs.count + 1) * sizeof *names, _Alignof(Str));
+	size_t count = 0;
+	for (size_t i = 0; i < refs.count; i++)
+		if (digest_eq(&refs.at[i].config, id) && !is_untagged_mark(&refs.at[i]))
+			names[count++] = refs.at[i].name;
+	*ret = names;
+	*ret_count = count;
+	return NULL;
+}
+
+Err *image_check(Store *s, const Image *image)
+{
+	for (size_t i = 0; i < image->config.diff_id_count; i++) {
+		char id[DIGEST_TEXT_LEN + 1], diff_id[DIGEST_TEXT_LEN + 1];
+		StoreLayer layer;
+		Err *e = store_layer_get(s, &image->config.diff_ids[i], &layer);
+		if (!e)
+			continue;
+		digest_text(&image->id, id);
+		digest_text(&image->config.diff_ids[i], diff_id);
+		if (err_kind(e) != ERR_NOT_FOUND)
+			return err_while(e, "checking image %s", id);
+		err_free(e); /* said better here */
+		return err_note(err_new(ERR_CORRUPT,
+		                        "layer %zu of %zu of image %s is not in the store: %s",
+		                        i + 1, image->config.diff_id_count, id, diff_id),
+		                "pull or build the image again");
+	}
+	return NULL;
+}
+
+/* --- removing --------------------------------------------------------------------------------- */
+
+static Str familiar(Arena *a, Str full)
+{
+	Reference ref;
+	AUTO_ERR Err *e = reference_parse(a, full, &ref);
+	return e ? full : reference_familiar(a, &ref);
+}
+
+static Err *untag(Store *s, Str full, Arena *a, ImageRemoved *removed)
+{
+	TRY(store_ref_remove(s, full));
+	removed->untagged[removed->untagged_count++] = familiar(a, full);
+	return NULL;
+}
+
+Err *image_remove(Store *s, Str name, bool force, Arena *a, ImageRemoved *ret)
+{
+	Image image;
+	TRY(image_find(s, name, a, &image));
+	Str *names;
+	size_t count;
+	TRY(image_names(s, &image.id, a, &names, &count));
+	ImageRemoved removed = {
+		.untagged = arena_alloc(a, (count + 1) * sizeof(Str), _Alignof(Str)),
+		.deleted = arena_new(a, Digest),
+	};
+	bool by_name = image.ref.len && !str_starts(image.ref, STR("sha256:"));
+	if (by_name && count > 1) {
+		TRY(untag(s, image.ref, a, &removed));
+		*ret = removed;
+		return NULL;
+	}
+	char hex[DIGEST_HEX_LEN + 1];
+	if (count > 1 && !force)
+		return err_new(ERR_INPUT,
+		               "conflict: unable to delete %.12s (must be forced) - image is "
+		               "referenced in "
+		               "multiple repositories",
+		               digest_hex(&image.id, hex).ptr);
+	for (size_t i = 0; i < count; i++)
+		TRY(untag(s, names[i], a, &removed));
+	/* The mark of an image without names, if it has one. */
+	TRY(store_ref_remove(s, digest_arena_text(a, &image.id)));
+	removed.deleted[removed.deleted_count++] = image.id;
+	*ret = removed;
+	return NULL;
+}
