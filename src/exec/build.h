@@ -18,25 +18,25 @@
 typedef struct BuildRequest {
 	Store *store;
 	const Source *dockerfile;
-	int context_fd;          /* directory, borrowed; -1: an empty context */
-	Str context_path;        /* real path, for the stat cache's name */
-	const Source *ignore;    /* .dockerignore; NULL: none */
+	int context_fd;       /* directory, borrowed; -1: an empty context */
+	Str context_path;     /* real path, for the stat cache's name */
+	const Source *ignore; /* .dockerignore; NULL: none */
 	Str target;
 	const PlanArg *args;
 	size_t arg_count;
 	const Label *labels;
 	size_t label_count;
-	const Reference *tags;   /* names for the result; may be none */
+	const Reference *tags; /* names for the result; may be none */
 	size_t tag_count;
-	Platform platform;       /* of this machine unless said otherwise */
-	Str network;             /* "default", "none", "host"; "" = default */
+	Platform platform; /* of this machine unless said otherwise */
+	Str network;       /* "default", "none", "host"; "" = default */
 	bool no_cache;
-	bool pull;               /* ask the registry for every base image */
-	unsigned jobs;           /* steps at once; 0: 8 or twice the cores */
-	Progress *progress;      /* may be NULL */
-	Cancel *cancel;          /* may be NULL */
-	/* Called once, right after sandbox_enter() and before the first thread, if anything is to be
-	 * run: the moment from which the caller may start threads of its own.  May be NULL. */
+	bool pull;          /* ask the registry for every base image */
+	unsigned jobs;      /* steps at once; 0: 8 or twice the cores */
+	Progress *progress; /* may be NULL */
+	Cancel *cancel;     /* may be NULL */
+	/* Called once, right after sandbox_enter() and before the first thread, if anything is to
+	 * be run: the moment from which the caller may start threads of its own.  May be NULL. */
 	void (*entered)(void *context);
 	void *entered_context;
 } BuildRequest;
@@ -48,14 +48,14 @@ typedef struct BuildStage {
 } BuildStage;
 
 typedef struct BuildResult {
-	Digest image_id;          /* config digest */
+	Digest image_id; /* config digest */
 	uint64_t size_bytes;
-	BuildStage *stages;       /* those that were needed, in file order */
+	BuildStage *stages; /* those that were needed, in file order */
 	size_t stage_count;
 	unsigned steps_run, steps_cached;
 	Str *warnings;
 	size_t warning_count;
-	unsigned failed_line;     /* progress line of the step that failed; also set on error; 0 none */
+	unsigned failed_line; /* progress line of the step that failed; also set on error; 0 none */
 } BuildResult;
 
 NODISCARD Err *build_image(Arena *a, const BuildRequest *request, BuildResult *ret);

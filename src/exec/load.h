@@ -19,7 +19,10 @@ typedef struct Loaded {
 	Digest id;
 } Loaded;
 
-NODISCARD Err *load_archive(Store *s, Reader *in, const char *name, const Cancel *cancel, Arena *a, Loaded **ret, size_t *ret_count);
-/* A root file system tar → an image of one layer. CHANGES: "CMD ...", "ENV a=b" ...; MESSAGE for history. */
-NODISCARD Err *load_root(Store *s, Reader *in, const char *name, const Reference *ref /* or NULL */, const Str *changes, size_t change_count,
-                         Str message, const Platform *platform, const Cancel *cancel, Arena *a, Digest *ret_id);
+NODISCARD Err *load_archive(Store *s, Reader *in, const char *name, const Cancel *cancel, Arena *a,
+                            Loaded **ret, size_t *ret_count);
+/* A root file system tar → an image of one layer. CHANGES: "CMD ...", "ENV a=b" ...; MESSAGE for
+ * history. */
+NODISCARD Err *load_root(Store *s, Reader *in, const char *name, const Reference *ref /* or NULL */,
+                         const Str *changes, size_t change_count, Str message,
+                         const Platform *platform, const Cancel *cancel, Arena *a, Digest *ret_id);

@@ -25,8 +25,9 @@ typedef struct PullListener {
 	void *context;
 } PullListener;
 
-NODISCARD Err *pull_image(Store *s, Registry *r, const Reference *ref, const Platform *platform, Progress *progress,
-                          const PullListener *listener, const Cancel *cancel, Arena *a, PullResult *ret);
+NODISCARD Err *pull_image(Store *s, Registry *r, const Reference *ref, const Platform *platform,
+                          Progress *progress, const PullListener *listener, const Cancel *cancel,
+                          Arena *a, PullResult *ret);
 /* The layers of an image that was resolved before; no ref is set.  For FROM in a build. */
-NODISCARD Err *pull_layers(Store *s, Registry *r, const Reference *ref, const RegistryImage *image, Progress *progress,
-                           const PullListener *listener, const Cancel *cancel);
+NODISCARD Err *pull_layers(Store *s, Registry *r, const Reference *ref, const RegistryImage *image,
+                           Progress *progress, const PullListener *listener, const Cancel *cancel);

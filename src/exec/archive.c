@@ -1,0 +1,101 @@
+/*
+ * archive.c - ADD of a local archive: is it one, and what is in it?
+ *
+ * Told by content, never by name: a tar header with a good checksum, plain or inside a compression
+ * that we know.  It is unpacked beneath a scratch directory first (no link of the archive can lead
+ * out of it), and its files are then taken from there.
+ */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/base.h"
+
+#include "exec/copy.h"
+#include "fs/path.h"
+#include "layer/extract.h"
+#include "layer/foreign.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+enum { TAR_BLOCK = 512, SNIFF_BYTES = 16 };
+
+static Err *rewind_fd(int fd)
+{
+	return lseek(fd, 0, SEEK_SET) < 0 ? err_sys(errno, "cannot rewind an archive") : NULL;
+}
+
+/* Does the stream begin with a tar header?  A stream that cannot be read is no archive. */
+static bool begins_with_tar(Reader *plain)
+{
+	char block[TAR_BLOCK];
+	size_t n = 0;
+	Err *e = reader_read_full(plain, block, sizeof block, &n);
+	bool is = !e && n == sizeof block && tar_is_header(block);
+	err_free(e); /* a file that only looks compressed is copied as it is */
+	return is;
+}
+
+static Err *sniff(int fd, CompressionId *ret_id, const char **ret_foreign)
+{
+	char head[SNIFF_BYTES];
+	ssize_t n = pread(fd, head, sizeof head, 0);
+	if (n < 0)
+		return err_sys(errno, "cannot read an archive");
+	Str text = { head, (size_t)n };
+	*ret_foreign = compressor_foreign(text);
+	*ret_id = compressor_sniff(text);
+	return NULL;
+}
+
+static Err *is_archive(int fd, bool *ret_is, CompressionId *ret_id, const char **ret_foreign)
+{
+	TRY(sniff(fd, ret_id, ret_foreign));
+	TRY(rewind_fd(fd));
+	AUTO_READER Reader *file = reader_from_fd(fd, "an archive");
+	AUTO_READER Reader *plain = NULL;
+	if (*ret_foreign)
+		TRY(foreign_reader(file, &plain));
+	else
+		plain = compressor_reader(*ret_id, file);
+	*ret_is = begins_with_tar(plain);
+	return NULL;
+}
+
+static Err *unpack(Build *b, int fd, CompressionId id, bool foreign, int root, List **ret_list)
+{
+	TRY(rewind_fd(fd));
+	AUTO_READER Reader *file = reader_from_fd(fd, "an archive");
+	AUTO_READER Reader *plain = NULL;
+	if (foreign)
+		TRY(foreign_reader(file, &plain));
+	else
+		plain = compressor_reader(id, file);
+	Extract x = { .root_fd = root, .cancel = b->cancel };
+	return extract_tar(&x, plain, ret_list);
+}
+
+Err *archive_unpack(Build *b, int fd, Str name, int *ret_dir_fd, List **ret_list)
+{
+	bool is;
+	CompressionId id;
+	const char *foreign;
+	int tmp;
+	char dir[32];
+	*ret_list = NULL;
+	TRY(is_archive(fd, &is, &id, &foreign));
+	if (!is)
+		return NULL;
+	TRY(store_tmp_fd(b->store, &tmp));
+	store_tmp_name(b->store, "add",
+	               dir); /* removed with the scratch space when the build ends */
+	if (mkdirat(tmp, dir, 0755) < 0)
+		return err_sys(errno, "cannot create a scratch directory");
+	AUTO_CLOSE int root = openat(tmp, dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (root < 0)
+		return err_sys(errno, "cannot open a scratch directory");
+	Err *e = unpack(b, fd, id, foreign != NULL, root, ret_list);
+	if (e)
+		return err_while(e, "unpacking the archive '%.*s'", STR_ARG(name));
+	*ret_dir_fd = TAKE_FD(root);
+	return NULL;
+}

@@ -1,0 +1,142 @@
+/*
+ * build-internal.h - one build on its way: what the files of the engine share.
+ *
+ *   build.c     the story: plan, look up, enter, run, name the result
+ *   resolve.c   base images: the store first, then the registry
+ *   key.c       what a step's result depends on → its key, and the preimage that explains it
+ *   record.c    cache records: text ↔ StepResult
+ *   schedule.c  the DAG over worker threads
+ *   op_*.c      one step each
+ *   result.c    layers + config → image
+ */
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "base/map.h"
+#include "base/vec.h"
+#include "exec/build.h"
+#include "fs/context.h"
+#include "layer/layer.h"
+#include "layer/view.h"
+#include "oci/manifest.h"
+#include "registry/registry.h"
+#include "sandbox/sandbox.h"
+
+#include <pthread.h>
+
+/* One layer of a root file system. */
+typedef struct LayerRef {
+	Digest diff_id, identity;
+	uint64_t size_bytes;
+	bool empty;         /* nothing in it: never mounted */
+	int64_t created_ns; /* for the history; 0 for layers of a base image */
+} LayerRef;
+
+typedef enum StepStatus { STEP_WAITING, STEP_READY, STEP_RUNNING, STEP_KNOWN } StepStatus;
+
+/* What is known of a step.  Written by one thread, read by others only once it is STEP_KNOWN. */
+typedef struct StepState {
+	StepStatus status;
+	bool cached;
+	LayerRef *layers; /* of the whole root file system, bottom first */
+	size_t layer_count;
+	Digest identity;       /* of the whole root file system: what keys of later steps hold */
+	unsigned line;         /* progress line; 0: none yet */
+	bool here;             /* STEP_BASE: its layers are in the store (checked or pulled) */
+	pthread_mutex_t mutex; /* STEP_BASE: one pull for all that need it */
+	struct CopySet *copy;  /* STEP_COPY: what it takes, once it was looked up */
+} StepState;
+
+/* A base image that came from the registry's answer and may have to be pulled. */
+typedef struct Resolved {
+	Str name;   /* full reference and platform */
+	bool local; /* in the store when asked */
+	RegistryImage remote;
+	BaseImage base;
+} Resolved;
+
+typedef struct Build {
+	const BuildRequest *request;
+	Store *store;
+	Progress *progress;
+	Cancel *cancel;
+	Arena *arena; /* of the build; guarded by mutex once threads run */
+	pthread_mutex_t mutex;
+	Plan plan;
+	StepState *states; /* one a plan->steps */
+	Resolved **resolved;
+	size_t resolved_count;
+	Registry *registry; /* opened at the first question */
+	Context *context;
+	Ignore ignore;
+	Sandbox *sandbox; /* NULL until something is run */
+	int init_lower_fd;
+	int64_t now_ns;   /* when the build began */
+	int64_t epoch_ns; /* SOURCE_DATE_EPOCH; -1: none */
+	unsigned steps_run, steps_cached, failed_line;
+	bool network_told; /* the note about the host's network was given */
+} Build;
+
+/* --- resolve.c --- */
+NODISCARD Err *resolve_image(void *build, const Reference *ref, const Platform *platform, Arena *a,
+                             BaseImage *ret);
+/* The layers of a STEP_BASE are in the store afterwards. */
+NODISCARD Err *resolve_need_layers(Build *b, uint32_t step);
+
+/* --- record.c --- */
+typedef struct StepResult {
+	Digest diff_id, identity;
+	uint64_t size_bytes;
+	bool empty;
+	int64_t created_ns;
+	int64_t cost_ns; /* what it took to make */
+} StepResult;
+/* True if there is a record and its layer is here and whole. */
+NODISCARD Err *record_find(Build *b, const Digest *key, StepResult *ret, bool *ret_found);
+NODISCARD Err *record_keep(Build *b, const Digest *key, const StepResult *result, Str preimage);
+
+/* --- key.c --- */
+typedef struct StepKey {
+	Digest definition; /* the step's own text alone: for "the same result as before" */
+	Digest full;       /* with all inputs */
+	Buf preimage;      /* the inputs in words, one a line */
+} StepKey;
+void key_done(StepKey *k);
+/* The key of step N; its parent and origin must be STEP_KNOWN. */
+NODISCARD Err *key_of_step(Build *b, const Step *step, StepKey *ret);
+/* COPY from another step: the key with the content of just the paths that are used. */
+NODISCARD Err *key_of_content(Build *b, const Step *step, StepKey *ret);
+
+/* --- op_*.c: run step N, parent and origin known; the layer that it made --- */
+NODISCARD Err *op_run(Build *b, const Step *step, StoreLayer *ret);
+NODISCARD Err *op_copy(Build *b, const Step *step, StoreLayer *ret);
+NODISCARD Err *op_workdir(Build *b, const Step *step, StoreLayer *ret);
+
+/* --- state.c --- */
+/* The root file system after step N as a view. */
+NODISCARD Err *state_view(Build *b, uint32_t step, View **ret);
+/* Layers of STEP_BASE below step N are in the store. */
+NODISCARD Err *state_need_base(Build *b, uint32_t step);
+/* Step N is known: parent's layers plus RESULT. */
+void state_set(Build *b, const Step *step, const StepResult *result, bool cached);
+void state_set_base(Build *b, const Step *step);
+StepResult state_result_of_layer(const StoreLayer *layer, int64_t created_ns, int64_t cost_ns);
+
+/* A layer that is here and whole (verified if it is suspect).  ERR_NOT_FOUND, ERR_CORRUPT: it is
+ * not. */
+NODISCARD Err *state_check_layer(Build *b, const Digest *diff_id, StoreLayer *ret);
+
+/* --- schedule.c --- */
+NODISCARD Err *schedule_run(Build *b);
+
+/* --- result.c --- */
+NODISCARD Err *result_image(Build *b, BuildResult *ret);
+
+/* --- tree.c: entries of new directories, as COPY and WORKDIR make them --- */
+typedef struct TreeOwner {
+	uint32_t uid, gid, mode; /* of directories that are made */
+	int64_t mtime_ns;
+} TreeOwner;
+/* PATH and its parents as entries: those that VIEW has with their metadata, others made up. */
+NODISCARD Err *tree_need_dir(const View *view, ListBuilder *list, Str path, const TreeOwner *owner,
+                             Arena *a);

@@ -1,0 +1,234 @@
+/*
+ * build.c - the story of a build: read, plan, look everything up, run what is missing, name the
+ * result.
+ *
+ * Until something is missing the process stays single-threaded and touches no namespace: a build in
+ * which nothing changed is a few small reads.
+ */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/base.h"
+
+#include "base/clock.h"
+#include "exec/copy.h"
+#include "fs/path.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+static Err *make_plan(Build *b)
+{
+	const BuildRequest *r = b->request;
+	Dockerfile *dockerfile = arena_new(b->arena, Dockerfile);
+	unsigned line =
+		progress_begin(b->progress, STR(""), "[internal] load build definition from %s",
+	                       r->dockerfile->name);
+	Err *e = dockerfile_parse(b->arena, r->dockerfile, dockerfile);
+	if (e) {
+		progress_end(b->progress, line, PROGRESS_ERROR, err_cause(e));
+		return e;
+	}
+	progress_end(b->progress, line, PROGRESS_DONE, STR(""));
+	PlanRequest plan = {
+		.dockerfile = dockerfile,
+		.target = r->target,
+		.args = r->args,
+		.arg_count = r->arg_count,
+		.labels = r->labels,
+		.label_count = r->label_count,
+		.platform = r->platform,
+		.build_platform = platform_host(),
+		.network = r->network.len ? r->network : STR("default"),
+		.lookup = { resolve_image, b },
+	};
+	TRY(plan_make(b->arena, &plan, &b->plan));
+	b->epoch_ns = b->plan.source_date_epoch < 0 ? -1 : b->plan.source_date_epoch * 1000000000;
+	return NULL;
+}
+
+static bool uses_context(const Plan *p)
+{
+	for (size_t i = 0; i < p->step_count; i++)
+		if (p->steps[i].kind == STEP_COPY && p->steps[i].copy.origin == ORIGIN_CONTEXT)
+			return true;
+	return false;
+}
+
+static Err *open_context(Build *b)
+{
+	const BuildRequest *r = b->request;
+	if (r->context_fd < 0 || !uses_context(&b->plan))
+		return NULL;
+	AUTO_CLOSE int cache = -1;
+	char hex[DIGEST_HEX_LEN + 1];
+	Digest name = sha256_of(r->context_path);
+	if (r->ignore)
+		TRY(ignore_parse(b->arena, r->ignore, &b->ignore));
+	TRY(store_subdir(b->store, "ctx", &cache));
+	return context_open(r->context_fd, &b->ignore, cache, digest_hex(&name, hex).ptr,
+	                    &b->context);
+}
+
+/* One step from the cache, if all that it depends on is known. */
+static Err *look_up(Build *b, const Step *step)
+{
+	StepState *state = &b->states[step->number];
+	StepKey key;
+	StepResult result;
+	bool found;
+	if (step->kind == STEP_BASE) {
+		state_set_base(b, step);
+		state->status = STEP_KNOWN;
+		return NULL;
+	}
+	uint32_t origin = step->kind == STEP_COPY && step->copy.origin == ORIGIN_STEP
+	                          ? step->copy.origin_step
+	                          : STEP_NONE;
+	if (b->states[step->parent].status != STEP_KNOWN ||
+	    (origin != STEP_NONE && b->states[origin].status != STEP_KNOWN))
+		return NULL;
+	TRY(err_place(key_of_step(b, step, &key), step->span));
+	Err *e = record_find(b, &key.full, &result, &found);
+	key_done(&key);
+	TRY(err_place(e, step->span));
+	if (!found)
+		return NULL;
+	state_set(b, step, &result, true);
+	state->status = STEP_KNOWN;
+	b->steps_cached++;
+	state->line = progress_begin(b->progress, b->plan.stages[step->stage].shown, "%.*s",
+	                             STR_ARG(step->title));
+	progress_end(b->progress, state->line, PROGRESS_CACHED, STR(""));
+	return NULL;
+}
+
+static Err *look_up_all(Build *b)
+{
+	for (size_t i = 0; i < b->plan.step_count; i++) {
+		const Step *step = &b->plan.steps[i];
+		if (step->kind == STEP_BASE || !b->request->no_cache)
+			TRY(look_up(b, step));
+	}
+	return NULL;
+}
+
+/* Is everything that the result needs known, and are its base's layers here? */
+static Err *is_complete(Build *b, bool *ret)
+{
+	uint32_t step = b->plan.stages[b->plan.target].last_step;
+	*ret = b->states[step].status == STEP_KNOWN;
+	for (size_t i = 0; *ret && i < b->states[step].layer_count; i++) {
+		StoreLayer layer;
+		Err *e = state_check_layer(b, &b->states[step].layers[i].diff_id, &layer);
+		*ret = e == NULL;
+		if (e && err_kind(e) != ERR_NOT_FOUND && err_kind(e) != ERR_CORRUPT)
+			return e;
+		err_free(e); /* told by the result: it is pulled or made again */
+	}
+	return NULL;
+}
+
+static bool runs_something(const Build *b)
+{
+	for (size_t i = 0; i < b->plan.step_count; i++)
+		if (b->plan.steps[i].kind == STEP_RUN && b->states[i].status != STEP_KNOWN)
+			return true;
+	return false;
+}
+
+static bool wants_network(const Build *b)
+{
+	for (size_t i = 0; i < b->plan.step_count; i++)
+		if (b->plan.steps[i].kind == STEP_RUN && b->states[i].status != STEP_KNOWN &&
+		    str_eq(b->plan.steps[i].run.network, STR("default")))
+			return true;
+	return false;
+}
+
+/* From here on there are namespaces and threads. */
+static Err *enter(Build *b)
+{
+	int tmp;
+	TRY(sandbox_enter());
+	err_free(store_reap(b->store)); /* leftovers of dead processes: the next one tries again */
+	TRY(store_tmp_fd(b->store, &tmp));
+	if (runs_something(b)) {
+		AUTO_CLOSE int scratch = -1;
+		if (mkdirat(tmp, "sandbox", 0700) < 0 && errno != EEXIST)
+			return err_sys(errno, "cannot create a scratch directory");
+		scratch = openat(tmp, "sandbox", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (scratch < 0)
+			return err_sys(errno, "cannot open a scratch directory");
+		TRY(sandbox_init_lower(store_dir_fd(b->store), "init", &b->init_lower_fd));
+		TRY(sandbox_open(scratch, &b->sandbox));
+		if (wants_network(b))
+			sandbox_warm_network(b->sandbox);
+	}
+	if (b->request->entered)
+		b->request->entered(b->request->entered_context);
+	return NULL;
+}
+
+static Err *build(Build *b, BuildResult *ret)
+{
+	AUTO_LOCK StoreLock lock = STORE_LOCK_NONE;
+	bool complete;
+	TRY(store_lock_gc(b->store, false, b->cancel, &lock));
+	TRY(make_plan(b));
+	b->states = arena_alloc(b->arena, (b->plan.step_count + 1) * sizeof *b->states,
+	                        _Alignof(StepState));
+	for (size_t i = 0; i < b->plan.step_count; i++)
+		(void)pthread_mutex_init(&b->states[i].mutex, NULL);
+	TRY(open_context(b));
+	TRY(look_up_all(b));
+	TRY(is_complete(b, &complete));
+	if (!complete) {
+		TRY(enter(b));
+		TRY(schedule_run(b));
+	}
+	return result_image(b, ret);
+}
+
+static void build_done(Build *b)
+{
+	for (size_t i = 0; b->states && i < b->plan.step_count; i++) {
+		copy_set_done(b->states[i].copy);
+		(void)pthread_mutex_destroy(&b->states[i].mutex);
+	}
+	sandbox_close(b->sandbox);
+	if (b->init_lower_fd >= 0)
+		close(b->init_lower_fd);
+	if (b->context)
+		context_close(b->context);
+	if (b->registry)
+		registry_close(b->registry);
+	(void)pthread_mutex_destroy(&b->mutex);
+}
+
+Err *build_image(Arena *a, const BuildRequest *request, BuildResult *ret)
+{
+	Cancel own = { .fd = -1 };
+	Build b = { .request = request,
+		    .store = request->store,
+		    .progress = request->progress,
+		    .arena = a,
+		    .cancel = request->cancel,
+		    .init_lower_fd = -1,
+		    .now_ns = clock_real_ns(),
+		    .epoch_ns = -1 };
+	*ret = (BuildResult){ 0 };
+	if (!b.cancel) {
+		TRY(cancel_open(&own));
+		b.cancel = &own;
+	}
+	(void)pthread_mutex_init(&b.mutex, NULL);
+	Err *e = build(&b, ret);
+	ret->steps_run = b.steps_run;
+	ret->steps_cached = b.steps_cached;
+	ret->failed_line = b.failed_line;
+	ret->warnings = b.plan.warnings;
+	ret->warning_count = b.plan.warning_count;
+	build_done(&b);
+	if (own.fd >= 0)
+		cancel_close(&own);
+	return e;
+}

@@ -1,0 +1,64 @@
+/*
+ * copy.h - what a COPY or ADD takes, and where it goes: shared by key.c and op_copy.c.
+ *
+ * WHAT     CopySet is all files that one instruction takes, with their content's digest, before any
+ *          destination is known; copy_list turns it into the entries of the new layer.
+ * SOURCE   FEATURES A.6
+ */
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "exec/build-internal.h"
+
+/* One file to be copied. */
+typedef struct CopyFile {
+	Entry entry; /* path below its match: "" for the match itself; hardlink targets as well */
+	OriginKind origin;
+	Str source;     /* path in the context or the origin's root */
+	size_t layer;   /* ORIGIN_STEP: index in the origin's view */
+	Entry from;     /* ORIGIN_STEP: the entry in the origin */
+	Str body;       /* ORIGIN_INLINE */
+	int archive_fd; /* 1 + fd of the directory an archive was unpacked to; 0: no archive */
+} CopyFile;
+
+typedef struct CopyMatch {
+	Str name;   /* what a file is called in a directory */
+	Str source; /* as the user wrote it, for messages */
+	Span span;
+	bool is_dir;
+	CopyFile *files;
+	size_t count;
+} CopyMatch;
+
+typedef struct CopySet {
+	CopyMatch *matches;
+	size_t count;
+	View *origin; /* ORIGIN_STEP: kept open for reading files */
+	Arena arena;  /* all of the above */
+} CopySet;
+
+void copy_set_done(CopySet *set);
+/* Everything the step takes; done once and kept in the step's state until the build ends. */
+NODISCARD Err *copy_select(Build *b, const Step *step, CopySet **ret);
+/* Lines for the key: one a file, without mtimes. */
+NODISCARD Err *copy_context_inputs(Build *b, const Step *step, Buf *out);
+void copy_content_inputs(const CopySet *set, Buf *out);
+
+/* The entries of the layer, with DEST looked up in the parent's root; *ret_sources: path in the
+ * layer → CopyFile, for files whose bytes come from one. */
+NODISCARD Err *copy_list(Build *b, const Step *step, CopySet *set, const View *parent, Arena *a,
+                         List **ret_list, Map *ret_sources);
+
+/* --- chown.c --- */
+typedef struct CopyOwner {
+	bool set;
+	uint32_t uid, gid;
+} CopyOwner;
+NODISCARD Err *copy_owner(const View *parent, Str text, Span span, CopyOwner *ret);
+
+/* --- archive.c: ADD of local archives --- */
+/*
+ * If the file FD is an archive (by its content, never by its name), its entries, and its files in a
+ * scratch directory of which *ret_dir_fd is open.  *ret_list NULL: it is none.
+ */
+NODISCARD Err *archive_unpack(Build *b, int fd, Str name, int *ret_dir_fd, List **ret_list);

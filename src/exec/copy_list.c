@@ -1,0 +1,265 @@
+/*
+ * copy_list.c - where a COPY's files go: the entries of its layer.
+ *
+ * The destination is looked up in the parent's root before anything is made: links in it are
+ * followed inside the root, directories that are there keep owner and mode, what is missing is
+ * made.  Rules: FEATURES A.6 "Destination"; --link looks at nothing and makes all of its path anew.
+ */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/base.h"
+
+#include "exec/copy.h"
+#include "fs/path.h"
+
+#include <fcntl.h>
+
+typedef struct Placing {
+	Build *build;
+	const Step *step;
+	const View *parent; /* NULL: --link */
+	Arena *arena;
+	ListBuilder *list;
+	Map *sources;
+	CopyOwner owner;
+	bool has_mode;
+	uint32_t mode;
+	TreeOwner made; /* directories that are made on the way */
+} Placing;
+
+static bool dest_entry(const Placing *p, Str path, Entry *ret)
+{
+	return p->parent && path.len && view_find(p->parent, path, p->arena, ret, NULL);
+}
+
+static Str join(Arena *a, Str dir, Str name)
+{
+	if (dir.len == 0 || name.len == 0)
+		return dir.len ? dir : name;
+	return arena_strf(a, "%.*s/%.*s", STR_ARG(dir), STR_ARG(name));
+}
+
+static void set_owner_and_mode(const Placing *p, Entry *e)
+{
+	if (p->owner.set) {
+		e->uid = p->owner.uid;
+		e->gid = p->owner.gid;
+	}
+	if (p->has_mode && e->type != ENTRY_SYMLINK)
+		e->mode = p->mode;
+}
+
+static void add(Placing *p, const Entry *entry, const CopyFile *file)
+{
+	Entry timed = *entry, *e = &timed;
+	if (p->build->epoch_ns >= 0 && e->mtime_ns > p->build->epoch_ns)
+		e->mtime_ns = p->build->epoch_ns; /* SOURCE_DATE_EPOCH implies rewrite-timestamp */
+	list_builder_add(p->list, e);
+	if (e->type == ENTRY_FILE)
+		(void)map_put(p->sources, arena_str(p->arena, e->path), (void *)file);
+}
+
+/* A file (or link, device ...) at PATH, whose directory is made first. */
+static Err *add_file(Placing *p, const CopyMatch *m, const CopyFile *file, Str path, Str link)
+{
+	Entry there, e = file->entry;
+	const Entry *given = list_builder_find(p->list, path);
+	if ((given && given->type == ENTRY_DIR) ||
+	    (!given && dest_entry(p, path, &there) && there.type == ENTRY_DIR))
+		return err_at(m->span, "cannot replace the directory '/%.*s' with a file",
+		              STR_ARG(path));
+	TRY(tree_need_dir(p->parent, p->list, entry_parent(path), &p->made, p->arena));
+	e.path = path;
+	e.link = link;
+	set_owner_and_mode(p, &e);
+	add(p, &e, file);
+	return NULL;
+}
+
+static Err *add_dir(Placing *p, const CopyMatch *m, const CopyFile *file, Str path)
+{
+	Entry there, e = file->entry;
+	const Entry *given = list_builder_find(p->list, path);
+	bool file_there = given ? given->type != ENTRY_DIR
+	                        : dest_entry(p, path, &there) && there.type != ENTRY_DIR;
+	if (file_there)
+		return err_at(m->span, "cannot copy to non-directory: '/%.*s'", STR_ARG(path));
+	TRY(tree_need_dir(p->parent, p->list, entry_parent(path), &p->made, p->arena));
+	e.path = path;
+	e.opaque = false;
+	set_owner_and_mode(p, &e);
+	add(p, &e, file);
+	return NULL;
+}
+
+/* The destination directory itself: kept as it is, or made; only its time is the source's. */
+static Err *top_dir(Placing *p, const CopyMatch *m, Str dest)
+{
+	TRY(err_place(tree_need_dir(p->parent, p->list, dest, &p->made, p->arena),
+	              p->step->copy.dest_span));
+	Entry *e = dest.len ? list_builder_find(p->list, dest) : NULL;
+	if (e && m->is_dir && m->count) {
+		Entry timed = *e;
+		timed.mtime_ns = m->files[0].entry.mtime_ns;
+		list_builder_add(p->list, &timed);
+	}
+	return NULL;
+}
+
+static Err *copy_dir(Placing *p, const CopyMatch *m, Str dest)
+{
+	TRY(top_dir(p, m, dest));
+	for (size_t i = 0; i < m->count; i++) {
+		const CopyFile *f = &m->files[i];
+		Str path = join(p->arena, dest, f->entry.path);
+		TRY(cancel_check(p->build->cancel));
+		if (f->entry.path.len == 0)
+			continue;
+		if (f->entry.type == ENTRY_DIR)
+			TRY(add_dir(p, m, f, path));
+		else
+			TRY(add_file(p, m, f, path,
+			             f->entry.type == ENTRY_HARDLINK
+			                     ? join(p->arena, dest, f->entry.link)
+			                     : f->entry.link));
+	}
+	return NULL;
+}
+
+/* --- ADD of archives
+ * --------------------------------------------------------------------------------- */
+
+typedef struct Unpacked {
+	CopyFile file;
+	int dir_fd;
+} Unpacked;
+
+/* A directory of the archive lands where links of the image lead, inside the root (T-132). */
+static Err *archive_dir_path(Placing *p, Str dest, Str dir, Str *ret)
+{
+	bool exists;
+	*ret = join(p->arena, dest, dir);
+	return p->parent ? view_resolve(p->parent, *ret, true, p->arena, ret, &exists) : NULL;
+}
+
+static Err *add_unpacked(Placing *p, const CopyMatch *m, const Entry *e, Str dest, int dir_fd)
+{
+	CopyFile *f = arena_new(p->arena, CopyFile);
+	Str dir, link = e->link;
+	*f = (CopyFile){ .entry = entry_copy(p->arena, e),
+		         .origin = ORIGIN_CONTEXT,
+		         .archive_fd = dir_fd + 1 };
+	f->source = f->entry.path;
+	if (e->type == ENTRY_DIR) {
+		TRY(archive_dir_path(p, dest, f->entry.path, &dir));
+		return dir.len ? add_dir(p, m, f, dir) : NULL;
+	}
+	TRY(archive_dir_path(p, dest, entry_parent(f->entry.path), &dir));
+	if (e->type == ENTRY_HARDLINK) {
+		Str target;
+		TRY(archive_dir_path(p, dest, entry_parent(f->entry.link), &target));
+		link = join(p->arena, target, entry_name(f->entry.link));
+	}
+	return add_file(p, m, f, join(p->arena, dir, entry_name(f->entry.path)), link);
+}
+
+static Err *copy_archive(Placing *p, const CopyMatch *m, Str dest, int dir_fd, const List *list)
+{
+	TRY(top_dir(p, m, dest));
+	ListCursor c = list_cursor(list, STR(""));
+	for (;;) {
+		Entry e;
+		TRY(cancel_check(p->build->cancel));
+		if (!list_next(&c, p->arena, &e))
+			return NULL;
+		if (e.path.len)
+			TRY(add_unpacked(p, m, &e, dest, dir_fd));
+	}
+}
+
+/* *ret_done: the file was an archive and its entries are in the list. */
+static Err *try_archive(Placing *p, const CopyMatch *m, Str dest, bool *ret_done)
+{
+	const CopyArgs *c = &p->step->copy;
+	*ret_done = false;
+	if (!c->is_add || c->keep_archives || m->is_dir || c->origin != ORIGIN_CONTEXT ||
+	    m->files[0].entry.type != ENTRY_FILE)
+		return NULL;
+	AUTO_CLOSE int fd = -1;
+	AUTO_LIST List *list = NULL;
+	int dir_fd = -1;
+	TRY(path_open_beneath(context_root_fd(p->build->context), m->files[0].source,
+	                      O_RDONLY | O_NONBLOCK, 0, &fd));
+	TRY(err_place(archive_unpack(p->build, fd, m->source, &dir_fd, &list), m->span));
+	if (!list)
+		return NULL;
+	*ret_done = true;
+	return copy_archive(p, m, dest, dir_fd, list);
+}
+
+/* --- one instruction
+ * ------------------------------------------------------------------------------------- */
+
+static Err *copy_match(Placing *p, const CopyMatch *m, Str dest, bool into_dir)
+{
+	bool done;
+	if (m->is_dir)
+		return copy_dir(p, m, dest);
+	TRY(try_archive(p, m, dest, &done));
+	if (done)
+		return NULL;
+	Str path = into_dir ? join(p->arena, dest, m->name) : dest;
+	return add_file(p, m, &m->files[0], path, m->files[0].entry.link);
+}
+
+/* Is DEST a directory: by its slash, by several sources, or because one is there? */
+static Err *find_dest(Placing *p, const CopySet *set, Str *ret_dest, bool *ret_into_dir)
+{
+	const CopyArgs *c = &p->step->copy;
+	bool exists, slash = str_ends(c->dest, STR("/"));
+	Entry e;
+	Str dest = path_clean_in_root(p->arena, c->dest);
+	if (p->parent)
+		TRY(err_place(view_resolve(p->parent, dest, true, p->arena, &dest, &exists),
+		              c->dest_span));
+	bool dir_there = dest.len == 0 || (dest_entry(p, dest, &e) && e.type == ENTRY_DIR);
+	*ret_into_dir = slash || dir_there || set->count > 1 || c->source_count > 1;
+	*ret_dest = dest;
+	return NULL;
+}
+
+static Err *set_up(Placing *p)
+{
+	const CopyArgs *c = &p->step->copy;
+	uint64_t mode = 0;
+	TRY(copy_owner(p->parent, c->chown, c->chown_span, &p->owner));
+	p->has_mode = c->chmod.len > 0;
+	if (p->has_mode && (!str_to_octal(c->chmod, &mode) || mode > 07777))
+		return err_at(c->chmod_span, "invalid chmod parameter: '%.*s'", STR_ARG(c->chmod));
+	p->mode = (uint32_t)mode;
+	p->made = (TreeOwner){ .uid = p->owner.uid,
+		               .gid = p->owner.gid,
+		               .mode = p->has_mode ? p->mode : 0755,
+		               .mtime_ns = p->build->epoch_ns >= 0 ? p->build->epoch_ns : 0 };
+	return NULL;
+}
+
+Err *copy_list(Build *b, const Step *step, CopySet *set, const View *parent, Arena *a,
+               List **ret_list, Map *ret_sources)
+{
+	AUTO_LIST_BUILDER ListBuilder *list = list_builder_new();
+	Placing p = { .build = b,
+		      .step = step,
+		      .parent = parent,
+		      .arena = a,
+		      .list = list,
+		      .sources = ret_sources };
+	Str dest;
+	bool into_dir;
+	TRY(set_up(&p));
+	TRY(find_dest(&p, set, &dest, &into_dir));
+	for (size_t i = 0; i < set->count; i++)
+		TRY(err_place(copy_match(&p, &set->matches[i], dest, into_dir),
+		              set->matches[i].span));
+	*ret_list = list_builder_finish(TAKE_PTR(list));
+	return NULL;
+}

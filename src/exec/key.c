@@ -1,0 +1,144 @@
+/*
+ * key.c - what a step's result depends on, in words, and the hash of those words.
+ *
+ * The preimage is the key: one line an input, hashed as it stands and kept in the record, so that a
+ * miss can be explained later by comparing two texts.  What is in no key: proxies, cache mounts'
+ * content, secrets' values, mtimes of context files, the names of stages.
+ *
+ * Two levels for a COPY from another step: the definition with the origin's whole identity first
+ * (no file is looked at), then the content of just the paths that are used.
+ */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/base.h"
+
+#include "exec/build-internal.h"
+#include "exec/copy.h"
+
+/* Changes whenever the meaning of a key or the bytes of layers change: old records then miss. */
+#define KEY_VERSION "decant-key 1\n"
+
+void key_done(StepKey *k)
+{
+	buf_done(&k->preimage);
+}
+
+/* One input a line; line ends in it are escaped, so that no text can pass for two inputs. */
+static void input(Buf *out, const char *name, Str value)
+{
+	buf_addf(out, "%s ", name);
+	for (size_t i = 0; i < value.len; i++) {
+		char c = value.ptr[i];
+		if (c == '\n' || c == '\\')
+			buf_addf(out, "\\x%02x", (unsigned char)c);
+		else
+			buf_add_char(out, c);
+	}
+	buf_add_char(out, '\n');
+}
+
+static void inputs(Buf *out, const char *name, const Strs *values)
+{
+	for (size_t i = 0; i < values->count; i++)
+		input(out, name, values->at[i]);
+}
+
+static void input_digest(Buf *out, const char *name, const Digest *d)
+{
+	char text[DIGEST_TEXT_LEN + 1];
+	/* without "sha256:": identities are no blobs, and gc keeps what looks like one */
+	input(out, name, str_from_at(digest_text(d, text), 7));
+}
+
+static void run_inputs(Buf *out, const Step *step)
+{
+	const RunArgs *r = &step->run;
+	input(out, "op", STR("run"));
+	inputs(out, "arg", &r->argv);
+	inputs(out, "env", &r->key_env);
+	input(out, "cwd", r->cwd);
+	input(out, "user", r->user);
+	input(out, "network", r->network);
+	if (r->script.len)
+		input(out, "script", r->script);
+}
+
+static void copy_inputs(Buf *out, const Step *step)
+{
+	const CopyArgs *c = &step->copy;
+	input(out, "op", c->is_add ? STR("add") : STR("copy"));
+	if (c->keep_archives)
+		input(out, "unpack", STR("false"));
+	if (c->link)
+		input(out, "link", STR("true"));
+	input(out, "chown", c->chown);
+	input(out, "chmod", c->chmod);
+	input(out, "dest", c->dest);
+	for (size_t i = 0; i < c->source_count; i++) {
+		input(out, "source", c->sources[i].path);
+		if (c->origin == ORIGIN_INLINE)
+			input(out, "inline", c->sources[i].inline_body);
+	}
+}
+
+static void definition(Buf *out, Build *b, const Step *step)
+{
+	AUTO_ARENA Arena a = ARENA_INIT;
+	buf_add_str(out, STR(KEY_VERSION));
+	input(out, "platform", platform_text(&a, &b->request->platform));
+	if (b->epoch_ns >= 0)
+		buf_addf(out, "epoch %lld\n", (long long)b->epoch_ns);
+	switch (step->kind) {
+	case STEP_RUN:
+		run_inputs(out, step);
+		break;
+	case STEP_COPY:
+		copy_inputs(out, step);
+		break;
+	case STEP_WORKDIR:
+		input(out, "op", STR("workdir"));
+		input(out, "path", step->workdir.path);
+		input(out, "user", step->workdir.user);
+		break;
+	case STEP_BASE:
+		break; /* an image is its digest: never looked up */
+	}
+}
+
+Err *key_of_step(Build *b, const Step *step, StepKey *ret)
+{
+	StepKey k = { 0 };
+	definition(&k.preimage, b, step);
+	k.definition = sha256_of(buf_str(&k.preimage));
+	if (!(step->kind == STEP_COPY && step->copy.link))
+		input_digest(&k.preimage, "parent", &b->states[step->parent].identity);
+	if (step->kind == STEP_COPY) {
+		Err *e = NULL;
+		if (step->copy.origin == ORIGIN_STEP)
+			input_digest(&k.preimage, "from",
+			             &b->states[step->copy.origin_step].identity);
+		else if (step->copy.origin == ORIGIN_CONTEXT)
+			e = copy_context_inputs(b, step, &k.preimage);
+		if (e) {
+			key_done(&k);
+			return e;
+		}
+	}
+	k.full = sha256_of(buf_str(&k.preimage));
+	*ret = k;
+	return NULL;
+}
+
+Err *key_of_content(Build *b, const Step *step, StepKey *ret)
+{
+	StepKey k = { 0 };
+	CopySet *set;
+	TRY(copy_select(b, step, &set));
+	definition(&k.preimage, b, step);
+	k.definition = sha256_of(buf_str(&k.preimage));
+	if (!step->copy.link)
+		input_digest(&k.preimage, "parent", &b->states[step->parent].identity);
+	copy_content_inputs(set, &k.preimage);
+	k.full = sha256_of(buf_str(&k.preimage));
+	*ret = k;
+	return NULL;
+}

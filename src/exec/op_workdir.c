@@ -1,0 +1,53 @@
+/* op_workdir.c - WORKDIR: the directory is made, with its parents, for the current user. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/base.h"
+
+#include "exec/build-internal.h"
+#include "fs/path.h"
+
+static Err *no_source(void *context, const Entry *e, int *ret_fd)
+{
+	(void)context;
+	(void)ret_fd;
+	return err_new(ERR_INPUT, "'%.*s' is no directory", STR_ARG(e->path));
+}
+
+/* The entries of the layer: none if the directory is there. */
+static Err *workdir_list(Build *b, const Step *step, const View *parent, Arena *a, List **ret)
+{
+	AUTO_LIST_BUILDER ListBuilder *list = list_builder_new();
+	ViewUser user;
+	Str path;
+	bool exists;
+	Entry e;
+	TRY(view_user(parent, step->workdir.user, sandbox_overlay_prefix(), a, &user));
+	TRY(view_resolve(parent, path_clean_in_root(a, step->workdir.path), true, a, &path,
+	                 &exists));
+	if (exists && view_find(parent, path, a, &e, NULL)) {
+		if (e.type != ENTRY_DIR)
+			return err_at(step->span,
+			              "cannot make the directory '%.*s': a file is there",
+			              STR_ARG(step->workdir.path));
+	} else {
+		TreeOwner owner = { .uid = user.uid,
+			            .gid = user.gid,
+			            .mode = 0755,
+			            .mtime_ns = b->epoch_ns >= 0 ? b->epoch_ns : 0 };
+		TRY(tree_need_dir(parent, list, path, &owner, a));
+	}
+	*ret = list_builder_finish(TAKE_PTR(list));
+	return NULL;
+}
+
+Err *op_workdir(Build *b, const Step *step, StoreLayer *ret)
+{
+	AUTO_ARENA Arena a = ARENA_INIT;
+	AUTO_VIEW View *parent = NULL;
+	AUTO_LIST List *list = NULL;
+	TRY(state_need_base(b, step->parent));
+	TRY(state_view(b, step->parent, &parent));
+	TRY(err_place(workdir_list(b, step, parent, &a, &list), step->span));
+	LayerSource source = { no_source, NULL };
+	LayerForm form = step->looked_into ? LAYER_FORM_DIR : LAYER_FORM_TAR;
+	return layer_make(b->store, list, &source, form, sandbox_overlay_prefix(), b->cancel, ret);
+}

@@ -1,0 +1,76 @@
+/*
+ * record.c - cache records: what a key gave, what it cost, and why it is what it is.
+ *
+ * A record is believed only if its layer is here: a layer that was removed, or lost bytes in a
+ * power cut (layer_check), makes the record a miss.
+ */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/base.h"
+
+#include "exec/build-internal.h"
+
+static bool field(Str text, const char *name, Str *ret)
+{
+	size_t n = strlen(name);
+	while (text.len) {
+		Str line;
+		text = str_cut(text, '\n', &line);
+		if (line.len == 0)
+			return false; /* the preimage follows */
+		if (line.len > n && memcmp(line.ptr, name, n) == 0 && line.ptr[n] == ' ') {
+			*ret = str_from_at(line, n + 1);
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool parse(Str text, StepResult *ret)
+{
+	Str value;
+	uint64_t n;
+	Err *e = NULL;
+	bool ok = field(text, "layer", &value) && !(e = digest_parse(value, &ret->diff_id)) &&
+	          field(text, "identity", &value) && !(e = digest_parse(value, &ret->identity));
+	err_free(e); /* a record that cannot be read is a miss */
+	if (!ok || !field(text, "created", &value) || !str_to_u64(value, &n))
+		return false;
+	ret->created_ns = (int64_t)n;
+	if (field(text, "cost", &value) && str_to_u64(value, &n))
+		ret->cost_ns = (int64_t)n;
+	return true;
+}
+
+Err *record_find(Build *b, const Digest *key, StepResult *ret, bool *ret_found)
+{
+	AUTO_BUF Buf text = BUF_INIT;
+	StoreLayer layer;
+	StepResult r = { 0 };
+	*ret_found = false;
+	Err *e = store_record_get(b->store, key, &text);
+	if (!e && parse(buf_str(&text), &r)) {
+		e = state_check_layer(b, &r.diff_id, &layer);
+		if (!e) {
+			*ret = state_result_of_layer(&layer, r.created_ns, r.cost_ns);
+			ret->identity = r.identity;
+			*ret_found = true;
+			return NULL;
+		}
+	}
+	if (e && err_kind(e) != ERR_NOT_FOUND && err_kind(e) != ERR_CORRUPT)
+		return e;
+	err_free(e); /* no record, or its layer is gone or damaged: the step runs */
+	return NULL;
+}
+
+Err *record_keep(Build *b, const Digest *key, const StepResult *r, Str preimage)
+{
+	AUTO_BUF Buf text = BUF_INIT;
+	char hex[DIGEST_TEXT_LEN + 1];
+	buf_addf(&text, "layer %s\n", digest_text(&r->diff_id, hex).ptr);
+	buf_addf(&text, "identity %s\n", digest_text(&r->identity, hex).ptr);
+	buf_addf(&text, "created %lld\ncost %lld\n\n", (long long)r->created_ns,
+	         (long long)r->cost_ns);
+	buf_add_str(&text, preimage);
+	return store_record_put(b->store, key, buf_str(&text));
+}

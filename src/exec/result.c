@@ -1,0 +1,162 @@
+/*
+ * result.c - the target stage's layers and config → an image with a name.
+ *
+ * "created" and the times of history entries come from the cache records, so that an unchanged
+ * build gives the same image ID.  Entries without a layer (CMD, ENV ...) have no record of their
+ * own: the config without its times is the key of an image record, which holds the config that it
+ * became.
+ */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/base.h"
+
+#include "base/clock.h"
+#include "exec/build-internal.h"
+
+/* One history entry an instruction; NOW_NS for those without a layer. */
+static void fill_history(Build *b, const PlanStage *stage, const StepState *state, int64_t now_ns,
+                         ImageConfig *c, Arena *a)
+{
+	const ImageConfig *base = &stage->config; /* has the base's history */
+	size_t count = base->history_count + stage->history_count;
+	History *history = arena_alloc(a, (count + 1) * sizeof *history, _Alignof(History));
+	if (base->history_count)
+		memcpy(history, base->history, base->history_count * sizeof *history);
+	for (size_t i = 0; i < stage->history_count; i++) {
+		const PlanHistory *h = &stage->history[i];
+		bool empty = h->step == STEP_NONE;
+		const StepState *made = empty ? NULL : &b->states[h->step];
+		history[base->history_count + i] = (History){
+			.created_ns =
+				empty ? now_ns : made->layers[made->layer_count - 1].created_ns,
+			.created_by = h->created_by,
+			.author = h->author,
+			.comment = STR("buildkit.dockerfile.v0"),
+			.empty_layer = empty,
+		};
+	}
+	(void)state;
+	c->history = history;
+	c->history_count = count;
+}
+
+static void fill_layers(const StepState *state, ImageConfig *c, Arena *a)
+{
+	c->diff_ids =
+		arena_alloc(a, (state->layer_count + 1) * sizeof *c->diff_ids, _Alignof(Digest));
+	c->diff_id_count = state->layer_count;
+	for (size_t i = 0; i < state->layer_count; i++)
+		c->diff_ids[i] = state->layers[i].diff_id;
+}
+
+static void format(Build *b, const PlanStage *stage, const StepState *state, int64_t now_ns,
+                   Arena *a, Buf *out)
+{
+	ImageConfig c = image_config_fork(a, &stage->config);
+	fill_layers(state, &c, a);
+	fill_history(b, stage, state, now_ns, &c, a);
+	c.created_ns = now_ns;
+	image_config_format(&c, out);
+}
+
+static Digest image_key(Str timeless)
+{
+	Sha256 h;
+	sha256_init(&h);
+	sha256_add_field(&h, STR("decant image 1"));
+	sha256_add_field(&h, timeless);
+	return sha256_end(&h);
+}
+
+static Err *find_before(Build *b, const Digest *key, Digest *ret, bool *ret_found)
+{
+	AUTO_BUF Buf text = BUF_INIT;
+	*ret_found = false;
+	Err *e = store_record_get(b->store, key, &text);
+	if (!e)
+		e = digest_parse(str_trim(buf_str(&text)), ret);
+	if (e && err_kind(e) == ERR_SYSTEM)
+		return e;
+	*ret_found = !e && store_blob_exists(b->store, ret, NULL);
+	err_free(e); /* no record: the image is new */
+	return NULL;
+}
+
+static Err *write_config(Build *b, const PlanStage *stage, const StepState *state, Arena *a,
+                         Digest *ret)
+{
+	AUTO_BUF Buf timeless = BUF_INIT;
+	AUTO_BUF Buf json = BUF_INIT;
+	char text[DIGEST_TEXT_LEN + 1];
+	bool found = false;
+	format(b, stage, state, 0, a, &timeless);
+	Digest key = image_key(buf_str(&timeless));
+	if (!b->request->no_cache && b->epoch_ns < 0)
+		TRY(find_before(b, &key, ret, &found));
+	if (found)
+		return NULL;
+	format(b, stage, state, b->epoch_ns >= 0 ? b->epoch_ns : clock_real_ns(), a, &json);
+	TRY(store_blob_put(b->store, buf_str(&json), true, ret));
+	return store_record_put(b->store, &key, digest_text(ret, text));
+}
+
+static Err *name_image(Build *b, const Digest *id, Arena *a)
+{
+	const BuildRequest *r = b->request;
+	for (size_t i = 0; i < r->tag_count; i++) {
+		StoreRef ref = { .name = reference_full(a, &r->tags[i]), .config = *id }, old;
+		Err *e = store_ref_get(b->store, ref.name, a, &old);
+		if (!e && digest_eq(&old.config, id))
+			continue; /* unchanged: keeps the manifest that was fixed for it */
+		err_free(e);      /* no such name yet, or a damaged one */
+		TRY_WHILE(store_ref_set(b->store, &ref), "naming the image '%.*s'",
+		          STR_ARG(ref.name));
+	}
+	if (r->tag_count == 0) { /* an image without a name is kept as <none>, as docker does */
+		StoreRef *refs;
+		size_t count;
+		TRY(store_ref_list(b->store, a, &refs, &count));
+		for (size_t i = 0; i < count; i++)
+			if (digest_eq(&refs[i].config, id))
+				return NULL;
+		StoreRef ref = { .name = digest_arena_text(a, id), .config = *id };
+		TRY(store_ref_set(b->store, &ref));
+	}
+	return NULL;
+}
+
+static uint64_t size_of(const StepState *s)
+{
+	uint64_t sum = 0;
+	for (size_t i = 0; i < s->layer_count; i++)
+		sum += s->layers[i].size_bytes;
+	return sum;
+}
+
+static void fill_stages(Build *b, BuildResult *ret)
+{
+	Arena *a = b->arena;
+	ret->stages = arena_alloc(a, (b->plan.stage_count + 1) * sizeof *ret->stages,
+	                          _Alignof(BuildStage));
+	for (uint32_t i = 0; i < b->plan.stage_count; i++) {
+		const PlanStage *stage = &b->plan.stages[i];
+		if (!stage->needed || b->states[stage->last_step].status != STEP_KNOWN)
+			continue;
+		ret->stages[ret->stage_count++] = (BuildStage){
+			.name = stage->shown,
+			.size_bytes = size_of(&b->states[stage->last_step]),
+			.is_result = i == b->plan.target,
+		};
+	}
+}
+
+Err *result_image(Build *b, BuildResult *ret)
+{
+	const PlanStage *stage = &b->plan.stages[b->plan.target];
+	const StepState *state = &b->states[stage->last_step];
+	TRY(state_need_base(b, stage->last_step)); /* an image is whole, or it is not named */
+	TRY(write_config(b, stage, state, b->arena, &ret->image_id));
+	TRY(name_image(b, &ret->image_id, b->arena));
+	ret->size_bytes = size_of(state);
+	fill_stages(b, ret);
+	return NULL;
+}

@@ -1,0 +1,270 @@
+/*
+ * schedule.c - the steps that are missing, over a few worker threads.
+ *
+ * A step is ready when its parent and its origin are known.  Workers take ready steps in file order
+ * (parents come first in it).  Sleeping steps must not wait for cores, so there are more workers
+ * than cores.  The first error cancels all; its siblings' ERR_CANCELLED are dropped.
+ */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/base.h"
+
+#include "base/clock.h"
+#include "base/parallel.h"
+#include "exec/copy.h"
+
+typedef struct Schedule {
+	Build *build;
+	bool *needed; /* one a step */
+	size_t left;  /* needed steps that are not known yet */
+	Err *error;   /* the first */
+	pthread_mutex_t mutex;
+	pthread_cond_t changed;
+} Schedule;
+
+static bool is_known(const Build *b, uint32_t step)
+{
+	return step == STEP_NONE || b->states[step].status == STEP_KNOWN;
+}
+
+static uint32_t origin_of(const Step *step)
+{
+	return step->kind == STEP_COPY && step->copy.origin == ORIGIN_STEP ? step->copy.origin_step
+	                                                                   : STEP_NONE;
+}
+
+/* What the result needs and is not known: backwards from its last step. */
+static void mark_needed(Schedule *s, uint32_t step)
+{
+	Build *b = s->build;
+	s->needed[step] = true;
+	for (uint32_t i = step + 1; i-- > 0;) {
+		if (!s->needed[i] || is_known(b, i))
+			continue;
+		s->left++;
+		const Step *st = &b->plan.steps[i];
+		if (st->parent != STEP_NONE)
+			s->needed[st->parent] = true;
+		if (origin_of(st) != STEP_NONE)
+			s->needed[origin_of(st)] = true;
+	}
+}
+
+static const Step *take_ready(Schedule *s)
+{
+	Build *b = s->build;
+	for (uint32_t i = 0; i < b->plan.step_count; i++) {
+		const Step *step = &b->plan.steps[i];
+		StepState *state = &b->states[i];
+		if (!s->needed[i] || state->status != STEP_WAITING)
+			continue;
+		if (is_known(b, step->parent) && is_known(b, origin_of(step))) {
+			state->status = STEP_RUNNING;
+			return step;
+		}
+	}
+	return NULL;
+}
+
+/* --- one step
+ * ------------------------------------------------------------------------------------------ */
+
+static Err *do_op(Build *b, const Step *step, StoreLayer *ret)
+{
+	switch (step->kind) {
+	case STEP_RUN:
+		return op_run(b, step, ret);
+	case STEP_COPY:
+		return op_copy(b, step, ret);
+	case STEP_WORKDIR:
+		return op_workdir(b, step, ret);
+	case STEP_BASE:
+		break;
+	}
+	return err_new(ERR_INPUT, "a base image is no step to run");
+}
+
+/*
+ * Early cut-off: if the unchanged definition gave the same content before, that layer is kept (same
+ * diff ID, nothing pushed again), although times in it differ.
+ */
+static Err *same_as_before(Build *b, const StepKey *key, StepResult *result)
+{
+	StepResult before;
+	bool found;
+	if (b->request->no_cache)
+		return NULL;
+	TRY(record_find(b, &key->definition, &before, &found));
+	if (found && digest_eq(&before.identity, &result->identity)) {
+		int64_t cost = result->cost_ns;
+		*result = before;
+		result->cost_ns = cost;
+	}
+	return NULL;
+}
+
+static Err *make(Build *b, const Step *step, const StepKey *key, StepResult *ret)
+{
+	StoreLayer layer;
+	int64_t begun = clock_mono_ns();
+	TRY(do_op(b, step, &layer));
+	int64_t created = b->epoch_ns >= 0 ? b->epoch_ns : clock_real_ns();
+	*ret = state_result_of_layer(&layer, created, clock_mono_ns() - begun);
+	TRY(same_as_before(b, key, ret));
+	TRY(record_keep(b, &key->definition, ret, STR("")));
+	return record_keep(b, &key->full, ret, buf_str(&key->preimage));
+}
+
+/* A COPY whose origin changed elsewhere than in the paths it takes is a hit by their content. */
+static Err *find_by_content(Build *b, const Step *step, const StepKey *key, StepResult *ret,
+                            bool *ret_found)
+{
+	StepKey content = { 0 };
+	*ret_found = false;
+	if (origin_of(step) == STEP_NONE)
+		return NULL;
+	TRY(key_of_content(b, step, &content));
+	Err *e = record_find(b, &content.full, ret, ret_found);
+	if (!e && *ret_found)
+		e = record_keep(b, &key->full, ret, buf_str(&key->preimage));
+	key_done(&content);
+	return e;
+}
+
+static Err *keep_content_key(Build *b, const Step *step, const StepResult *result)
+{
+	StepKey content = { 0 };
+	if (origin_of(step) == STEP_NONE)
+		return NULL;
+	TRY(key_of_content(b, step, &content));
+	Err *e = record_keep(b, &content.full, result, buf_str(&content.preimage));
+	key_done(&content);
+	return e;
+}
+
+static Err *find_or_make(Build *b, const Step *step, const StepKey *key, StepResult *ret,
+                         bool *ret_cached)
+{
+	AUTO_LOCK StoreLock lock = STORE_LOCK_NONE;
+	*ret_cached = false;
+	if (!b->request->no_cache) {
+		/* Another build may be making the same step now: wait for it, then take its result.
+		 */
+		TRY(store_lock(b->store, "step", &key->full, b->cancel, &lock));
+		TRY(record_find(b, &key->full, ret, ret_cached));
+		if (!*ret_cached)
+			TRY(find_by_content(b, step, key, ret, ret_cached));
+		if (*ret_cached)
+			return NULL;
+	}
+	TRY(make(b, step, key, ret));
+	return keep_content_key(b, step, ret);
+}
+
+static Err *run_step(Build *b, const Step *step)
+{
+	StepKey key;
+	StepResult result;
+	StepState *state = &b->states[step->number];
+	bool cached;
+	Str stage = b->plan.stages[step->stage].shown;
+	state->line = progress_begin(b->progress, stage, "%.*s", STR_ARG(step->title));
+	Err *e = err_place(key_of_step(b, step, &key), step->span);
+	if (!e) {
+		e = err_place(find_or_make(b, step, &key, &result, &cached), step->span);
+		key_done(&key);
+	}
+	if (e) {
+		bool quiet = err_kind(e) == ERR_CANCELLED;
+		progress_end(b->progress, state->line, quiet ? PROGRESS_CANCELED : PROGRESS_ERROR,
+		             err_cause(e));
+		return e;
+	}
+	state_set(b, step, &result, cached);
+	progress_end(b->progress, state->line, cached ? PROGRESS_CACHED : PROGRESS_DONE, STR(""));
+	return NULL;
+}
+
+/* --- workers
+ * -----------------------------------------------------------------------------------------------
+ */
+
+static void step_over(Schedule *s, const Step *step, Err *e)
+{
+	Build *b = s->build;
+	if (e) {
+		b->states[step->number].status = STEP_WAITING;
+		bool first = !s->error || err_kind(s->error) == ERR_CANCELLED;
+		if (first && err_kind(e) != ERR_CANCELLED)
+			b->failed_line = b->states[step->number].line;
+		if (first && s->error) {
+			err_free(s->error);
+			s->error = NULL;
+		}
+		if (!s->error)
+			s->error = e;
+		else
+			err_free(e); /* a sibling's; the first one is told */
+		cancel_set(b->cancel);
+	} else {
+		b->states[step->number].status = STEP_KNOWN;
+		s->left--;
+		*(b->states[step->number].cached ? &b->steps_cached : &b->steps_run) += 1;
+	}
+	(void)pthread_cond_broadcast(&s->changed);
+}
+
+static void *work(void *arg)
+{
+	Schedule *s = arg;
+	(void)pthread_mutex_lock(&s->mutex);
+	while (s->left && !s->error) {
+		const Step *step = take_ready(s);
+		if (!step) {
+			(void)pthread_cond_wait(&s->changed, &s->mutex);
+			continue;
+		}
+		(void)pthread_mutex_unlock(&s->mutex);
+		Err *e = run_step(s->build, step);
+		(void)pthread_mutex_lock(&s->mutex);
+		step_over(s, step, e);
+	}
+	(void)pthread_mutex_unlock(&s->mutex);
+	return NULL;
+}
+
+static unsigned worker_count(const Schedule *s)
+{
+	enum { JOBS_MIN = 8, JOBS_MAX = 256 };
+	unsigned jobs = s->build->request->jobs;
+	if (jobs == 0)
+		jobs = 2 * parallel_cores() > JOBS_MIN ? 2 * parallel_cores() : JOBS_MIN;
+	if (jobs > s->left)
+		jobs = (unsigned)s->left;
+	return jobs < JOBS_MAX ? jobs : JOBS_MAX;
+}
+
+static Err *run_workers(Schedule *s)
+{
+	unsigned count = worker_count(s), started = 0;
+	AUTO_FREE pthread_t *threads = xcalloc(count, sizeof *threads);
+	while (started + 1 < count && pthread_create(&threads[started], NULL, work, s) == 0)
+		started++; /* fewer workers than wished for is slower, not wrong */
+	work(s);
+	for (unsigned i = 0; i < started; i++)
+		(void)pthread_join(threads[i], NULL);
+	return s->error;
+}
+
+Err *schedule_run(Build *b)
+{
+	Schedule s = { .build = b, .needed = xcalloc(b->plan.step_count, sizeof(bool)) };
+	AUTO_FREE bool *needed = s.needed;
+	(void)needed;
+	(void)pthread_mutex_init(&s.mutex, NULL);
+	(void)pthread_cond_init(&s.changed, NULL);
+	mark_needed(&s, b->plan.stages[b->plan.target].last_step);
+	Err *e = s.left ? run_workers(&s) : NULL;
+	(void)pthread_cond_destroy(&s.changed);
+	(void)pthread_mutex_destroy(&s.mutex);
+	return e;
+}
