@@ -53,14 +53,6 @@ static int by_text(const void *a, const void *b)
 	return str_cmp(((const Word *)a)->text, ((const Word *)b)->text);
 }
 
-static bool contains(const Strs *list, Str text)
-{
-	for (size_t i = 0; i < list->count; i++)
-		if (str_eq(list->at[i], text))
-			return true;
-	return false;
-}
-
 Err *plan_EXPOSE(Planner *p, StageWork *s, const Node *node)
 {
 	AUTO_BUF Buf text = BUF_INIT;
@@ -76,10 +68,9 @@ Err *plan_EXPOSE(Planner *p, StageWork *s, const Node *node)
 		for (size_t k = 0; k < count; k++)
 			TRY(add_ports(p, words[i], values[k], &ports));
 	}
-	Strs *all = &s->out->config.exposed_ports;
 	for (size_t i = 0; i < ports.count; i++)
-		if (!contains(all, ports.at[i]))
-			strs_push(p->arena, all, ports.at[i]);
+		strs_push(p->arena, &s->out->config.exposed_ports,
+		          ports.at[i]); /* written as a set */
 	buf_addf(&text, "EXPOSE ");
 	plan_put_list(&text, &ports);
 	plan_add_empty_history(p, s, &text);

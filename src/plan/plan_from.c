@@ -105,11 +105,22 @@ static void set_scratch_config(const Planner *p, ImageConfig *c)
 		*texts[i] = STR("");
 }
 
+static Err *refuse_other_systems(const StageWork *s, const Platform *platform, Span span)
+{
+	if (str_eqc(platform->os, "linux"))
+		return NULL;
+	return err_at(span, "'%.*s' is for %.*s: only linux images can be built",
+	              STR_ARG(s->base.text), STR_ARG(platform->os));
+}
+
 static Err *from_image(Planner *p, StageWork *s)
 {
+	TRY(refuse_other_systems(s, &s->wanted_platform,
+	                         s->has_platform ? s->platform_span : s->base.span));
 	const BaseImage *image = NULL;
 	if (!s->scratch) {
 		TRY(find_image(p, s->base, &s->wanted_platform, &image));
+		TRY(refuse_other_systems(s, &image->config.platform, s->base.span));
 		if (image->config.on_build.count)
 			return plan_not_yet(s->base.span,
 			                    "the image '%.*s', which has ONBUILD triggers,",

@@ -78,7 +78,8 @@ static void set_platform_args(Planner *p)
 		for (size_t i = 0; i < p->file->node_count; i++) {
 			const Node *n = &p->file->nodes[i];
 			if (n->id == INST_FROM)
-				stage = n->word_count == 3 ? n->words[2].text : STR("default");
+				stage = n->word_count == 3 ? plan_lower(a, n->words[2].text)
+				                           : STR("default");
 		}
 	}
 	const struct {
