@@ -4,5 +4,5 @@
 
 int main(void)
 {
-	return test_digest_run() + test_json_run() + test_tar_run() ? 1 : 0;
+	return test_digest_run() + test_json_run() + test_tar_run() + test_template_run() ? 1 : 0;
 }

@@ -15,3 +15,4 @@
 int test_digest_run(void);
 int test_json_run(void);
 int test_tar_run(void);
+int test_template_run(void);

@@ -1,0 +1,175 @@
+/* template_run.c - the tree of a template and a JSON document → text. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/base.h"
+
+#include "base/vec.h"
+#include "codec/template-internal.h"
+#include "codec/template-value.h"
+
+typedef struct Variable {
+	Str name;
+	Value value;
+} Variable;
+
+typedef struct Run {
+	Arena arena; /* values made on the way */
+	Value root;
+	VEC(Variable) variables; /* innermost last */
+	Buf *out;
+} Run;
+
+static Err *run_list(Run *r, const TemplateNode *node, const Value *dot);
+static Err *run_pipe(Run *r, const Pipe *pipe, const Value *dot, Value *ret);
+
+static Err *find_variable(const Run *r, const Operand *o, Value *ret)
+{
+	*ret = r->root;
+	if (!o->name.len)
+		return NULL;
+	for (size_t i = r->variables.len; i-- > 0;)
+		if (str_eq(r->variables.at[i].name, o->name)) {
+			*ret = r->variables.at[i].value;
+			return NULL;
+		}
+	return err_at(o->span, "undefined variable: '$%.*s'", STR_ARG(o->name));
+}
+
+static Err *run_operand(Run *r, const Operand *o, const Value *dot, Value *ret)
+{
+	Value v = { 0 };
+	switch (o->kind) {
+	case OPERAND_DOT:
+		v = *dot;
+		break;
+	case OPERAND_VARIABLE:
+		TRY(find_variable(r, o, &v));
+		break;
+	case OPERAND_TEXT:
+		v = value_text(o->text);
+		break;
+	case OPERAND_INTEGER:
+		v = value_integer(o->number);
+		break;
+	case OPERAND_BOOL:
+		v = value_bool(o->number);
+		break;
+	case OPERAND_NIL:
+		v.kind = VALUE_NIL;
+		break;
+	case OPERAND_FUNCTION:
+		TRY(err_place(function_call(&r->arena, o->name, NULL, 0, &v), o->span));
+		break;
+	case OPERAND_PIPE:
+		TRY(run_pipe(r, o->pipe, dot, &v));
+		break;
+	}
+	for (size_t i = 0; i < o->field_count; i++)
+		TRY(err_place(value_member(&v, o->fields[i], &v), o->span));
+	*ret = v;
+	return NULL;
+}
+
+/* `and` and `or` do not look at what comes after the deciding argument. */
+static bool decides(Str function, const Value *v)
+{
+	return (str_eqc(function, "and") && !value_is_true(v)) ||
+	       (str_eqc(function, "or") && value_is_true(v));
+}
+
+/* PIPED (may be NULL): the result of the call before, the last argument. */
+static Err *run_call(Run *r, const CommandCall *call, const Value *dot, const Value *piped,
+                     Value *ret)
+{
+	const Operand *first = &call->operands[0];
+	if (first->kind != OPERAND_FUNCTION) {
+		if (piped)
+			return err_at(first->span, "a function is expected behind '|'");
+		return run_operand(r, first, dot, ret);
+	}
+	Value *args = arena_alloc(&r->arena, (call->count + 1) * sizeof *args, _Alignof(Value));
+	size_t count = 0;
+	for (size_t i = 1; i < call->count; i++) {
+		TRY(run_operand(r, &call->operands[i], dot, &args[count++]));
+		if (decides(first->name, &args[count - 1])) {
+			*ret = args[count - 1];
+			return NULL;
+		}
+	}
+	if (piped)
+		args[count++] = *piped;
+	return err_place(function_call(&r->arena, first->name, args, count, ret), first->span);
+}
+
+static Err *run_pipe(Run *r, const Pipe *pipe, const Value *dot, Value *ret)
+{
+	Value v = { 0 };
+	for (size_t i = 0; i < pipe->count; i++)
+		TRY(run_call(r, &pipe->calls[i], dot, i ? &v : NULL, &v));
+	*ret = v;
+	return NULL;
+}
+
+static void declare(Run *r, Str name, Value value)
+{
+	VEC_PUSH(&r->variables, (Variable){ name, value });
+}
+
+static Err *run_range(Run *r, const TemplateNode *node, const Value *dot, const Value *over)
+{
+	const Pipe *pipe = node->pipe;
+	ValueList items;
+	TRY(err_place(value_items(&r->arena, over, &items), pipe->span));
+	if (!items.count)
+		return run_list(r, node->otherwise, dot);
+	size_t variables = r->variables.len;
+	for (size_t i = 0; i < items.count; i++) {
+		if (pipe->variable_count == 2)
+			declare(r, pipe->variables[0], items.keys[i]);
+		if (pipe->variable_count)
+			declare(r, pipe->variables[pipe->variable_count - 1], items.at[i]);
+		TRY(run_list(r, node->body, &items.at[i]));
+		r->variables.len = variables;
+	}
+	return NULL;
+}
+
+static Err *run_node(Run *r, const TemplateNode *node, const Value *dot)
+{
+	if (node->kind == NODE_TEXT) {
+		buf_add_str(r->out, node->text);
+		return NULL;
+	}
+	Value v;
+	TRY(run_pipe(r, node->pipe, dot, &v));
+	if (node->kind == NODE_RANGE)
+		return run_range(r, node, dot, &v);
+	if (node->pipe->variable_count)
+		declare(r, node->pipe->variables[0], v);
+	if (node->kind == NODE_PRINT) {
+		if (!node->pipe->variable_count)
+			value_print(&v, r->out);
+		return NULL;
+	}
+	bool yes = value_is_true(&v);
+	size_t variables = r->variables.len;
+	TRY(run_list(r, yes ? node->body : node->otherwise,
+	             yes && node->kind == NODE_WITH ? &v : dot));
+	r->variables.len = variables - (node->pipe->variable_count ? 1 : 0);
+	return NULL;
+}
+
+static Err *run_list(Run *r, const TemplateNode *node, const Value *dot)
+{
+	for (; node; node = node->next)
+		TRY(run_node(r, node, dot));
+	return NULL;
+}
+
+Err *template_run(const Template *t, const JsonValue *data, Buf *out)
+{
+	Run r = { .out = out, .root = value_json(data) };
+	Err *e = run_list(&r, t->first, &r.root);
+	VEC_DONE(&r.variables);
+	arena_done(&r.arena);
+	return e;
+}

@@ -1,0 +1,182 @@
+/* template_value.c - values of a template: truth, members, print-out. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/base.h"
+
+#include "codec/template-value.h"
+
+Value value_json(const JsonValue *v)
+{
+	if (!v)
+		return (Value){ .kind = VALUE_NONE };
+	if (json_is_null(v))
+		return (Value){ .kind = VALUE_NIL };
+	if (json_is_bool(v))
+		return value_bool(json_bool(v));
+	if (json_is_integer(v))
+		return value_integer(json_integer(v));
+	if (json_is_string(v))
+		return value_text(json_string(v));
+	return (Value){ .kind = VALUE_JSON, .json = v };
+}
+
+Value value_text(Str s)
+{
+	return (Value){ .kind = VALUE_TEXT, .text = s };
+}
+
+Value value_integer(int64_t n)
+{
+	return (Value){ .kind = VALUE_INTEGER, .integer = n };
+}
+
+Value value_bool(bool b)
+{
+	return (Value){ .kind = VALUE_BOOL, .truth = b };
+}
+
+bool value_is_true(const Value *v)
+{
+	switch (v->kind) {
+	case VALUE_NONE:
+	case VALUE_NIL:
+		return false;
+	case VALUE_BOOL:
+		return v->truth;
+	case VALUE_INTEGER:
+		return v->integer != 0;
+	case VALUE_TEXT:
+		return v->text.len > 0;
+	case VALUE_LIST:
+		return v->count > 0;
+	case VALUE_JSON:
+		break;
+	}
+	if (json_is_object(v->json))
+		return json_object_size(v->json) > 0;
+	return !json_is_array(v->json) || json_length(v->json) > 0;
+}
+
+Err *value_member(const Value *v, Str name, Value *ret)
+{
+	if (v->kind == VALUE_NONE || v->kind == VALUE_NIL) {
+		*ret = (Value){ .kind = VALUE_NONE };
+		return NULL;
+	}
+	if (v->kind != VALUE_JSON || !json_is_object(v->json))
+		return err_new(ERR_INPUT, "no member '%.*s' in a value that is no object",
+		               STR_ARG(name));
+	Str key;
+	JsonValue *member;
+	for (size_t i = 0; json_object_at(v->json, i, &key, &member); i++)
+		if (str_eq(key, name)) {
+			*ret = value_json(member);
+			return NULL;
+		}
+	*ret = (Value){ .kind = VALUE_NONE };
+	return NULL;
+}
+
+typedef struct Pair {
+	Value key, value;
+} Pair;
+
+static int by_key(const void *a, const void *b)
+{
+	return str_cmp(((const Pair *)a)->key.text, ((const Pair *)b)->key.text);
+}
+
+static void object_items(Arena *a, const JsonValue *object, ValueList *ret)
+{
+	Pair *pairs = arena_alloc(a, (ret->count + 1) * sizeof *pairs, _Alignof(Pair));
+	Str key;
+	JsonValue *value;
+	for (size_t i = 0; json_object_at(object, i, &key, &value); i++)
+		pairs[i] = (Pair){ value_text(key), value_json(value) };
+	qsort(pairs, ret->count, sizeof *pairs, by_key);
+	for (size_t i = 0; i < ret->count; i++) {
+		ret->keys[i] = pairs[i].key;
+		ret->at[i] = pairs[i].value;
+	}
+}
+
+Err *value_items(Arena *a, const Value *v, ValueList *ret)
+{
+	bool is_json = v->kind == VALUE_JSON;
+	bool is_object = is_json && json_is_object(v->json);
+	bool is_array = is_json && json_is_array(v->json);
+	ValueList list = { 0 };
+	if (is_object)
+		list.count = json_object_size(v->json);
+	else if (is_array)
+		list.count = json_length(v->json);
+	else if (v->kind == VALUE_LIST)
+		list.count = v->count;
+	else if (v->kind != VALUE_NONE && v->kind != VALUE_NIL)
+		return err_new(ERR_INPUT, "only arrays and objects can be walked through");
+	list.keys = arena_alloc(a, (list.count + 1) * sizeof(Value), _Alignof(Value));
+	list.at = arena_alloc(a, (list.count + 1) * sizeof(Value), _Alignof(Value));
+	if (is_object)
+		object_items(a, v->json, &list);
+	for (size_t i = 0; !is_object && i < list.count; i++) {
+		list.keys[i] = value_integer((int64_t)i);
+		list.at[i] = is_array ? value_json(json_at(v->json, i)) : v->items[i];
+	}
+	*ret = list;
+	return NULL;
+}
+
+static void print_json(const Value *v, Buf *out)
+{
+	AUTO_ARENA Arena a = ARENA_INIT;
+	bool is_object = json_is_object(v->json);
+	ValueList list;
+	AUTO_ERR Err *no_container = value_items(&a, v, &list);
+	if (no_container) {
+		json_dump(v->json, out); /* a number with a fraction */
+		return;
+	}
+	buf_add_str(out, is_object ? STR("map[") : STR("["));
+	for (size_t i = 0; i < list.count; i++) {
+		if (i)
+			buf_add_char(out, ' ');
+		if (is_object) {
+			value_print(&list.keys[i], out);
+			buf_add_char(out, ':');
+		}
+		value_print(&list.at[i], out);
+	}
+	buf_add_char(out, ']');
+}
+
+void value_print(const Value *v, Buf *out)
+{
+	switch (v->kind) {
+	case VALUE_NONE:
+		buf_add_str(out, STR("<no value>"));
+		return;
+	case VALUE_NIL:
+		buf_add_str(out, STR("<nil>"));
+		return;
+	case VALUE_BOOL:
+		buf_add_str(out, v->truth ? STR("true") : STR("false"));
+		return;
+	case VALUE_INTEGER:
+		buf_addf(out, "%lld", (long long)v->integer);
+		return;
+	case VALUE_TEXT:
+		buf_add_str(out, v->text);
+		return;
+	case VALUE_LIST:
+		buf_add_char(out, '[');
+		for (size_t i = 0; i < v->count; i++) {
+			if (i)
+				buf_add_char(out, ' ');
+			value_print(&v->items[i], out);
+		}
+		buf_add_char(out, ']');
+		return;
+	case VALUE_JSON:
+		print_json(v, out);
+		return;
+	}
+}
