@@ -23,7 +23,7 @@
 typedef struct Strs {
 	Str *at;
 	size_t count;
-	bool set; /* false: null or absent; true with count 0: [] */
+	bool set;   /* false: null or absent; true with count 0: [] */
 	size_t cap; /* room that strs_push made; 0 if the array came from elsewhere */
 } Strs;
 
@@ -43,14 +43,14 @@ typedef struct ImageConfig {
 	int64_t created_ns; /* 0: none */
 
 	Str user, working_dir, stop_signal;
-	Strs env;           /* "K=V" in order */
+	Strs env; /* "K=V" in order */
 	Strs entrypoint, cmd, shell, on_build;
 	bool args_escaped;
-	Strs exposed_ports; /* "8080/tcp", sorted when written */
-	Strs volumes;       /* sorted when written */
-	Label *labels;      /* sorted by key when written */
+	Strs exposed_ports;            /* "8080/tcp", sorted when written */
+	Strs volumes;                  /* sorted when written */
+	Label *labels;                 /* sorted by key when written */
 	size_t label_count, label_cap; /* cap: as Strs.cap */
-	Str healthcheck;    /* its JSON as read, "" if none */
+	Str healthcheck;               /* its JSON as read, "" if none */
 
 	Digest *diff_ids;
 	size_t diff_id_count;

@@ -19,7 +19,8 @@
 #include "oci/config.h"
 #include "oci/reference.h"
 
-/* --- asking for images ---------------------------------------------------------------------------- */
+/* --- asking for images
+ * ---------------------------------------------------------------------------- */
 
 typedef struct BaseImage {
 	Reference ref;
@@ -28,12 +29,15 @@ typedef struct BaseImage {
 } BaseImage;
 
 typedef struct ImageLookup {
-	/* The image REF for PLATFORM.  Called once for each distinct pair.  Errors are given the Span of the FROM. */
-	Err *(*image)(void *context, const Reference *ref, const Platform *platform, Arena *a, BaseImage *ret);
+	/* The image REF for PLATFORM.  Called once for each distinct pair.  Errors are given the
+	 * Span of the FROM. */
+	Err *(*image)(void *context, const Reference *ref, const Platform *platform, Arena *a,
+	              BaseImage *ret);
 	void *context;
 } ImageLookup;
 
-/* --- the request ----------------------------------------------------------------------------------- */
+/* --- the request
+ * ----------------------------------------------------------------------------------- */
 
 typedef struct PlanArg {
 	Str name, value;
@@ -41,10 +45,10 @@ typedef struct PlanArg {
 
 typedef struct PlanRequest {
 	const Dockerfile *dockerfile;
-	Str target;              /* "" = the last stage */
-	const PlanArg *args;     /* --build-arg, values resolved; SOURCE_DATE_EPOCH among them if set */
+	Str target;          /* "" = the last stage */
+	const PlanArg *args; /* --build-arg, values resolved; SOURCE_DATE_EPOCH among them if set */
 	size_t arg_count;
-	const Label *labels;     /* --label */
+	const Label *labels; /* --label */
 	size_t label_count;
 	Platform platform;       /* of the result */
 	Platform build_platform; /* of this machine */
@@ -52,10 +56,11 @@ typedef struct PlanRequest {
 	ImageLookup lookup;
 } PlanRequest;
 
-/* --- the plan -------------------------------------------------------------------------------------- */
+/* --- the plan
+ * -------------------------------------------------------------------------------------- */
 
 typedef enum StepKind {
-	STEP_BASE,    /* FROM: layers of an image, or of scratch (none) */
+	STEP_BASE, /* FROM: layers of an image, or of scratch (none) */
 	STEP_RUN,
 	STEP_COPY,    /* COPY and ADD */
 	STEP_WORKDIR, /* makes the directory */
@@ -66,14 +71,16 @@ enum { STEP_NONE = UINT32_MAX };
 /* Where a COPY source, or a mount, takes its files. */
 typedef enum OriginKind {
 	ORIGIN_CONTEXT, /* the build context */
-	ORIGIN_STEP,    /* the result of step .step: another stage, or a STEP_BASE of an image (--from=image) */
+	ORIGIN_STEP,    /* the result of step .step: another stage, or a STEP_BASE of an image
+	                   (--from=image) */
 	ORIGIN_INLINE,  /* heredocs alone */
 } OriginKind;
 
 typedef struct CopySource {
-	Str path;        /* as written, expanded; of a heredoc: the file name, one plain component */
+	Str path; /* as written, expanded; of a heredoc: the file name, one plain component */
 	Span span;
-	bool is_inline;  /* a heredoc, whatever the origin of the others ("COPY file <<EOF /dest/") */
+	bool is_inline;  /* a heredoc, whatever the origin of the others ("COPY file <<EOF /dest/")
+	                  */
 	Str inline_body; /* of a heredoc: expanded */
 } CopySource;
 
@@ -82,46 +89,48 @@ typedef struct CopyArgs {
 	uint32_t origin_step;
 	CopySource *sources;
 	size_t source_count;
-	Str dest;         /* absolute, cleaned, with its trailing '/' kept if it means "a directory" */
+	Str dest; /* absolute, cleaned, with its trailing '/' kept if it means "a directory" */
 	Span dest_span;
-	bool is_add;      /* archives are unpacked */
+	bool is_add;        /* archives are unpacked */
 	bool keep_archives; /* ADD --unpack=false */
-	bool link;        /* COPY --link */
-	Str chown;        /* expanded, "" none */
+	bool link;          /* COPY --link */
+	Str chown;          /* expanded, "" none */
 	Span chown_span;
-	Str chmod;        /* octal text, checked; "" none */
+	Str chmod; /* octal text, checked; "" none */
 	Span chmod_span;
-	Str from_name;    /* text of --from for messages, "" none */
+	Str from_name; /* text of --from for messages, "" none */
 } CopyArgs;
 
 typedef struct RunArgs {
-	Strs argv;        /* SHELL + text, or the exec form */
-	Strs env;         /* what the command sees: image ENV, stage ARGs, PATH, proxies */
-	Strs key_env;     /* the part of env that is in the cache key (no proxies) */
-	Str cwd;          /* absolute */
-	Str user;         /* "", "name", "1000:1000": resolved in the root file system by exec/ */
-	Span user_span;   /* the USER instruction, if there was one in this file */
-	Str network;      /* "default", "none", "host" */
-	Str script;       /* heredoc with #!: written to /dev/pipes/<script_name>, mode 0755; "" none */
+	Strs argv;      /* SHELL + text, or the exec form */
+	Strs env;       /* what the command sees: image ENV, stage ARGs, PATH, proxies */
+	Strs key_env;   /* the part of env that is in the cache key (no proxies) */
+	Str cwd;        /* absolute */
+	Str user;       /* "", "name", "1000:1000": resolved in the root file system by exec/ */
+	Span user_span; /* the USER instruction, if there was one in this file */
+	Str network;    /* "default", "none", "host" */
+	Str script; /* heredoc with #!: written to /dev/pipes/<script_name>, mode 0755; "" none */
 	Str script_name;
 } RunArgs;
 
 typedef struct WorkdirArgs {
-	Str path;         /* absolute, cleaned */
-	Str user;         /* owner of what is made */
+	Str path; /* absolute, cleaned */
+	Str user; /* owner of what is made */
 } WorkdirArgs;
 
 typedef struct Step {
-	uint32_t number;  /* own index in plan->steps */
+	uint32_t number; /* own index in plan->steps */
 	StepKind kind;
-	Span span;        /* of the instruction */
+	Span span; /* of the instruction */
 	const Node *node;
-	uint32_t stage;   /* index in plan->stages */
-	uint32_t parent;  /* the step whose root file system this one changes; STEP_NONE for STEP_BASE */
+	uint32_t stage;           /* index in plan->stages */
+	uint32_t parent;          /* the step whose root file system this one changes; STEP_NONE for
+	                             STEP_BASE */
 	unsigned position, total; /* "[builder 2/6]" */
-	Str title;        /* "[builder 2/6] RUN mkdir -p /go/src/server" */
-	Str created_by;   /* history text */
-	bool looked_into; /* a later RUN, COPY --from, mount or WORKDIR needs its files as a directory */
+	Str title;                /* "[builder 2/6] RUN mkdir -p /go/src/server" */
+	Str created_by;           /* history text */
+	bool looked_into;         /* a later RUN, COPY --from, mount or WORKDIR needs its files as a
+	                             directory */
 	union {
 		struct {
 			bool scratch;
@@ -135,30 +144,31 @@ typedef struct Step {
 
 /* One history entry of the result, in order: of a step that makes a layer, or of an empty one. */
 typedef struct PlanHistory {
-	uint32_t step;   /* STEP_NONE: an empty layer (CMD, ENV ...) */
+	uint32_t step; /* STEP_NONE: an empty layer (CMD, ENV ...) */
 	Str created_by;
 	Str author;
 } PlanHistory;
 
 typedef struct PlanStage {
-	Str name;          /* lower case; "" if unnamed */
-	Str shown;         /* "builder", "stage-1" */
-	unsigned index;    /* in the file */
+	Str name;       /* lower case; "" if unnamed */
+	Str shown;      /* "builder", "stage-1" */
+	unsigned index; /* in the file */
 	bool needed;
-	Str base_name;     /* what FROM named, after expansion */
-	uint32_t last_step; /* its root file system; STEP_NONE if not needed */
-	ImageConfig config; /* what it would be as an image: everything but diff_ids, history, created */
+	Str base_name;        /* what FROM named, after expansion */
+	uint32_t last_step;   /* its root file system; STEP_NONE if not needed */
+	ImageConfig config;   /* what it would be as an image: everything but diff_ids, history,
+	                         created */
 	PlanHistory *history; /* after that of the base image */
 	size_t history_count;
 } PlanStage;
 
 typedef struct Plan {
-	PlanStage *stages;   /* all of the file */
+	PlanStage *stages; /* all of the file */
 	size_t stage_count;
-	uint32_t target;     /* index of the stage that is the result */
+	uint32_t target; /* index of the stage that is the result */
 	Step *steps;
 	size_t step_count;
-	Str *warnings;       /* e.g. build args that nothing consumed */
+	Str *warnings; /* e.g. build args that nothing consumed */
 	size_t warning_count;
 	int64_t source_date_epoch; /* seconds; -1: not given */
 } Plan;
