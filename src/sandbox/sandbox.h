@@ -3,21 +3,18 @@
  *
  * WHAT     Two lives.  sandbox_enter() turns THIS process, while it is still single-threaded, into
  *          one that may mount: root gets a private mount namespace; an ordinary user gets a user
- *          namespace with its subordinate ids (newuidmap/newgidmap) and a mount namespace.  From then
- *          on the process is uid 0 there and may create layer files with any owner.
- *          sandbox_open() then forks a small single-threaded server process ("zygote"); worker
- *          threads ask it by a socket to run commands.  Each run: a supervisor child makes the
- *          namespaces, mounts overlay + /proc /sys /dev, pivots, drops capabilities, loads the
- *          seccomp filter and execs the command as PID 1 of its pid namespace.
- * LIFE     Everything dies with the process that opened the Sandbox (PR_SET_PDEATHSIG, pid
- *          namespaces, private mount namespaces): kill -9 leaves no mount and no process.
- * ERRORS   ERR_SYSTEM   a mount or clone failed; note says what to set (sysctl, subuid, AppArmor)
- *          ERR_INPUT    cwd or user cannot be used
- *          ERR_CANCELLED the Cancel was set while the command ran
- *          A command that ends non-zero is no error here: see SandboxResult.
- * SOURCE   user_namespaces(7), overlayfs.rst, OCI runtime-spec config-linux.md (default devices,
- *          masked paths), docker's default seccomp profile and capability set
- * THREADS  sandbox_run may be called from many threads at once
+ *          namespace with its subordinate ids (newuidmap/newgidmap) and a mount namespace.  From
+ * then on the process is uid 0 there and may create layer files with any owner. sandbox_open() then
+ * forks a small single-threaded server process ("zygote"); worker threads ask it by a socket to run
+ * commands.  Each run: a supervisor child makes the namespaces, mounts overlay + /proc /sys /dev,
+ * pivots, drops capabilities, loads the seccomp filter and execs the command as PID 1 of its pid
+ * namespace. LIFE     Everything dies with the process that opened the Sandbox (PR_SET_PDEATHSIG,
+ * pid namespaces, private mount namespaces): kill -9 leaves no mount and no process. ERRORS
+ * ERR_SYSTEM   a mount or clone failed; note says what to set (sysctl, subuid, AppArmor) ERR_INPUT
+ * cwd or user cannot be used ERR_CANCELLED the Cancel was set while the command ran A command that
+ * ends non-zero is no error here: see SandboxResult. SOURCE   user_namespaces(7), overlayfs.rst,
+ * OCI runtime-spec config-linux.md (default devices, masked paths), docker's default seccomp
+ * profile and capability set THREADS  sandbox_run may be called from many threads at once
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
@@ -28,9 +25,10 @@
 /* --- becoming able to mount ------------------------------------------------------------------ */
 
 typedef enum SandboxRung {
-	SANDBOX_ROOT,    /* root in the initial user namespace: trusted.overlay.* xattrs */
-	SANDBOX_SUBIDS,  /* user namespace with subordinate ids: user.overlay.* xattrs */
-	SANDBOX_NESTED,  /* uid 0 of a user namespace we did not make (a container): user.overlay.* */
+	SANDBOX_ROOT,   /* root in the initial user namespace: trusted.overlay.* xattrs */
+	SANDBOX_SUBIDS, /* user namespace with subordinate ids: user.overlay.* xattrs */
+	SANDBOX_NESTED, /* uid 0 of a user namespace we did not make (a container): user.overlay.*
+	                 */
 } SandboxRung;
 
 /* Idempotent; must be called before the first thread is started. */
@@ -46,13 +44,14 @@ const char *sandbox_overlay_prefix(void);
 typedef struct Sandbox Sandbox;
 
 typedef enum SandboxNetwork {
-	SANDBOX_NET_DEFAULT, /* own namespace, user-mode NAT; host's with a note where no tun can be had */
+	SANDBOX_NET_DEFAULT, /* own namespace, user-mode NAT; host's with a note where no tun can be
+	                        had */
 	SANDBOX_NET_NONE,    /* own namespace, only lo */
 	SANDBOX_NET_HOST,
 } SandboxNetwork;
 
 typedef enum SandboxMountKind {
-	SANDBOX_MOUNT_BIND,  /* source_fd onto target */
+	SANDBOX_MOUNT_BIND, /* source_fd onto target */
 	SANDBOX_MOUNT_TMPFS,
 } SandboxMountKind;
 
@@ -71,34 +70,37 @@ typedef struct SandboxPort {
 } SandboxPort;
 
 typedef struct SandboxSpec {
-	/* root file system: overlay; lowers[0] is the TOP layer. All are O_PATH directory fds, borrowed. */
+	/* root file system: overlay; lowers[0] is the TOP layer. All are O_PATH directory fds,
+	 * borrowed. */
 	const int *lower_fds;
 	size_t lower_count;
 	int upper_fd, work_fd; /* -1: no upper, the root is read-only */
 
-	const char *const *argv; /* NULL-terminated; argv[0] is looked up in env's PATH inside the root */
-	const char *const *env;  /* NULL-terminated "K=V" */
-	const char *cwd;         /* absolute, inside the root; must exist (opened in the root, CVE-2024-21626) */
+	const char *const
+		*argv; /* NULL-terminated; argv[0] is looked up in env's PATH inside the root */
+	const char *const *env; /* NULL-terminated "K=V" */
+	const char *cwd;        /* absolute, inside the root; must exist (opened in the root,
+	                           CVE-2024-21626) */
 	uint32_t uid, gid;
 	const uint32_t *groups; /* supplementary */
 	size_t group_count;
 
-	const char *hostname;     /* also in /etc/hosts; NULL: "decant" */
-	const char *extra_hosts;  /* lines to add to /etc/hosts, "" none */
+	const char *hostname;    /* also in /etc/hosts; NULL: "decant" */
+	const char *extra_hosts; /* lines to add to /etc/hosts, "" none */
 	SandboxNetwork network;
 	const SandboxPort *ports; /* only with NET_DEFAULT (for `run -p`) */
 	size_t port_count;
 	const SandboxMount *mounts;
 	size_t mount_count;
 
-	int stdin_fd;  /* -1: /dev/null */
+	int stdin_fd;             /* -1: /dev/null */
 	int stdout_fd, stderr_fd; /* may be the same; borrowed */
-	bool terminal; /* stdin_fd is a pty slave to become the controlling terminal */
+	bool terminal;            /* stdin_fd is a pty slave to become the controlling terminal */
 } SandboxSpec;
 
 typedef struct SandboxResult {
-	int exit_status; /* 0..255 of the command; 128 + N if signal N ended it; 127/126 as a shell does
-	                    when argv[0] is not found / not executable */
+	int exit_status; /* 0..255 of the command; 128 + N if signal N ended it; 127/126 as a shell
+	                    does when argv[0] is not found / not executable */
 	int signal;      /* 0, or what ended it */
 	int64_t max_rss_bytes, cpu_ns;
 	bool network_fell_back; /* the host's network was used instead of NAT: tell the user once */
@@ -112,7 +114,8 @@ void sandbox_close(Sandbox *s); /* kills what still runs, reaps; NULL is fine */
 /* Start the NAT helper now, so that it is ready when the first NET_DEFAULT run comes. */
 void sandbox_warm_network(Sandbox *s);
 /* Run to the end (or until CANCEL, which kills the whole tree). */
-NODISCARD Err *sandbox_run(Sandbox *s, const SandboxSpec *spec, const Cancel *cancel, SandboxResult *ret);
+NODISCARD Err *sandbox_run(Sandbox *s, const SandboxSpec *spec, const Cancel *cancel,
+                           SandboxResult *ret);
 
 /* The directory tree with the mount points (/proc /sys /dev /etc/hosts ...) that is the lowest
  * lower of every root: made below DIR_FD as NAME if absent; *ret_fd O_PATH. Its times are 0. */

@@ -1,0 +1,204 @@
+/* request.c - a SandboxSpec as one message, and back. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/base.h"
+
+#include "sandbox/request.h"
+
+/* fds travel beside the bytes; in the bytes stands their place in the list, from 1. */
+static void put_fd(Buf *b, FdList *fds, int fd)
+{
+	if (fd < 0) {
+		wire_put_u32(b, 0);
+		return;
+	}
+	VEC_PUSH(fds, fd);
+	wire_put_u32(b, (uint32_t)fds->len);
+}
+
+static int get_fd(WireReader *r, const FdList *fds)
+{
+	uint32_t place = wire_get_u32(r);
+	if (place == 0)
+		return -1;
+	if (place > fds->len) {
+		r->bad = true;
+		return -1;
+	}
+	return fds->at[place - 1];
+}
+
+static void put_strings(Buf *b, const char *const *strings)
+{
+	size_t count = 0;
+	while (strings && strings[count])
+		count++;
+	wire_put_u32(b, (uint32_t)count);
+	for (size_t i = 0; i < count; i++)
+		wire_put_str(b, str_from(strings[i]));
+}
+
+static const char *get_string(WireReader *r, Arena *a)
+{
+	return arena_str(a, wire_get_str(r)).ptr;
+}
+
+static const char *get_string_or_null(WireReader *r, Arena *a)
+{
+	return wire_get_u32(r) ? get_string(r, a) : NULL;
+}
+
+/* A count from the message, given up (0) if so many items of ITEM_BYTES cannot follow. */
+static size_t get_count(WireReader *r, size_t item_bytes)
+{
+	size_t count = wire_get_u32(r);
+	if (count > wire_room_for(r, item_bytes)) {
+		r->bad = true;
+		return 0;
+	}
+	return count;
+}
+
+static const char *const *get_strings(WireReader *r, Arena *a)
+{
+	size_t count = get_count(r, sizeof(uint32_t));
+	const char **strings = arena_alloc(a, (count + 1) * sizeof *strings, _Alignof(char *));
+	for (size_t i = 0; i < count; i++)
+		strings[i] = get_string(r, a);
+	return strings;
+}
+
+static void put_mounts(Buf *b, FdList *fds, const SandboxSpec *s)
+{
+	wire_put_u32(b, (uint32_t)s->mount_count);
+	for (size_t i = 0; i < s->mount_count; i++) {
+		const SandboxMount *m = &s->mounts[i];
+		wire_put_u32(b, m->kind);
+		put_fd(b, fds, m->kind == SANDBOX_MOUNT_BIND ? m->source_fd : -1);
+		wire_put_str(b, str_from(m->target));
+		wire_put_u32(b, m->read_only);
+		wire_put_u64(b, m->size_bytes);
+	}
+}
+
+static void get_mounts(WireReader *r, const FdList *fds, Arena *a, SandboxSpec *s)
+{
+	s->mount_count = get_count(r, 5 * sizeof(uint32_t));
+	SandboxMount *mounts =
+		arena_alloc(a, (s->mount_count + 1) * sizeof *mounts, _Alignof(SandboxMount));
+	for (size_t i = 0; i < s->mount_count; i++) {
+		mounts[i].kind = (SandboxMountKind)wire_get_u32(r);
+		mounts[i].source_fd = get_fd(r, fds);
+		mounts[i].target = get_string(r, a);
+		mounts[i].read_only = wire_get_u32(r) != 0;
+		mounts[i].size_bytes = wire_get_u64(r);
+	}
+	s->mounts = mounts;
+}
+
+static void put_ports(Buf *b, const SandboxSpec *s)
+{
+	wire_put_u32(b, (uint32_t)s->port_count);
+	for (size_t i = 0; i < s->port_count; i++) {
+		const SandboxPort *p = &s->ports[i];
+		wire_put_u32(b, p->host_port);
+		wire_put_u32(b, p->port);
+		wire_put_u32(b, p->udp);
+		wire_put_str(b, str_from(p->host_ip ? p->host_ip : ""));
+	}
+}
+
+static void get_ports(WireReader *r, Arena *a, SandboxSpec *s)
+{
+	s->port_count = get_count(r, 4 * sizeof(uint32_t));
+	SandboxPort *ports =
+		arena_alloc(a, (s->port_count + 1) * sizeof *ports, _Alignof(SandboxPort));
+	for (size_t i = 0; i < s->port_count; i++) {
+		ports[i].host_port = (uint16_t)wire_get_u32(r);
+		ports[i].port = (uint16_t)wire_get_u32(r);
+		ports[i].udp = wire_get_u32(r) != 0;
+		ports[i].host_ip = get_string(r, a);
+	}
+	s->ports = ports;
+}
+
+void request_encode(const SandboxSpec *s, Buf *b, FdList *fds)
+{
+	wire_put_u32(b, (uint32_t)s->lower_count);
+	for (size_t i = 0; i < s->lower_count; i++)
+		put_fd(b, fds, s->lower_fds[i]);
+	put_fd(b, fds, s->upper_fd);
+	put_fd(b, fds, s->work_fd);
+	put_strings(b, s->argv);
+	put_strings(b, s->env);
+	wire_put_str(b, str_from(s->cwd ? s->cwd : "/"));
+	wire_put_u32(b, s->uid);
+	wire_put_u32(b, s->gid);
+	wire_put_u32(b, (uint32_t)s->group_count);
+	for (size_t i = 0; i < s->group_count; i++)
+		wire_put_u32(b, s->groups[i]);
+	wire_put_cstr(b, s->hostname);
+	wire_put_str(b, str_from(s->extra_hosts ? s->extra_hosts : ""));
+	wire_put_u32(b, s->network);
+	put_ports(b, s);
+	put_mounts(b, fds, s);
+	put_fd(b, fds, s->stdin_fd);
+	put_fd(b, fds, s->stdout_fd);
+	put_fd(b, fds, s->stderr_fd);
+	wire_put_u32(b, s->terminal);
+}
+
+Err *request_decode(Str bytes, const FdList *fds, Arena *a, SandboxSpec *ret)
+{
+	WireReader reader = { .rest = bytes }, *r = &reader;
+	SandboxSpec s = { 0 };
+
+	s.lower_count = get_count(r, sizeof(uint32_t));
+	int *lowers = arena_alloc(a, (s.lower_count + 1) * sizeof *lowers, _Alignof(int));
+	for (size_t i = 0; i < s.lower_count; i++)
+		lowers[i] = get_fd(r, fds);
+	s.lower_fds = lowers;
+	s.upper_fd = get_fd(r, fds);
+	s.work_fd = get_fd(r, fds);
+	s.argv = get_strings(r, a);
+	s.env = get_strings(r, a);
+	s.cwd = get_string(r, a);
+	s.uid = wire_get_u32(r);
+	s.gid = wire_get_u32(r);
+	s.group_count = get_count(r, sizeof(uint32_t));
+	uint32_t *groups = arena_alloc(a, (s.group_count + 1) * sizeof *groups, _Alignof(uint32_t));
+	for (size_t i = 0; i < s.group_count; i++)
+		groups[i] = wire_get_u32(r);
+	s.groups = groups;
+	s.hostname = get_string_or_null(r, a);
+	s.extra_hosts = get_string(r, a);
+	s.network = (SandboxNetwork)wire_get_u32(r);
+	get_ports(r, a, &s);
+	get_mounts(r, fds, a, &s);
+	s.stdin_fd = get_fd(r, fds);
+	s.stdout_fd = get_fd(r, fds);
+	s.stderr_fd = get_fd(r, fds);
+	s.terminal = wire_get_u32(r) != 0;
+	if (r->bad || r->rest.len > 0)
+		return err_new(ERR_SYSTEM, "a request to the sandbox server is damaged");
+	*ret = s;
+	return NULL;
+}
+
+void request_encode_result(const SandboxResult *result, Buf *b)
+{
+	wire_put_u32(b, (uint32_t)result->exit_status);
+	wire_put_u32(b, (uint32_t)result->signal);
+	wire_put_u64(b, (uint64_t)result->max_rss_bytes);
+	wire_put_u64(b, (uint64_t)result->cpu_ns);
+	wire_put_u32(b, result->network_fell_back);
+}
+
+void request_decode_result(WireReader *r, SandboxResult *ret)
+{
+	*ret = (SandboxResult){ 0 };
+	ret->exit_status = (int)wire_get_u32(r);
+	ret->signal = (int)wire_get_u32(r);
+	ret->max_rss_bytes = (int64_t)wire_get_u64(r);
+	ret->cpu_ns = (int64_t)wire_get_u64(r);
+	ret->network_fell_back = wire_get_u32(r) != 0;
+}

@@ -1,0 +1,104 @@
+/* rights.c - capabilities, ids, limits: down to what docker gives a container. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/base.h"
+
+#include "sandbox/sandbox-internal.h"
+
+#include <grp.h>
+#include <linux/capability.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+
+#define CAP(name) (1ull << (name))
+
+/* moby oci/caps/defaults.go: 14 capabilities, 0xa80425fb. */
+static const uint64_t default_capabilities =
+	CAP(CAP_CHOWN) | CAP(CAP_DAC_OVERRIDE) | CAP(CAP_FSETID) | CAP(CAP_FOWNER) |
+	CAP(CAP_MKNOD) | CAP(CAP_NET_RAW) | CAP(CAP_SETGID) | CAP(CAP_SETUID) | CAP(CAP_SETFCAP) |
+	CAP(CAP_SETPCAP) | CAP(CAP_NET_BIND_SERVICE) | CAP(CAP_SYS_CHROOT) | CAP(CAP_KILL) |
+	CAP(CAP_AUDIT_WRITE);
+
+enum { OPEN_FILES = 1048576 }; /* docker's default for containers, soft and hard */
+
+static Err *limit_bounding_set(void)
+{
+	for (int cap = 0;; cap++) {
+		int has = prctl(PR_CAPBSET_READ, cap);
+		if (has < 0)
+			return NULL; /* past the last one this kernel knows */
+		if (has == 0 || (cap < 64 && (default_capabilities >> cap & 1)))
+			continue;
+		if (prctl(PR_CAPBSET_DROP, cap) < 0)
+			return err_sys(errno, "cannot drop capability %d", cap);
+	}
+}
+
+static Err *set_capabilities(void)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2] = { 0 };
+	if (syscall(SYS_capget, &head, data) < 0)
+		return err_sys(errno, "cannot read the capabilities");
+	for (int i = 0; i < 2; i++) {
+		/* Only what is there already: in a container it may be less. */
+		data[i].permitted &= (uint32_t)(default_capabilities >> (32 * i));
+		data[i].effective = data[i].permitted;
+		data[i].inheritable = 0; /* CVE-2022-24769: never docker's old inheritable set */
+	}
+	if (syscall(SYS_capset, &head, data) < 0)
+		return err_sys(errno, "cannot set the capabilities");
+	return NULL;
+}
+
+static Err *set_groups(const SandboxSpec *spec)
+{
+	gid_t *groups = xcalloc(spec->group_count + 1, sizeof *groups);
+	AUTO_FREE void *owned = groups;
+	for (size_t i = 0; i < spec->group_count; i++)
+		groups[i] = spec->groups[i];
+	/* EPERM: the user namespace has "deny" in /proc/self/setgroups (a single-id map). */
+	if (setgroups(spec->group_count, groups) < 0 && errno != EPERM)
+		return errno == EINVAL ? err_new(ERR_INPUT, "a supplementary group has no id here")
+		                       : err_sys(errno, "cannot set the supplementary groups");
+	if (setresgid(spec->gid, spec->gid, spec->gid) < 0)
+		return errno == EINVAL
+		               ? err_note(err_new(ERR_INPUT, "group %u has no id here", spec->gid),
+		                          "the ranges in /etc/subgid do not reach it")
+		               : err_sys(errno, "cannot become group %u", spec->gid);
+	return NULL;
+}
+
+static Err *set_user(const SandboxSpec *spec)
+{
+	if (setresuid(spec->uid, spec->uid, spec->uid) < 0)
+		return errno == EINVAL
+		               ? err_note(err_new(ERR_INPUT, "user %u has no id here", spec->uid),
+		                          "the ranges in /etc/subuid do not reach it")
+		               : err_sys(errno, "cannot become user %u", spec->uid);
+	return NULL;
+}
+
+static void raise_open_files(void)
+{
+	struct rlimit limit = { OPEN_FILES, OPEN_FILES };
+	if (setrlimit(RLIMIT_NOFILE, &limit) == 0 || getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	limit.rlim_cur = limit.rlim_max; /* an ordinary user may go no higher */
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+Err *rights_drop(const Host *host, const SandboxSpec *spec)
+{
+	raise_open_files();
+	(void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+	TRY(limit_bounding_set());
+	TRY(set_groups(spec));
+	/* While CAP_SYS_ADMIN is still held: without it the kernel wants no_new_privs, and that
+	 * would break su and sudo, which work in docker. */
+	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &host->filter) < 0)
+		return err_sys(errno, "cannot load the seccomp filter");
+	TRY(set_user(spec)); /* another id than 0 empties the effective and permitted sets */
+	return set_capabilities();
+}

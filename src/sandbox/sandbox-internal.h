@@ -1,0 +1,143 @@
+/*
+ * sandbox-internal.h - what the files of this module share.
+ *
+ * PROCESSES  main ── control socket ── server (zygote.c, single-threaded, forked by sandbox_open)
+ *                                        └ supervisor, one a run (supervise.c): overlay, clones of
+ *                                          bind sources, network; waits, cleans up, answers
+ *                                            └ PID 1 of the run (inside.c): mounts, pivot, rights
+ *                                              dropped, filter, exec
+ *            The main process and the run's supervisor talk over a socket pair of their own.
+ * DEATH      Nobody is left behind: a supervisor that loses the main process (its control socket
+ *            hangs up) or the caller (its run socket hangs up) kills PID 1, and with PID 1 the
+ *            kernel kills all of that pid namespace.  PID 1 dies with its supervisor by
+ *            PR_SET_PDEATHSIG.
+ * NAMESPACES server and supervisors stay in the mount namespace of the main process: the kernel
+ *            mounts an overlay, or clones a bind mount, only from mounts of the caller's own
+ *            namespace (check_mnt), and the fds come from the main process.
+ */
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "sandbox/request.h"
+
+#include <linux/filter.h>
+
+#define SANDBOX_HOSTNAME "decant" /* where the spec names none */
+
+typedef struct Nat Nat;
+
+/* Facts about this machine and process, found once by the server and constant from then on. */
+typedef struct Host {
+	int scratch_fd;           /* the caller's directory: mount point inside, "empty" below it */
+	int empty_fd;             /* an empty directory */
+	int control_fd;           /* the server's end; hangs up when the main process is gone */
+	bool user_namespace;      /* not the initial one: user xattrs, device nodes by bind mount */
+	bool lowerdir_plus;       /* overlay takes "lowerdir+" (Linux 6.7) */
+	bool cgroup2;             /* /sys/fs/cgroup is a cgroup2 file system */
+	struct sock_fprog filter; /* seccomp */
+	Nat *nat;                 /* NULL: not started */
+} Host;
+
+/* --- enter.c: does this process have CAP_SYS_ADMIN? */
+bool enter_may_mount(void);
+
+/* --- zygote.c ----------------------------------------------------------------------------------
+ */
+enum { ZYGOTE_RUN = 'R', ZYGOTE_WARM_NETWORK = 'W' };
+/* Serve requests from CONTROL_FD until it hangs up.  SCRATCH_FD as in sandbox_open. */
+NORETURN void zygote_main(int control_fd, int scratch_fd);
+
+/* --- supervise.c -------------------------------------------------------------------------------
+ */
+/* The life of one run: request from RUN_FD, answer to it.  SLOT: a small number that no other
+ * running supervisor has. */
+NORETURN void supervise_main(const Host *host, int run_fd, unsigned slot);
+
+/* --- root.c ------------------------------------------------------------------------------------
+ */
+/* Mount the spec's layers: *ret_fd is a detached mount, gone with its last fd unless attached. */
+NODISCARD Err *root_mount(const Host *host, const SandboxSpec *spec, unsigned slot, int *ret_fd);
+/* Tests: mount as on a kernel before 6.7.  To be called before sandbox_open. */
+void root_force_old_api(bool on);
+bool root_forced_old_api(void);
+/* A detached clone of what FD (of this mount namespace) refers to; no devices work in it. */
+NODISCARD Err *root_clone(int fd, bool read_only, int *ret_fd);
+/* The same for a device node that is to work: the terminal. */
+NODISCARD Err *root_clone_device(int fd, int *ret_fd);
+
+/* --- net.c --------------------------------------------------------------------------------------
+ */
+/* The host's own /etc/resolv.conf: right for a run in the host's network. */
+NODISCARD Err *net_host_resolv_conf(Buf *out);
+
+/* --- target.c: mount points --------------------------------------------------------------------
+ */
+/* One that had to be made, to be removed again. */
+typedef struct Stub {
+	char *path; /* canonical, relative to the root */
+	bool directory;
+} Stub;
+
+/* A directory above a stub, as it is in the upper directory once all stubs are made. */
+typedef struct StubParent {
+	char *path;   /* canonical, relative to the root; "" the root itself */
+	bool existed; /* in the upper directory before; else it was copied up for the stub alone */
+	int64_t ctime_ns;
+} StubParent;
+
+typedef struct Stubs {
+	VEC(Stub) made;
+	VEC(StubParent) parents; /* a parent stands before what is below it */
+} Stubs;
+
+/*
+ * Find PATH in the root for mounting a directory or a file on it; symlinks are followed as if the
+ * root were "/".  What is missing is made, and added to STUBS.  *ret_fd: O_PATH.
+ * ERR_INPUT: a file is there where a directory is wanted, or the other way round.
+ */
+NODISCARD Err *target_open(const SandboxSpec *spec, int root_fd, const char *path, bool directory,
+                           Stubs *stubs, int *ret_fd);
+/* To be called once all are made, before the command runs. */
+void target_seal_stubs(int upper_fd, Stubs *stubs);
+/* Remove them from the upper directory, and the directories that were copied up only to hold them,
+ * so that no layer shows that something was mounted.  Never follows a link the command has left. */
+void target_remove_stubs(int upper_fd, const Stubs *stubs);
+void target_encode_stubs(const Stubs *stubs, Buf *bytes);
+void target_decode_stubs(WireReader *r, Stubs *stubs);
+
+/* --- mounts.c: what every root gets ------------------------------------------------------------
+ */
+typedef struct Inside Inside;
+/* /dev /proc /sys, /etc/hosts and its like, the spec's own mounts; before the pivot, below ROOT_FD.
+ */
+NODISCARD Err *mounts_make(const Inside *in, Stubs *stubs);
+
+/* --- rights.c: what the command may not do ------------------------------------------------------
+ */
+/* Capabilities down to docker's default set, ids, groups, seccomp filter; in the order the kernel
+ * needs.  After it this process can do no more than the command. */
+NODISCARD Err *rights_drop(const Host *host, const SandboxSpec *spec);
+
+/* --- filter.c -----------------------------------------------------------------------------------
+ */
+NODISCARD Err *filter_build(struct sock_fprog *ret); /* docker's default profile as BPF, malloc'd */
+
+/* --- command.c ----------------------------------------------------------------------------------
+ */
+/* Look argv[0] up in PATH as execvp does, but with the command's own environment, and become it.
+ * Does not return: what keeps it from starting is said on stderr, status 126 or 127. */
+NORETURN void command_exec(const SandboxSpec *spec);
+
+/* --- inside.c: PID 1 ---------------------------------------------------------------------------
+ */
+struct Inside {
+	const Host *host;
+	const SandboxSpec *spec;
+	int root_fd;         /* the detached overlay */
+	const int *bind_fds; /* one a mount of the spec; -1 for tmpfs */
+	int console_fd;      /* detached clone of the terminal, or -1 */
+	int report_fd;       /* to the supervisor: stubs, an error; close-on-exec tells success */
+	bool own_network;
+	Str resolv_conf;
+};
+NORETURN void inside_main(const Inside *in);

@@ -1,0 +1,228 @@
+/* supervise.c - the life of one run, seen from outside its namespaces. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/base.h"
+
+#include "base/limits.h"
+#include "fs/path.h"
+#include "sandbox/hints.h"
+#include "sandbox/sandbox-internal.h"
+
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+typedef struct Supervisor {
+	const Host *host;
+	int run_fd; /* to the caller */
+	unsigned slot;
+	SandboxSpec spec;
+	Arena arena;   /* of the spec */
+	FdList fds;    /* of the spec */
+	FdList mounts; /* detached clones, one a mount of the spec; -1 for tmpfs */
+	int root_fd, console_fd;
+	pid_t pid;
+	int pid_fd;
+	Stubs stubs;
+	SandboxResult result;
+} Supervisor;
+
+static Err *receive(Supervisor *s)
+{
+	AUTO_BUF Buf bytes = BUF_INIT;
+	bool end;
+	TRY(wire_recv(s->run_fd, &bytes, &s->fds, &end));
+	if (end)
+		return err_new(ERR_CANCELLED, "the caller went away");
+	return request_decode(buf_str(&bytes), &s->fds, &s->arena, &s->spec);
+}
+
+static Err *clone_mounts(Supervisor *s)
+{
+	for (size_t i = 0; i < s->spec.mount_count; i++) {
+		const SandboxMount *m = &s->spec.mounts[i];
+		int fd = -1;
+		if (m->kind == SANDBOX_MOUNT_BIND)
+			TRY_WHILE(root_clone(m->source_fd, m->read_only, &fd), "mounting '%s'",
+			          m->target);
+		VEC_PUSH(&s->mounts, fd);
+	}
+	if (s->spec.terminal)
+		TRY_WHILE(root_clone_device(s->spec.stdin_fd, &s->console_fd),
+		          "giving the command its terminal");
+	return NULL;
+}
+
+/* --- starting PID 1 ------------------------------------------------------------------------------
+ */
+
+static Err *start(Supervisor *s, Str resolv_conf, bool new_network, int *ret_report_fd)
+{
+	int ends[2];
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+		return err_sys(errno, "cannot make a socket pair");
+	AUTO_CLOSE int mine = ends[0];
+	AUTO_CLOSE int theirs = ends[1];
+	Inside in = {
+		.host = s->host,
+		.spec = &s->spec,
+		.root_fd = s->root_fd,
+		.bind_fds = s->mounts.at,
+		.console_fd = s->console_fd,
+		.report_fd = theirs,
+		.own_network = s->spec.network != SANDBOX_NET_HOST,
+		.resolv_conf = resolv_conf,
+	};
+	struct clone_args args = {
+		.flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS |
+		         CLONE_NEWCGROUP | CLONE_PIDFD | (new_network ? CLONE_NEWNET : 0),
+		.pidfd = (uint64_t)(uintptr_t)&s->pid_fd,
+		.exit_signal = SIGCHLD,
+	};
+	long pid = syscall(SYS_clone3, &args, sizeof args);
+	if (pid < 0)
+		return hints_for_mount(err_sys(errno, "cannot make the namespaces of the run"));
+	if (pid == 0) {
+		close(mine); /* so that it hangs up when the supervisor dies */
+		inside_main(&in);
+	}
+	s->pid = (pid_t)pid;
+	*ret_report_fd = TAKE_FD(mine);
+	return NULL;
+}
+
+/* What only PID 1 needs: an open fd here would keep the caller's pipe, or the root, alive. */
+static void close_inherited(Supervisor *s)
+{
+	int upper = s->spec.upper_fd < 0 ? -1 : fcntl(s->spec.upper_fd, F_DUPFD_CLOEXEC, 3);
+	wire_close_fds(&s->fds);
+	wire_close_fds(&s->mounts);
+	closep(&s->root_fd);
+	closep(&s->console_fd);
+	s->root_fd = s->console_fd = -1;
+	s->spec.upper_fd = upper;
+	if (upper >= 0)
+		VEC_PUSH(&s->fds, upper);
+}
+
+/* --- waiting -------------------------------------------------------------------------------------
+ */
+
+static void kill_all(Supervisor *s)
+{
+	/* With PID 1 the kernel kills its whole namespace. */
+	(void)syscall(SYS_pidfd_send_signal, s->pid_fd, SIGKILL, NULL, 0);
+}
+
+/* A report of PID 1: stubs it made, or why it could not start the command.  False: no more. */
+static bool take_report(Supervisor *s, int report_fd, Err **ret_error)
+{
+	AUTO_BUF Buf bytes = BUF_INIT;
+	AUTO_FDS FdList none = { 0 };
+	bool end = false;
+	AUTO_ERR Err *e = wire_recv(report_fd, &bytes, &none, &end);
+	if (e || end)
+		return false; /* exec has closed it, or it was killed: its status says which */
+	WireReader r = { .rest = buf_str(&bytes) };
+	*ret_error = wire_get_err(&r);
+	if (!*ret_error)
+		target_decode_stubs(&r, &s->stubs);
+	return true;
+}
+
+/*
+ * Until PID 1 has ended.  *ret_error: what PID 1 says kept it from starting the command, or
+ * ERR_CANCELLED.
+ */
+static Err *wait_for_end(Supervisor *s, int report_fd, Err **ret_error)
+{
+	enum { AT_END, AT_REPORT, AT_CALLER, AT_MAIN, WATCHED };
+	struct pollfd watched[WATCHED] = {
+		[AT_END] = { .fd = s->pid_fd, .events = POLLIN },
+		[AT_REPORT] = { .fd = report_fd, .events = POLLIN },
+		/* The caller sends nothing after its request but "stop", or closes. */
+		[AT_CALLER] = { .fd = s->run_fd, .events = POLLIN },
+		[AT_MAIN] = { .fd = s->host->control_fd }, /* hang-up only */
+	};
+	bool cancelled = false;
+	while (!watched[AT_END].revents) {
+		if (poll(watched, WATCHED, -1) < 0 && errno != EINTR)
+			return err_sys(errno, "cannot wait for the command");
+		if (watched[AT_REPORT].revents && !take_report(s, report_fd, ret_error))
+			watched[AT_REPORT].fd = -1;
+		if (watched[AT_CALLER].revents || (watched[AT_MAIN].revents & POLLHUP)) {
+			watched[AT_CALLER].fd = watched[AT_MAIN].fd = -1;
+			cancelled = true;
+			kill_all(s);
+		}
+	}
+	/* What it wrote before its end may be unread. */
+	while (watched[AT_REPORT].fd >= 0 && !*ret_error && take_report(s, report_fd, ret_error))
+		;
+	if (cancelled) {
+		err_free(*ret_error);
+		*ret_error = err_new(ERR_CANCELLED, "cancelled");
+	}
+	return NULL;
+}
+
+static Err *reap(Supervisor *s)
+{
+	int status;
+	struct rusage usage;
+	while (wait4(s->pid, &status, __WALL, &usage) < 0)
+		if (errno != EINTR)
+			return err_sys(errno, "cannot wait for the command");
+	s->result.signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+	s->result.exit_status = s->result.signal ? 128 + s->result.signal : WEXITSTATUS(status);
+	s->result.max_rss_bytes = (int64_t)usage.ru_maxrss * 1024;
+	s->result.cpu_ns = ((int64_t)usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000000 +
+	                   ((int64_t)usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1000;
+	return NULL;
+}
+
+static Err *supervise(Supervisor *s)
+{
+	TRY(receive(s));
+	TRY(root_mount(s->host, &s->spec, s->slot, &s->root_fd));
+	TRY(clone_mounts(s));
+	AUTO_BUF Buf resolv_conf = BUF_INIT;
+	bool new_network = s->spec.network == SANDBOX_NET_NONE;
+	if (s->spec.network == SANDBOX_NET_DEFAULT) {
+		s->spec.network = SANDBOX_NET_HOST;
+		s->result.network_fell_back = true;
+	}
+	if (s->spec.network == SANDBOX_NET_HOST)
+		TRY(net_host_resolv_conf(&resolv_conf));
+	int report = -1;
+	TRY(start(s, buf_str(&resolv_conf), new_network, &report));
+	AUTO_CLOSE int report_fd = report;
+	close_inherited(s);
+	Err *ended = NULL;
+	AUTO_ERR Err *e = wait_for_end(s, report_fd, &ended);
+	if (e)
+		kill_all(s);
+	AUTO_ERR Err *e2 = reap(s);
+	if (s->spec.upper_fd >= 0)
+		target_remove_stubs(s->spec.upper_fd, &s->stubs);
+	if (ended)
+		return ended;
+	return e ? TAKE_PTR(e) : TAKE_PTR(e2);
+}
+
+NORETURN void supervise_main(const Host *host, int run_fd, unsigned slot)
+{
+	Supervisor s = { .host = host, .run_fd = run_fd, .slot = slot };
+	s.root_fd = s.console_fd = s.pid_fd = -1;
+	AUTO_ERR Err *e = supervise(&s);
+	AUTO_BUF Buf answer = BUF_INIT;
+	wire_put_err(&answer, e);
+	request_encode_result(&s.result, &answer);
+	err_free(wire_send(run_fd, buf_str(&answer), NULL, 0)); /* the caller may be gone */
+	_exit(0);
+}
