@@ -611,7 +611,9 @@ static Err *next_entry(TarReader *t, Entry *ret, bool *ret_end)
 			return decode_entry(t, &h, ret);
 		if (!parse_number(h.size, sizeof h.size, &size) || size < 0)
 			return bad_field(field_text(h.name, sizeof h.name), "bad size");
-		TRY(read_meta_entry(t, h.type, (uint64_t)size));
+		Str own_name = field_text(h.name, sizeof h.name);
+		TRY_WHILE(read_meta_entry(t, h.type, (uint64_t)size), "reading the header '%.*s'",
+		          STR_ARG(own_name));
 		described = described || h.type == 'x' || h.type == 'L' || h.type == 'K';
 	}
 }

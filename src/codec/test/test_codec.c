@@ -4,5 +4,11 @@
 
 int main(void)
 {
-	return test_digest_run() + test_json_run() + test_tar_run() + test_template_run() ? 1 : 0;
+	int failed = 0;
+	failed += test_compress_run();
+	failed += test_digest_run();
+	failed += test_json_run();
+	failed += test_tar_run();
+	failed += test_template_run();
+	return failed ? 1 : 0;
 }

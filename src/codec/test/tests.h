@@ -13,6 +13,7 @@
 
 /* Each gives the number of failed tests. */
 int test_digest_run(void);
+int test_compress_run(void);
 int test_json_run(void);
 int test_tar_run(void);
 int test_template_run(void);
