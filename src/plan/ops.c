@@ -15,7 +15,6 @@ static PlanFn *const table[INST_COUNT] = {
 
 Err *plan_not_yet(Span span, const char *fmt, ...)
 {
-	AUTO_BUF Buf what = BUF_INIT;
 	char text[200];
 	va_list ap;
 	va_start(ap, fmt);

@@ -4,6 +4,8 @@
 
 #include "plan/plan-internal.h"
 
+#include <assert.h>
+
 #define PATH_DEFAULT "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 /* The image NAME for PLATFORM, asked for once. */
@@ -120,6 +122,7 @@ static Err *from_image(Planner *p, StageWork *s)
 	const BaseImage *image = NULL;
 	if (!s->scratch) {
 		TRY(find_image(p, s->base, &s->wanted_platform, &image));
+		assert(image); /* no error, so it is there */
 		TRY(refuse_other_systems(s, &image->config.platform, s->base.span));
 		if (image->config.on_build.count)
 			return plan_not_yet(s->base.span,
