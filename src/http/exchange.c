@@ -388,8 +388,11 @@ static Err *curl_failure(State *s, Slot *slot, CURLcode code)
 	/* What cannot get better by itself is not asked again. */
 	s->x->retry = failure != HTTP_UNTRUSTED && failure != HTTP_NO_TLS &&
 	              code != CURLE_UNSUPPORTED_PROTOCOL && code != CURLE_URL_MALFORMAT;
-	Str text = str_from(s->message[0] ? s->message : c->easy_strerror(code));
-	return err_new(ERR_NETWORK, "%.*s", STR_ARG(str_trim(text)));
+	AUTO_BUF Buf text = BUF_INIT;
+	buf_add_str(&text, str_trim(str_from(s->message[0] ? s->message : c->easy_strerror(code))));
+	if (text.len) /* "Failed to ..." within our grammar of messages; "SSL ..." stays */
+		lower(text.ptr, text.len > 1 && text.ptr[1] >= 'a' && text.ptr[1] <= 'z');
+	return err_new(ERR_NETWORK, "%s", text.len ? text.ptr : "the transfer failed");
 }
 
 static Err *perform(Slot *slot, State *s)

@@ -29,7 +29,8 @@
 
 typedef struct Registry Registry;
 
-NODISCARD Err *registry_open(const Cancel *cancel, Registry **ret); /* reads the config files, no network */
+NODISCARD Err *registry_open(const Cancel *cancel,
+                             Registry **ret); /* reads the config files, no network */
 void registry_close(Registry *r);
 
 typedef struct RegistryImage {
@@ -41,13 +42,16 @@ typedef struct RegistryImage {
 } RegistryImage;
 
 /* Manifest and config of REF for PLATFORM, digests verified. */
-NODISCARD Err *registry_resolve(Registry *r, const Reference *ref, const Platform *platform, Arena *a, RegistryImage *ret);
+NODISCARD Err *registry_resolve(Registry *r, const Reference *ref, const Platform *platform,
+                                Arena *a, RegistryImage *ret);
 /*
  * Stream a blob.  The Reader verifies size and digest: its last read fails with ERR_CORRUPT if they
  * do not match.  Broken transfers are resumed by Range.  LINE gets progress_bytes.
  */
-NODISCARD Err *registry_fetch_blob(Registry *r, const Reference *ref, const Descriptor *d, Progress *progress, unsigned line, Reader **ret);
-NODISCARD Err *registry_has_blob(Registry *r, const Reference *ref, const Digest *digest, bool *ret);
+NODISCARD Err *registry_fetch_blob(Registry *r, const Reference *ref, const Descriptor *d,
+                                   Progress *progress, unsigned line, Reader **ret);
+NODISCARD Err *registry_has_blob(Registry *r, const Reference *ref, const Digest *digest,
+                                 bool *ret);
 /*
  * Upload a blob whose digest and size are known, unless the registry has it.  OPEN gives a fresh
  * Reader of the bytes and may be called again for a retry.  FROM: a repository ("library/x") of the
@@ -55,10 +59,12 @@ NODISCARD Err *registry_has_blob(Registry *r, const Reference *ref, const Digest
  */
 typedef Err *RegistryOpenFn(void *context, Reader **ret);
 typedef enum RegistryPushed { REGISTRY_PUSHED, REGISTRY_EXISTS, REGISTRY_MOUNTED } RegistryPushed;
-NODISCARD Err *registry_push_blob(Registry *r, const Reference *ref, const Descriptor *d, Str from, RegistryOpenFn *open, void *context,
-                                  Progress *progress, unsigned line, RegistryPushed *ret);
+NODISCARD Err *registry_push_blob(Registry *r, const Reference *ref, const Descriptor *d, Str from,
+                                  RegistryOpenFn *open, void *context, Progress *progress,
+                                  unsigned line, RegistryPushed *ret);
 /* PUT the manifest under ref's tag (or, without tag, its digest). */
-NODISCARD Err *registry_push_manifest(Registry *r, const Reference *ref, Str media_type, Str json, Digest *ret_digest);
+NODISCARD Err *registry_push_manifest(Registry *r, const Reference *ref, Str media_type, Str json,
+                                      Digest *ret_digest);
 /* Can REF's registry be reached at all within TIMEOUT_MS?  For the demo's probe. */
 NODISCARD Err *registry_ping(Registry *r, const Reference *ref, unsigned timeout_ms);
 

@@ -1,0 +1,228 @@
+/*
+ * auth_token.c - the Authorization header: basic, or a bearer token that is asked for.
+ *
+ * The token protocol (distribution's "token authentication"): the registry's challenge names a
+ * realm, which gives a token for a scope, to anybody or to whoever shows credentials.
+ *
+ * The realm is a URL that the registry chose, and credentials go to it: so it must be https, or be
+ * the same plain-http host as the registry itself (which already sees them).  A registry that was
+ * reached without TLS may not send us anywhere else: whoever sits on the wire wrote that challenge.
+ */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/base.h"
+
+#include "base/clock.h"
+#include "codec/base64.h"
+#include "codec/json.h"
+#include "registry/registry-internal.h"
+
+enum {
+	TOKEN_ANSWER_BYTES_MAX = 1 << 20,
+	TOKEN_SECONDS = 60, /* "expires_in" when it is not said: the specification's default */
+	TOKEN_SECONDS_MAX = 3600 * 24,
+};
+
+static Err *credentials_of(Registry *r, Endpoint *e, const Reference *ref)
+{
+	if (e->credentials_known && str_eq(e->credentials_repository, ref->path))
+		return NULL;
+	e->credentials_repository = arena_str(&e->arena, ref->path);
+	TRY(auth_find(&e->arena, e->domain, ref->path, r->cancel, &e->credentials));
+	e->credentials_known = true;
+	return NULL;
+}
+
+static Str basic_header(Arena *a, const Credentials *c)
+{
+	AUTO_BUF Buf plain = BUF_INIT, text = BUF_INIT;
+	buf_addf(&plain, "%.*s:%.*s", STR_ARG(c->user), STR_ARG(c->password));
+	buf_addf(&text, "Basic ");
+	base64_encode(buf_str(&plain), &text);
+	return arena_str(a, buf_str(&text));
+}
+
+static Err *check_realm(const Endpoint *e)
+{
+	HttpUrl base, realm;
+	TRY(http_url_parse(e->base, &base));
+	TRY_WHILE(err_set_kind(http_url_parse(e->challenge.realm, &realm), ERR_DENIED),
+	          "reading the challenge of %.*s", STR_ARG(e->authority));
+	bool same_host = str_eq(base.host, realm.host);
+	if (realm.https ? base.https || same_host : !base.https && same_host)
+		return NULL;
+	return err_note(err_new(ERR_DENIED, "%.*s sends for a token to '%.*s', which is refused",
+	                        STR_ARG(e->authority), STR_ARG(str_head(e->challenge.realm, 200))),
+	                base.https ? "a token may only be asked for over https"
+	                           : "a registry without TLS may only give tokens itself");
+}
+
+static void add_query(Buf *out, char before, const char *key, Str value)
+{
+	buf_addf(out, "%c%s=", before, key);
+	http_url_encode(value, out);
+}
+
+static void add_scopes(Buf *out, Str scope)
+{
+	while (scope.len) {
+		Str one;
+		scope = str_cut(scope, ' ', &one);
+		add_query(out, '&', "scope", one);
+	}
+}
+
+/* GET realm?service=..&scope=.., with the password if there is one. */
+static Err *ask_token(Registry *r, Endpoint *e, Str scope, Arena *a, HttpResponse *ret)
+{
+	const Credentials *c = &e->credentials;
+	AUTO_BUF Buf url = BUF_INIT;
+	buf_add_str(&url, e->challenge.realm);
+	add_query(&url, str_find(e->challenge.realm, '?') < 0 ? '?' : '&', "service",
+	          e->challenge.service);
+	add_scopes(&url, scope);
+	if (c->found)
+		add_query(&url, '&', "account", c->user);
+	HttpHeader header = { STR("Authorization"),
+		              c->found ? basic_header(a, c) : (Str){ "", 0 } };
+	HttpRequest request = { .method = "GET",
+		                .url = buf_str(&url),
+		                .headers = &header,
+		                .header_count = c->found,
+		                .limit_bytes = TOKEN_ANSWER_BYTES_MAX,
+		                .insecure_tls = e->insecure_tls };
+	return http_client_send(r->http, a, &request, ret);
+}
+
+/* POST with a refresh token (what `docker login` stores for some clouds). */
+static Err *ask_token_oauth(Registry *r, Endpoint *e, Str scope, Arena *a, HttpResponse *ret)
+{
+	AUTO_BUF Buf form = BUF_INIT;
+	buf_addf(&form, "grant_type=refresh_token&client_id=decant");
+	add_query(&form, '&', "service", e->challenge.service);
+	add_query(&form, '&', "scope", scope);
+	add_query(&form, '&', "refresh_token", e->credentials.identity_token);
+	HttpHeader header = { STR("Content-Type"), STR("application/x-www-form-urlencoded") };
+	/* no redirect: the secret is in the body, and whoever gets it has the account */
+	HttpRequest request = { .method = "POST",
+		                .url = e->challenge.realm,
+		                .headers = &header,
+		                .header_count = 1,
+		                .body = buf_str(&form),
+		                .no_redirect = true,
+		                .limit_bytes = TOKEN_ANSWER_BYTES_MAX,
+		                .insecure_tls = e->insecure_tls };
+	return http_client_send(r->http, a, &request, ret);
+}
+
+static Err *read_members(const JsonValue *doc, const char *name, Arena *a, Str *ret_token,
+                         int64_t *ret_seconds)
+{
+	Str access = { "", 0 };
+	*ret_token = access;
+	if (!json_is_object(doc))
+		return err_new(ERR_DENIED, "%s: expected a JSON object", name);
+	TRY(json_get_str(doc, name, "token", a, ret_token));
+	TRY(json_get_str(doc, name, "access_token", a, &access));
+	TRY(json_get_int(doc, name, "expires_in", ret_seconds));
+	if (!ret_token->len)
+		*ret_token = access;
+	if (!ret_token->len)
+		return err_new(ERR_DENIED, "%s: no token in it", name);
+	return NULL;
+}
+
+static Err *read_token(Endpoint *e, const HttpResponse *answer, Str scope, Token *ret)
+{
+	Arena *a = &e->arena;
+	const char *name = "the token server's answer";
+	JsonValue *doc = NULL;
+	int64_t seconds = TOKEN_SECONDS;
+	TRY(err_set_kind(json_parse(answer->body, TOKEN_ANSWER_BYTES_MAX, name, &doc), ERR_DENIED));
+	Err *err = read_members(doc, name, a, &ret->text, &seconds);
+	json_free(doc);
+	TRY(err_set_kind(err, ERR_DENIED));
+	seconds = seconds < TOKEN_SECONDS ? TOKEN_SECONDS : seconds;
+	seconds = seconds > TOKEN_SECONDS_MAX ? TOKEN_SECONDS_MAX : seconds;
+	ret->scope = arena_str(a, scope);
+	/* A tenth early: clocks and queues.  One that dies sooner is refreshed by its 401. */
+	ret->expires_ns = clock_mono_ns() + seconds * 900000000;
+	return NULL;
+}
+
+static Err *denied(const Endpoint *e, const HttpResponse *answer)
+{
+	AUTO_ARENA Arena a = ARENA_INIT;
+	const Credentials *c = &e->credentials;
+	Err *err;
+	if (c->found)
+		err = err_new(ERR_DENIED, "%.*s refuses the credentials for %.*s (status %d)",
+		              STR_ARG(e->challenge.realm), STR_ARG(e->domain), answer->status);
+	else
+		err = err_new(ERR_DENIED, "%.*s gives no token to anonymous users (status %d)",
+		              STR_ARG(e->challenge.realm), answer->status);
+	if (c->found)
+		return err_note(err, "they are from %.*s; renew them: docker login %.*s",
+		                STR_ARG(c->source), STR_ARG(e->domain));
+	return err_note(err, "looked for credentials in %.*s", STR_ARG(auth_files_text(&a)));
+}
+
+static Err *get_token(Registry *r, Endpoint *e, Str scope, Token *ret)
+{
+	AUTO_ARENA Arena a = ARENA_INIT;
+	HttpResponse answer;
+	TRY(check_realm(e));
+	Err *err = e->credentials.identity_token.len ? ask_token_oauth(r, e, scope, &a, &answer)
+	                                             : ask_token(r, e, scope, &a, &answer);
+	if (!err && answer.status == 200)
+		err = read_token(e, &answer, scope, ret);
+	else if (!err && (answer.status >= 500 || answer.status == 429))
+		err = err_new(ERR_NETWORK, "the token server answers with status %d",
+		              answer.status);
+	else if (!err)
+		return denied(e, &answer);
+	return err_while(err, "asking %.*s for a token", STR_ARG(e->challenge.realm));
+}
+
+static Token *find_token(Endpoint *e, Str scope)
+{
+	for (size_t i = 0; i < e->tokens.len; i++)
+		if (str_eq(e->tokens.at[i].scope, scope))
+			return &e->tokens.at[i];
+	return NULL;
+}
+
+void auth_forget(Endpoint *e, Str scope)
+{
+	Token *t = find_token(e, scope);
+	if (t)
+		t->expires_ns = 0;
+}
+
+Err *auth_header(Registry *r, Endpoint *e, const Reference *ref, Str scope, Arena *a, Str *ret)
+{
+	*ret = (Str){ "", 0 };
+	if (e->challenge.kind == CHALLENGE_NONE)
+		return NULL;
+	TRY(credentials_of(r, e, ref));
+	if (e->challenge.kind == CHALLENGE_BASIC) {
+		if (e->credentials.found && e->credentials.user.len)
+			*ret = basic_header(a, &e->credentials);
+		return NULL;
+	}
+	if (e->credentials.registry_token.len) {
+		*ret = arena_strf(a, "Bearer %.*s", STR_ARG(e->credentials.registry_token));
+		return NULL;
+	}
+	Token *t = find_token(e, scope);
+	if (!t || t->expires_ns <= clock_mono_ns()) {
+		Token fresh = { 0 };
+		TRY(get_token(r, e, scope, &fresh));
+		if (t)
+			*t = fresh;
+		else
+			VEC_PUSH(&e->tokens, fresh);
+		t = find_token(e, scope);
+	}
+	*ret = arena_strf(a, "Bearer %.*s", STR_ARG(t->text));
+	return NULL;
+}

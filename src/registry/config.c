@@ -1,0 +1,220 @@
+/*
+ * config.c - mirrors and insecure registries, with dockerd's keys and meaning.
+ *
+ * Files are opened below a directory descriptor of the place they belong to; what they contain is
+ * the user's own, so a mistake is ERR_INPUT and names the file.
+ */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/base.h"
+
+#include "base/limits.h"
+#include "codec/json.h"
+#include "registry/file-internal.h"
+#include "registry/registry-internal.h"
+
+#include <arpa/inet.h>
+#include <netdb.h>
+#include <sys/socket.h>
+
+typedef struct Address {
+	uint8_t bytes[16];
+	unsigned bits; /* 32 or 128 */
+} Address;
+
+static bool read_address(Str text, Address *ret)
+{
+	char copy[INET6_ADDRSTRLEN];
+	if (text.len == 0 || text.len >= sizeof copy)
+		return false;
+	memcpy(copy, text.ptr, text.len);
+	copy[text.len] = '\0';
+	*ret = (Address){ .bits = 32 };
+	if (inet_pton(AF_INET, copy, ret->bytes) == 1)
+		return true;
+	ret->bits = 128;
+	return inet_pton(AF_INET6, copy, ret->bytes) == 1;
+}
+
+static bool read_network(Str text, Address *ret_net, unsigned *ret_bits)
+{
+	Str address;
+	uint64_t bits;
+	Str rest = str_cut(text, '/', &address);
+	if (!read_address(address, ret_net) || !str_to_u64(rest, &bits) || bits > ret_net->bits)
+		return false;
+	*ret_bits = (unsigned)bits;
+	return true;
+}
+
+static bool network_holds(Str network, const Address *a)
+{
+	Address net;
+	unsigned bits;
+	if (!read_network(network, &net, &bits) || net.bits != a->bits)
+		return false;
+	for (unsigned i = 0; i < bits; i++) {
+		unsigned byte = i / 8, bit = 7 - i % 8;
+		if ((net.bytes[byte] ^ a->bytes[byte]) >> bit & 1)
+			return false;
+	}
+	return true;
+}
+
+static bool any_network_holds(const RegistryConfig *c, const Address *a)
+{
+	for (size_t i = 0; i < c->insecure_count; i++)
+		if (network_holds(c->insecure[i], a))
+			return true;
+	return false;
+}
+
+static bool has_networks(const RegistryConfig *c)
+{
+	for (size_t i = 0; i < c->insecure_count; i++)
+		if (str_find(c->insecure[i], '/') >= 0)
+			return true;
+	return false;
+}
+
+static bool host_in_networks(const RegistryConfig *c, Str host)
+{
+	Address literal;
+	if (!has_networks(c))
+		return false;
+	if (read_address(host, &literal))
+		return any_network_holds(c, &literal);
+
+	char name[256];
+	if (host.len >= sizeof name)
+		return false;
+	memcpy(name, host.ptr, host.len);
+	name[host.len] = '\0';
+	struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *found = NULL;
+	if (getaddrinfo(name, NULL, &hints, &found) != 0)
+		return false;
+	bool holds = false;
+	for (const struct addrinfo *i = found; i && !holds; i = i->ai_next) {
+		Address a = { .bits = i->ai_family == AF_INET ? 32 : 128 };
+		if (i->ai_family == AF_INET)
+			memcpy(a.bytes,
+			       &((const struct sockaddr_in *)(const void *)i->ai_addr)->sin_addr,
+			       4);
+		else if (i->ai_family == AF_INET6)
+			memcpy(a.bytes,
+			       &((const struct sockaddr_in6 *)(const void *)i->ai_addr)->sin6_addr,
+			       16);
+		else
+			continue;
+		holds = any_network_holds(c, &a);
+	}
+	freeaddrinfo(found);
+	return holds;
+}
+
+bool registry_config_insecure(const RegistryConfig *c, Str authority, Str host)
+{
+	/* An entry names host and port; one without port means the default ports alone, as in
+	 * dockerd. */
+	for (size_t i = 0; i < c->insecure_count; i++)
+		if (str_eq(c->insecure[i], authority))
+			return true;
+	return host_in_networks(c, host);
+}
+
+static void add_strs(Arena *a, Str **list, size_t *count, const Str *more, size_t more_count)
+{
+	Str *all = arena_alloc(a, (*count + more_count) * sizeof *all, _Alignof(Str));
+	if (*count)
+		memcpy(all, *list, *count * sizeof *all);
+	if (more_count)
+		memcpy(all + *count, more, more_count * sizeof *all);
+	*list = all;
+	*count += more_count;
+}
+
+static Err *check_mirrors(const char *name, Str *mirrors, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		HttpUrl url;
+		TRY_WHILE(http_url_parse(mirrors[i], &url), "reading %s: registry-mirrors", name);
+		if (str_find(url.path, '?') >= 0 || str_find(url.path, '#') >= 0)
+			return err_new(ERR_INPUT,
+			               "%s: registry-mirrors: '%.*s' must end with its path", name,
+			               STR_ARG(mirrors[i]));
+		while (mirrors[i].len && mirrors[i].ptr[mirrors[i].len - 1] == '/')
+			mirrors[i].len--;
+	}
+	return NULL;
+}
+
+static Err *check_insecure(const char *name, const Str *insecure, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		Address net;
+		unsigned bits;
+		if (str_find(insecure[i], '/') >= 0 && !read_network(insecure[i], &net, &bits))
+			return err_new(ERR_INPUT,
+			               "%s: insecure-registries: '%.*s' is neither HOST:PORT nor a "
+			               "network like "
+			               "10.0.0.0/8",
+			               name, STR_ARG(insecure[i]));
+	}
+	return NULL;
+}
+
+static Err *add_document(Arena *a, const JsonValue *doc, const char *name, RegistryConfig *c)
+{
+	Str *mirrors = NULL, *insecure = NULL;
+	size_t mirror_count = 0, insecure_count = 0;
+	if (!json_is_object(doc))
+		return err_new(ERR_INPUT, "%s: expected a JSON object", name);
+	TRY(json_get_strs(doc, name, "registry-mirrors", a, &mirrors, &mirror_count));
+	TRY(json_get_strs(doc, name, "insecure-registries", a, &insecure, &insecure_count));
+	TRY(check_mirrors(name, mirrors, mirror_count));
+	TRY(check_insecure(name, insecure, insecure_count));
+	add_strs(a, &c->mirrors, &c->mirror_count, mirrors, mirror_count);
+	add_strs(a, &c->insecure, &c->insecure_count, insecure, insecure_count);
+	return NULL;
+}
+
+Err *registry_config_add(Arena *a, Str json, const char *name, RegistryConfig *c)
+{
+	JsonValue *doc = NULL;
+	TRY(err_set_kind(json_parse(json, JSON_BYTES_MAX, name, &doc), ERR_INPUT));
+	Err *err = add_document(a, doc, name, c);
+	json_free(doc);
+	return err;
+}
+
+Err *registry_config_read(Arena *a, RegistryConfig *ret)
+{
+	RegistryConfig c = { .files = { "", 0 } };
+	FilePlace places[2];
+	size_t count = 0;
+	const char *own = getenv("DECANT_CONFIG");
+	if (own && *own) {
+		places[count++] = (FilePlace){ own, "" };
+	} else {
+		places[count++] = (FilePlace){ "/etc/decant", "config.json" };
+		const char *xdg = getenv("XDG_CONFIG_HOME");
+		places[count++] =
+			xdg && *xdg ? (FilePlace){ xdg, "decant/config.json" }
+				    : (FilePlace){ file_home(), ".config/decant/config.json" };
+	}
+	for (size_t i = 0; i < count; i++) {
+		AUTO_BUF Buf json = BUF_INIT;
+		bool found;
+		Str name = file_place_text(a, &places[i]);
+		TRY(file_read(&places[i], &json, &found));
+		if (!found && own && *own)
+			return err_new(ERR_INPUT, "cannot open '%s', which DECANT_CONFIG names",
+			               own);
+		if (!found)
+			continue;
+		TRY(registry_config_add(a, buf_str(&json), name.ptr, &c));
+		c.files = c.files.len ? arena_strf(a, "%.*s, %.*s", STR_ARG(c.files), STR_ARG(name))
+		                      : name;
+	}
+	*ret = c;
+	return NULL;
+}

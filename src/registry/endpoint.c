@@ -1,0 +1,433 @@
+/*
+ * endpoint.c - one base URL: finding it, speaking to it, saying what went wrong there.
+ *
+ * The first request to an endpoint is GET /v2/: it tells whether https or plain http is spoken, and
+ * its 401 carries the challenge, so that every later request is sent once, with its token.
+ */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/base.h"
+
+#include "codec/json.h"
+#include "registry/registry-internal.h"
+
+enum {
+	PROBE_TIMEOUT_MS = 3000, /* of https where plain http is the other possibility */
+	HEADERS_MAX = 8,
+};
+
+Err *registry_open(const Cancel *cancel, Registry **ret)
+{
+	Registry *r = xcalloc(1, sizeof *r);
+	r->cancel = cancel;
+	pthread_mutex_init(&r->lock, NULL);
+	Err *err = registry_config_read(&r->arena, &r->config);
+	if (!err)
+		err = http_client_open("decant/" DECANT_VERSION, cancel, &r->http);
+	if (err) {
+		registry_close(r);
+		return err;
+	}
+	*ret = r;
+	return NULL;
+}
+
+void registry_close(Registry *r)
+{
+	for (size_t i = 0; i < r->endpoints.len; i++)
+		endpoint_free(r->endpoints.at[i]);
+	VEC_DONE(&r->endpoints);
+	if (r->http)
+		http_client_close(r->http);
+	pthread_mutex_destroy(&r->lock);
+	arena_done(&r->arena);
+	free(r);
+}
+
+void endpoint_free(Endpoint *e)
+{
+	VEC_DONE(&e->tokens);
+	arena_done(&e->arena);
+	pthread_mutex_destroy(&e->lock);
+	free(e);
+}
+
+/* --- which endpoints
+ * ------------------------------------------------------------------------------------ */
+
+static Endpoint *find_endpoint(Registry *r, Str authority, Str prefix, bool mirror)
+{
+	for (size_t i = 0; i < r->endpoints.len; i++) {
+		Endpoint *e = r->endpoints.at[i];
+		if (str_eq(e->authority, authority) && str_eq(e->prefix, prefix) &&
+		    e->mirror == mirror)
+			return e;
+	}
+	Endpoint *e = xcalloc(1, sizeof *e);
+	pthread_mutex_init(&e->lock, NULL);
+	e->authority = arena_str(&e->arena, authority);
+	e->prefix = arena_str(&e->arena, prefix);
+	e->domain = e->authority;
+	e->mirror = mirror;
+	/* parsing it as a URL finds the host beside a port and IPv6 brackets */
+	HttpUrl url;
+	Err *err = http_url_parse(arena_strf(&e->arena, "https://%.*s", STR_ARG(authority)), &url);
+	Str host = err ? e->authority : url.host;
+	err_free(err); /* reference_parse() has checked it; a bad one fails when it is used */
+	e->loopback = http_host_is_loopback(host);
+	e->insecure = registry_config_insecure(&r->config, e->authority, host);
+	VEC_PUSH(&r->endpoints, e);
+	return e;
+}
+
+void endpoint_list(Registry *r, Str domain, bool write, Endpoint *ret[ENDPOINTS_MAX],
+                   size_t *ret_count)
+{
+	size_t n = 0;
+	bool hub = str_eqc(domain, "docker.io");
+	pthread_mutex_lock(&r->lock);
+	for (size_t i = 0; hub && !write && i < r->config.mirror_count && n < ENDPOINTS_MAX - 1;
+	     i++) {
+		HttpUrl url = { 0 };
+		Err *err = http_url_parse(r->config.mirrors[i], &url);
+		if (err) { /* registry_config_add() has refused such */
+			err_free(err);
+			continue;
+		}
+		ret[n] = find_endpoint(r, url.authority, url.path, true);
+		ret[n++]->plain_asked = !url.https;
+	}
+	Endpoint *own =
+		find_endpoint(r, hub ? STR("registry-1.docker.io") : domain, (Str){ "", 0 }, false);
+	own->domain = hub ? STR("docker.io") : own->authority;
+	ret[n++] = own;
+	pthread_mutex_unlock(&r->lock);
+	*ret_count = n;
+}
+
+/* --- opening
+ * -----------------------------------------------------------------------------------------------
+ */
+
+static Err *hint_unreachable(Registry *r, const Endpoint *e, const HttpResponse *answer, Err *err)
+{
+	const char *files =
+		r->config.files.len ? r->config.files.ptr : "~/.config/decant/config.json";
+	switch (answer->failure) {
+	case HTTP_UNTRUSTED:
+		return err_note(
+			err,
+			"add its CA to the system (/usr/local/share/ca-certificates, "
+			"update-ca-certificates); or, to trust it blindly, list \"%.*s\" in "
+			"\"insecure-registries\" of %s",
+			STR_ARG(e->authority), files);
+	case HTTP_NO_TLS:
+		return err_note(
+			err,
+			"if it speaks plain http, list \"%.*s\" in \"insecure-registries\" of %s",
+			STR_ARG(e->authority), files);
+	case HTTP_NO_HOST:
+		return err_note(
+			err,
+			"is the name right, and is there a proxy to go through (https_proxy)?");
+	case HTTP_NO_CONNECT:
+		return err_note(
+			err,
+			"does it run there, and is there a proxy to go through (https_proxy)?");
+	case HTTP_ANSWERED:
+	case HTTP_BROKEN:
+		return err;
+	}
+	return err;
+}
+
+static Err *try_base(Registry *r, Endpoint *e, bool https, unsigned tries, unsigned timeout_ms,
+                     Arena *a, HttpResponse *answer)
+{
+	Str base = arena_strf(a, "%s://%.*s", https ? "https" : "http", STR_ARG(e->authority));
+	Str url = arena_strf(a, "%.*s%.*s/v2/", STR_ARG(base), STR_ARG(e->prefix));
+	bool trust_blindly = e->insecure || e->loopback;
+	HttpRequest request = { .method = "GET",
+		                .url = url,
+		                .limit_bytes = 1 << 20,
+		                .insecure_tls = trust_blindly,
+		                .connect_timeout_ms = timeout_ms,
+		                .stall_timeout_ms = timeout_ms,
+		                .tries = tries };
+	TRY(http_client_send(r->http, a, &request, answer));
+	e->base = arena_str(&e->arena, base);
+	e->insecure_tls = trust_blindly;
+	e->challenge = (Challenge){ .kind = CHALLENGE_NONE };
+	if (answer->status == 401)
+		e->challenge = auth_challenge(&e->arena, answer);
+	e->ready = true;
+	return NULL;
+}
+
+static Err *open_locked(Registry *r, Endpoint *e, unsigned timeout_ms)
+{
+	AUTO_ARENA Arena a = ARENA_INIT;
+	HttpResponse answer = { 0 };
+	unsigned tries = timeout_ms ? 1 : 0;
+	if (e->plain_asked)
+		return try_base(r, e, false, tries, timeout_ms, &a, &answer);
+	bool both = e->insecure || e->loopback;
+	unsigned probe_ms = both && (timeout_ms == 0 || timeout_ms > PROBE_TIMEOUT_MS)
+	                            ? PROBE_TIMEOUT_MS
+	                            : timeout_ms;
+	AUTO_ERR Err *err =
+		try_base(r, e, true, both ? 1 : tries, both ? probe_ms : timeout_ms, &a, &answer);
+	if (!err || err_kind(err) != ERR_NETWORK)
+		return TAKE_PTR(err);
+	if (!both)
+		return hint_unreachable(r, e, &answer, TAKE_PTR(err));
+	Err *plain = try_base(r, e, false, tries, timeout_ms, &a, &answer);
+	if (!plain)
+		return NULL;
+	plain = err_note(plain, "https was tried first: %.*s", STR_ARG(err_cause(err)));
+	return err_kind(plain) == ERR_NETWORK ? hint_unreachable(r, e, &answer, plain) : plain;
+}
+
+Err *endpoint_open(Registry *r, Endpoint *e, unsigned timeout_ms)
+{
+	Err *err = NULL;
+	pthread_mutex_lock(&e->lock);
+	if (!e->ready && e->dead) {
+		err = err_new(ERR_NETWORK, "%.*s", STR_ARG(e->dead_cause));
+	} else if (!e->ready) {
+		err = open_locked(r, e, timeout_ms);
+		/* Many layers would each wait for a mirror that is down: once is enough. */
+		if (err && err_kind(err) == ERR_NETWORK && e->mirror) {
+			e->dead = true;
+			e->dead_cause = arena_str(&e->arena, err_cause(err));
+		}
+	}
+	pthread_mutex_unlock(&e->lock);
+	return err_while(err, "connecting to %s %.*s", e->mirror ? "the mirror" : "the registry",
+	                 STR_ARG(e->authority));
+}
+
+/* --- sending
+ * ------------------------------------------------------------------------------------------------
+ */
+
+static Str scope_of(Arena *a, const Call *call)
+{
+	Str scope = arena_strf(a, "repository:%.*s:%s", STR_ARG(call->ref->path),
+	                       call->push ? "pull,push" : "pull");
+	if (call->mount_from.len)
+		scope = arena_strf(a, "%.*s repository:%.*s:pull", STR_ARG(scope),
+		                   STR_ARG(call->mount_from));
+	return scope;
+}
+
+static Err *authorize(Registry *r, Endpoint *e, const Call *call, Str scope, Arena *a, Str *ret)
+{
+	pthread_mutex_lock(&e->lock);
+	Err *err = auth_header(r, e, call->ref, scope, a, ret);
+	pthread_mutex_unlock(&e->lock);
+	return err;
+}
+
+/* A 401 in spite of what we sent: take over the challenge, drop the token. True if asking again may
+ * help. */
+static bool learn(Endpoint *e, const HttpResponse *answer, Str scope, bool had_credentials)
+{
+	pthread_mutex_lock(&e->lock);
+	Challenge now = auth_challenge(&e->arena, answer);
+	bool again =
+		now.kind == CHALLENGE_BEARER || (now.kind == CHALLENGE_BASIC && !had_credentials);
+	if (now.kind != CHALLENGE_NONE)
+		e->challenge = now;
+	auth_forget(e, scope);
+	pthread_mutex_unlock(&e->lock);
+	return again;
+}
+
+static Err *send_once(Registry *r, const Call *call, Str url, Str authorization, Arena *a,
+                      HttpResponse *ret)
+{
+	HttpHeader headers[HEADERS_MAX];
+	size_t n = 0;
+	for (; n < call->header_count && n < HEADERS_MAX - 1; n++)
+		headers[n] = call->headers[n];
+	if (authorization.len)
+		headers[n++] = (HttpHeader){ STR("Authorization"), authorization };
+	HttpRequest request = { .method = call->method,
+		                .url = url,
+		                .headers = headers,
+		                .header_count = n,
+		                .body = call->body,
+		                .source = call->source,
+		                .source_context = call->context,
+		                .source_bytes = call->source_bytes,
+		                .head = call->head,
+		                .sink = call->sink,
+		                .sink_context = call->context,
+		                .limit_bytes = call->limit_bytes,
+		                .insecure_tls = call->endpoint->insecure_tls,
+		                .tries = call->tries,
+		                .stop = call->stop };
+	return http_client_send(r->http, a, &request, ret);
+}
+
+Err *endpoint_send(Registry *r, const Call *call, Arena *a, HttpResponse *ret)
+{
+	Endpoint *e = call->endpoint;
+	TRY(endpoint_open(r, e, 0));
+	bool whole = call->path.len && call->path.ptr[0] != '/';
+	Str url = whole ? call->path
+	                : arena_strf(a, "%.*s%.*s%.*s", STR_ARG(e->base), STR_ARG(e->prefix),
+	                             STR_ARG(call->path));
+	HttpUrl base, to;
+	TRY(http_url_parse(e->base, &base));
+	TRY(http_url_parse(url, &to));
+	/* An upload's Location may lie on a storage server, which is none of our credentials'
+	 * business. */
+	bool ours = http_url_same_origin(&base, &to);
+	Str scope = scope_of(a, call);
+	for (int round = 0;; round++) {
+		Str authorization = { "", 0 };
+		if (ours)
+			TRY_WHILE(authorize(r, e, call, scope, a, &authorization),
+			          "authorising at %.*s", STR_ARG(e->authority));
+		TRY_WHILE(send_once(r, call, url, authorization, a, ret), "asking %.*s",
+		          STR_ARG(to.authority));
+		if (ret->status != 401 || !ours || round > 0)
+			return NULL;
+		if (!learn(e, ret, scope, authorization.len > 0) || call->source)
+			return NULL;
+	}
+}
+
+/* --- what answers mean
+ * ----------------------------------------------------------------------------------------- */
+
+Str endpoint_repository(Arena *a, const Endpoint *e, const Reference *ref)
+{
+	return arena_strf(a, "%.*s/%.*s", STR_ARG(e->mirror ? e->authority : e->domain),
+	                  STR_ARG(ref->path));
+}
+
+/* {"errors":[{"code":"DENIED","message":"..."}]} → "DENIED: ..."; "" if the body is something else.
+ */
+static Str server_words(Arena *a, Str body)
+{
+	JsonValue *doc = NULL;
+	Err *err = json_parse(body, 64 << 10, "answer", &doc);
+	if (err) {
+		err_free(err); /* an HTML page of some proxy: nothing to quote */
+		return (Str){ "", 0 };
+	}
+	const JsonValue *first =
+		json_is_object(doc) ? json_at(json_member(doc, "errors"), 0) : NULL;
+	Str words = { "", 0 };
+	if (json_is_object(first)) {
+		Str code = json_string(json_member(first, "code"));
+		Str message = json_string(json_member(first, "message"));
+		words = arena_strf(a, "%.*s%s%.*s", STR_ARG(str_head(code, 60)),
+		                   message.len ? ": " : "", STR_ARG(str_head(message, 200)));
+	}
+	json_free(doc);
+	for (size_t i = 0; i < words.len; i++)
+		if ((unsigned char)words.ptr[i] < ' ' || words.ptr[i] == 0x7f)
+			((char *)words.ptr)[i] = '?'; /* it goes to a terminal */
+	return words;
+}
+
+static Err *denied_error(const Endpoint *e, const Reference *ref, int status, bool push, Arena *a)
+{
+	const Credentials *c = &e->credentials;
+	Str familiar = reference_familiar_name(a, ref);
+	bool hub = str_eqc(e->domain, "docker.io");
+	Err *err;
+	if (push)
+		err = err_new(ERR_DENIED, "push to %.*s denied (status %d)", STR_ARG(familiar),
+		              status);
+	else
+		err = err_new(ERR_DENIED,
+		              "pull access denied for %.*s: the repository does not exist or needs "
+		              "a login "
+		              "(status %d)",
+		              STR_ARG(familiar), status);
+	if (c->found)
+		err = err_note(err, "used the credentials of %.*s from %.*s",
+		               STR_ARG(c->user.len ? c->user : STR("a token")), STR_ARG(c->source));
+	else
+		err = err_note(err, "no credentials for %.*s in %.*s", STR_ARG(e->domain),
+		               STR_ARG(auth_files_text(a)));
+	return err_note(
+		err,
+		"log in first: docker login%s%.*s (or podman, skopeo: decant reads their files)",
+		hub ? "" : " ", hub ? 0 : (int)e->domain.len, e->domain.ptr);
+}
+
+Err *endpoint_status_error(Endpoint *e, const Reference *ref, const HttpResponse *r,
+                           const char *what, bool push)
+{
+	AUTO_ARENA Arena a = ARENA_INIT;
+	Str repository = endpoint_repository(&a, e, ref);
+	Err *err;
+	switch (r->status) {
+	case 401:
+	case 403:
+		pthread_mutex_lock(&e->lock); /* over the credentials */
+		err = denied_error(e, ref, r->status, push, &a);
+		pthread_mutex_unlock(&e->lock);
+		break;
+	case 404:
+		err = err_new(ERR_NOT_FOUND, "%.*s: %s not found", STR_ARG(repository), what);
+		break;
+	case 429:
+		err = err_note(err_new(ERR_NETWORK, "%.*s: too many requests", STR_ARG(repository)),
+		               "registries allow more to those who log in: docker login");
+		break;
+	default:
+		err = err_new(r->status >= 500 ? ERR_NETWORK : ERR_CORRUPT,
+		              "%.*s: %s: unexpected status %d", STR_ARG(repository), what,
+		              r->status);
+	}
+	Str words = server_words(&a, r->body);
+	return words.len ? err_note(err, "the registry says: %.*s", STR_ARG(words)) : err;
+}
+
+Err *endpoint_each(Registry *r, const Reference *ref, EndpointFn *fn, void *context)
+{
+	Endpoint *endpoints[ENDPOINTS_MAX];
+	size_t count;
+	AUTO_ARENA Arena a = ARENA_INIT;
+	Str *causes = NULL;
+	endpoint_list(r, ref->domain, false, endpoints, &count);
+	causes = arena_alloc(&a, count * sizeof *causes, _Alignof(Str));
+	for (size_t i = 0;; i++) {
+		Err *err = fn(context, endpoints[i]);
+		if (!err)
+			return NULL;
+		if (i + 1 < count && err_kind(err) != ERR_CANCELLED) {
+			causes[i] = arena_str(&a, err_cause(err));
+			err_free(err); /* the next one may have it; told below if none has */
+			continue;
+		}
+		for (size_t k = 0; k < i; k++)
+			err = err_note(err, "the mirror %.*s was tried first: %.*s",
+			               STR_ARG(endpoints[k]->authority), STR_ARG(causes[k]));
+		return err;
+	}
+}
+
+static Err *ping_one(void *context, Endpoint *e)
+{
+	const struct {
+		Registry *r;
+		unsigned timeout_ms;
+	} *p = context;
+	return endpoint_open(p->r, e, p->timeout_ms);
+}
+
+Err *registry_ping(Registry *r, const Reference *ref, unsigned timeout_ms)
+{
+	struct {
+		Registry *r;
+		unsigned timeout_ms;
+	} p = { r, timeout_ms };
+	return endpoint_each(r, ref, ping_one, &p);
+}

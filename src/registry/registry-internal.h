@@ -1,0 +1,161 @@
+/*
+ * registry-internal.h - what the files of this module share.
+ *
+ *	Registry     a session: settings, HTTP client, endpoints met so far
+ *	Endpoint     one base URL ("https://registry-1.docker.io") and how it wants to be spoken to
+ *	Credentials  who we are there, from the auth files
+ */
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "base/vec.h"
+#include "http/client.h"
+#include "http/url.h"
+#include "registry/registry.h"
+
+#include <pthread.h>
+
+/* --- config.c: decant's own settings
+ * ------------------------------------------------------------------ */
+
+typedef struct RegistryConfig {
+	Str *mirrors; /* base URLs for docker.io, without trailing '/' */
+	size_t mirror_count;
+	Str *insecure; /* "host:port", "host", "10.0.0.0/8" */
+	size_t insecure_count;
+	Str files; /* those that were read, for notes: "/etc/decant/config.json, ..." or "" */
+} RegistryConfig;
+
+NODISCARD Err *registry_config_read(Arena *a, RegistryConfig *ret);
+/* Add the settings in JSON (of the file NAME) to C. */
+NODISCARD Err *registry_config_add(Arena *a, Str json, const char *name, RegistryConfig *c);
+/* Is AUTHORITY ("host:port") listed?  Host names are looked up only if a CIDR is listed. */
+bool registry_config_insecure(const RegistryConfig *c, Str authority, Str host);
+
+/* --- auth.c: credentials
+ * ------------------------------------------------------------------------------- */
+
+typedef struct Credentials {
+	bool found;
+	Str user, password;
+	Str identity_token; /* an OAuth2 refresh token instead of a password */
+	Str registry_token; /* a bearer token as it is */
+	Str source;         /* "/root/.docker/config.json", "docker-credential-pass" */
+} Credentials;
+
+/* For REPOSITORY ("library/x") of DOMAIN ("docker.io", "h:5000").  Nothing found is no error. */
+NODISCARD Err *auth_find(Arena *a, Str domain, Str repository, const Cancel *cancel,
+                         Credentials *ret);
+/* The files that auth_find() looks into, ", " between them. */
+Str auth_files_text(Arena *a);
+/* One auth file.  *RET is left alone if it has nothing for the repository. */
+NODISCARD Err *auth_file_find(Arena *a, Str json, const char *name, Str domain, Str repository,
+                              const Cancel *cancel, Credentials *ret);
+/* Ask docker-credential-HELPER (found in PATH) for SERVER.  "Not found" leaves *RET alone. */
+NODISCARD Err *auth_helper_get(Arena *a, Str helper, Str server, const Cancel *cancel,
+                               Credentials *ret);
+
+typedef enum ChallengeKind { CHALLENGE_NONE, CHALLENGE_BASIC, CHALLENGE_BEARER } ChallengeKind;
+typedef struct Challenge {
+	ChallengeKind kind;
+	Str realm, service;
+} Challenge;
+
+/* The best challenge of all WWW-Authenticate headers of R; NONE if there is none that we know. */
+Challenge auth_challenge(Arena *a, const HttpResponse *r);
+
+/* --- endpoint.c: requests to one base URL
+ * --------------------------------------------------------------- */
+
+typedef struct Token {
+	Str scope;
+	Str text;
+	int64_t expires_ns; /* monotonic */
+} Token;
+
+typedef struct Endpoint {
+	Str domain;    /* whose credentials: "docker.io", "h:5000" */
+	Str authority; /* "registry-1.docker.io" */
+	Str prefix;    /* path of a mirror before /v2, "" mostly */
+	bool mirror, loopback, insecure, plain_asked /* mirror given as http:// */;
+	pthread_mutex_t lock; /* over what follows */
+	Arena arena;
+	bool ready, dead;
+	Str base; /* "https://registry-1.docker.io", once ready */
+	bool insecure_tls;
+	Str dead_cause;
+	Challenge challenge;
+	VEC(Token) tokens;
+	bool credentials_known;
+	Str credentials_repository;
+	Credentials credentials;
+} Endpoint;
+
+struct Registry {
+	const Cancel *cancel;
+	HttpClient *http;
+	Arena arena; /* settings: read-only after registry_open() */
+	RegistryConfig config;
+	pthread_mutex_t lock; /* over what follows */
+	VEC(Endpoint *) endpoints;
+};
+
+/* Endpoints for DOMAIN, best first; for writing only the registry itself. */
+enum { ENDPOINTS_MAX = 17 };
+void endpoint_list(Registry *r, Str domain, bool write, Endpoint *ret[ENDPOINTS_MAX],
+                   size_t *ret_count);
+void endpoint_free(Endpoint *e);
+/* Find out whether E answers and how (https or http, who may come in).  Done once; cheap after
+ * that. */
+NODISCARD Err *endpoint_open(Registry *r, Endpoint *e, unsigned timeout_ms);
+
+typedef struct Call {
+	Endpoint *endpoint;
+	const Reference *ref;
+	bool push;      /* needs "pull,push" */
+	Str mount_from; /* needs "pull" there as well */
+	const char *method;
+	Str path;                  /* "/v2/..." or a whole URL (upload Location) */
+	const HttpHeader *headers; /* at most 6 */
+	size_t header_count;
+	Str body;
+	HttpSourceFn *source;
+	uint64_t source_bytes;
+	HttpHeadFn *head;
+	HttpSinkFn *sink;
+	void *context; /* of source, head and sink */
+	size_t limit_bytes;
+	const Cancel *stop;
+	unsigned tries;
+} Call;
+
+/*
+ * Send with the authorisation that the endpoint wants; a 401 refreshes it once (a request with a
+ * source is not sent again: its 401 comes back, the next one will have a new token).
+ */
+NODISCARD Err *endpoint_send(Registry *r, const Call *call, Arena *a, HttpResponse *ret);
+/* What an answer >= 300 means, in words for the user.  WHAT: "manifest", "blob sha256:..",
+ * "upload". */
+NODISCARD Err *endpoint_status_error(Endpoint *e, const Reference *ref, const HttpResponse *r,
+                                     const char *what, bool push);
+/* "registry-1.docker.io/library/x" for messages. */
+Str endpoint_repository(Arena *a, const Endpoint *e, const Reference *ref);
+
+/* Run DO for each endpoint of REF until one succeeds; the error tells what was tried. */
+typedef Err *EndpointFn(void *context, Endpoint *e);
+NODISCARD Err *endpoint_each(Registry *r, const Reference *ref, EndpointFn *fn, void *context);
+
+/* --- auth_token.c
+ * ------------------------------------------------------------------------------------------ */
+/* The Authorization header's value for SCOPE at E ("" if none is wanted).  E's lock is held. */
+NODISCARD Err *auth_header(Registry *r, Endpoint *e, const Reference *ref, Str scope, Arena *a,
+                           Str *ret);
+/* A token was refused: the next auth_header() asks for a new one. */
+void auth_forget(Endpoint *e, Str scope);
+
+/* --- fetch.c
+ * -------------------------------------------------------------------------------------------------
+ */
+/* A small blob at one endpoint, verified, into memory. */
+NODISCARD Err *fetch_small(Registry *r, Endpoint *e, const Reference *ref, const Descriptor *d,
+                           size_t limit, Arena *a, Str *ret);
