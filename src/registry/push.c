@@ -132,12 +132,12 @@ static Err *check_downgrade(const Upload *u, Str location)
 	                "a proxy in front of it probably does not set X-Forwarded-Proto");
 }
 
-static Err *send_body(Upload *u, Str location, RegistryOpenFn *open, void *context, Arena *a,
+static Err *send_body(Upload *u, Str location, RegistryOpenFn *fresh, void *context, Arena *a,
                       HttpResponse *ret)
 {
 	TRY(check_downgrade(u, location));
 	AUTO_READER Reader *from = NULL;
-	TRY(open(context, &from));
+	TRY(fresh(context, &from));
 	u->from = from;
 	u->sent = 0;
 	HttpHeader type = { STR("Content-Type"), STR("application/octet-stream") };
@@ -161,7 +161,7 @@ static Err *send_body(Upload *u, Str location, RegistryOpenFn *open, void *conte
 }
 
 /* One session from begin to end.  *ret_again: the failure may pass with another session. */
-static Err *upload_once(Upload *u, Str from, RegistryOpenFn *open, void *context,
+static Err *upload_once(Upload *u, Str from, RegistryOpenFn *fresh, void *context,
                         RegistryPushed *ret, bool *ret_again)
 {
 	AUTO_ARENA Arena a = ARENA_INIT;
@@ -173,7 +173,7 @@ static Err *upload_once(Upload *u, Str from, RegistryOpenFn *open, void *context
 	*ret = mounted ? REGISTRY_MOUNTED : REGISTRY_PUSHED;
 	if (mounted)
 		return NULL;
-	Err *err = send_body(u, location, open, context, &a, &answer);
+	Err *err = send_body(u, location, fresh, context, &a, &answer);
 	if (err) {
 		*ret_again = err_kind(err) == ERR_NETWORK;
 		return err;
@@ -197,7 +197,7 @@ static Err *pause_before(const Upload *u, unsigned tried)
 }
 
 Err *registry_push_blob(Registry *r, const Reference *ref, const Descriptor *d, Str from,
-                        RegistryOpenFn *open, void *context, Progress *progress, unsigned line,
+                        RegistryOpenFn *fresh, void *context, Progress *progress, unsigned line,
                         RegistryPushed *ret)
 {
 	Upload u = { .r = r, .ref = ref, .d = d, .progress = progress, .line = line };
@@ -214,7 +214,7 @@ Err *registry_push_blob(Registry *r, const Reference *ref, const Descriptor *d, 
 		}
 		/* a refused mount is a session like any other; the second time we do not ask for it
 		 */
-		Err *err = upload_once(&u, tried == 1 ? from : (Str){ "", 0 }, open, context, ret,
+		Err *err = upload_once(&u, tried == 1 ? from : (Str){ "", 0 }, fresh, context, ret,
 		                       &again);
 		if (!err)
 			return NULL;
