@@ -18,6 +18,7 @@
 #include "base/map.h"
 #include "base/vec.h"
 #include "cli/cmd_debug.h"
+#include "cli/command.h"
 #include "codec/json.h"
 #include "dockerfile/expand.h"
 #include "fs/match.h"
@@ -240,3 +241,11 @@ int cmd_debug(int argc, char **argv)
 	fprintf(stderr, "usage: decant debug words | ignore | ast [--strict] FILE\n");
 	return EXIT_USAGE;
 }
+
+const Command command_debug = {
+	.name = "debug",
+	.group = GROUP_HIDDEN,
+	.synopsis = "words | ignore | ast [--strict] FILE",
+	.help = "Plumbing for the conformance suites",
+	.run_raw = cmd_debug,
+};

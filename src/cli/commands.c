@@ -5,7 +5,21 @@
 #include "base/vec.h"
 #include "cli/command.h"
 
-#define COMMANDS(X)   X(completion) X(help) X(version) X(complete) X(man)
+/* clang-format off */
+#define COMMANDS(X)   \
+	X(images)     \
+	X(inspect)    \
+	X(history)    \
+	X(tag)        \
+	X(rmi)        \
+	X(completion) \
+	X(info)       \
+	X(help)       \
+	X(version)    \
+	X(debug)      \
+	X(complete)   \
+	X(man)
+/* clang-format on */
 
 #define DECLARE(name) extern const Command command_##name;
 #define POINTER(name) &command_##name,

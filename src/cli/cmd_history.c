@@ -1,0 +1,167 @@
+/* cmd_history.c - how an image came to be. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/base.h"
+
+#include "base/clock.h"
+#include "cli/command.h"
+#include "cli/listing.h"
+#include "codec/json.h"
+#include "exec/image.h"
+
+#include <stdio.h>
+
+/* CREATED BY is cut to this in the table (docker). */
+enum { CREATED_BY_COLUMNS = 45 };
+/* Before 2001 stands for "no time" in docker's table. */
+#define YEAR_2000_NS 946684800000000000ll
+
+typedef struct HistoryValues {
+	bool no_trunc, quiet, human;
+	const char *format;
+} HistoryValues;
+
+static const Option history_options[] = {
+	{ .name = "format",
+	  .kind = OPTION_TEXT,
+	  .choices = "table,json",
+	  .help = "'table', 'table TEMPLATE', 'json' or a Go template",
+	  .offset = offsetof(HistoryValues, format) },
+	{ .name = "human",
+	  .letter = 'H',
+	  .kind = OPTION_FLAG,
+	  .help = "Sizes and times for people (default true)",
+	  .offset = offsetof(HistoryValues, human) },
+	{ .name = "no-trunc",
+	  .kind = OPTION_FLAG,
+	  .help = "Show everything in full",
+	  .offset = offsetof(HistoryValues, no_trunc) },
+	{ .name = "quiet",
+	  .letter = 'q',
+	  .kind = OPTION_FLAG,
+	  .help = "Show only IDs",
+	  .offset = offsetof(HistoryValues, quiet) },
+};
+
+static void history_defaults(void *values)
+{
+	((HistoryValues *)values)->human = true;
+}
+
+static void member(JsonWriter *w, const char *key, Str value)
+{
+	json_write_key(w, key);
+	json_write_str(w, value);
+}
+
+/* The first CREATED_BY_COLUMNS characters, the last of them an ellipsis; tabs would break the
+ * table. */
+static Str created_by(Arena *a, Str text, bool full)
+{
+	AUTO_BUF Buf out = BUF_INIT;
+	size_t columns = 0, at = 0;
+	for (; at < text.len; at++) {
+		bool starts = ((unsigned char)text.ptr[at] & 0xc0) != 0x80;
+		columns += starts;
+		if (!full && starts && columns > CREATED_BY_COLUMNS)
+			break;
+		buf_add_char(&out,
+		             text.ptr[at] == '\t' || text.ptr[at] == '\n' ? ' ' : text.ptr[at]);
+	}
+	if (at < text.len) {
+		while (out.len && ((unsigned char)out.ptr[out.len - 1] & 0xc0) == 0x80)
+			out.len--;
+		out.len -= out.len > 0;
+		buf_add_str(&out, STR("\xe2\x80\xa6"));
+	}
+	return arena_str(a, buf_str(&out));
+}
+
+static Str created_since(Arena *a, int64_t ns)
+{
+	if (ns <= YEAR_2000_NS)
+		return STR("N/A");
+	return arena_strf(a, "%s ago", cli_age(a, clock_real_ns() - ns).ptr);
+}
+
+static Str row_json(Arena *a, const HistoryValues *v, const History *h, Str id, uint64_t size)
+{
+	char time[CLOCK_TEXT_BYTES];
+	AUTO_BUF Buf json = BUF_INIT;
+	JsonWriter w = { .out = &json };
+	Str at = clock_format(h->created_ns, time);
+	json_write_object(&w);
+	member(&w, "Comment", h->comment);
+	member(&w, "CreatedAt", at);
+	member(&w, "CreatedBy", created_by(a, h->created_by, v->no_trunc));
+	member(&w, "CreatedSince", v->human ? created_since(a, h->created_ns) : at);
+	member(&w, "ID", id);
+	member(&w, "Size",
+	       v->human ? cli_size(a, size) : arena_strf(a, "%llu", (unsigned long long)size));
+	json_write_object_end(&w);
+	return arena_str(a, buf_str(&json));
+}
+
+static const ListingColumn columns[] = {
+	{ "ID", "IMAGE" },  { "CreatedSince", "CREATED" }, { "CreatedBy", "CREATED BY" },
+	{ "Size", "SIZE" }, { "Comment", "COMMENT" },
+};
+static const ListingColumn titles[] = {
+	{ "ID", "IMAGE" },  { "CreatedSince", "CREATED" }, { "CreatedBy", "CREATED BY" },
+	{ "Size", "SIZE" }, { "Comment", "COMMENT" },      { "CreatedAt", "CREATED AT" },
+};
+
+static Err *layer_size(Store *s, const Digest *diff_id, uint64_t *ret)
+{
+	StoreLayer layer;
+	TRY(store_layer_get(s, diff_id, &layer));
+	*ret = layer.size_bytes;
+	return NULL;
+}
+
+static Err *run_history(Cli *cli, const void *values, const Arguments *args)
+{
+	const HistoryValues *v = values;
+	Arena *a = cli->arena;
+	Store *s;
+	Image image;
+	TRY(cli_store(cli, &s));
+	TRY(image_find(s, str_from(args->at[0]), a, &image));
+	const ImageConfig *c = &image.config;
+	Str *rows = arena_alloc(a, (c->history_count + 1) * sizeof *rows, _Alignof(Str));
+	size_t layer = c->diff_id_count;
+	for (size_t i = 0; i < c->history_count; i++) {
+		/* newest first; the layers belong to the entries that are not empty, from the end
+		 */
+		const History *h = &c->history[c->history_count - 1 - i];
+		uint64_t size = 0;
+		if (!h->empty_layer && layer > 0)
+			TRY(layer_size(s, &c->diff_ids[--layer], &size));
+		Str full = digest_arena_text(a, &image.id);
+		Str id = i             ? STR("<missing>")
+		         : v->no_trunc ? full
+		                       : arena_strf(a, "%.12s", full.ptr + 7);
+		if (v->quiet)
+			printf("%s\n", id.ptr);
+		rows[i] = row_json(a, v, h, id, size);
+	}
+	if (v->quiet)
+		return NULL;
+	return listing_print(a, v->format, columns, ARRAY_LEN(columns), titles, ARRAY_LEN(titles),
+	                     rows, c->history_count);
+}
+
+const Command command_history = {
+	.name = "history",
+	.aliases = "image history",
+	.group = GROUP_IMAGES,
+	.synopsis = "[OPTIONS] IMAGE",
+	.help = "Show how an image was made",
+	.options = history_options,
+	.option_count = ARRAY_LEN(history_options),
+	.values_size = sizeof(HistoryValues),
+	.defaults = history_defaults,
+	.arguments_min = 1,
+	.arguments_max = 1,
+	.choices = "IMAGE",
+	.run = run_history,
+};

@@ -1,0 +1,83 @@
+/* cmd_rmi.c - names and images go; then what nobody needs any more. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/base.h"
+
+#include "cli/command.h"
+#include "exec/image.h"
+#include "sandbox/sandbox.h"
+
+#include <limits.h>
+#include <stdio.h>
+
+typedef struct RmiValues {
+	bool force, no_prune;
+} RmiValues;
+
+static const Option rmi_options[] = {
+	{ .name = "force",
+	  .letter = 'f',
+	  .kind = OPTION_FLAG,
+	  .help = "Remove all names, and images that containers use; a missing image is no error",
+	  .offset = offsetof(RmiValues, force) },
+	{ .name = "no-prune",
+	  .kind = OPTION_FLAG,
+	  .help = "Leave layers that nothing needs any more",
+	  .offset = offsetof(RmiValues, no_prune) },
+};
+
+static void print_removed(Arena *a, const ImageRemoved *removed)
+{
+	for (size_t i = 0; i < removed->untagged_count; i++)
+		printf("Untagged: %.*s\n", STR_ARG(removed->untagged[i]));
+	for (size_t i = 0; i < removed->deleted_count; i++)
+		printf("Deleted: %s\n", digest_arena_text(a, &removed->deleted[i]).ptr);
+}
+
+static Err *run_rmi(Cli *cli, const void *values, const Arguments *args)
+{
+	const RmiValues *v = values;
+	Store *s;
+	bool deleted = false, changed = false;
+	TRY(cli_store(cli, &s));
+	for (size_t i = 0; i < args->count; i++) {
+		ImageRemoved removed = { 0 };
+		Err *e = image_remove(s, str_from(args->at[i]), v->force, cli->arena, &removed);
+		if (e) {
+			int status = cli->exit_status;
+			bool missing = err_kind(e) == ERR_NOT_FOUND;
+			cli_report(cli, e);
+			if (missing && v->force)
+				cli->exit_status = status;
+			continue;
+		}
+		print_removed(cli->arena, &removed);
+		deleted = deleted || removed.deleted_count;
+		changed = true;
+	}
+	if (changed)
+		TRY(store_layout_write(s));
+	if (!deleted || v->no_prune)
+		return NULL;
+	uint64_t freed;
+	TRY(sandbox_enter()); /* layers of an ordinary user have owners that only its namespace may
+	                         touch */
+	return store_gc(s, NULL, &freed);
+}
+
+const Command command_rmi = {
+	.name = "rmi",
+	.aliases = "image rm,image remove",
+	.group = GROUP_IMAGES,
+	.synopsis = "[OPTIONS] IMAGE [IMAGE...]",
+	.help = "Remove images",
+	.about = "One of several names is only taken away; with the last one the image goes. "
+		 "Layers that the\n"
+		 "build cache needs stay.",
+	.options = rmi_options,
+	.option_count = ARRAY_LEN(rmi_options),
+	.values_size = sizeof(RmiValues),
+	.arguments_min = 1,
+	.arguments_max = UINT_MAX,
+	.choices = "IMAGE",
+	.run = run_rmi,
+};

@@ -1,0 +1,40 @@
+/* cmd_tag.c - another name for an image. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/base.h"
+
+#include "cli/command.h"
+#include "exec/image.h"
+
+static Err *run_tag(Cli *cli, const void *values, const Arguments *args)
+{
+	(void)values;
+	Store *s;
+	Reference target;
+	Image image;
+	TRY(reference_parse(cli->arena, str_from(args->at[1]), &target));
+	if (target.has_digest)
+		return err_new(ERR_INPUT, "refusing to create a tag with a digest reference: '%s'",
+		               args->at[1]);
+	TRY(cli_store(cli, &s));
+	TRY(image_find(s, str_from(args->at[0]), cli->arena, &image));
+	StoreRef ref = {
+		.name = reference_full(cli->arena, &target),
+		.config = image.id,
+		.manifest = image.store_ref.manifest,
+	};
+	TRY(store_ref_set(s, &ref));
+	return digest_is_zero(&ref.manifest) ? NULL : store_layout_write(s);
+}
+
+const Command command_tag = {
+	.name = "tag",
+	.aliases = "image tag",
+	.group = GROUP_IMAGES,
+	.synopsis = "IMAGE NAME[:TAG]",
+	.help = "Give an image another name",
+	.about = "An image that had the name before keeps no name (see 'decant images -a').",
+	.arguments_min = 2,
+	.arguments_max = 2,
+	.choices = "IMAGE",
+	.run = run_tag,
+};
