@@ -263,11 +263,12 @@ static Err *close_container(Parser *p, size_t start, size_t base, bool is_object
 	p->open.len = base;
 	*ret = (JsonValue){ .kind = is_object ? JSON_OBJECT : JSON_ARRAY,
 		            .count = (uint32_t)count };
+	if (count == 0)
+		return NULL; /* nothing was gathered: there may be no array at all */
 	const JsonMember *from = p->open.at + base;
 	if (is_object) {
 		ret->members = arena_alloc(p->arena, count * sizeof *from, _Alignof(JsonMember));
-		if (count)
-			memcpy(ret->members, from, count * sizeof *from);
+		memcpy(ret->members, from, count * sizeof *from);
 		return check_keys(p, start, ret);
 	}
 	ret->items = arena_alloc(p->arena, count * sizeof *ret->items, _Alignof(JsonValue));
