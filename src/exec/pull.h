@@ -5,7 +5,9 @@
  *          its own directory; keeps the compressed blobs for pushing again; layers that are here
  *          already are not fetched.  The ref moves when everything is in place.
  *          Two processes pulling the same layer do it once (store_lock "layer").
- * ROOT     pull_image needs sandbox_enter(); pull_resolve does not
+ * ERRORS   those of registry/registry.h; ERR_CORRUPT for a layer whose content, media type or diff ID
+ *          is not what manifest and config say (nothing of it is visible then)
+ * ROOT     both need sandbox_enter()
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
@@ -19,7 +21,8 @@ typedef struct PullResult {
 	bool was_here; /* nothing had to be fetched and the ref already said so */
 } PullResult;
 
-/* How a command shows each layer: docker's "abc123: Pull complete". May be NULL. */
+/* How a command shows each layer: docker's "abc123: Pull complete". May be NULL; called by one
+ * thread at a time. */
 typedef struct PullListener {
 	void (*layer)(void *context, Str short_id, Str status);
 	void *context;

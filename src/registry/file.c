@@ -35,10 +35,9 @@ static int open_place(const FilePlace *p)
 {
 	const int flags = O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
 	if (!p->rest[0])
-		return open(p->dir,
-		            flags); /* whole path: the user names his own file in the environment */
-	AUTO_CLOSE int dir =
-		open(p->dir, O_PATH | O_DIRECTORY | O_CLOEXEC); /* whole path: a root */
+		return open(p->dir, flags); /* whole path: the user named it */
+	const int dir_flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
+	AUTO_CLOSE int dir = open(p->dir, dir_flags); /* whole path: a root */
 	return dir < 0 ? -1 : openat(dir, p->rest, flags);
 }
 
