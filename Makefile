@@ -5,7 +5,7 @@ PREFIX  ?= /usr/local
 CORPORA ?= ../shared/corpora
 T       ?= dockerfile
 SECONDS ?= 60
-setup = test -f $(1)/build.ninja || meson setup $(1) $(2) >$(1).log || { cat $(1).log; exit 1; }
+setup = test -f $(1)/build.ninja || { mkdir -p $(1) && meson setup $(1) $(2) >$(1)/setup.log || { cat $(1)/setup.log; rm -rf $(1)/meson-private; exit 1; }; }
 sanitize = -Db_lundef=false -Db_sanitize=$(1)
 
 .PHONY: all deps check debug tsan lint format golden-update fuzz bench demo conform cover install clean help
