@@ -3,6 +3,7 @@
 #include "base/base.h"
 
 #include "base/vec.h"
+#include "fs/dir-internal.h"
 #include "fs/path.h"
 
 #include <dirent.h>
@@ -20,7 +21,7 @@
  * renamed up into the top, and deleted from there: one rename for each DEPTH_MAX levels.
  */
 
-enum { DEPTH_MAX = 32, ENTRIES_BYTES = 32 * 1024 };
+enum { DEPTH_MAX = 32 };
 
 typedef struct Level {
 	int fd;
@@ -33,17 +34,8 @@ typedef struct Level {
 typedef struct Removal {
 	VEC(Level) levels;
 	unsigned hoisted; /* number for the next name in the top directory */
-	char entries[ENTRIES_BYTES] __attribute__((aligned(8)));
+	char entries[DIR_ENTRIES_BYTES] __attribute__((aligned(8)));
 } Removal;
-
-/* What getdents64(2) fills in. */
-typedef struct DirEntry {
-	uint64_t inode;
-	int64_t offset;
-	unsigned short record_bytes;
-	unsigned char type; /* DT_* */
-	char name[];
-} DirEntry;
 
 static void removal_free(Removal **r)
 {
@@ -92,14 +84,9 @@ static int unlink_in(Level *l, const char *name, int flags)
 	}
 }
 
-static bool is_dots(const char *name)
-{
-	return name[0] == '.' && (name[1] == '\0' || (name[1] == '.' && name[2] == '\0'));
-}
-
 static int remove_entry(Level *l, const DirEntry *d)
 {
-	if (is_dots(d->name))
+	if (dir_name_is_dots(d->name))
 		return 0;
 	if (d->type != DT_DIR) {
 		int r = unlink_in(l, d->name, 0);
