@@ -82,3 +82,6 @@ NODISCARD Err *layer_verify(Store *s, const Digest *diff_id, const Cancel *cance
 /* Before a layer is used: if it is suspect (store.h), verify it; whole: marked; damaged: dropped,
  * ERR_CORRUPT. */
 NODISCARD Err *layer_check(Store *s, const Digest *diff_id, const Cancel *cancel);
+/* After a pull or load: directories that a layer only implies take their metadata from the layers
+ * below it.  DIFF_IDS bottom first; layers without directory form are left alone. */
+NODISCARD Err *layer_adopt_parents(Store *s, const Digest *diff_ids, size_t count);

@@ -1,0 +1,288 @@
+/* test_store.c - names, blobs, records, scratch space and gc, on a store in a temporary directory. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/base.h"
+
+#include "fs/path.h"
+#include "store/store-internal.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <cmocka.h>
+
+typedef struct Fixture {
+	char dir[64];
+	Store *store;
+	Arena arena;
+} Fixture;
+
+static void must(Err *e)
+{
+	if (!e)
+		return;
+	err_print(e, stderr);
+	err_free(e);
+	fail_msg("unexpected error");
+}
+
+static void must_be(Err *e, ErrKind kind)
+{
+	assert_non_null(e);
+	assert_int_equal(err_kind(e), kind);
+	err_free(e);
+}
+
+static int setup(void **state)
+{
+	Fixture *f = xcalloc(1, sizeof *f);
+	(void)snprintf(f->dir, sizeof f->dir, "/tmp/decant-store-XXXXXX");
+	if (!mkdtemp(f->dir))
+		return -1;
+	must(store_open(f->dir, &f->store));
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	Fixture *f = *state;
+	store_close(f->store);
+	arena_done(&f->arena);
+	must(path_remove_tree(AT_FDCWD, f->dir));
+	free(f);
+	return 0;
+}
+
+static void write_at(Fixture *f, const char *path, const char *text)
+{
+	int fd = openat(store_dir_fd(f->store), path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	close(fd);
+}
+
+static void test_private(void **state)
+{
+	Fixture *f = *state;
+	struct stat st;
+	Digest d;
+	must(store_blob_put(f->store, STR("secret"), false, &d));
+	assert_int_equal(stat(f->dir, &st), 0);
+	assert_int_equal(st.st_mode & 077, 0);
+	StorePath path = store_path_of("blobs/sha256", &d, "");
+	assert_int_equal(fstatat(store_dir_fd(f->store), path.text, &st, 0), 0);
+	assert_int_equal(st.st_mode & 077, 0);
+}
+
+static void test_newer_version_is_refused(void **state)
+{
+	Fixture *f = *state;
+	Store *other;
+	write_at(f, "version", "2\n");
+	must_be(store_open(f->dir, &other), ERR_INPUT);
+	write_at(f, "version", "x");
+	must_be(store_open(f->dir, &other), ERR_CORRUPT);
+}
+
+static void test_blob_flip_is_found(void **state)
+{
+	Fixture *f = *state;
+	Digest d;
+	AUTO_BUF Buf out = BUF_INIT;
+	must(store_blob_put(f->store, STR("hello"), true, &d));
+	must(store_blob_read(f->store, &d, 100, &out));
+	assert_string_equal(out.ptr, "hello");
+	write_at(f, store_path_of("blobs/sha256", &d, "").text, "hellO");
+	must_be(store_blob_read(f->store, &d, 100, &out), ERR_CORRUPT);
+	write_at(f, store_path_of("blobs/sha256", &d, "").text, "");
+	must(store_blob_put(f->store, STR("hello"), false, &d)); /* a cut one is written again */
+	buf_reset(&out);
+	must(store_blob_read(f->store, &d, 100, &out));
+	must_be(store_blob_read(f->store, &d, 4, &out), ERR_INPUT);
+}
+
+static StoreRef ref_to(const char *name, const char *content)
+{
+	return (StoreRef){ .name = str_from(name), .config = sha256_of(str_from(content)) };
+}
+
+static void test_refs(void **state)
+{
+	Fixture *f = *state;
+	StoreRef got, *all, a = ref_to("docker.io/library/a:1", "one"), b = ref_to("localhost:5000/x/y:z", "one");
+	size_t count;
+	must_be(store_ref_get(f->store, a.name, &f->arena, &got), ERR_NOT_FOUND);
+	must(store_ref_set(f->store, &a));
+	must(store_ref_set(f->store, &b));
+	must(store_ref_get(f->store, b.name, &f->arena, &got));
+	assert_true(str_eq(got.name, b.name) && digest_eq(&got.config, &b.config));
+	must(store_ref_list(f->store, &f->arena, &all, &count));
+	assert_int_equal(count, 2);
+	assert_true(str_eq(all[0].name, a.name));
+	must(store_ref_remove(f->store, a.name));
+	must(store_ref_remove(f->store, a.name));
+	must(store_ref_list(f->store, &f->arena, &all, &count));
+	assert_int_equal(count, 1);
+}
+
+static void test_moved_name_leaves_an_untagged_image(void **state)
+{
+	Fixture *f = *state;
+	StoreRef *all, old = ref_to("docker.io/library/a:1", "one"), new = ref_to("docker.io/library/a:1", "two");
+	size_t count;
+	must(store_ref_set(f->store, &old));
+	must(store_ref_set(f->store, &new));
+	must(store_ref_list(f->store, &f->arena, &all, &count));
+	assert_int_equal(count, 2);
+	assert_true(str_starts(all[1].name, STR("sha256:")));
+	assert_true(digest_eq(&all[1].config, &old.config));
+	must(store_ref_set(f->store, &old)); /* named again: the mark goes, the other gets one */
+	must(store_ref_list(f->store, &f->arena, &all, &count));
+	assert_int_equal(count, 2);
+	assert_true(digest_eq(&all[1].config, &new.config));
+}
+
+static void test_damaged_ref_is_named(void **state)
+{
+	Fixture *f = *state;
+	StoreRef got, a = ref_to("docker.io/library/a:1", "one");
+	must(store_ref_set(f->store, &a));
+	write_at(f, "refs/docker.io%2Flibrary%2Fa%3A1", "decant-ref 1\nname x\n");
+	Err *e = store_ref_get(f->store, a.name, &f->arena, &got);
+	assert_non_null(e);
+	assert_int_equal(err_kind(e), ERR_CORRUPT);
+	assert_non_null(strstr(err_cause(e).ptr, "refs/docker.io%2Flibrary%2Fa%3A1"));
+	err_free(e);
+	must(store_ref_set(f->store, &a)); /* naming it again mends it */
+	must(store_ref_get(f->store, a.name, &f->arena, &got));
+}
+
+static void test_long_ref(void **state)
+{
+	Fixture *f = *state;
+	AUTO_BUF Buf name = BUF_INIT;
+	for (int i = 0; i < 60; i++)
+		buf_add_str(&name, STR("a/b:"));
+	StoreRef got, a = { .name = buf_str(&name), .config = sha256_of(STR("x")) };
+	must(store_ref_set(f->store, &a));
+	must(store_ref_get(f->store, a.name, &f->arena, &got));
+	assert_true(str_eq(got.name, a.name));
+}
+
+static void test_records(void **state)
+{
+	Fixture *f = *state;
+	AUTO_BUF Buf out = BUF_INIT;
+	Digest key = sha256_of(STR("key"));
+	must_be(store_record_get(f->store, &key, &out), ERR_NOT_FOUND);
+	must(store_record_put(f->store, &key, STR("layer x\nmore\n")));
+	must(store_record_get(f->store, &key, &out));
+	assert_string_equal(out.ptr, "layer x\nmore\n");
+	/* Every cut of the file and every flipped bit is a miss, never a wrong record. */
+	StorePath path = store_path_of("cache", &key, "");
+	AUTO_BUF Buf whole = BUF_INIT;
+	int errnum;
+	assert_true(store_read_small(f->store, path.text, &whole, &errnum));
+	for (size_t cut = 0; cut < whole.len; cut++) {
+		int fd = openat(store_dir_fd(f->store), path.text, O_WRONLY | O_TRUNC | O_CLOEXEC);
+		assert_int_equal(write(fd, whole.ptr, cut), (ssize_t)cut);
+		close(fd);
+		must_be(store_record_get(f->store, &key, &out), ERR_NOT_FOUND);
+	}
+	for (size_t bit = 0; bit < whole.len * 8; bit++) {
+		AUTO_BUF Buf flipped = BUF_INIT;
+		buf_add_str(&flipped, buf_str(&whole));
+		flipped.ptr[bit / 8] = (char)(flipped.ptr[bit / 8] ^ (1 << bit % 8));
+		int fd = openat(store_dir_fd(f->store), path.text, O_WRONLY | O_TRUNC | O_CLOEXEC);
+		assert_int_equal(write(fd, flipped.ptr, flipped.len), (ssize_t)flipped.len);
+		close(fd);
+		must_be(store_record_get(f->store, &key, &out), ERR_NOT_FOUND);
+	}
+}
+
+static void test_dead_scratch_is_reaped(void **state)
+{
+	Fixture *f = *state;
+	int live;
+	must(store_tmp_fd(f->store, &live));
+	assert_int_equal(mkdirat(live, "mine", 0700), 0);
+	pid_t child = fork();
+	if (child == 0) {
+		Store *s;
+		int tmp;
+		if (store_open(f->dir, &s) || store_tmp_fd(s, &tmp) || mkdirat(tmp, "dead", 0700))
+			_exit(1);
+		_exit(0); /* without store_close: as a killed process leaves it */
+	}
+	int status;
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	int all, names = 0;
+	must(store_reap(f->store));
+	must(store_subdir(f->store, "tmp", &all));
+	AUTO_CLOSE int again = openat(all, f->store->tmp_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_true(again >= 0); /* ours stays */
+	assert_int_equal(faccessat(again, "mine", F_OK, 0), 0);
+	close(all);
+	char command[256];
+	(void)snprintf(command, sizeof command, "ls %s/tmp | wc -l", f->dir);
+	FILE *p = popen(command, "r");
+	assert_int_equal(fscanf(p, "%d", &names), 1);
+	(void)pclose(p);
+	assert_int_equal(names, 1);
+}
+
+static void test_gc_keeps_what_is_named(void **state)
+{
+	Fixture *f = *state;
+	Digest kept_child, kept, garbage, by_record;
+	AUTO_BUF Buf json = BUF_INIT;
+	char text[DIGEST_TEXT_LEN + 1];
+	uint64_t freed;
+	must(store_blob_put(f->store, STR("child"), false, &kept_child));
+	buf_addf(&json, "{\"x\":\"%s\"}", digest_text(&kept_child, text).ptr);
+	must(store_blob_put(f->store, buf_str(&json), false, &kept));
+	must(store_blob_put(f->store, STR("garbage"), false, &garbage));
+	must(store_blob_put(f->store, STR("by record"), false, &by_record));
+	Digest key = sha256_of(STR("k"));
+	must(store_record_put(f->store, &key, digest_text(&by_record, text)));
+	StoreRef ref = { .name = STR("docker.io/library/a:1"), .config = kept };
+	must(store_ref_set(f->store, &ref));
+	must(store_gc(f->store, NULL, &freed));
+	assert_true(store_blob_exists(f->store, &kept, NULL));
+	assert_true(store_blob_exists(f->store, &kept_child, NULL));
+	assert_true(store_blob_exists(f->store, &by_record, NULL));
+	assert_false(store_blob_exists(f->store, &garbage, NULL));
+	assert_true(freed > 0);
+}
+
+static void test_lock_excludes(void **state)
+{
+	Fixture *f = *state;
+	Digest key = sha256_of(STR("k"));
+	StoreLock one, two = STORE_LOCK_NONE;
+	Cancel cancel;
+	must(cancel_open(&cancel));
+	cancel_set(&cancel);
+	must(store_lock(f->store, "test", &key, NULL, &one));
+	must_be(store_lock(f->store, "test", &key, &cancel, &two), ERR_CANCELLED);
+	store_unlock(&one);
+	must(store_lock(f->store, "test", &key, &cancel, &two));
+	store_unlock(&two);
+	cancel_close(&cancel);
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(test_##name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		T(private), T(newer_version_is_refused), T(blob_flip_is_found), T(refs),
+		T(moved_name_leaves_an_untagged_image), T(damaged_ref_is_named), T(long_ref), T(records),
+		T(dead_scratch_is_reaped), T(gc_keeps_what_is_named), T(lock_excludes),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
