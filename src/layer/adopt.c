@@ -1,10 +1,11 @@
 /*
- * adopt.c - directories that a layer's archive only implied get their metadata from the layers below.
+ * adopt.c - directories that a layer's archive only implied get their metadata from the layers
+ * below.
  *
- * Archives of many tools (ko, jib, kaniko, Bazel) name "tmp/x" without "tmp/".  Unpacked by itself such
- * a layer has a made-up 0755 root-owned tmp, and overlay shows the topmost directory's metadata: /tmp
- * would lose its 1777.  The content list does not name the made-up directory, so it is told from a real
- * one, and the directory form is mended once the layers below are known.
+ * Archives of many tools (ko, jib, kaniko, Bazel) name "tmp/x" without "tmp/".  Unpacked by itself
+ * such a layer has a made-up 0755 root-owned tmp, and overlay shows the topmost directory's
+ * metadata: /tmp would lose its 1777.  The content list does not name the made-up directory, so it
+ * is told from a real one, and the directory form is mended once the layers below are known.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"

@@ -1,4 +1,5 @@
-/* test_store.c - names, blobs, records, scratch space and gc, on a store in a temporary directory. */
+/* test_store.c - names, blobs, records, scratch space and gc, on a store in a temporary directory.
+ */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
 
@@ -59,7 +60,8 @@ static int teardown(void **state)
 
 static void write_at(Fixture *f, const char *path, const char *text)
 {
-	int fd = openat(store_dir_fd(f->store), path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	int fd = openat(store_dir_fd(f->store), path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
+	                0600);
 	assert_true(fd >= 0);
 	assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
 	close(fd);
@@ -113,7 +115,8 @@ static StoreRef ref_to(const char *name, const char *content)
 static void test_refs(void **state)
 {
 	Fixture *f = *state;
-	StoreRef got, *all, a = ref_to("docker.io/library/a:1", "one"), b = ref_to("localhost:5000/x/y:z", "one");
+	StoreRef got, *all, a = ref_to("docker.io/library/a:1", "one"),
+			    b = ref_to("localhost:5000/x/y:z", "one");
 	size_t count;
 	must_be(store_ref_get(f->store, a.name, &f->arena, &got), ERR_NOT_FOUND);
 	must(store_ref_set(f->store, &a));
@@ -132,7 +135,8 @@ static void test_refs(void **state)
 static void test_moved_name_leaves_an_untagged_image(void **state)
 {
 	Fixture *f = *state;
-	StoreRef *all, old = ref_to("docker.io/library/a:1", "one"), new = ref_to("docker.io/library/a:1", "two");
+	StoreRef *all, old = ref_to("docker.io/library/a:1", "one"),
+		       new = ref_to("docker.io/library/a:1", "two");
 	size_t count;
 	must(store_ref_set(f->store, &old));
 	must(store_ref_set(f->store, &new));
@@ -280,9 +284,17 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(test_##name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(private), T(newer_version_is_refused), T(blob_flip_is_found), T(refs),
-		T(moved_name_leaves_an_untagged_image), T(damaged_ref_is_named), T(long_ref), T(records),
-		T(dead_scratch_is_reaped), T(gc_keeps_what_is_named), T(lock_excludes),
+		T(private),
+		T(newer_version_is_refused),
+		T(blob_flip_is_found),
+		T(refs),
+		T(moved_name_leaves_an_untagged_image),
+		T(damaged_ref_is_named),
+		T(long_ref),
+		T(records),
+		T(dead_scratch_is_reaped),
+		T(gc_keeps_what_is_named),
+		T(lock_excludes),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
