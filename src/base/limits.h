@@ -16,6 +16,8 @@
 #define EXPANSION_BYTES_MAX (1u << 20)
 /* ${a:-${b:-...}}: nobody nests 10; each level costs stack. */
 #define SUBSTITUTION_DEPTH_MAX 64u
+/* All that a plan's texts and copies come to: words of many bytes in many lines (SECURITY D34). */
+#define PLAN_BYTES_MAX (256u << 20)
 /* ONBUILD ONBUILD ...: refused as a build step anyway; the reader recurses. */
 #define ONBUILD_DEPTH_MAX 16u
 /* Of one instruction; each word of a COPY is looked up among them. */

@@ -31,7 +31,7 @@ void strs_push(Arena *a, Strs *s, Str value)
 	s->set = true;
 }
 
-static void label_push(Arena *a, ImageConfig *c, Str key, Str value)
+void image_config_add_label(Arena *a, ImageConfig *c, Str key, Str value)
 {
 	c->labels = grown(a, c->labels, c->label_count, &c->label_cap, sizeof *c->labels);
 	c->labels[c->label_count++] = (Label){ key, value };
@@ -106,7 +106,7 @@ void image_config_set_label(Arena *a, ImageConfig *c, Str key, Str value)
 			return;
 		}
 	}
-	label_push(a, c, key, value);
+	image_config_add_label(a, c, key, value);
 }
 
 /* --- reading
@@ -165,7 +165,7 @@ static Err *get_labels(const JsonValue *object, Arena *a, ImageConfig *c)
 	for (size_t i = 0; json_object_at(labels, i, &key, &value); i++) {
 		if (!json_is_string(value) && !json_is_null(value))
 			return err_new(ERR_INPUT, "config.Labels: expected strings as its values");
-		label_push(a, c, arena_str(a, key), arena_str(a, json_string(value)));
+		image_config_add_label(a, c, arena_str(a, key), arena_str(a, json_string(value)));
 	}
 	return NULL;
 }

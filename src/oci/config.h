@@ -67,6 +67,8 @@ bool image_config_env(const ImageConfig *c, Str name, Str *ret_value);
 /* Set NAME=VALUE in place (order kept) or append. */
 void image_config_set_env(Arena *a, ImageConfig *c, Str name, Str value);
 void image_config_set_label(Arena *a, ImageConfig *c, Str key, Str value);
+/* The same for a KEY that is known to be new: no search. */
+void image_config_add_label(Arena *a, ImageConfig *c, Str key, Str value);
 /* A healthcheck as docker has it; times of 0 are left to the default. */
 typedef struct Health {
 	Strs test; /* { "NONE" }, { "CMD", argv ... }, { "CMD-SHELL", text } */

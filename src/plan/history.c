@@ -12,10 +12,54 @@
 void plan_add_history(StageWork *s, uint32_t step, Str text)
 {
 	VEC_PUSH(&s->history, (PlanHistory){ .step = step, .created_by = text, .author = STR("") });
+	s->history_len = s->history.len;
+}
+
+/*
+ * A stage's history begins with that of the stage it is FROM.  In a chain of stages each copy would
+ * hold all before it; so the first child goes on in its parent's array, and the parent's history is
+ * the start of the child's.  Only a second child copies.
+ */
+Err *plan_inherit_history(Planner *p, StageWork *s, StageWork *base)
+{
+	StageWork *owner = base;
+	while (owner->history_owner != owner->index)
+		owner = &p->stages[owner->history_owner];
+	base->history_owner = owner->index; /* the way is short next time */
+	s->history_len = base->history_len;
+	if (owner == base) {
+		s->history = base->history;
+		base->history = (PlanHistoryVec){ 0 };
+		base->history_owner = s->index;
+		return NULL;
+	}
+	TRY(plan_grow(p, 2 * base->history_len * sizeof *s->history.at, s->base.span));
+	for (size_t i = 0; i < base->history_len; i++)
+		VEC_PUSH(&s->history, owner->history.at[i]);
+	return NULL;
+}
+
+void plan_finish_histories(Planner *p)
+{
+	/* A later stage is the owner: from the last to the first each finds its owner's handed out.
+	 */
+	for (size_t i = p->stage_count; i-- > 0;) {
+		StageWork *s = &p->stages[i];
+		if (s->history_owner != s->index) {
+			s->out->history = p->stages[s->history_owner].out->history;
+		} else {
+			size_t bytes = s->history.len * sizeof *s->history.at;
+			s->out->history = arena_alloc(p->arena, bytes + 1, _Alignof(PlanHistory));
+			if (bytes)
+				memcpy(s->out->history, s->history.at, bytes);
+		}
+		s->out->history_count = s->history_len;
+	}
 }
 
 Str plan_take_str(Planner *p, const Buf *b)
 {
+	p->bytes += b->len;
 	return arena_str(p->arena, buf_str(b));
 }
 

@@ -2,8 +2,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
 
+#include "base/limits.h"
 #include "plan/plan-internal.h"
 
+#include <assert.h>
 #include <stdarg.h>
 
 /* An instruction without plan_<NAME>() does not link. */
@@ -55,34 +57,36 @@ Err *plan_refuse_flags(const Node *node, const FlagId *ids, size_t count)
 	return NULL;
 }
 
-Step *plan_add_step(Planner *p, StageWork *s, StepKind kind, const Node *node)
+Err *plan_add_step(Planner *p, StageWork *s, StepKind kind, const Node *node, Step **ret)
 {
-	uint32_t number = (uint32_t)p->steps.len;
-	VEC_PUSH(&p->steps, (Step){
-				    .number = number,
-				    .kind = kind,
-				    .span = node->span,
-				    .node = node,
-				    .stage = s->index,
-				    .parent = s->last_step,
-				    .position = ++s->position,
-				    .total = s->total,
-				    .created_by = STR(""),
-			    });
-	s->last_step = number;
-	return &p->steps.at[number];
+	if (kind != STEP_BASE && ++s->layers > IMAGE_LAYERS_MAX)
+		return err_at(node->span, "an image cannot have more than %d layers",
+		              IMAGE_LAYERS_MAX);
+	assert(p->step_count < p->step_room); /* plan_reserve_steps() has counted */
+	Step *step = &p->steps[p->step_count];
+	*step = (Step){
+		.number = (uint32_t)p->step_count++,
+		.kind = kind,
+		.span = node->span,
+		.node = node,
+		.stage = s->index,
+		.parent = s->last_step,
+		.position = ++s->position,
+		.total = s->total,
+		.created_by = STR(""),
+	};
+	s->last_step = step->number;
+	*ret = step;
+	return NULL;
 }
 
-/* The history as it stands goes out with the stage: stages FROM it begin with a copy. */
-static void finish(Planner *p, StageWork *s)
+Err *plan_grow(Planner *p, size_t bytes, Span span)
 {
-	PlanStage *out = s->out;
-	out->last_step = s->last_step;
-	out->history_count = s->history.len;
-	out->history = arena_alloc(p->arena, (s->history.len + 1) * sizeof *out->history,
-	                           _Alignof(PlanHistory));
-	if (s->history.len)
-		memcpy(out->history, s->history.at, s->history.len * sizeof *out->history);
+	if (!__builtin_add_overflow(p->bytes, bytes, &p->bytes) && p->bytes <= PLAN_BYTES_MAX)
+		return NULL;
+	return err_note(
+		err_at(span, "the plan of this file is larger than %u MiB", PLAN_BYTES_MAX >> 20),
+		"long variables are used in many places, or many stages copy long lists");
 }
 
 Err *plan_stage(Planner *p, StageWork *s)
@@ -95,7 +99,9 @@ Err *plan_stage(Planner *p, StageWork *s)
 		e = table[n->id](p, s, n);
 		if (e)
 			return err_place(e, n->span);
+		TRY(plan_grow(p, sizeof(PlanHistory),
+		              n->span)); /* and what was counted on the way */
 	}
-	finish(p, s);
+	s->out->last_step = s->last_step;
 	return NULL;
 }

@@ -21,6 +21,7 @@ enum { STAGE_NONE = UINT32_MAX };
 
 typedef struct Var {
 	Str name, value;
+	Str entry;   /* "name=value" */
 	Span origin; /* the ARG or ENV that set it; .src NULL: base image, command line */
 } Var;
 
@@ -65,8 +66,14 @@ typedef struct StageWork {
 
 	Scope scope;
 	StageArgVec args;
-	PlanHistoryVec history;
+	PlanHistoryVec
+		history; /* empty once a stage FROM this one goes on with it, see history.c */
+	uint32_t history_owner; /* the stage that has it: this one, or who took it */
+	size_t history_len;     /* entries of this stage, at the start of the owner's */
 	uint32_t last_step;
+	size_t layers;            /* up to last_step, those of the base image among them */
+	Map env_index;            /* name → number in config.env + 1; filled at the first ENV */
+	Map label_index;          /* the same of config.labels */
 	unsigned position, total; /* of steps that are counted in titles */
 	bool cmd_set;             /* a CMD in this stage: ENTRYPOINT leaves it alone */
 	Span user_span;           /* the USER that is in force */
@@ -90,8 +97,10 @@ typedef struct Planner {
 	FromRef *refs;       /* one a node of the file */
 	bool has_forward;    /* a --from names its own or a later stage */
 	bool has_image_refs; /* a --from names an image: BuildKit counts it as a stage in titles */
-	VEC(Step) steps;
+	Step *steps;         /* in the arena; room for all that the needed stages can make */
+	size_t step_count, step_room;
 	VEC(Str) warnings;
+	size_t bytes;    /* of texts and copies so far: see PLAN_BYTES_MAX */
 	Map images;      /* "reference platform" → BaseImage * */
 	Map image_steps; /* the same for --from → StageWork-less STEP_BASE: uint32_t * */
 } Planner;
@@ -105,7 +114,9 @@ typedef Err *PlanFn(Planner *p, StageWork *s, const Node *node);
 #undef INSTRUCTION
 NODISCARD Err *plan_stage(Planner *p, StageWork *s);
 /* A new step on top of the stage's last one; counted in titles.  Valid until the next one. */
-Step *plan_add_step(Planner *p, StageWork *s, StepKind kind, const Node *node);
+NODISCARD Err *plan_add_step(Planner *p, StageWork *s, StepKind kind, const Node *node, Step **ret);
+/* An error at SPAN if the plan, with BYTES more, is too large. */
+NODISCARD Err *plan_grow(Planner *p, size_t bytes, Span span);
 /* "RUN --mount is not supported yet" at SPAN. */
 NODISCARD Err *plan_not_yet(Span span, const char *fmt, ...) PRINTF(2, 3);
 /* A flag of NODE that cannot be done yet and is not switched off: its error. */
@@ -134,6 +145,7 @@ Str plan_lower(Arena *a, Str s);
 
 /* graph.c */
 NODISCARD Err *plan_graph(Planner *p);
+void plan_reserve_steps(Planner *p);
 void plan_mark_looked_into(Planner *p);
 
 /* plan_from.c */
@@ -149,6 +161,10 @@ Str plan_node_title(Planner *p, const StageWork *s, const Node *node, Str summar
 Str plan_heredoc_summary(Planner *p, Str body);
 
 /* history.c */
+/* S goes on with the history of BASE. */
+NODISCARD Err *plan_inherit_history(Planner *p, StageWork *s, StageWork *base);
+/* Each needed stage's history, handed out. */
+void plan_finish_histories(Planner *p);
 /* created_by TEXT for STEP (STEP_NONE: an empty layer). */
 void plan_add_history(StageWork *s, uint32_t step, Str text);
 /* TEXT and an empty layer, the buffer copied. */

@@ -10,12 +10,13 @@ static void planner_done(Planner *p)
 		map_done(&p->stages[i].scope.vars);
 		VEC_DONE(&p->stages[i].args);
 		VEC_DONE(&p->stages[i].history);
+		map_done(&p->stages[i].env_index);
+		map_done(&p->stages[i].label_index);
 	}
 	map_done(&p->args);
 	map_done(&p->globals.vars);
 	map_done(&p->images);
 	map_done(&p->image_steps);
-	VEC_DONE(&p->steps);
 	VEC_DONE(&p->warnings);
 }
 
@@ -27,15 +28,12 @@ static void apply_labels(Planner *p)
 		                       p->request->labels[i].value);
 }
 
-/* Steps and warnings grow in malloc'd arrays; what is handed out lives in the arena. */
 static void hand_out(Planner *p)
 {
 	Plan *plan = p->plan;
-	plan->step_count = p->steps.len;
-	plan->steps =
-		arena_alloc(p->arena, (p->steps.len + 1) * sizeof *plan->steps, _Alignof(Step));
-	if (p->steps.len)
-		memcpy(plan->steps, p->steps.at, p->steps.len * sizeof *plan->steps);
+	plan->steps = p->steps;
+	plan->step_count = p->step_count;
+	plan_finish_histories(p);
 	plan->warning_count = p->warnings.len;
 	plan->warnings = arena_alloc(p->arena, (p->warnings.len + 1) * sizeof *plan->warnings,
 	                             _Alignof(Str));
@@ -52,6 +50,7 @@ Err *plan_make(Arena *a, const PlanRequest *request, Plan *ret)
 	TRY(plan_cut_stages(&p));
 	TRY(plan_find_target(&p));
 	TRY(plan_graph(&p));
+	plan_reserve_steps(&p);
 	for (size_t i = 0; i <= plan.target; i++)
 		if (p.stages[i].out->needed)
 			TRY(plan_stage(&p, &p.stages[i]));

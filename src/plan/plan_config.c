@@ -30,17 +30,56 @@ static Err *expand_pairs(Planner *p, const StageWork *s, const Node *node, Label
 	return NULL;
 }
 
+/*
+ * Where NAME stands in a list of COUNT names, or COUNT if it is new.  INDEX is filled from the list
+ * by GET at first; the base image's may be long, and a file may set a million.
+ */
+static size_t find_place(Arena *a, Map *index, size_t count,
+                         Str (*get)(const ImageConfig *, size_t), const ImageConfig *c, Str name)
+{
+	while (index->len < count) {
+		size_t *place = arena_new(a, size_t);
+		*place = index->len;
+		Str key = get(c, *place);
+		if (map_find(index, key)) /* a name twice in the base: the first counts, as docker
+		                             finds it */
+			key = arena_strf(a, "=%zu", *place);
+		(void)map_put(index, key, place);
+	}
+	const size_t *found = map_get(index, name);
+	return found ? *found : count;
+}
+
+static Str env_name(const ImageConfig *c, size_t i)
+{
+	Str name;
+	(void)str_cut(c->env.at[i], '=', &name);
+	return name;
+}
+
+static Str label_name(const ImageConfig *c, size_t i)
+{
+	return c->labels[i].key;
+}
+
 Err *plan_ENV(Planner *p, StageWork *s, const Node *node)
 {
 	AUTO_BUF Buf text = BUF_INIT;
 	Label *pairs;
+	ImageConfig *c = &s->out->config;
 	TRY(expand_pairs(p, s, node, &pairs, &text));
 	for (size_t i = 0; i < node->pair_count; i++) {
 		if (str_find(pairs[i].key, '=') >= 0)
 			return err_at(node->pairs[i].key.span,
 			              "the name of a variable holds no '='");
 		plan_scope_set(p->arena, &s->scope, pairs[i].key, pairs[i].value, node->span);
-		image_config_set_env(p->arena, &s->out->config, pairs[i].key, pairs[i].value);
+		Str entry = plan_scope_find(&s->scope, pairs[i].key)->entry;
+		size_t at = find_place(p->arena, &s->env_index, c->env.count, env_name, c,
+		                       pairs[i].key);
+		if (at == c->env.count)
+			strs_push(p->arena, &c->env, entry);
+		else
+			c->env.at[at] = entry;
 	}
 	plan_add_empty_history(p, s, &text);
 	return NULL;
@@ -50,9 +89,16 @@ Err *plan_LABEL(Planner *p, StageWork *s, const Node *node)
 {
 	AUTO_BUF Buf text = BUF_INIT;
 	Label *pairs;
+	ImageConfig *c = &s->out->config;
 	TRY(expand_pairs(p, s, node, &pairs, &text));
-	for (size_t i = 0; i < node->pair_count; i++)
-		image_config_set_label(p->arena, &s->out->config, pairs[i].key, pairs[i].value);
+	for (size_t i = 0; i < node->pair_count; i++) {
+		size_t at = find_place(p->arena, &s->label_index, c->label_count, label_name, c,
+		                       pairs[i].key);
+		if (at == c->label_count)
+			image_config_add_label(p->arena, c, pairs[i].key, pairs[i].value);
+		else
+			c->labels[at].value = pairs[i].value;
+	}
 	plan_add_empty_history(p, s, &text);
 	return NULL;
 }

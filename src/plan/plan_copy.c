@@ -193,7 +193,8 @@ static Err *plan_copy(Planner *p, StageWork *s, const Node *node)
 	copy.link = is_on(node_flag(node, FLAG_ID_LINK)) &&
 	            !copy.chmod.len; /* as BuildKit: --chmod wins */
 
-	Step *step = plan_add_step(p, s, STEP_COPY, node);
+	Step *step;
+	TRY(plan_add_step(p, s, STEP_COPY, node, &step));
 	step->copy = copy;
 	step->created_by = history_of(p, node, &copy, dest);
 	step->title = plan_title(p, s, step->position, plan_node_title(p, s, node, STR("")));

@@ -42,6 +42,7 @@ static Err *add_ports(Planner *p, Word word, Str text, Strs *out)
 	if (!parse_range(port, &first, &last))
 		return err_note(err_at(word.span, "invalid containerPort: '%.*s'", STR_ARG(port)),
 		                "write a port from 0 to %d, or first-last", PORT_MAX);
+	TRY(plan_grow(p, (last - first + 1) * 4 * sizeof(Str), word.span));
 	for (uint64_t n = first; n <= last; n++)
 		strs_push(p->arena, out,
 		          arena_strf(p->arena, "%u/%.*s", (unsigned)n, STR_ARG(proto)));

@@ -50,18 +50,19 @@ Err *plan_image_step(Planner *p, StageWork *s, const Node *node, Word name, uint
 	if (!str_eqc(name.text, "scratch"))
 		TRY(find_image(p, name, &p->request->platform, &image));
 	uint32_t *number = arena_new(p->arena, uint32_t);
-	*number = (uint32_t)p->steps.len;
+	assert(p->step_count < p->step_room); /* plan_reserve_steps() has counted */
+	*number = (uint32_t)p->step_count++;
 	(void)map_put(&p->image_steps, key, number);
-	VEC_PUSH(&p->steps, (Step){
-				    .number = *number,
-				    .kind = STEP_BASE,
-				    .span = name.span,
-				    .node = node,
-				    .stage = s->index,
-				    .parent = STEP_NONE,
-				    .created_by = STR(""),
-			    });
-	Step *step = &p->steps.at[*number];
+	Step *step = &p->steps[*number];
+	*step = (Step){
+		.number = *number,
+		.kind = STEP_BASE,
+		.span = name.span,
+		.node = node,
+		.stage = s->index,
+		.parent = STEP_NONE,
+		.created_by = STR(""),
+	};
 	set_base(step, image);
 	Str full = image ? reference_full(p->arena, &image->ref) : STR("scratch");
 	step->title = arena_strf(p->arena, "FROM %.*s", STR_ARG(full));
@@ -81,18 +82,22 @@ static void inherit_config(Planner *p, StageWork *s, const ImageConfig *from)
 	c->created_ns = 0;
 }
 
-static Err *from_stage(Planner *p, StageWork *s, const StageWork *base)
+static Err *from_stage(Planner *p, StageWork *s, StageWork *base)
 {
+	const ImageConfig *c = &base->out->config;
+	size_t copied =
+		16 * (c->env.count + c->label_count + base->args.len + base->scope.vars.len);
 	if (base->out->config.on_build.count)
 		return plan_not_yet(s->base.span,
 		                    "a stage from '%.*s', which has ONBUILD triggers,",
 		                    STR_ARG(s->base.text));
-	inherit_config(p, s, &base->out->config);
+	TRY(plan_grow(p, sizeof *s + sizeof *s->out + 4 * copied, s->base.span));
+	inherit_config(p, s, c);
 	plan_scope_copy(&s->scope, &base->scope);
 	for (size_t i = 0; i < base->args.len; i++)
 		VEC_PUSH(&s->args, base->args.at[i]);
-	for (size_t i = 0; i < base->history.len; i++)
-		VEC_PUSH(&s->history, base->history.at[i]);
+	TRY(plan_inherit_history(p, s, base));
+	s->layers = base->layers;
 	s->last_step = base->last_step;
 	s->user_span = base->user_span;
 	s->platform_span = base->platform_span;
@@ -132,7 +137,9 @@ static Err *from_image(Planner *p, StageWork *s)
 	} else {
 		set_scratch_config(p, &s->out->config);
 	}
-	Step *step = plan_add_step(p, s, STEP_BASE, s->from);
+	Step *step;
+	TRY(plan_add_step(p, s, STEP_BASE, s->from, &step));
+	s->layers = image ? image->config.diff_id_count : 0;
 	set_base(step, image);
 	if (image) {
 		Str full = reference_full(p->arena, &image->ref);

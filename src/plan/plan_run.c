@@ -95,7 +95,8 @@ Err *plan_RUN(Planner *p, StageWork *s, const Node *node)
 	run.network =
 		network && !str_eqc(network->value.text, "default") ? network->value.text : build;
 
-	Step *step = plan_add_step(p, s, STEP_RUN, node);
+	Step *step;
+	TRY(plan_add_step(p, s, STEP_RUN, node, &step));
 	step->run = run;
 	step->created_by = plan_run_history(p, s, &run.argv);
 	step->title = plan_title(p, s, step->position, plan_node_title(p, s, node, summary));

@@ -45,7 +45,8 @@ Err *plan_WORKDIR(Planner *p, StageWork *s, const Node *node)
 		plan_add_history(s, STEP_NONE, text);
 		return NULL;
 	}
-	Step *step = plan_add_step(p, s, STEP_WORKDIR, node);
+	Step *step;
+	TRY(plan_add_step(p, s, STEP_WORKDIR, node, &step));
 	step->workdir = (WorkdirArgs){ .path = c->working_dir, .user = c->user };
 	step->created_by = text;
 	step->title = plan_title(p, s, step->position, plan_node_title(p, s, node, STR("")));

@@ -16,7 +16,8 @@ static const char *const proxies[][2] = {
 void plan_scope_set(Arena *a, Scope *scope, Str name, Str value, Span origin)
 {
 	Var *v = arena_new(a, Var);
-	*v = (Var){ name, value, origin };
+	*v = (Var){ name, value, arena_strf(a, "%.*s=%.*s", STR_ARG(name), STR_ARG(value)),
+		    origin };
 	(void)map_put(&scope->vars, name, v); /* the former value lives in the arena */
 	scope->changes++;
 }
@@ -51,16 +52,22 @@ ExpandScope plan_expand_scope(Planner *p, const Scope *scope)
 		              .escape = p->file->escape };
 }
 
+static Err *expand(Planner *p, const ExpandScope *scope, Word word, Str *ret)
+{
+	TRY(expand_word(p->arena, scope, word, ret));
+	return plan_grow(p, ret->len, word.span);
+}
+
 Err *plan_expand_global(Planner *p, Word word, Str *ret)
 {
 	ExpandScope scope = plan_expand_scope(p, &p->globals);
-	return expand_word(p->arena, &scope, word, ret);
+	return expand(p, &scope, word, ret);
 }
 
 Err *plan_expand(Planner *p, const StageWork *s, Word word, Str *ret)
 {
 	ExpandScope scope = plan_expand_scope(p, &s->scope);
-	return expand_word(p->arena, &scope, word, ret);
+	return expand(p, &scope, word, ret);
 }
 
 const PlanArg *plan_build_arg(const Planner *p, Str name)
@@ -229,8 +236,7 @@ void plan_run_env(Planner *p, StageWork *s, RunArgs *ret)
 		Strs key_env = { .set = true };
 		for (size_t i = 0; i < s->scope.vars.len; i++) {
 			const Var *v = s->scope.vars.slots[i].value;
-			strs_push(a, &key_env,
-			          arena_strf(a, "%.*s=%.*s", STR_ARG(v->name), STR_ARG(v->value)));
+			strs_push(a, &key_env, v->entry);
 		}
 		Strs env = { .set = true };
 		for (size_t i = 0; i < key_env.count; i++)
@@ -243,6 +249,7 @@ void plan_run_env(Planner *p, StageWork *s, RunArgs *ret)
 					          arena_strf(a, "%s=%.*s", proxies[i][k],
 					                     STR_ARG(given->value)));
 		}
+		p->bytes += 4 * env.count * sizeof(Str); /* two arrays that doubled */
 		s->env = env;
 		s->key_env = key_env;
 		s->env_changes = s->scope.changes;

@@ -143,6 +143,7 @@ static void find_froms(Planner *p)
 				.out = &p->plan->stages[s - p->stages],
 				.from = &f->nodes[i],
 				.nodes = &f->nodes[i + 1],
+				.history_owner = (uint32_t)(s - p->stages),
 				.last_step = STEP_NONE,
 			};
 			s->out->index = s->index;

@@ -10,6 +10,7 @@ Str plan_title(Planner *p, const StageWork *s, unsigned position, Str text)
 	for (unsigned n = s->total; n >= 10; n /= 10)
 		width++;
 	/* BuildKit counts the image of a --from as a stage; only a lone stage has no name shown. */
+	p->bytes += 2 * text.len; /* the text and the title made of it */
 	bool lone = p->stage_count == 1 && !p->has_image_refs;
 	return arena_strf(p->arena, "[%.*s%s%*u/%u] %.*s", lone ? 0 : (int)s->out->shown.len,
 	                  s->out->shown.ptr, lone ? "" : " ", width, position, s->total,

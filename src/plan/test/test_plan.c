@@ -224,6 +224,49 @@ static void test_case(void **state)
 		fail_msg("got\n%.*s\nwant\n%.*s\n", STR_ARG(buf_str(&got)), STR_ARG(c->want));
 }
 
+/* HEAD, then LINE COUNT times, its number for each '#'; what the plan says to it. */
+static void check_large(const char *head, const char *line, int count, const char *want)
+{
+	AUTO_BUF Buf text = BUF_INIT, got = BUF_INIT;
+	buf_addf(&text, "%s\n", head);
+	for (int i = 1; i <= count; i++) {
+		for (const char *c = line; *c; c++) {
+			if (*c == '#')
+				buf_addf(&text, "%d", i);
+			else
+				buf_add_char(&text, *c);
+		}
+		buf_add_char(&text, '\n');
+	}
+	Case c = { .dockerfile = buf_str(&text) };
+	bool failed;
+	run_case(&c, &got, &failed);
+	assert_int_equal(failed, *want != '\0');
+	if (!strstr(got.ptr, want))
+		fail_msg("%.300s\nwithout '%s'", got.ptr, want);
+}
+
+/* SECURITY D34: linear time, bounded memory, an error with its line. */
+static void test_large_files(void **state)
+{
+	(void)state;
+	check_large("FROM busybox", "RUN #", 1024, "");
+	check_large("FROM busybox", "RUN #", 50000,
+	            "Dockerfile:1026:1: error: an image cannot have more than 1024 layers");
+	check_large("FROM scratch", "ENV a#=#", 50000, "");
+	check_large("FROM scratch", "LABEL a#=#", 50000, "");
+	check_large("FROM scratch AS s1", "COPY --from=busybox a b\nFROM scratch AS t#", 20000, "");
+	check_large("ARG a=x\nFROM scratch AS s1\nUSER 1", "FROM s# AS t#\nFROM t# AS s#\nUSER 2",
+	            1, "");
+	check_large("FROM scratch", "EXPOSE 0-65535", 1000,
+	            "the plan of this file is larger than 256 MiB");
+	AUTO_BUF Buf head = BUF_INIT;
+	buf_addf(&head, "FROM scratch\nENV a=");
+	for (int i = 0; i < 100000; i++)
+		buf_add_char(&head, 'x');
+	check_large(head.ptr, "ENV b#=$a$a", 20000, "the plan of this file is larger than 256 MiB");
+}
+
 /* One test a case, so that each is counted and named. */
 static int run_all(void)
 {
@@ -241,6 +284,7 @@ static int run_all(void)
 		                                      .test_func = test_case,
 		                                      .initial_state = c });
 	}
+	VEC_PUSH(&tests, (struct CMUnitTest)cmocka_unit_test(test_large_files));
 	if (rest.len) {
 		(void)fprintf(stderr, "not a case: %.40s\n", rest.ptr);
 		return 1;
