@@ -22,6 +22,10 @@
 #define ONBUILD_DEPTH_MAX 16u
 /* Of one instruction; each word of a COPY is looked up among them. */
 #define HEREDOCS_MAX 1024u
+/* Of one Dockerfile; a node is about 300 bytes.  The longest known one has some 2,000. */
+#define INSTRUCTIONS_MAX (1u << 18)
+/* Words, pairs or flags of one instruction. */
+#define WORDS_MAX (1u << 18)
 
 /* Manifests and indexes: what registries accept (OCI distribution spec, "4 megabytes"). */
 #define MANIFEST_BYTES_MAX (4u << 20)

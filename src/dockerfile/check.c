@@ -21,7 +21,7 @@ static Err *unknown_instruction(const Node *node)
 	for (InstructionId i = 0; i < INST_COUNT; i++)
 		names[i] = instruction_table[i].name;
 	Err *err = err_at(node->keyword.span, "unknown instruction: '%.*s'",
-	                  STR_ARG(node->keyword.text));
+	                  STR_ARG(word_clip(node->keyword.text)));
 	const char *near = dockerfile_suggest(node->keyword.text, names, INST_COUNT);
 	return near ? err_note(err, "did you mean '%s'?", near) : err;
 }
@@ -34,7 +34,7 @@ static Err *unknown_flag(const Node *node, const NodeFlag *flag)
 		if (flag_table[i].instructions & (1u << node->id))
 			names[count++] = flag_table[i].name;
 	Err *err = err_at(flag->name.span, "unknown flag of %s: '--%.*s'", name_of(node),
-	                  STR_ARG(flag->name.text));
+	                  STR_ARG(word_clip(flag->name.text)));
 	const char *near = dockerfile_suggest(flag->name.text, names, count);
 	return near ? err_note(err, "did you mean '--%s'?", near) : err;
 }
@@ -55,7 +55,7 @@ static Err *check_flag_value(const NodeFlag *flag)
 		return err_at(flag->name.span, "missing a value on flag: '--%s'", known->name);
 	if (!word_equal_fold(value, "true") && !word_equal_fold(value, "false"))
 		return err_at(flag->value.span, "flag '--%s' is true or false, not: '%.*s'",
-		              known->name, STR_ARG(value));
+		              known->name, STR_ARG(word_clip(value)));
 	return NULL;
 }
 
@@ -68,7 +68,8 @@ static Err *check_choice(const Node *node, FlagId id, const char *what, const ch
 	for (size_t i = 0; i < count; i++)
 		if (str_eqc(flag->value.text, choices[i]))
 			return NULL;
-	Err *err = err_at(flag->value.span, "invalid %s: '%.*s'", what, STR_ARG(flag->value.text));
+	Err *err = err_at(flag->value.span, "invalid %s: '%.*s'", what,
+	                  STR_ARG(word_clip(flag->value.text)));
 	const char *near = dockerfile_suggest(flag->value.text, choices, count);
 	return near ? err_note(err, "did you mean '%s'?", near) : err;
 }
@@ -147,7 +148,7 @@ static Err *check_from(const Node *node)
 	}
 	if (named && !is_stage_name(words[2].text))
 		return err_note(err_at(words[2].span, "invalid name for build stage: '%.*s'",
-		                       STR_ARG(words[2].text)),
+		                       STR_ARG(word_clip(words[2].text))),
 		                "a name begins with a letter and holds letters, digits, '-', '_' "
 		                "and '.' only");
 	return NULL;
@@ -172,7 +173,7 @@ static Err *check_healthcheck(const Node *node)
 	}
 	if (!word_equal_fold(type->text, "cmd"))
 		return err_note(err_at(type->span, "unknown type of HEALTHCHECK: '%.*s'",
-		                       STR_ARG(type->text)),
+		                       STR_ARG(word_clip(type->text))),
 		                "it must be CMD or NONE");
 	if (node->word_count < 2)
 		return err_at(type->span, "missing command after HEALTHCHECK CMD");
@@ -247,8 +248,9 @@ static Err *check_syntax(const Dockerfile *d)
 	Str base = image_base_name(image);
 	if (str_starts(base, STR("dockerfile")))
 		return NULL;
-	return err_note(err_at(d->syntax.span, "unsupported frontend: '%.*s'", STR_ARG(image)),
-	                "decant reads Dockerfiles by itself and fetches no frontend");
+	return err_note(
+		err_at(d->syntax.span, "unsupported frontend: '%.*s'", STR_ARG(word_clip(image))),
+		"decant reads Dockerfiles by itself and fetches no frontend");
 }
 
 Err *dockerfile_check(const Dockerfile *d)

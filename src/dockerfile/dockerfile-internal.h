@@ -55,12 +55,13 @@ typedef VEC(NodeFlag) NodeFlagVec;
 NODISCARD Err *directives_parse(Arena *a, const Source *source, Dockerfile *d);
 
 /* Flags at the start of TEXT; *ret_rest is what follows them, trimmed. */
-void flags_parse(Arena *a, const Line *line, Str text, Node *node, Str *ret_rest);
+NODISCARD Err *flags_parse(Arena *a, const Line *line, Str text, Node *node, Str *ret_rest);
 
 /* JSON array of strings: *ret_is_json false if TEXT is no JSON array at all (not an error). */
 NODISCARD Err *json_words_parse(Arena *a, const Line *line, Str text, bool *ret_is_json,
                                 Word **ret_words, size_t *ret_count);
-void words_split(Arena *a, const Line *line, Str text, Word **ret_words, size_t *ret_count);
+NODISCARD Err *words_split(Arena *a, const Line *line, Str text, Word **ret_words,
+                           size_t *ret_count);
 NODISCARD Err *words_assignments(Arena *a, const Line *line, Str text, char escape, Node *node);
 
 /* The heredocs that LINE announces, their bodies read from LINES. */
@@ -70,5 +71,8 @@ NODISCARD Err *heredoc_word_parse(Arena *a, Str word, bool *ret_is_heredoc, Here
 
 /* Find a flag by name among those of INST_x: FLAG_COUNT if there is none. */
 FlagId flag_find(InstructionId id, Str name);
+/* The first bytes of S, for a message that must stay readable. */
+Str word_clip(Str s);
+NODISCARD Err *word_check_count(const Line *line, Str text, size_t count);
 bool word_equal_fold(Str a, const char *cstr); /* ASCII case folded */
 Str word_upper(Arena *a, Str s);               /* ASCII alone; S itself if nothing changes */

@@ -90,7 +90,7 @@ static void flag_text_done(FlagText *f)
 	buf_done(&f->text);
 }
 
-void flags_parse(Arena *a, const Line *line, Str text, Node *node, Str *ret_rest)
+Err *flags_parse(Arena *a, const Line *line, Str text, Node *node, Str *ret_rest)
 {
 	AUTO_VEC NodeFlagVec flags = { 0 };
 	size_t at = 0;
@@ -106,10 +106,12 @@ void flags_parse(Arena *a, const Line *line, Str text, Node *node, Str *ret_rest
 		if (str_eqc(buf_str(&f.text), "--"))
 			break; /* a bare "--" ends the flags */
 		VEC_PUSH(&flags, make_flag(a, line, raw, &f, node, text.ptr));
+		TRY(word_check_count(line, raw, flags.len));
 	}
 	*ret_rest = str_from_at(text, at);
 	node->flag_count = flags.len;
 	node->flags = arena_alloc(a, flags.len * sizeof(NodeFlag), _Alignof(NodeFlag));
 	if (flags.len)
 		memcpy(node->flags, flags.at, flags.len * sizeof(NodeFlag));
+	return NULL;
 }

@@ -128,13 +128,17 @@ Err *heredocs_read(Arena *a, Lines *lines, const Line *line, Node *node)
 	if (!takes_heredocs(node) || !memmem(line->text.ptr, line->text.len, "<<", 2))
 		return NULL;
 	AUTO_BUF Buf out = BUF_INIT;
-	CLEANUP(lex_words_done) LexWords words = { .arena = a };
-	Lex lex = { .text = line->text,
+	CLEANUP(lex_words_done) LexWords words = { .arena = a, .only_heredocs = true };
+	/* Nothing is set, so what comes out is not longer than the line (the limit is none). */
+	Lex lex = { .limit = SIZE_MAX,
+		    .text = line->text,
 		    .escape = HEREDOC_ESCAPE,
 		    .keep_quotes = true,
 		    .keep_escapes = true,
 		    .skip_unset = true };
 	Err *unreadable = lex_run(&lex, &out, &words);
+	if (words.too_many)
+		return err_place(unreadable, line_span(line, line->text));
 	if (unreadable) {
 		err_free(unreadable); /* no heredoc in a line that cannot be cut into words */
 		return NULL;

@@ -244,10 +244,11 @@ Err *json_words_parse(Arena *a, const Line *line, Str text, bool *ret_is_json, W
 	Str stranger = { NULL, 0 };
 	if (!scan_array(a, line, &s, &words, &stranger))
 		return NULL;
+	TRY(word_check_count(line, text, words.len));
 	if (stranger.ptr)
 		return err_at(line_span(line, stranger),
 		              "a JSON array of arguments holds strings only, not: '%.*s'",
-		              STR_ARG(stranger));
+		              STR_ARG(word_clip(stranger)));
 	*ret_is_json = true;
 	*ret_count = words.len;
 	*ret_words = arena_alloc(a, words.len * sizeof(Word), _Alignof(Word));

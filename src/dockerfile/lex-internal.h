@@ -17,6 +17,8 @@ typedef struct LexWords {
 	StrVec words;
 	Buf word;
 	bool in_word;
+	bool only_heredocs; /* keep the words alone that hold "<<" */
+	bool too_many;      /* more than WORDS_MAX: lex_run() gives an error */
 } LexWords;
 
 typedef struct Lex {
@@ -29,6 +31,7 @@ typedef struct Lex {
 	bool keep_quotes;  /* quotes group, and stay in the result */
 	bool keep_escapes; /* escape characters protect, and stay in the result */
 	bool skip_unset;   /* $unset stays as written */
+	size_t limit;      /* of the result in bytes; 0: EXPANSION_BYTES_MAX */
 	LexWords *words;   /* of the whole text; set by lex_run() */
 	unsigned depth;    /* of ${...} inside ${...} */
 	uint64_t steps;    /* of pattern matching, see LEX_STEPS_MAX */

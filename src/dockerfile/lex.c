@@ -10,6 +10,7 @@
 
 #include "base/limits.h"
 #include "base/rune.h"
+#include "dockerfile/dockerfile-internal.h"
 #include "dockerfile/lex-internal.h"
 
 #define END_OF_TEXT 0xffffffffu
@@ -36,9 +37,10 @@ static Str next(Lex *x)
 
 static Err *check_size(const Lex *x, const Buf *out)
 {
-	if (out->len <= EXPANSION_BYTES_MAX)
+	size_t limit = x->limit ? x->limit : EXPANSION_BYTES_MAX;
+	if (out->len <= limit)
 		return NULL;
-	return err_at(x->place, "the expansion is larger than %u bytes", EXPANSION_BYTES_MAX);
+	return err_at(x->place, "the expansion is larger than %zu bytes", limit);
 }
 
 /* words: text in quotes, or protected by an escape, belongs to the word whatever it is. */
@@ -55,7 +57,10 @@ static void words_cut(LexWords *w)
 {
 	if (!w->word.len)
 		return;
-	VEC_PUSH(&w->words, arena_str(w->arena, buf_str(&w->word)));
+	w->too_many |= w->words.len >= WORDS_MAX;
+	bool wanted = !w->only_heredocs || memmem(w->word.ptr, w->word.len, "<<", 2);
+	if (wanted && !w->too_many)
+		VEC_PUSH(&w->words, arena_str(w->arena, buf_str(&w->word)));
 	buf_reset(&w->word);
 	w->in_word = false;
 }
@@ -80,7 +85,7 @@ void lex_words_done(LexWords *w)
 
 static Err *missing(const Lex *x, const char *what)
 {
-	return err_at(x->place, "missing %s in '%.*s'", what, STR_ARG(x->text));
+	return err_at(x->place, "missing %s in '%.*s'", what, STR_ARG(word_clip(x->text)));
 }
 
 static Err *read_single_quotes(Lex *x, Buf *out)
@@ -198,7 +203,7 @@ static Err *read_modified(Lex *x, Str name, uint32_t how, bool colon, Str modifi
 		return NULL;
 	default:
 		return err_at(x->place, "unsupported modifier '%.*s' in '%.*s'", STR_ARG(modifier),
-		              STR_ARG(x->text));
+		              STR_ARG(word_clip(x->text)));
 	}
 }
 
@@ -239,7 +244,7 @@ static Err *read_braces(Lex *x, Buf *out)
 	case '{':
 	case '}':
 	case ':':
-		return err_at(x->place, "bad substitution in '%.*s'", STR_ARG(x->text));
+		return err_at(x->place, "bad substitution in '%.*s'", STR_ARG(word_clip(x->text)));
 	default:
 		break;
 	}
@@ -264,7 +269,7 @@ static Err *read_braces(Lex *x, Buf *out)
 	if (how == END_OF_TEXT)
 		return missing(x, "'}'");
 	return err_at(x->place, "unsupported modifier '%.*s' in '%.*s'", STR_ARG(modifier),
-	              STR_ARG(x->text));
+	              STR_ARG(word_clip(x->text)));
 }
 
 static Err *read_dollar(Lex *x, Buf *out)
@@ -323,7 +328,7 @@ static Err *read_double_quotes(Lex *x, Buf *out)
 	return NULL;
 }
 
-/* "<<" takes the blanks behind it along, so that "<< EOF" is one word (heredoc.c). */
+/* "<<" and "<<-" take the blanks behind them along, so that "<< EOF" is one word (heredoc.c). */
 static void read_less(Lex *x, Buf *out)
 {
 	x->at++;
@@ -332,6 +337,8 @@ static void read_less(Lex *x, Buf *out)
 		return;
 	x->at++;
 	buf_add_char(out, '<');
+	if (peek(x) == '-')
+		buf_add_str(out, next(x));
 	while (peek(x) == ' ' || (peek(x) >= '\t' && peek(x) <= '\r'))
 		buf_add_str(out, next(x));
 }
@@ -418,5 +425,7 @@ Err *lex_run(Lex *x, Buf *out, LexWords *words)
 	TRY(read_until(x, END_OF_TEXT, x->keep_escapes, out, words));
 	if (words)
 		words_cut(words);
+	if (words && words->too_many)
+		return err_at(x->place, "more than %u words", WORDS_MAX);
 	return NULL;
 }

@@ -49,9 +49,9 @@ static Err *words_or_json(Reader *r, Str text, Node *node)
 {
 	TRY(json_words_parse(r->arena, r->line, text, &node->json, &node->words,
 	                     &node->word_count));
-	if (!node->json)
-		words_split(r->arena, r->line, text, &node->words, &node->word_count);
-	return NULL;
+	if (node->json)
+		return NULL;
+	return words_split(r->arena, r->line, text, &node->words, &node->word_count);
 }
 
 /* HEALTHCHECK: NONE, or CMD and a command. */
@@ -95,8 +95,7 @@ static Err *read_words(Reader *r, Str text, Node *node)
 		return type_and_command(r, text, node);
 	switch (instruction_table[node->id].form) {
 	case WORDS:
-		words_split(r->arena, r->line, text, &node->words, &node->word_count);
-		return NULL;
+		return words_split(r->arena, r->line, text, &node->words, &node->word_count);
 	case WORDS_OR_JSON:
 		return words_or_json(r, text, node);
 	case ASSIGNMENTS:
@@ -137,23 +136,29 @@ static Err *read_instruction(Reader *r, Str text, Node *ret)
 		.line = text,
 		.text = title_of(r->arena, text, keyword),
 	};
-	flags_parse(r->arena, r->line, behind, ret, &rest);
+	TRY(flags_parse(r->arena, r->line, behind, ret, &rest));
 	rest = rune_trim(rest);
 	ret->rest = line_word(r->line, rest);
 	return read_words(r, rest, ret);
 }
 
-static Err *check_size(const Source *source)
+/* Too large, or no text: a NUL can be in no argument, and UTF-16 is full of them. */
+static Err *check_text(const Source *source)
 {
 	if (source->text.len > DOCKERFILE_BYTES_MAX)
 		return err_new(ERR_INPUT, "'%s' is larger than %u MiB", source->name,
 		               DOCKERFILE_BYTES_MAX >> 20);
-	return NULL;
+	ptrdiff_t nul = str_find(source->text, '\0');
+	if (nul < 0)
+		return NULL;
+	Span span = { source, (uint32_t)nul, (uint32_t)nul + 1 };
+	return err_note(err_at(span, "'%s' is no text: there is a NUL byte in it", source->name),
+	                "save it as UTF-8");
 }
 
 Err *dockerfile_parse_tree(Arena *a, const Source *source, Dockerfile *ret)
 {
-	TRY(check_size(source));
+	TRY(check_text(source));
 	TRY(directives_parse(a, source, ret));
 	AUTO_VEC NodeVec nodes = { 0 };
 	Lines lines = {
@@ -174,6 +179,9 @@ Err *dockerfile_parse_tree(Arena *a, const Source *source, Dockerfile *ret)
 		if (node.heredoc_count)
 			node.span.end = (uint32_t)lines.at;
 		VEC_PUSH(&nodes, node);
+		if (nodes.len > INSTRUCTIONS_MAX)
+			return err_at(node.keyword.span, "more than %u instructions",
+			              INSTRUCTIONS_MAX);
 	}
 	if (!nodes.len)
 		return err_new(ERR_INPUT, "'%s' holds no instructions", source->name);

@@ -8,6 +8,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
 
+#include "base/limits.h"
 #include "base/rune.h"
 #include "dockerfile/dockerfile-internal.h"
 
@@ -27,6 +28,26 @@ Str word_cut(Str s, Str *ret_head)
 	*ret_head = str_head(s, n);
 	s = str_from_at(s, n);
 	return str_from_at(s, word_blank_length(s));
+}
+
+#define CLIP_BYTES 80
+
+Str word_clip(Str s)
+{
+	if (s.len <= CLIP_BYTES)
+		return s;
+	size_t len = CLIP_BYTES;
+	while (len > CLIP_BYTES - 4 && ((unsigned char)s.ptr[len] & 0xc0) == 0x80)
+		len--; /* not in the middle of a character */
+	return str_head(s, len);
+}
+
+Err *word_check_count(const Line *line, Str text, size_t count)
+{
+	if (count <= WORDS_MAX)
+		return NULL;
+	return err_at(line_span(line, str_head(text, 1)), "more than %u words in one instruction",
+	              WORDS_MAX);
 }
 
 static char upper(char c)
@@ -64,15 +85,17 @@ static void keep_words(Arena *a, const WordVec *words, Word **ret_words, size_t 
 		memcpy(*ret_words, words->at, words->len * sizeof(Word));
 }
 
-void words_split(Arena *a, const Line *line, Str text, Word **ret_words, size_t *ret_count)
+Err *words_split(Arena *a, const Line *line, Str text, Word **ret_words, size_t *ret_count)
 {
 	AUTO_VEC WordVec words = { 0 };
 	while (text.len) {
 		Str head;
 		text = word_cut(text, &head);
 		VEC_PUSH(&words, line_word(line, head));
+		TRY(word_check_count(line, head, words.len));
 	}
 	keep_words(a, &words, ret_words, ret_count);
+	return NULL;
 }
 
 /*
@@ -153,12 +176,13 @@ Err *words_assignments(Arena *a, const Line *line, Str text, char escape, Node *
 			if (!pairs.len)
 				return legacy_pair(a, line, text, node);
 			return err_note(err_at(line_span(line, word), "cannot find '=' in '%.*s'",
-			                       STR_ARG(word)),
+			                       STR_ARG(word_clip(word))),
 			                "write name=value; quote a value that holds blanks");
 		}
 		struct NodePair pair;
 		split_pair(line, word, &pair);
 		VEC_PUSH(&pairs, pair);
+		TRY(word_check_count(line, word, pairs.len));
 	}
 	node->pair_count = pairs.len;
 	node->pairs =
