@@ -190,7 +190,6 @@ void request_encode_result(const SandboxResult *result, Buf *b)
 	wire_put_u32(b, (uint32_t)result->signal);
 	wire_put_u64(b, (uint64_t)result->max_rss_bytes);
 	wire_put_u64(b, (uint64_t)result->cpu_ns);
-	wire_put_u32(b, result->network_fell_back);
 }
 
 void request_decode_result(WireReader *r, SandboxResult *ret)
@@ -200,5 +199,4 @@ void request_decode_result(WireReader *r, SandboxResult *ret)
 	ret->signal = (int)wire_get_u32(r);
 	ret->max_rss_bytes = (int64_t)wire_get_u64(r);
 	ret->cpu_ns = (int64_t)wire_get_u64(r);
-	ret->network_fell_back = wire_get_u32(r) != 0;
 }

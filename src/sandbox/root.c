@@ -173,10 +173,10 @@ static Err *mount_at(const Host *host, const SandboxSpec *spec, const char *plac
 	return NULL;
 }
 
-static Err *mount_by_old_api(const Host *host, const SandboxSpec *spec, unsigned slot, int *ret_fd)
+static Err *mount_by_old_api(const Host *host, const SandboxSpec *spec, unsigned run, int *ret_fd)
 {
 	char place[32];
-	snprintf(place, sizeof place, "root-%u", slot);
+	snprintf(place, sizeof place, "root-%u", run);
 	if (mkdirat(host->scratch_fd, place, 0700) < 0 && errno != EEXIST)
 		return err_sys(errno, "cannot make the scratch directory '%s'", place);
 	Err *e = mount_at(host, spec, place, ret_fd);
@@ -184,14 +184,14 @@ static Err *mount_by_old_api(const Host *host, const SandboxSpec *spec, unsigned
 	return e;
 }
 
-Err *root_mount(const Host *host, const SandboxSpec *spec, unsigned slot, int *ret_fd)
+Err *root_mount(const Host *host, const SandboxSpec *spec, unsigned run, int *ret_fd)
 {
 	if (spec->lower_count == 0)
 		return err_new(ERR_INPUT, "a root needs at least one layer");
 	if (chdir("/proc/self/fd") < 0)
 		return err_sys(errno, "cannot enter '/proc/self/fd'");
 	Err *e = host->lowerdir_plus ? mount_by_new_api(host, spec, ret_fd)
-	                             : mount_by_old_api(host, spec, slot, ret_fd);
+	                             : mount_by_old_api(host, spec, run, ret_fd);
 	if (e)
 		return hints_for_mount(e);
 	if (fchdir(host->scratch_fd) < 0)

@@ -18,13 +18,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include "sandbox/net.h"
 #include "sandbox/request.h"
 
 #include <linux/filter.h>
 
 #define SANDBOX_HOSTNAME "decant" /* where the spec names none */
-
-typedef struct Nat Nat;
 
 /* Facts about this machine and process, found once by the server and constant from then on. */
 typedef struct Host {
@@ -43,20 +42,20 @@ bool enter_may_mount(void);
 
 /* --- zygote.c ----------------------------------------------------------------------------------
  */
-enum { ZYGOTE_RUN = 'R', ZYGOTE_WARM_NETWORK = 'W' };
+enum { ZYGOTE_RUN = 'R', ZYGOTE_RUN_WITH_NAT = 'N', ZYGOTE_WARM_NETWORK = 'W' };
 /* Serve requests from CONTROL_FD until it hangs up.  SCRATCH_FD as in sandbox_open. */
 NORETURN void zygote_main(int control_fd, int scratch_fd);
 
 /* --- supervise.c -------------------------------------------------------------------------------
  */
-/* The life of one run: request from RUN_FD, answer to it.  SLOT: a small number that no other
- * running supervisor has. */
-NORETURN void supervise_main(const Host *host, int run_fd, unsigned slot);
+/* The life of one run: request from RUN_FD, answer to it.  RUN: counts the runs of
+ * this server. */
+NORETURN void supervise_main(const Host *host, int run_fd, unsigned run);
 
 /* --- root.c ------------------------------------------------------------------------------------
  */
 /* Mount the spec's layers: *ret_fd is a detached mount, gone with its last fd unless attached. */
-NODISCARD Err *root_mount(const Host *host, const SandboxSpec *spec, unsigned slot, int *ret_fd);
+NODISCARD Err *root_mount(const Host *host, const SandboxSpec *spec, unsigned run, int *ret_fd);
 /* Tests: mount as on a kernel before 6.7.  To be called before sandbox_open. */
 void root_force_old_api(bool on);
 bool root_forced_old_api(void);
@@ -64,11 +63,6 @@ bool root_forced_old_api(void);
 NODISCARD Err *root_clone(int fd, bool read_only, int *ret_fd);
 /* The same for a device node that is to work: the terminal. */
 NODISCARD Err *root_clone_device(int fd, int *ret_fd);
-
-/* --- net.c --------------------------------------------------------------------------------------
- */
-/* The host's own /etc/resolv.conf: right for a run in the host's network. */
-NODISCARD Err *net_host_resolv_conf(Buf *out);
 
 /* --- target.c: mount points --------------------------------------------------------------------
  */

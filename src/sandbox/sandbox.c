@@ -77,6 +77,8 @@ static Err *take_answer(int run_fd, SandboxResult *ret, bool *ret_end)
 	WireReader r = { .rest = buf_str(&bytes) };
 	TRY(wire_get_err(&r));
 	request_decode_result(&r, ret);
+	ret->network_reason = net_fallback_reason((NetFallback)wire_get_u32(&r));
+	ret->network_fell_back = ret->network_reason != NULL;
 	return r.bad ? err_new(ERR_SYSTEM, "the answer of the sandbox server is damaged") : NULL;
 }
 
@@ -108,7 +110,8 @@ Err *sandbox_run(Sandbox *s, const SandboxSpec *spec, const Cancel *cancel, Sand
 	AUTO_CLOSE int mine = ends[0];
 	AUTO_CLOSE int theirs = ends[1];
 	AUTO_BUF Buf head = BUF_INIT, bytes = BUF_INIT;
-	wire_put_u32(&head, ZYGOTE_RUN);
+	wire_put_u32(&head,
+	             spec->network == SANDBOX_NET_DEFAULT ? ZYGOTE_RUN_WITH_NAT : ZYGOTE_RUN);
 	/* The server forks while the request is put together: it goes to the supervisor itself. */
 	TRY(wire_send(s->control_fd, buf_str(&head), &theirs, 1));
 	close(TAKE_FD(theirs));

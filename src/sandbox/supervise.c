@@ -20,7 +20,7 @@
 typedef struct Supervisor {
 	const Host *host;
 	int run_fd; /* to the caller */
-	unsigned slot;
+	unsigned run;
 	SandboxSpec spec;
 	Arena arena;   /* of the spec */
 	FdList fds;    /* of the spec */
@@ -30,6 +30,7 @@ typedef struct Supervisor {
 	int pid_fd;
 	Stubs stubs;
 	SandboxResult result;
+	NetFallback fallback;
 } Supervisor;
 
 static Err *receive(Supervisor *s)
@@ -58,10 +59,23 @@ static Err *clone_mounts(Supervisor *s)
 	return NULL;
 }
 
+/* After it this process is in the run's network namespace, but for "none", which PID 1 makes. */
+static Err *prepare_network(Supervisor *s, Buf *resolv_conf)
+{
+	if (s->spec.network == SANDBOX_NET_NONE)
+		return NULL;
+	if (s->spec.network == SANDBOX_NET_DEFAULT)
+		TRY(net_enter(s->host->nat, s->run, s->spec.ports, s->spec.port_count,
+		              &s->fallback));
+	if (s->fallback != NET_OWN)
+		s->spec.network = SANDBOX_NET_HOST;
+	return net_resolv_conf(s->spec.network == SANDBOX_NET_DEFAULT, resolv_conf);
+}
+
 /* --- starting PID 1 ------------------------------------------------------------------------------
  */
 
-static Err *start(Supervisor *s, Str resolv_conf, bool new_network, int *ret_report_fd)
+static Err *start(Supervisor *s, Str resolv_conf, int *ret_report_fd)
 {
 	int ends[2];
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
@@ -80,7 +94,8 @@ static Err *start(Supervisor *s, Str resolv_conf, bool new_network, int *ret_rep
 	};
 	struct clone_args args = {
 		.flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS |
-		         CLONE_NEWCGROUP | CLONE_PIDFD | (new_network ? CLONE_NEWNET : 0),
+		         CLONE_NEWCGROUP | CLONE_PIDFD |
+		         (s->spec.network == SANDBOX_NET_NONE ? CLONE_NEWNET : 0),
 		.pidfd = (uint64_t)(uintptr_t)&s->pid_fd,
 		.exit_signal = SIGCHLD,
 	};
@@ -189,18 +204,12 @@ static Err *reap(Supervisor *s)
 static Err *supervise(Supervisor *s)
 {
 	TRY(receive(s));
-	TRY(root_mount(s->host, &s->spec, s->slot, &s->root_fd));
+	TRY(root_mount(s->host, &s->spec, s->run, &s->root_fd));
 	TRY(clone_mounts(s));
 	AUTO_BUF Buf resolv_conf = BUF_INIT;
-	bool new_network = s->spec.network == SANDBOX_NET_NONE;
-	if (s->spec.network == SANDBOX_NET_DEFAULT) {
-		s->spec.network = SANDBOX_NET_HOST;
-		s->result.network_fell_back = true;
-	}
-	if (s->spec.network == SANDBOX_NET_HOST)
-		TRY(net_host_resolv_conf(&resolv_conf));
+	TRY(prepare_network(s, &resolv_conf));
 	int report = -1;
-	TRY(start(s, buf_str(&resolv_conf), new_network, &report));
+	TRY(start(s, buf_str(&resolv_conf), &report));
 	AUTO_CLOSE int report_fd = report;
 	close_inherited(s);
 	Err *ended = NULL;
@@ -215,14 +224,15 @@ static Err *supervise(Supervisor *s)
 	return e ? TAKE_PTR(e) : TAKE_PTR(e2);
 }
 
-NORETURN void supervise_main(const Host *host, int run_fd, unsigned slot)
+NORETURN void supervise_main(const Host *host, int run_fd, unsigned run)
 {
-	Supervisor s = { .host = host, .run_fd = run_fd, .slot = slot };
+	Supervisor s = { .host = host, .run_fd = run_fd, .run = run };
 	s.root_fd = s.console_fd = s.pid_fd = -1;
 	AUTO_ERR Err *e = supervise(&s);
 	AUTO_BUF Buf answer = BUF_INIT;
 	wire_put_err(&answer, e);
 	request_encode_result(&s.result, &answer);
+	wire_put_u32(&answer, s.fallback);
 	err_free(wire_send(run_fd, buf_str(&answer), NULL, 0)); /* the caller may be gone */
 	_exit(0);
 }

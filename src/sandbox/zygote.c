@@ -26,15 +26,16 @@
  */
 
 enum {
-	RUNS_MAX = 4096, /* at once; the scheduler asks for a few dozen at most */
+	RUNS_MAX = NET_RUNS_MAX, /* at once; the scheduler asks for a few dozen at most */
 	CGROUP2_MAGIC = 0x63677270,
 };
 
 typedef struct Zygote {
 	Host host;
-	int child_fd;         /* signalfd for SIGCHLD */
-	Err *broken;          /* why no run can be had, or NULL */
-	pid_t runs[RUNS_MAX]; /* by slot; 0 free */
+	int child_fd; /* signalfd for SIGCHLD */
+	Err *broken;  /* why no run can be had, or NULL */
+	unsigned next_run;
+	pid_t runs[RUNS_MAX]; /* number modulo RUNS_MAX; 0 free */
 } Zygote;
 
 static bool kernel_at_least(unsigned major, unsigned minor)
@@ -127,10 +128,13 @@ static void reap_runs(Zygote *z)
 	while (read(z->child_fd, &info, sizeof info) > 0)
 		; /* several ends may be one signal: waitpid below counts */
 	pid_t pid;
-	while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
+	while ((pid = waitpid(-1, NULL, WNOHANG)) > 0) {
+		if (net_ended(z->host.nat, pid))
+			continue;
 		for (size_t i = 0; i < RUNS_MAX; i++)
 			if (z->runs[i] == pid)
 				z->runs[i] = 0;
+	}
 }
 
 static void refuse(int run_fd, Err *e)
@@ -140,6 +144,7 @@ static void refuse(int run_fd, Err *e)
 	SandboxResult nothing = { 0 };
 	wire_put_err(&answer, owned);
 	request_encode_result(&nothing, &answer);
+	wire_put_u32(&answer, NET_OWN);
 	err_free(wire_send(run_fd, buf_str(&answer), NULL, 0)); /* the caller may be gone */
 }
 
@@ -150,21 +155,23 @@ static void start_run(Zygote *z, int run_fd)
 		refuse(run_fd, err_new(ERR_SYSTEM, "%.*s", STR_ARG(cause)));
 		return;
 	}
-	size_t slot = 0;
-	while (slot < RUNS_MAX && z->runs[slot] != 0)
-		slot++;
-	if (slot == RUNS_MAX) {
+	/* A number is taken only when the run of that place has ended: its place is its address. */
+	unsigned run = z->next_run, last = run + RUNS_MAX;
+	while (run != last && z->runs[run % RUNS_MAX] != 0)
+		run++;
+	if (run == last) {
 		refuse(run_fd, err_new(ERR_SYSTEM, "too many commands run at once (%d)", RUNS_MAX));
 		return;
 	}
+	z->next_run = run + 1;
 	pid_t pid = fork();
 	if (pid < 0) {
 		refuse(run_fd, err_sys(errno, "cannot start a supervisor"));
 		return;
 	}
 	if (pid == 0)
-		supervise_main(&z->host, run_fd, (unsigned)slot);
-	z->runs[slot] = pid;
+		supervise_main(&z->host, run_fd, run);
+	z->runs[run % RUNS_MAX] = pid;
 }
 
 /* False: the main process is gone. */
@@ -177,7 +184,10 @@ static bool serve_one(Zygote *z)
 	if (e || end)
 		return false;
 	WireReader r = { .rest = buf_str(&bytes) };
-	if (wire_get_u32(&r) == ZYGOTE_RUN && fds.len == 1)
+	uint32_t verb = wire_get_u32(&r);
+	if ((verb == ZYGOTE_RUN_WITH_NAT || verb == ZYGOTE_WARM_NETWORK) && !z->host.nat)
+		z->host.nat = net_start();
+	if ((verb == ZYGOTE_RUN_WITH_NAT || verb == ZYGOTE_RUN) && fds.len == 1)
 		start_run(z, fds.at[0]);
 	return true;
 }
@@ -204,6 +214,7 @@ void zygote_main(int control_fd, int scratch_fd)
 		if (watched[0].revents)
 			on = serve_one(z);
 	}
+	net_stop(z->host.nat);
 	/* Each supervisor has seen the same hang-up and is killing its run. */
 	while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
 		;
