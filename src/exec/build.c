@@ -149,6 +149,7 @@ static Err *enter(Build *b)
 {
 	int tmp;
 	TRY(sandbox_enter());
+	TRY(store_reopen(b->store));
 	err_free(store_reap(b->store)); /* leftovers of dead processes: the next one tries again */
 	TRY(store_tmp_fd(b->store, &tmp));
 	if (runs_something(b)) {

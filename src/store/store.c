@@ -115,7 +115,7 @@ Err *store_open(const char *root, Store **ret)
 	Store *s = xcalloc(1, sizeof *s);
 	s->dir_fd = fd;
 	s->path = TAKE_PTR(path);
-	s->tmp_fd = -1;
+	s->tmp_fd = s->tmp_lock_fd = -1;
 	(void)pthread_mutex_init(&s->mutex, NULL);
 	read_boot_id(s);
 	Err *e = check_version(s);
@@ -131,8 +131,10 @@ void store_close(Store *s)
 {
 	if (!s)
 		return;
-	if (s->tmp_fd >= 0) {
-		close(s->tmp_fd);
+	if (s->tmp_lock_fd >= 0) {
+		close(s->tmp_lock_fd);
+		if (s->tmp_fd >= 0)
+			close(s->tmp_fd);
 		AUTO_CLOSE int tmp = openat(s->dir_fd, "tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (tmp >= 0) /* best effort: the next process reaps what stays */
 			err_free(path_remove_tree(tmp, s->tmp_name));

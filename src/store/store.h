@@ -23,6 +23,11 @@ typedef struct Store Store;
  * absent. */
 NODISCARD Err *store_open(const char *root, Store **ret);
 void store_close(Store *s);
+/*
+ * After sandbox_enter(): overlay takes only directories of the mount namespace that it is mounted in, so
+ * what was opened before the new one came is opened again.  Single-threaded callers alone.
+ */
+NODISCARD Err *store_reopen(Store *s);
 int store_dir_fd(const Store *s);
 const char *store_path(const Store *s); /* for messages and skopeo hints only */
 /* Sync layers before refs move, and refs before success is said (--durable). */

@@ -19,6 +19,19 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
+static Err *open_tmp(Store *s)
+{
+	AUTO_CLOSE int all = -1;
+	TRY(store_subdir(s, "tmp", &all));
+	int fd = openat(all, s->tmp_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return err_sys(errno, "cannot open the scratch directory '%s/tmp/%s'", s->path, s->tmp_name);
+	if (s->tmp_fd >= 0)
+		close(s->tmp_fd);
+	s->tmp_fd = fd;
+	return NULL;
+}
+
 static Err *make_tmp(Store *s)
 {
 	AUTO_CLOSE int all = -1;
@@ -34,9 +47,9 @@ static Err *make_tmp(Store *s)
 	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0)
 		return err_sys(errno, "cannot lock the scratch directory '%s/tmp/%s'", s->path,
 		               name);
-	s->tmp_fd = TAKE_FD(fd);
+	s->tmp_lock_fd = TAKE_FD(fd);
 	s->tmp_name = TAKE_PTR(name);
-	return NULL;
+	return open_tmp(s);
 }
 
 Err *store_tmp_fd(Store *s, int *ret_fd)
@@ -83,4 +96,14 @@ Err *store_reap(Store *s)
 			e = reap_one(all, d->d_name);
 	(void)closedir(dir);
 	return e;
+}
+
+Err *store_reopen(Store *s)
+{
+	int fd = open(s->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return err_sys(errno, "cannot open the store '%s' again", s->path);
+	close(s->dir_fd);
+	s->dir_fd = fd;
+	return s->tmp_name ? open_tmp(s) : NULL;
 }
