@@ -181,7 +181,7 @@ static Err *try_archive(Placing *p, const CopyMatch *m, Str dest, bool *ret_done
 {
 	const CopyArgs *c = &p->step->copy;
 	*ret_done = false;
-	if (!c->is_add || c->keep_archives || m->is_dir || c->origin != ORIGIN_CONTEXT ||
+	if (!c->is_add || c->keep_archives || m->is_dir || m->files[0].origin != ORIGIN_CONTEXT ||
 	    m->files[0].entry.type != ENTRY_FILE)
 		return NULL;
 	AUTO_CLOSE int fd = -1;

@@ -200,18 +200,14 @@ static void select_inline(Build *b, const CopySource *source, Arena *a, Matches 
 	VEC_PUSH(out, match);
 }
 
-static Err *select_one(Build *b, const CopyArgs *c, CopySet *set, const CopySource *source,
-                       Matches *out)
+static Err *select_one(Build *b, const CopyArgs *c, CopySet *set, const CopySource *source, Matches *out)
 {
-	switch (c->origin) {
-	case ORIGIN_CONTEXT:
-		return select_context(b, source, &set->arena, out);
-	case ORIGIN_STEP:
-		return select_origin(b, c, set, source, &set->arena, out);
-	case ORIGIN_INLINE:
+	if (source->is_inline)
 		select_inline(b, source, &set->arena, out);
-		return NULL;
-	}
+	else if (c->origin == ORIGIN_STEP)
+		return select_origin(b, c, set, source, &set->arena, out);
+	else
+		return select_context(b, source, &set->arena, out);
 	return NULL;
 }
 

@@ -75,7 +75,7 @@ static void copy_inputs(Buf *out, const Step *step)
 	input(out, "dest", c->dest);
 	for (size_t i = 0; i < c->source_count; i++) {
 		input(out, "source", c->sources[i].path);
-		if (c->origin == ORIGIN_INLINE)
+		if (c->sources[i].is_inline)
 			input(out, "inline", c->sources[i].inline_body);
 	}
 }
