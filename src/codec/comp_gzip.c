@@ -55,6 +55,11 @@ static Err *refill(GzipReader *g, bool *ret_more)
 	return NULL;
 }
 
+static Err *trailing_garbage(void)
+{
+	return err_new(ERR_CORRUPT, "gzip: garbage after the end of the stream");
+}
+
 static Err *inflate_some(GzipReader *g, void *buf, uint32_t cap, size_t *ret_len)
 {
 	struct inflate_state *s = &g->state;
@@ -71,13 +76,15 @@ static Err *inflate_some(GzipReader *g, void *buf, uint32_t cap, size_t *ret_len
 				*ret_len = 0;
 				return NULL;
 			}
+			if (s->next_in[0] != 0x1f)
+				return trailing_garbage();
 			isal_inflate_reset(s);
 			first_of_many = true;
 		}
 		/* Called with no input, too: output may be held back inside. */
 		int code = isal_inflate(s);
 		if (code < 0 && first_of_many && code == ISAL_INVALID_WRAPPER)
-			return err_new(ERR_CORRUPT, "gzip: garbage after the end of the stream");
+			return trailing_garbage();
 		if (code < 0)
 			return err_new(ERR_CORRUPT, "gzip: %s", inflate_problem(code));
 		*ret_len = cap - s->avail_out;

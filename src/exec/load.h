@@ -4,7 +4,8 @@
  * WHAT     load_archive takes what `docker save`, `skopeo copy oci-archive:` and decant itself write,
  *          plain or compressed (gzip, zstd; xz and bzip2 by libarchive), from a stream in one pass:
  *          blobs go to scratch files and are only believed once digests, sizes and diff IDs agree.
- *          Members are data: links, "..", absolute names are refused (SECURITY A02, A03).
+ *          Members are data: their names never become paths; ".." is refused, a link may only
+ *          mean another member (docker before 25 stores equal layers so).
  * ERRORS   ERR_CORRUPT naming the member; nothing is tagged then
  * ROOT     not needed: layers are kept as tar blobs (LAYER_FORM_TAR) until something looks into them
  */

@@ -149,7 +149,7 @@ static void test_compress_damage(void **state)
 			packed.ptr[bit / 8] ^= (char)(1 << bit % 8);
 		}
 		size_t whole = packed.len;
-		buf_add_str(&packed, STR("JUNK that is longer than a header"));
+		buf_add_str(&packed, STR("JUNK"));
 		check_damaged(id, "junk", buf_str(&packed),
 		              id == COMPRESSION_GZIP ? "gzip: garbage after the end of the stream"
 		                                     : NULL);

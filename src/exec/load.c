@@ -1,0 +1,142 @@
+/*
+ * load.c - an image archive → images with names.
+ *
+ * What kind it is, the members say: index.json makes it an OCI layout, manifest.json a docker
+ * archive.  One that has both (docker since 25, and ours) is read as a layout: there every blob has
+ * a digest of its own, and the manifest that was pulled or pushed stays the same.
+ */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/base.h"
+
+#include "base/limits.h"
+#include "exec/load-internal.h"
+
+/* "1000:3000000000": numbers beyond 32 bits would wrap to somebody else, root for one. */
+static Err *check_user(Str user)
+{
+	for (Str rest = user, part; rest.len > 0;) {
+		rest = str_cut(rest, ':', &part);
+		size_t digits = 0;
+		while (digits < part.len && part.ptr[digits] >= '0' && part.ptr[digits] <= '9')
+			digits++;
+		uint64_t id;
+		if (part.len > 0 && digits == part.len &&
+		    (!str_to_u64(part, &id) || id >= UINT32_MAX))
+			return err_new(ERR_CORRUPT, "config.User: '%.*s' is out of range",
+			               STR_ARG(str_head(user, 80)));
+	}
+	return NULL;
+}
+
+Err *load_config_read(const Spool *spool, const Member *m, size_t count, LoadImage *ret)
+{
+	AUTO_BUF Buf json = BUF_INIT;
+	if (count > IMAGE_LAYERS_MAX)
+		return err_new(ERR_CORRUPT, "an image of %zu layers (at most %d)", count,
+		               IMAGE_LAYERS_MAX);
+	TRY(load_spool_read_file(spool, m, IMAGE_CONFIG_BYTES_MAX, &json));
+	ret->config_json = arena_str(spool->arena, buf_str(&json));
+	ret->id = sha256_of(ret->config_json);
+	TRY(err_set_kind(
+		image_config_parse(spool->arena, ret->config_json, m->name.ptr, &ret->config),
+		ERR_CORRUPT));
+	TRY(check_user(ret->config.user));
+	if (ret->config.diff_id_count != count)
+		return err_new(ERR_CORRUPT, "%.*s: %zu diff_ids, but the image has %zu layers",
+		               STR_ARG(m->name), ret->config.diff_id_count, count);
+	ret->layers =
+		arena_alloc(spool->arena, (count + 1) * sizeof *ret->layers, _Alignof(LoadLayer));
+	return NULL;
+}
+
+Err *load_name_add(const Spool *spool, LoadImage *image, Str name)
+{
+	Reference ref;
+	TRY_WHILE(err_set_kind(reference_parse(spool->arena, name, &ref), ERR_CORRUPT),
+	          "reading the name of an image");
+	if (ref.tag.len == 0)
+		return NULL; /* a digest alone is no name to keep it under */
+	ref.has_digest = false;
+	Str full = reference_full(spool->arena, &ref);
+	for (size_t i = 0; i < image->name_count; i++)
+		if (str_eq(image->names[i], full))
+			return NULL;
+	Str *names =
+		arena_alloc(spool->arena, (image->name_count + 1) * sizeof *names, _Alignof(Str));
+	if (image->name_count)
+		memcpy(names, image->names, image->name_count * sizeof *names);
+	names[image->name_count] = full;
+	image->names = names;
+	image->name_count++;
+	return NULL;
+}
+
+/* --- results ------------------------------------------------------------------------------------
+ */
+
+static Err *fill_loaded(const LoadImages *images, Arena *a, Loaded **ret, size_t *ret_count)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < images->len; i++)
+		count += images->at[i].name_count ? images->at[i].name_count : 1;
+	Loaded *loaded = arena_alloc(a, (count + 1) * sizeof *loaded, _Alignof(Loaded));
+	count = 0;
+	for (size_t i = 0; i < images->len; i++) {
+		const LoadImage *image = &images->at[i];
+		if (image->name_count == 0)
+			loaded[count++] = (Loaded){ STR(""), image->id };
+		for (size_t j = 0; j < image->name_count; j++) {
+			Reference ref;
+			TRY(reference_parse(a, image->names[j], &ref));
+			loaded[count++] = (Loaded){ reference_familiar(a, &ref), image->id };
+		}
+	}
+	*ret = loaded;
+	*ret_count = count;
+	return NULL;
+}
+
+static Err *read_documents(const Spool *spool, LoadImages *images)
+{
+	if (load_spool_find(spool, STR("index.json")))
+		TRY(load_oci_read(spool, images));
+	else if (load_spool_find(spool, STR("manifest.json")))
+		TRY(load_docker_read(spool, images));
+	else
+		return err_note(err_new(ERR_CORRUPT,
+		                        "no image archive: it has neither 'index.json' nor "
+		                        "'manifest.json'"),
+		                "a root file system becomes an image by 'decant import'");
+	return images->len ? NULL : err_new(ERR_CORRUPT, "there is no image in it");
+}
+
+static Err *load_into(Spool *spool, Reader *in, LoadImages *images)
+{
+	AUTO_READER Reader *peek = NULL;
+	AUTO_READER Reader *tar = NULL;
+	bool empty;
+	TRY(load_unwrap(in, &peek, &tar, &empty));
+	if (empty)
+		return err_new(ERR_INPUT, "it is empty");
+	TRY(load_spool_read(spool, tar));
+	TRY(read_documents(spool, images));
+	return load_commit(spool, images);
+}
+
+Err *load_archive(Store *s, Reader *in, const char *name, const Cancel *cancel, Arena *a,
+                  Loaded **ret, size_t *ret_count)
+{
+	AUTO_LOCK StoreLock gc = STORE_LOCK_NONE;
+	AUTO_ARENA Arena arena = ARENA_INIT;
+	Spool spool = { .store = s, .cancel = cancel, .arena = &arena };
+	LoadImages images = { 0 };
+	/* Nothing of it is named yet: gc may not run before the names say that it is needed. */
+	TRY(store_lock_gc(s, false, cancel, &gc));
+	TRY(store_tmp_fd(s, &spool.tmp_fd));
+	Err *err = load_into(&spool, in, &images);
+	if (!err)
+		err = fill_loaded(&images, a, ret, ret_count);
+	load_spool_done(&spool);
+	VEC_DONE(&images);
+	return err_while(err, "loading '%s'", name);
+}
