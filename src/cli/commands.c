@@ -11,6 +11,7 @@
 	X(inspect)    \
 	X(history)    \
 	X(tag)        \
+	X(pull)       \
 	X(rmi)        \
 	X(completion) \
 	X(info)       \

@@ -183,7 +183,7 @@ static int by_stage(const void *a, const void *b)
 static void add_header(const Ui *ui, Buf *out, const Screen *s, int64_t now, const char *state)
 {
 	AUTO_BUF Buf left = BUF_INIT;
-	buf_add_str(&left, STR("[+] Building "));
+	buf_addf(&left, "[+] %s ", ui->verb);
 	add_seconds(&left, now - ui->begin_ns);
 	buf_addf(&left, " (%u/%zu)%s", ui->ended, ui->lines.len, state);
 	add_row(out, s, "", buf_str(&left), STR(""));

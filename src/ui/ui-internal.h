@@ -58,6 +58,7 @@ struct Ui {
 	Progress progress; /* first: events arrive with a pointer to it */
 	const UiStyle *style;
 	FILE *out;
+	const char *verb; /* "Building" */
 	bool out_is_terminal;
 	pthread_mutex_t lock;
 	pthread_cond_t wake;

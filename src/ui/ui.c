@@ -250,6 +250,7 @@ Err *ui_open(const char *style_name, FILE *out, Ui **ret)
 	ui->progress.event = on_event;
 	ui->style = style;
 	ui->out = out;
+	ui->verb = "Building";
 	ui->out_is_terminal = terminal;
 	ui->begin_ns = clock_mono_ns();
 	pthread_mutex_init(&ui->lock, NULL);
@@ -260,6 +261,13 @@ Err *ui_open(const char *style_name, FILE *out, Ui **ret)
 	pthread_condattr_destroy(&monotonic);
 	*ret = ui;
 	return NULL;
+}
+
+void ui_set_verb(Ui *ui, const char *verb)
+{
+	pthread_mutex_lock(&ui->lock);
+	ui->verb = verb;
+	pthread_mutex_unlock(&ui->lock);
 }
 
 void ui_start(Ui *ui)

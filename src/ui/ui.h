@@ -11,12 +11,12 @@
  *          for transfers, stages kept together; redrawn at most 10 times a second and while nothing
  *          happens (elapsed times move); cursor hidden and restored; the width of the terminal is
  *          kept, control characters in logs are made harmless.
- * json     one JSON object a line and event:
- * {"event":"begin","line":3,"stage":"builder","title":..., "time":"RFC3339"}, log (text, invalid
- * UTF-8 as U+FFFD), bytes, cached, done (seconds), error, canceled, note, warning quiet    shows
- * nothing but still keeps the logs, so that an error can be explained THREADS  events come from any
- * thread; ui locks.  ui_open() starts no thread (user namespaces need a process without any):
- * ui_start() does, once the caller may have one.
+ * json     one JSON object a line and event: {"event":"begin","time":RFC 3339,"line":3,
+ *          "stage":"builder","title":...}, log (text, invalid UTF-8 as U+FFFD), bytes, cached, done
+ *          (seconds), error, canceled, note, warning; at the end "failed" with the error's parts
+ * quiet    shows nothing but still keeps the logs, so that an error can be explained
+ * THREADS  events come from any thread; ui locks.  ui_open() starts no thread (user namespaces need
+ *          a process without any): ui_start() does, once the caller may have one.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
@@ -31,6 +31,8 @@ typedef struct Ui Ui;
 /* STYLE "auto" (tty on a terminal, else plain) | "tty" | "plain" | "json" (rawjson) | "quiet"
  * (none); ERR_INPUT for another, and for "tty" where OUT is none.  OUT is borrowed. */
 NODISCARD Err *ui_open(const char *style, FILE *out, Ui **ret);
+/* What the header of style tty says is going on; "Building" unless set.  VERB is borrowed. */
+void ui_set_verb(Ui *ui, const char *verb);
 /* From now on things are redrawn even while no event comes.  No effect the second time. */
 void ui_start(Ui *ui);
 Progress *ui_progress(Ui *ui);

@@ -1,0 +1,224 @@
+/* build_input.c - opening the context, the Dockerfile and the ignore file of a build. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/base.h"
+
+#include "base/limits.h"
+#include "cli/build_input.h"
+#include "fs/path.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+
+/* Looked for in a context, in this order. */
+static const char *const dockerfile_names[] = { "Dockerfile", "dockerfile", "Containerfile" };
+static const char *const ignore_names[] = { ".containerignore", ".dockerignore" };
+
+static bool is_remote(const char *context)
+{
+	static const char *const schemes[] = { "http://", "https://", "git://", "ssh://", "git@" };
+	for (size_t i = 0; i < ARRAY_LEN(schemes); i++)
+		if (strncmp(context, schemes[i], strlen(schemes[i])) == 0)
+			return true;
+	return false;
+}
+
+/* Does TEXT begin as an archive does?  Then it is a context and not a Dockerfile. */
+static bool is_archive(Str text)
+{
+	static const Str magics[] = {
+		{ "\x1f\x8b", 2 },         /* gzip */
+		{ "\x28\xb5\x2f\xfd", 4 }, /* zstd */
+		{ "\xfd"
+		  "7zXZ",
+		  5 },        /* xz */
+		{ "BZh", 3 }, /* bzip2 */
+	};
+	for (size_t i = 0; i < ARRAY_LEN(magics); i++)
+		if (str_starts(text, magics[i]))
+			return true;
+	enum { USTAR_OFFSET = 257 }; /* POSIX ustar header, field "magic" */
+	return str_starts(str_from_at(text, USTAR_OFFSET), STR("ustar"));
+}
+
+static Err *read_stdin(Arena *a, Str *ret)
+{
+	AUTO_BUF Buf text = BUF_INIT;
+	TRY(path_read_fd(STDIN_FILENO, DOCKERFILE_BYTES_MAX, "standard input", &text));
+	*ret = arena_str(a, buf_str(&text));
+	return NULL;
+}
+
+static Err *open_context(Arena *a, const char *context, BuildInput *in)
+{
+	if (is_remote(context))
+		return err_note(
+			err_new(ERR_INPUT, "remote contexts are not supported yet: '%s'", context),
+			"clone or download it first and give the directory");
+	AUTO_CLOSE int fd = openat(AT_FDCWD, context, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 && errno == ENOENT)
+		return err_new(ERR_INPUT, "unable to prepare context: path \"%s\" not found",
+		               context);
+	if (fd < 0 && errno == ENOTDIR)
+		return err_new(ERR_INPUT, "unable to prepare context: \"%s\" is not a directory",
+		               context);
+	if (fd < 0)
+		return err_sys(errno, "unable to prepare context: cannot open '%s'", context);
+	char link[40], real[PATH_BYTES_MAX];
+	(void)snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+	ssize_t len = readlinkat(AT_FDCWD, link, real, sizeof real);
+	if (len < 0)
+		return err_sys(errno, "cannot find the real path of '%s'", context);
+	in->context_path = arena_str(a, (Str){ real, (size_t)len });
+	in->context_fd = TAKE_FD(fd);
+	return NULL;
+}
+
+/* "Dockerfile" for the context ".", "dir/Dockerfile" else: as the user would type it. */
+static const char *name_in_context(Arena *a, const char *context, const char *name)
+{
+	while (strncmp(context, "./", 2) == 0 && context[2])
+		context += 2;
+	if (strcmp(context, ".") == 0 || strcmp(context, "./") == 0)
+		return name;
+	size_t len = strlen(context);
+	return arena_strf(a, "%s%s%s", context, context[len - 1] == '/' ? "" : "/", name).ptr;
+}
+
+static Err *read_opened(Arena *a, int fd, const char *name, size_t limit, Str *ret)
+{
+	AUTO_BUF Buf text = BUF_INIT;
+	TRY(path_read_fd(fd, limit, name, &text));
+	*ret = arena_str(a, buf_str(&text));
+	return NULL;
+}
+
+static Err *cannot_read(const char *name, int errnum)
+{
+	return err_new(ERR_INPUT, "failed to read dockerfile: open %s: %s", name,
+	               errnum == ENOENT ? "no such file or directory" : strerror(errnum));
+}
+
+/* -f FILE: the user's own path, symlinks and all. */
+static Err *read_named(Arena *a, const char *file, Source *ret)
+{
+	AUTO_CLOSE int fd = openat(AT_FDCWD, file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	if (fd < 0)
+		return cannot_read(file, errno);
+	ret->name = file;
+	return read_opened(a, fd, file, DOCKERFILE_BYTES_MAX, &ret->text);
+}
+
+/* *RET_NAME: its name in the context. */
+static Err *read_default(Arena *a, const char *context, int context_fd, Source *ret,
+                         const char **ret_name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(dockerfile_names); i++) {
+		const char *name = dockerfile_names[i];
+		AUTO_CLOSE int fd =
+			path_try_in_root(context_fd, str_from(name), O_RDONLY | O_NOCTTY, 0);
+		if (fd == -ENOENT)
+			continue;
+		ret->name = name_in_context(a, context, name);
+		if (fd < 0)
+			return cannot_read(ret->name, -fd);
+		*ret_name = name;
+		return read_opened(a, fd, ret->name, DOCKERFILE_BYTES_MAX, &ret->text);
+	}
+	return err_note(cannot_read(name_in_context(a, context, "Dockerfile"), ENOENT),
+	                "looked for Dockerfile, dockerfile and Containerfile; -f names another");
+}
+
+/* FD: of openat or -errno.  *ret_found false if there is none. */
+static Err *take_ignore(Arena *a, int fd, const char *name, BuildInput *in, bool *ret_found)
+{
+	AUTO_CLOSE int owned = fd;
+	*ret_found = false;
+	if (owned == -ENOENT || owned == -ENOTDIR)
+		return NULL;
+	if (owned < 0)
+		return err_sys(-owned, "cannot open '%s'", name);
+	in->ignore.name = name;
+	TRY(read_opened(a, owned, name, IGNORE_FILE_BYTES_MAX, &in->ignore.text));
+	in->has_ignore = *ret_found = true;
+	return NULL;
+}
+
+static int open_path(const char *path)
+{
+	int fd = openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	return fd < 0 ? -errno : fd;
+}
+
+/* FILE: of -f, NULL if the Dockerfile is NAME of the context; both NULL: from standard input. */
+static Err *read_ignore(Arena *a, const char *context, const char *file, const char *name,
+                        BuildInput *in)
+{
+	bool found = false;
+	if (file) {
+		const char *own = arena_strf(a, "%s.dockerignore", file).ptr;
+		TRY(take_ignore(a, open_path(own), own, in, &found));
+	} else if (name) {
+		Str own = arena_strf(a, "%s.dockerignore", name);
+		TRY(take_ignore(a, path_try_in_root(in->context_fd, own, O_RDONLY | O_NOCTTY, 0),
+		                name_in_context(a, context, own.ptr), in, &found));
+	}
+	for (size_t i = 0; i < ARRAY_LEN(ignore_names) && !found; i++)
+		TRY(take_ignore(a,
+		                path_try_in_root(in->context_fd, str_from(ignore_names[i]),
+		                                 O_RDONLY | O_NOCTTY, 0),
+		                name_in_context(a, context, ignore_names[i]), in, &found));
+	return NULL;
+}
+
+/* "build -": a Dockerfile alone. */
+static Err *from_stdin_alone(Arena *a, const char *file, BuildInput *in)
+{
+	if (file && strcmp(file, "-") == 0)
+		return err_new(
+			ERR_INPUT,
+			"invalid argument: can't use stdin for both build context and dockerfile");
+	Str text;
+	TRY(read_stdin(a, &text));
+	if (file || is_archive(text))
+		return err_note(
+			err_new(ERR_INPUT,
+		                "an archive on standard input is not supported as context yet"),
+			"unpack it and give the directory");
+	in->dockerfile = (Source){ "Dockerfile", text };
+	return NULL;
+}
+
+static Err *open_input(Arena *a, const char *context, const char *file, BuildInput *in)
+{
+	const char *name = NULL;
+	if (strcmp(context, "-") == 0)
+		return from_stdin_alone(a, file, in);
+	TRY(open_context(a, context, in));
+	if (file && strcmp(file, "-") == 0) {
+		file = NULL;
+		in->dockerfile.name = "Dockerfile";
+		TRY(read_stdin(a, &in->dockerfile.text));
+	} else if (file) {
+		TRY(read_named(a, file, &in->dockerfile));
+	} else {
+		TRY(read_default(a, context, in->context_fd, &in->dockerfile, &name));
+	}
+	return read_ignore(a, context, file, name, in);
+}
+
+Err *build_input_open(Arena *a, const char *context, const char *file, BuildInput *ret)
+{
+	BuildInput in = { .context_fd = -1, .context_path = STR("") };
+	Err *e = open_input(a, context, file, &in);
+	if (e)
+		build_input_close(&in);
+	else
+		*ret = in;
+	return e;
+}
+
+void build_input_close(BuildInput *in)
+{
+	closep(&in->context_fd);
+	in->context_fd = -1;
+}

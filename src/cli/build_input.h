@@ -1,0 +1,27 @@
+/*
+ * build_input.h - what `build PATH | -` and `-f` name: context, Dockerfile, ignore file.
+ *
+ * RULES    FEATURES.md B.2 in the project's notes: -f is relative to the working directory; without
+ *          it the context's Dockerfile, dockerfile or Containerfile; "-" reads the Dockerfile from
+ *          standard input.  Ignore file: <Dockerfile>.dockerignore beside the Dockerfile, else the
+ *          context's .containerignore or .dockerignore.
+ * ERRORS   ERR_INPUT in docker's words: path "x" not found; failed to read dockerfile: open x: ...
+ */
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "base/arena.h"
+#include "base/err.h"
+
+typedef struct BuildInput {
+	int context_fd;   /* a directory; -1: an empty context */
+	Str context_path; /* its real path; "" if empty */
+	Source dockerfile;
+	Source ignore;
+	bool has_ignore;
+} BuildInput;
+
+/* CONTEXT: the argument; FILE: of -f, NULL if not given. */
+NODISCARD Err *build_input_open(Arena *a, const char *context, const char *file, BuildInput *ret);
+void build_input_close(BuildInput *in);
+#define AUTO_BUILD_INPUT CLEANUP(build_input_close)

@@ -1,0 +1,48 @@
+/* build_report.c - sizes at the end of a good build, the failed step's log at that of a bad one. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/base.h"
+
+#include "cli/build_report.h"
+#include "cli/listing.h"
+
+/* Enough to see a compiler's or a package manager's last words, few enough for one screen. */
+enum { LOG_LINES = 20 };
+
+void build_report_sizes(Ui *ui, Arena *a, const BuildResult *result, Str name)
+{
+	uint64_t size = result->size_bytes;
+	for (size_t i = 0; i < result->stage_count; i++) {
+		const BuildStage *stage = &result->stages[i];
+		if (stage->is_result)
+			continue;
+		/* In tenths of a percent, rounded down: "100.0 % left behind" would be a lie. */
+		unsigned share = 0;
+		if (stage->size_bytes > size)
+			share = (unsigned)((double)(stage->size_bytes - size) * 1000 /
+			                   (double)stage->size_bytes);
+		Str from = cli_size_words(a, stage->size_bytes), to = cli_size_words(a, size);
+		if (share)
+			ui_say(ui, "%.*s %s -> %.*s %s, %u.%u %% left behind", STR_ARG(stage->name),
+			       from.ptr, STR_ARG(name), to.ptr, share / 10, share % 10);
+		else
+			ui_say(ui, "%.*s %s -> %.*s %s", STR_ARG(stage->name), from.ptr,
+			       STR_ARG(name), to.ptr);
+	}
+}
+
+void build_report_failure(Ui *ui, Arena *a, const BuildResult *result, const Err *err)
+{
+	Str title = ui_line_title(ui, result->failed_line, a);
+	Str tail = ui_log_tail(ui, result->failed_line, LOG_LINES, a);
+	if (tail.len) {
+		ui_say(ui, "------");
+		ui_say(ui, " > %.*s:", STR_ARG(title));
+		while (tail.len) {
+			Str line;
+			tail = str_cut(tail, '\n', &line);
+			ui_say(ui, "%.*s", STR_ARG(line));
+		}
+		ui_say(ui, "------");
+	}
+	ui_error(ui, err);
+}

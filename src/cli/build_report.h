@@ -1,0 +1,12 @@
+/* build_report.h - what is said at the end of a build. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "exec/build.h"
+#include "ui/ui.h"
+
+/* What multistage bought: "builder 890 MB -> go-server:latest 12.1 MB, 98.6 % left behind", a line
+ * for each stage that is not the result; nothing for one stage.  NAME: of the result. */
+void build_report_sizes(Ui *ui, Arena *a, const BuildResult *result, Str name);
+/* The failed step's title and the tail of its log, then the error.  After ui_finish(). */
+void build_report_failure(Ui *ui, Arena *a, const BuildResult *result, const Err *err);

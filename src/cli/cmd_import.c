@@ -1,0 +1,87 @@
+/* cmd_import.c - a root file system as a tar → an image of one layer. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/base.h"
+
+#include "cli/command.h"
+#include "exec/load.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+
+typedef struct ImportValues {
+	OptionList changes;
+	const char *message, *platform;
+} ImportValues;
+
+static const Option import_options[] = {
+	{ .name = "change",
+	  .letter = 'c',
+	  .kind = OPTION_LIST,
+	  .help = "Dockerfile instruction to apply: 'CMD [\"sh\"]', 'ENV A=b', ...",
+	  .offset = offsetof(ImportValues, changes) },
+	{ .name = "message",
+	  .letter = 'm',
+	  .kind = OPTION_TEXT,
+	  .help = "Comment in the image's history",
+	  .offset = offsetof(ImportValues, message) },
+	{ .name = "platform",
+	  .kind = OPTION_TEXT,
+	  .help = "Platform of the image (default this machine's)",
+	  .offset = offsetof(ImportValues, platform) },
+};
+
+static Err *run_import(Cli *cli, const void *values, const Arguments *args)
+{
+	const ImportValues *v = values;
+	const char *file = args->at[0];
+	bool from_stdin = strcmp(file, "-") == 0;
+	Reference ref;
+	Platform platform = platform_host();
+	if (args->count > 1) {
+		TRY(reference_parse(cli->arena, str_from(args->at[1]), &ref));
+		if (ref.has_digest)
+			return err_new(ERR_INPUT, "cannot import under a name with a digest: '%s'",
+			               args->at[1]);
+	}
+	if (v->platform)
+		TRY(platform_parse(cli->arena, str_from(v->platform), &platform));
+	if (strstr(file, "://"))
+		return err_note(err_new(ERR_INPUT, "URLs are not supported yet: '%s'", file),
+		                "download it and give - or the file's name");
+	AUTO_CLOSE int fd = from_stdin ? -1 : openat(AT_FDCWD, file, O_RDONLY | O_CLOEXEC);
+	if (!from_stdin && fd < 0)
+		return err_sys(errno, "cannot open '%s'", file);
+	Store *s;
+	Cancel *cancel;
+	Digest id;
+	TRY(cli_store(cli, &s));
+	TRY(cli_cancel(cli, &cancel));
+	Str *changes =
+		arena_alloc(cli->arena, (v->changes.count + 1) * sizeof *changes, _Alignof(Str));
+	for (size_t i = 0; i < v->changes.count; i++)
+		changes[i] = str_from(v->changes.at[i]);
+	const char *name = from_stdin ? "standard input" : file;
+	AUTO_READER Reader *in = reader_from_fd(from_stdin ? STDIN_FILENO : fd, name);
+	Err *e = load_root(s, in, name, args->count > 1 ? &ref : NULL, changes, v->changes.count,
+	                   str_from(v->message ? v->message : ""), &platform, cancel, cli->arena,
+	                   &id);
+	if (e) /* damaged is the archive, not the store */
+		return err_kind(e) == ERR_CORRUPT ? err_set_kind(e, ERR_INPUT) : e;
+	printf("%s\n", digest_arena_text(cli->arena, &id).ptr);
+	return NULL;
+}
+
+const Command command_import = {
+	.name = "import",
+	.aliases = "image import",
+	.group = GROUP_IMAGES,
+	.synopsis = "[OPTIONS] FILE|- [NAME[:TAG]]",
+	.help = "Make an image of a root file system's tar archive",
+	.options = import_options,
+	.option_count = ARRAY_LEN(import_options),
+	.values_size = sizeof(ImportValues),
+	.arguments_min = 1,
+	.arguments_max = 2,
+	.choices = "FILE",
+	.run = run_import,
+};

@@ -1,0 +1,76 @@
+/* cmd_load.c - an archive of images → the store. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/base.h"
+
+#include "cli/command.h"
+#include "exec/load.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+
+typedef struct LoadValues {
+	const char *input, *platform;
+	bool quiet;
+} LoadValues;
+
+static const Option load_options[] = {
+	{ .name = "input",
+	  .letter = 'i',
+	  .kind = OPTION_TEXT,
+	  .choices = "FILE",
+	  .help = "Archive to read (default standard input)",
+	  .offset = offsetof(LoadValues, input) },
+	{ .name = "quiet",
+	  .letter = 'q',
+	  .kind = OPTION_FLAG,
+	  .help = "Print nothing",
+	  .offset = offsetof(LoadValues, quiet) },
+	{ .name = "platform", .kind = OPTION_REFUSED, .help = "" },
+};
+
+static Err *run_load(Cli *cli, const void *values, const Arguments *args)
+{
+	(void)args;
+	const LoadValues *v = values;
+	const char *name = v->input ? v->input : "standard input";
+	AUTO_CLOSE int file = -1;
+	if (v->input) {
+		file = openat(AT_FDCWD, v->input, O_RDONLY | O_CLOEXEC);
+		if (file < 0)
+			return err_sys(errno, "cannot open '%s'", v->input);
+	} else if (isatty(STDIN_FILENO)) {
+		return cli_usage(cli, "requested load from stdin, but stdin is empty");
+	}
+	Store *s;
+	Cancel *cancel;
+	Loaded *loaded;
+	size_t count;
+	TRY(cli_store(cli, &s));
+	TRY(cli_cancel(cli, &cancel));
+	AUTO_READER Reader *in = reader_from_fd(v->input ? file : STDIN_FILENO, name);
+	Err *e = load_archive(s, in, name, cancel, cli->arena, &loaded, &count);
+	if (e) /* damaged is the archive, not the store */
+		return err_kind(e) == ERR_CORRUPT ? err_set_kind(e, ERR_INPUT) : e;
+	for (size_t i = 0; i < count && !v->quiet; i++)
+		if (loaded[i].name.len)
+			printf("Loaded image: %.*s\n", STR_ARG(loaded[i].name));
+		else
+			printf("Loaded image ID: %s\n",
+			       digest_arena_text(cli->arena, &loaded[i].id).ptr);
+	return NULL;
+}
+
+const Command command_load = {
+	.name = "load",
+	.aliases = "image load",
+	.group = GROUP_IMAGES,
+	.synopsis = "[OPTIONS]",
+	.help = "Load images from an archive",
+	.about = "Takes what 'docker save', 'decant save' and 'skopeo copy ... oci-archive:' "
+		 "write, plain or\n"
+		 "compressed. Nothing is changed unless the whole archive is sound.",
+	.options = load_options,
+	.option_count = ARRAY_LEN(load_options),
+	.values_size = sizeof(LoadValues),
+	.run = run_load,
+};

@@ -1,0 +1,325 @@
+/* cmd_run.c - a command in a new container of an image. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/base.h"
+
+#include "cli/pull_image.h"
+#include "exec/container.h"
+
+#include <limits.h>
+#include <stdio.h>
+
+enum { EXIT_ENGINE = 125 };
+
+typedef struct RunValues {
+	OptionList env, env_files, volumes, ports;
+	const char *entrypoint, *hostname, *name, *network, *pull, *user, *working_dir, *platform;
+	bool detach, interactive, remove, terminal, init;
+} RunValues;
+
+#define STORED(member) .offset = offsetof(RunValues, member)
+#define REFUSED(flag)                                            \
+	{                                                        \
+		.name = flag, .kind = OPTION_REFUSED, .help = "" \
+	}
+
+static const Option run_options[] = {
+	{ .name = "detach",
+	  .letter = 'd',
+	  .kind = OPTION_FLAG,
+	  STORED(detach),
+	  .help = "Leave the container running and print its ID" },
+	{ .name = "entrypoint",
+	  .kind = OPTION_TEXT,
+	  STORED(entrypoint),
+	  .help = "Instead of the image's ENTRYPOINT" },
+	{ .name = "env",
+	  .letter = 'e',
+	  .kind = OPTION_LIST,
+	  STORED(env),
+	  .help = "Environment: NAME=VALUE, or NAME to take it from the environment" },
+	{ .name = "hostname",
+	  .letter = 'h',
+	  .kind = OPTION_TEXT,
+	  STORED(hostname),
+	  .help = "Host name in the container" },
+	{ .name = "interactive",
+	  .letter = 'i',
+	  .kind = OPTION_FLAG,
+	  STORED(interactive),
+	  .help = "Connect standard input" },
+	{ .name = "name", .kind = OPTION_TEXT, STORED(name), .help = "Name of the container" },
+	{ .name = "network",
+	  .kind = OPTION_TEXT,
+	  .choices = "default,none,host",
+	  STORED(network),
+	  .help = "default, none or host" },
+	{ .name = "net",
+	  .kind = OPTION_TEXT,
+	  .hidden = true,
+	  STORED(network),
+	  .help = "As --network" },
+	{ .name = "publish",
+	  .letter = 'p',
+	  .kind = OPTION_LIST,
+	  STORED(ports),
+	  .help = "Port of the host for one of the container: [IP:][HOST:]CONTAINER[/udp]" },
+	{ .name = "pull",
+	  .kind = OPTION_TEXT,
+	  .choices = "always,missing,never",
+	  STORED(pull),
+	  .help = "Get the image before: always, missing or never (default missing)" },
+	{ .name = "rm",
+	  .kind = OPTION_FLAG,
+	  STORED(remove),
+	  .help = "Remove the container when it ends" },
+	{ .name = "tty",
+	  .letter = 't',
+	  .kind = OPTION_FLAG,
+	  STORED(terminal),
+	  .help = "Give the command a terminal" },
+	{ .name = "user",
+	  .letter = 'u',
+	  .kind = OPTION_TEXT,
+	  STORED(user),
+	  .help = "USER[:GROUP], names or numbers" },
+	{ .name = "volume",
+	  .letter = 'v',
+	  .kind = OPTION_LIST,
+	  STORED(volumes),
+	  .help = "Directory of the host in the container: HOST:CONTAINER[:ro]" },
+	{ .name = "workdir",
+	  .letter = 'w',
+	  .kind = OPTION_TEXT,
+	  STORED(working_dir),
+	  .help = "Working directory" },
+	{ .name = "init",
+	  .kind = OPTION_FLAG,
+	  .hidden = true,
+	  STORED(init),
+	  .help = "Always done" },
+	REFUSED("add-host"),
+	REFUSED("cap-add"),
+	REFUSED("cap-drop"),
+	REFUSED("cpus"),
+	REFUSED("device"),
+	REFUSED("env-file"),
+	REFUSED("label"),
+	REFUSED("memory"),
+	REFUSED("mount"),
+	REFUSED("platform"),
+	REFUSED("privileged"),
+	REFUSED("read-only"),
+	REFUSED("restart"),
+	REFUSED("security-opt"),
+	REFUSED("tmpfs"),
+	REFUSED("ulimit"),
+	REFUSED("volumes-from"),
+};
+
+/* --- reading flags ---------------------------------------------------------------------------- */
+
+static bool read_port(Str text, uint16_t *ret)
+{
+	uint64_t number;
+	if (!str_to_u64(text, &number) || number == 0 || number > UINT16_MAX)
+		return false;
+	*ret = (uint16_t)number;
+	return true;
+}
+
+/* "[IP:][HOST:]CONTAINER[/udp]"; an IPv6 address in brackets. */
+static Err *parse_port(Cli *cli, const char *text, SandboxPort *ret)
+{
+	Str ports, protocol = str_cut(str_from(text), '/', &ports);
+	SandboxPort port = { .host_ip = "", .udp = str_eqc(protocol, "udp") };
+	bool good = !protocol.len || port.udp || str_eqc(protocol, "tcp");
+	ptrdiff_t colon = str_rfind(ports, ':');
+	good = good && read_port(str_from_at(ports, (size_t)(colon + 1)), &port.port);
+	port.host_port = port.port;
+	if (good && colon >= 0) {
+		Str host = str_head(ports, (size_t)colon);
+		ptrdiff_t before = str_rfind(host, ':');
+		Str number = str_from_at(host, (size_t)(before + 1));
+		if (number.len) /* "127.0.0.1::80": the same port */
+			good = read_port(number, &port.host_port);
+		if (before >= 0) {
+			Str ip = str_head(host, (size_t)before);
+			if (ip.len > 2 && *ip.ptr == '[' && ip.ptr[ip.len - 1] == ']')
+				ip = str_head(str_from_at(ip, 1), ip.len - 2);
+			port.host_ip = arena_str(cli->arena, ip).ptr;
+		}
+	}
+	if (!good)
+		return err_note(cli_usage(cli, "invalid value for --publish: '%s'", text),
+		                "[IP:][HOST:]CONTAINER[/udp], ports from 1 to 65535");
+	*ret = port;
+	return NULL;
+}
+
+static Err *set_ports(Cli *cli, const RunValues *v, ContainerRequest *r)
+{
+	SandboxPort *ports = arena_alloc(cli->arena, (v->ports.count + 1) * sizeof *ports,
+	                                 _Alignof(SandboxPort));
+	for (size_t i = 0; i < v->ports.count; i++)
+		TRY(parse_port(cli, v->ports.at[i], &ports[i]));
+	r->ports = ports;
+	r->port_count = v->ports.count;
+	return NULL;
+}
+
+static Err *parse_volume(Cli *cli, const char *text, struct ContainerBind *ret)
+{
+	Str source, target, mode = str_cut(str_cut(str_from(text), ':', &source), ':', &target);
+	if (!target.len || (mode.len && !str_eqc(mode, "ro") && !str_eqc(mode, "rw")))
+		return err_note(cli_usage(cli, "invalid value for --volume: '%s'", text),
+		                "HOST:CONTAINER[:ro]");
+	if (*target.ptr != '/')
+		return cli_usage(cli,
+		                 "invalid value for --volume: '%s': the path in the container must "
+		                 "be absolute",
+		                 text);
+	if (!source.len || (*source.ptr != '/' && *source.ptr != '.'))
+		return err_note(cli_usage(cli, "named volumes are not supported yet: '%.*s'",
+		                          STR_ARG(source)),
+		                "give a directory of the host: ./DIR or /DIR");
+	*ret = (struct ContainerBind){
+		.source = arena_str(cli->arena, source),
+		.target = arena_str(cli->arena, target),
+		.read_only = str_eqc(mode, "ro"),
+	};
+	return NULL;
+}
+
+static Err *set_binds(Cli *cli, const RunValues *v, ContainerRequest *r)
+{
+	r->binds = arena_alloc(cli->arena, (v->volumes.count + 1) * sizeof *r->binds,
+	                       _Alignof(struct ContainerBind));
+	for (size_t i = 0; i < v->volumes.count; i++)
+		TRY(parse_volume(cli, v->volumes.at[i], &r->binds[i]));
+	r->bind_count = v->volumes.count;
+	return NULL;
+}
+
+static void set_env(Arena *a, const RunValues *v, ContainerRequest *r)
+{
+	for (size_t i = 0; i < v->env.count; i++) {
+		const char *text = v->env.at[i];
+		if (strchr(text, '=')) {
+			strs_push(a, &r->env, str_from(text));
+		} else if (getenv(text)) {
+			strs_push(a, &r->env, arena_strf(a, "%s=%s", text, getenv(text)));
+		}
+	}
+}
+
+static Err *set_network(Cli *cli, const char *network, ContainerRequest *r)
+{
+	if (!network || strcmp(network, "default") == 0 || strcmp(network, "bridge") == 0)
+		r->network = SANDBOX_NET_DEFAULT;
+	else if (strcmp(network, "none") == 0)
+		r->network = SANDBOX_NET_NONE;
+	else if (strcmp(network, "host") == 0)
+		r->network = SANDBOX_NET_HOST;
+	else
+		return err_note(cli_usage(cli, "unknown network: '%s'", network),
+		                "one of default, none, host");
+	return NULL;
+}
+
+static Str text_of(const char *text)
+{
+	return str_from(text ? text : "");
+}
+
+static Err *make_request(Cli *cli, const RunValues *v, const Arguments *args, ContainerRequest *r)
+{
+	if (v->detach && v->terminal && v->interactive)
+		return cli_usage(
+			cli,
+			"-d cannot be combined with -it: a container left behind has no terminal");
+	if (v->terminal && !isatty(STDIN_FILENO) && v->interactive)
+		return cli_usage(cli, "the input device is not a TTY");
+	*r = (ContainerRequest){
+		.name = text_of(v->name),
+		.user = text_of(v->user),
+		.working_dir = text_of(v->working_dir),
+		.hostname = text_of(v->hostname),
+		.detach = v->detach,
+		.remove = v->remove,
+		.interactive = v->interactive,
+		.terminal = v->terminal,
+	};
+	for (size_t i = 1; i < args->count; i++)
+		strs_push(cli->arena, &r->command, str_from(args->at[i]));
+	if (v->entrypoint) {
+		r->entrypoint.set = true; /* --entrypoint "": none */
+		if (*v->entrypoint)
+			strs_push(cli->arena, &r->entrypoint, str_from(v->entrypoint));
+	}
+	set_env(cli->arena, v, r);
+	TRY(set_network(cli, v->network, r));
+	TRY(set_ports(cli, v, r));
+	return set_binds(cli, v, r);
+}
+
+/* --- the image -------------------------------------------------------------------------------- */
+
+static Err *find_image(Cli *cli, Store *s, const char *name, const char *pull, Image *ret)
+{
+	Platform host = platform_host();
+	const char *when = pull ? pull : "missing";
+	bool always = strcmp(when, "always") == 0;
+	if (!always && strcmp(when, "missing") != 0 && strcmp(when, "never") != 0)
+		return err_note(cli_usage(cli, "invalid value '%s' for --pull", when),
+		                "one of always, missing, never");
+	if (!always) {
+		Err *e = image_find(s, str_from(name), cli->arena, ret);
+		if (!e || err_kind(e) != ERR_NOT_FOUND || strcmp(when, "never") == 0)
+			return e;
+		err_free(e); /* it is fetched */
+		fprintf(stderr, "Unable to find image '%s' locally\n", name);
+	}
+	TRY(cli_pull(cli, name, &host, false, stderr));
+	return image_find(s, str_from(name), cli->arena, ret);
+}
+
+static Err *run_run(Cli *cli, const void *values, const Arguments *args)
+{
+	const RunValues *v = values;
+	Store *s;
+	Cancel *cancel;
+	ContainerRequest r;
+	Str id = STR("");
+	int status = 0;
+	TRY(make_request(cli, v, args, &r));
+	TRY(cli_store(cli, &s));
+	TRY(sandbox_enter()); /* before the first thread: a pull has some */
+	TRY(cli_cancel(cli, &cancel));
+	TRY(find_image(cli, s, args->at[0], v->pull, &r.image));
+	TRY(image_check(s, &r.image));
+	TRY(container_run(s, &r, cancel, cli->arena, &id, &status));
+	if (v->detach)
+		printf("%.*s\n", STR_ARG(id));
+	cli->exit_status = v->detach ? 0 : status;
+	return NULL;
+}
+
+const Command command_run = {
+	.name = "run",
+	.aliases = "container run",
+	.group = GROUP_CONTAINERS,
+	.synopsis = "[OPTIONS] IMAGE [COMMAND] [ARG...]",
+	.help = "Run a command in a new container",
+	.about = "Ends with the status of the command; 125 if decant itself failed, 126 if the "
+		 "command cannot be\n"
+		 "executed, 127 if it is not there.",
+	.options = run_options,
+	.option_count = ARRAY_LEN(run_options),
+	.values_size = sizeof(RunValues),
+	.arguments_min = 1,
+	.arguments_max = UINT_MAX,
+	.choices = "IMAGE",
+	.stop_at_argument = true,
+	.failure_status = EXIT_ENGINE,
+	.run = run_run,
+};

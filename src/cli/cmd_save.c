@@ -1,0 +1,71 @@
+/* cmd_save.c - images → one archive that docker, podman and skopeo read. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/base.h"
+
+#include "cli/command.h"
+#include "export/export.h"
+
+#include <limits.h>
+
+typedef struct SaveValues {
+	const char *output, *format;
+} SaveValues;
+
+static const Option save_options[] = {
+	{ .name = "output",
+	  .letter = 'o',
+	  .kind = OPTION_TEXT,
+	  .choices = "FILE",
+	  .help = "File to write (default standard output)",
+	  .offset = offsetof(SaveValues, output) },
+	{ .name = "format",
+	  .kind = OPTION_TEXT,
+	  .choices = "docker,oci",
+	  .help = "docker (which is an OCI layout too) or oci (default docker)",
+	  .offset = offsetof(SaveValues, format) },
+	{ .name = "platform", .kind = OPTION_REFUSED, .help = "" },
+};
+
+static Err *run_save(Cli *cli, const void *values, const Arguments *args)
+{
+	const SaveValues *v = values;
+	const char *format = v->format ? v->format : "docker";
+	if (strcmp(format, "docker") != 0 && strcmp(format, "oci") != 0)
+		return err_note(cli_usage(cli, "unknown format: '%s'", format),
+		                "one of docker, oci");
+	if (!v->output && isatty(STDOUT_FILENO))
+		return cli_usage(
+			cli,
+			"cowardly refusing to save to a terminal. Use the -o flag or redirect");
+	Store *s;
+	Cancel *cancel;
+	TRY(cli_store(cli, &s));
+	ExportImage *images =
+		arena_alloc(cli->arena, args->count * sizeof *images, _Alignof(ExportImage));
+	for (size_t i = 0; i < args->count; i++) {
+		TRY(image_find(s, str_from(args->at[i]), cli->arena, &images[i].image));
+		TRY(image_check(s, &images[i].image));
+		images[i].names = &images[i].image.ref;
+		images[i].name_count = images[i].image.ref.len ? 1 : 0;
+	}
+	TRY(cli_cancel(cli, &cancel));
+	OutputSpec out = { .type = str_from(format),
+		           .dest = str_from(v->output ? v->output : "-"),
+		           .tar = true };
+	return export_run(s, &out, images, args->count, NULL, cancel);
+}
+
+const Command command_save = {
+	.name = "save",
+	.aliases = "image save",
+	.group = GROUP_IMAGES,
+	.synopsis = "[OPTIONS] IMAGE [IMAGE...]",
+	.help = "Write images to an archive",
+	.options = save_options,
+	.option_count = ARRAY_LEN(save_options),
+	.values_size = sizeof(SaveValues),
+	.arguments_min = 1,
+	.arguments_max = UINT_MAX,
+	.choices = "IMAGE",
+	.run = run_save,
+};

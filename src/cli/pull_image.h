@@ -1,0 +1,14 @@
+/* pull_image.h - pulling with docker's lines, for `pull` and for `run` of an image that is not
+ * here. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "cli/command.h"
+#include "oci/platform.h"
+
+#include <stdio.h>
+
+/* Enters the sandbox's namespace.  OUT gets the lines, but for those of the layers unless it is
+ * standard output; QUIET: none. */
+NODISCARD Err *cli_pull(Cli *cli, const char *name, const Platform *platform, bool quiet,
+                        FILE *out);
