@@ -253,6 +253,8 @@ static Err *pull_into(Store *s, Registry *r, const Reference *ref, const Registr
 		   .cancel = cancel };
 	TRY(pull_all(&p, name));
 	*ret_fetched = p.fetched;
+	if (p.fetched)
+		TRY(layer_adopt_parents(s, config.diff_ids, config.diff_id_count));
 	return NULL;
 }
 
