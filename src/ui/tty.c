@@ -284,13 +284,16 @@ static void tty_finish(Ui *ui)
 {
 	Screen s = screen_of(ui);
 	AUTO_BUF Buf frame = BUF_INIT;
-	bool failed = ui->cancelling || ui->running;
+	bool failed = ui->running;
 	for (size_t i = 0; i < ui->lines.len; i++)
 		failed = failed || ui->lines.at[i]->state == UI_ERROR;
 	erase_live(ui, &frame);
 	add_history(ui, &frame, &s);
 	if (ui->lines.len)
-		add_header(ui, &frame, &s, clock_mono_ns(), failed ? " FAILED" : " FINISHED");
+		add_header(ui, &frame, &s, clock_mono_ns(),
+		           ui->cancelling ? " CANCELLED"
+		           : failed       ? " FAILED"
+		                          : " FINISHED");
 	if (ui->cursor_hidden)
 		buf_add_str(&frame, STR(SHOW));
 	ui->cursor_hidden = 0;
