@@ -124,11 +124,15 @@ static Err *name_image(Build *b, const Digest *id, Arena *a)
 	return NULL;
 }
 
-static uint64_t size_of(const StepState *s)
+static uint64_t size_of(const Build *b, const StepState *s)
 {
 	uint64_t sum = 0;
-	for (size_t i = 0; i < s->layer_count; i++)
-		sum += s->layers[i].size_bytes;
+	for (size_t i = 0; i < s->layer_count; i++) {
+		StoreLayer layer = { .size_bytes = s->layers[i].size_bytes };
+		if (!layer.size_bytes) /* of a base image: nobody has asked before */
+			err_free(store_layer_get(b->store, &s->layers[i].diff_id, &layer));
+		sum += layer.size_bytes; /* a layer that is not here (all was cached) counts 0 */
+	}
 	return sum;
 }
 
@@ -143,7 +147,7 @@ static void fill_stages(Build *b, BuildResult *ret)
 			continue;
 		ret->stages[ret->stage_count++] = (BuildStage){
 			.name = stage->shown,
-			.size_bytes = size_of(&b->states[stage->last_step]),
+			.size_bytes = size_of(b, &b->states[stage->last_step]),
 			.is_result = i == b->plan.target,
 		};
 	}
@@ -156,7 +160,7 @@ Err *result_image(Build *b, BuildResult *ret)
 	TRY(state_need_base(b, stage->last_step)); /* an image is whole, or it is not named */
 	TRY(write_config(b, stage, state, b->arena, &ret->image_id));
 	TRY(name_image(b, &ret->image_id, b->arena));
-	ret->size_bytes = size_of(state);
+	ret->size_bytes = size_of(b, state);
 	fill_stages(b, ret);
 	return NULL;
 }
