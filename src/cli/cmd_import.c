@@ -50,7 +50,7 @@ static Err *run_import(Cli *cli, const void *values, const Arguments *args)
 		                "download it and give - or the file's name");
 	AUTO_CLOSE int fd = from_stdin ? -1 : openat(AT_FDCWD, file, O_RDONLY | O_CLOEXEC);
 	if (!from_stdin && fd < 0)
-		return err_sys(errno, "cannot open '%s'", file);
+		return err_set_kind(err_sys(errno, "cannot open '%s'", file), ERR_INPUT);
 	Store *s;
 	Cancel *cancel;
 	Digest id;

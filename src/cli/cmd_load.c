@@ -37,7 +37,8 @@ static Err *run_load(Cli *cli, const void *values, const Arguments *args)
 	if (v->input) {
 		file = openat(AT_FDCWD, v->input, O_RDONLY | O_CLOEXEC);
 		if (file < 0)
-			return err_sys(errno, "cannot open '%s'", v->input);
+			return err_set_kind(err_sys(errno, "cannot open '%s'", v->input),
+			                    ERR_INPUT);
 	} else if (isatty(STDIN_FILENO)) {
 		return cli_usage(cli, "requested load from stdin, but stdin is empty");
 	}

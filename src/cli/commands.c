@@ -11,6 +11,8 @@
 	X(inspect)    \
 	X(history)    \
 	X(tag)        \
+	X(load)       \
+	X(import)     \
 	X(pull)       \
 	X(rmi)        \
 	X(completion) \
