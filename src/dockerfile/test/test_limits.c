@@ -43,6 +43,7 @@ static const struct {
 	{ "FROM a\nEXPOSE ", "1 ", WORDS_MAX + 1, "\n",
 	  "more than 262144 words in one instruction" },
 	{ "FROM a\nRUN ", "<<A ", HEREDOCS_MAX + 1, "\n", "unterminated heredoc: 'A'" },
+	{ "FROM a\nRUN ", "<<A ", WORDS_MAX + 1, "\n", "more than 262144 words" },
 	{ "FROM a\n", "ONBUILD ", 1 << 16, "RUN x\n", "ONBUILD is nested more than 16 deep" },
 	{ "FROM a\nRUN <<EOF\n", "EO\n", 1 << 18, "", "unterminated heredoc: 'EOF'" },
 };

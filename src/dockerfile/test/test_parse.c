@@ -36,6 +36,7 @@ static const struct {
 	{ "JSON, then more", "CMD [\"a\"] b\n", "(cmd \"[\\\"a\\\"] b\")\n" },
 	{ "JSON, single quotes", "CMD ['a']\n", "(cmd \"['a']\")\n" },
 	{ "JSON, comma at the end", "CMD [\"a\",]\n", "(cmd \"[\\\"a\\\",]\")\n" },
+	{ "JSON, control character", "CMD [\"a\tb\"]\n", "(cmd \"[\\\"a\\tb\\\"]\")\n" },
 	{ "JSON, bad escape", "CMD [\"\\x\"]\n", "(cmd \"[\\\"\\\\x\\\"]\")\n" },
 	{ "JSON words", "COPY [\"a b\", \"/\"]\n", "(copy \"a b\" \"/\")\n" },
 	{ "ENV", "ENV a=1 b=\"2 3\" c=4\\ 5\n",

@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "fs/match.h"
-#include "test_fs.h"
+#include "fs/test/test_fs.h"
 
 /* WANT: 1 matches, 0 does not, -1 is a bad pattern. */
 static const struct {
