@@ -186,7 +186,7 @@ static void test_titles(void **state)
 static void test_suggestions(void **state)
 {
 	(void)state;
-	static const char *const names[] = { "COPY", "CMD", "ENV", "ENTRYPOINT" };
+	static const char *const names[] = { "COPY", "CMD", "ENV", "ENTRYPOINT", "GO" };
 	static const struct {
 		const char *word, *want;
 	} cases[] = {

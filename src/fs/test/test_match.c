@@ -45,6 +45,7 @@ static const struct {
 	{ "a[", "ab", -1 },
 	{ "a[", "x", -1 },
 	{ "a*[", "x", -1 },
+	{ "a*b*[", "x", -1 },
 	{ "*x", "xxx", 1 },
 	{ "[a-b-c]", "a", -1 },
 	{ "", "", 1 },
@@ -84,6 +85,8 @@ static const struct {
 	{ "d|!d/e", "d/e/f", false },
 	{ "d|!d/e|d/e/f", "d/e/f", true },
 	{ "d/**", "d/e/f", true },
+	{ "?d", "xd/y", true },
+	{ "?d", "xdd/y", false },
 	{ "d/**", "d", false },
 	{ "**/d", "x/d/y", true },
 	{ "**d", "xd", true },
@@ -157,6 +160,9 @@ static void test_ignore_file(void **state)
 	assert_int_equal(by->line, 5);
 	assert_false(ignore_excludes(&ig, STR("q"), &by));
 	assert_null(by);
+	make_ignore(&a, "!q", &ig);
+	assert_false(ignore_excludes(&ig, STR("q"), &by));
+	assert_null(by); /* it was not excluded before */
 }
 
 static void test_bad_ignore_files(void **state)
