@@ -150,6 +150,7 @@ static Err *run_with_tries(HttpClient *c, Exchange *x, Arena *a, HttpResponse *r
 	unsigned tries = x->request->tries ? x->request->tries : TRIES;
 	for (unsigned tried = 1;; tried++) {
 		AUTO_ERR Err *err = run_once(c, x, a, ret);
+		ret->tries = tried;
 		bool again = err ? x->retry : retry_status(ret->status);
 		unsigned most = err && ret->failure == HTTP_NO_HOST && tries > RESOLVE_TRIES
 		                        ? RESOLVE_TRIES
@@ -160,7 +161,10 @@ static Err *run_with_tries(HttpClient *c, Exchange *x, Arena *a, HttpResponse *r
 			return TAKE_PTR(err);
 		}
 		Str after = err ? (Str){ "", 0 } : http_response_header(ret, "retry-after");
-		TRY(pause_ms(&x->cancels, retry_delay_ms(tried, after, clock_real_ns())));
+		int64_t delay_ms = retry_delay_ms(tried, after, clock_real_ns());
+		if (delay_ms == RETRY_NEVER)
+			return NULL; /* only an answer has that header */
+		TRY(pause_ms(&x->cancels, delay_ms));
 	}
 }
 

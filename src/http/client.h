@@ -74,6 +74,7 @@ struct HttpResponse {
 	size_t header_count;
 	Str body;            /* in the arena */
 	Str url;             /* after redirects */
+	unsigned tries;      /* how often the last URL was asked */
 	HttpFailure failure; /* also set when http_client_send() gives an error */
 };
 

@@ -8,6 +8,8 @@
 bool retry_status(int status);
 /*
  * Milliseconds to wait after the TRIED-th try (1, 2 ...).  RETRY_AFTER: that header, "" if absent:
- * seconds or an HTTP date; nonsense counts as absent, and no server makes us wait over 30 s.
+ * seconds or an HTTP date; nonsense counts as absent.  RETRY_NEVER: the server wants more than
+ * 30 s: a build that waits longer looks hung, and quotas come back after hours.
  */
+enum { RETRY_NEVER = -1 };
 int64_t retry_delay_ms(unsigned tried, Str retry_after, int64_t now_real_ns);

@@ -9,7 +9,7 @@
 enum {
 	FIRST_MS = 200, /* doubled with each try: 0.2, 0.4, 0.8 s ride out a restart of a server */
 	MOST_MS = 5000,
-	SERVER_MOST_MS = 30000, /* a build that waits longer than this looks hung */
+	SERVER_MOST_MS = 30000,
 };
 
 bool retry_status(int status)
@@ -27,13 +27,21 @@ bool retry_status(int status)
 	}
 }
 
+static bool is_number(Str s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if (s.ptr[i] < '0' || s.ptr[i] > '9')
+			return false;
+	return s.len > 0;
+}
+
 /* RFC 9110 10.2.3: delay-seconds or HTTP-date.  False if it is neither. */
 static bool read_retry_after(Str text, int64_t now_real_ns, int64_t *ret_ms)
 {
 	uint64_t seconds;
-	if (str_to_u64(text, &seconds)) {
-		*ret_ms =
-			seconds > SERVER_MOST_MS / 1000 ? SERVER_MOST_MS : (int64_t)seconds * 1000;
+	if (is_number(text)) {
+		bool fits = str_to_u64(text, &seconds) && seconds <= SERVER_MOST_MS / 1000;
+		*ret_ms = fits ? (int64_t)seconds * 1000 : RETRY_NEVER;
 		return true;
 	}
 	char date[64];
@@ -46,7 +54,7 @@ static bool read_retry_after(Str text, int64_t now_real_ns, int64_t *ret_ms)
 	if (!end || *end)
 		return false;
 	int64_t ms = ((int64_t)timegm(&tm) - now_real_ns / 1000000000) * 1000;
-	*ret_ms = ms < 0 ? 0 : ms > SERVER_MOST_MS ? SERVER_MOST_MS : ms;
+	*ret_ms = ms < 0 ? 0 : ms > SERVER_MOST_MS ? RETRY_NEVER : ms;
 	return true;
 }
 
@@ -58,7 +66,7 @@ int64_t retry_delay_ms(unsigned tried, Str retry_after, int64_t now_real_ns)
 	if (ms > MOST_MS)
 		ms = MOST_MS;
 	int64_t server_ms;
-	if (read_retry_after(retry_after, now_real_ns, &server_ms) && server_ms > ms)
-		ms = server_ms;
-	return ms;
+	if (!read_retry_after(retry_after, now_real_ns, &server_ms))
+		return ms;
+	return server_ms == RETRY_NEVER || server_ms > ms ? server_ms : ms;
 }

@@ -163,7 +163,9 @@ static Err *denied(const Endpoint *e, const HttpResponse *answer)
 	if (c->found)
 		return err_note(err, "they are from %.*s; renew them: docker login %.*s",
 		                STR_ARG(c->source), STR_ARG(e->domain));
-	return err_note(err, "looked for credentials in %.*s", STR_ARG(auth_files_text(&a)));
+	err = err_note(err, "no credentials for %.*s in %.*s", STR_ARG(e->domain),
+	               STR_ARG(auth_files_text(&a)));
+	return err_note(err, "log in first: docker login %.*s", STR_ARG(e->domain));
 }
 
 static Err *get_token(Registry *r, Endpoint *e, Str scope, Token *ret)
@@ -191,10 +193,11 @@ static Token *find_token(Endpoint *e, Str scope)
 	return NULL;
 }
 
-void auth_forget(Endpoint *e, Str scope)
+void auth_forget(Endpoint *e, Str scope, Str refused)
 {
 	Token *t = find_token(e, scope);
-	if (t)
+	/* Another thread may have got a new one since: that one stays. */
+	if (t && str_ends(refused, t->text))
 		t->expires_ns = 0;
 }
 

@@ -230,15 +230,14 @@ static Err *authorize(Registry *r, Endpoint *e, const Call *call, Str scope, Are
 
 /* A 401 in spite of what we sent: take over the challenge, drop the token. True if asking again may
  * help. */
-static bool learn(Endpoint *e, const HttpResponse *answer, Str scope, bool had_credentials)
+static bool learn(Endpoint *e, const HttpResponse *answer, Str scope, Str refused)
 {
 	pthread_mutex_lock(&e->lock);
 	Challenge now = auth_challenge(&e->arena, answer);
-	bool again =
-		now.kind == CHALLENGE_BEARER || (now.kind == CHALLENGE_BASIC && !had_credentials);
+	bool again = now.kind == CHALLENGE_BEARER || (now.kind == CHALLENGE_BASIC && !refused.len);
 	if (now.kind != CHALLENGE_NONE)
 		e->challenge = now;
-	auth_forget(e, scope);
+	auth_forget(e, scope, refused);
 	pthread_mutex_unlock(&e->lock);
 	return again;
 }
@@ -294,7 +293,7 @@ Err *endpoint_send(Registry *r, const Call *call, Arena *a, HttpResponse *ret)
 		          STR_ARG(to.authority));
 		if (ret->status != 401 || !ours || round > 0)
 			return NULL;
-		if (!learn(e, ret, scope, authorization.len > 0) || call->source)
+		if (!learn(e, ret, scope, authorization) || call->source)
 			return NULL;
 	}
 }
@@ -349,16 +348,18 @@ static Err *denied_error(const Endpoint *e, const Reference *ref, int status, bo
 		              "a login "
 		              "(status %d)",
 		              STR_ARG(familiar), status);
-	if (c->found)
+	int name_len = hub ? 0 : (int)e->domain.len; /* `docker login` alone means Docker Hub */
+	if (c->found) {
 		err = err_note(err, "used the credentials of %.*s from %.*s",
 		               STR_ARG(c->user.len ? c->user : STR("a token")), STR_ARG(c->source));
-	else
-		err = err_note(err, "no credentials for %.*s in %.*s", STR_ARG(e->domain),
-		               STR_ARG(auth_files_text(a)));
+		return err_note(err, "if they are old: docker login %.*s", name_len, e->domain.ptr);
+	}
+	err = err_note(err, "no credentials for %.*s in %.*s", STR_ARG(e->domain),
+	               STR_ARG(auth_files_text(a)));
 	return err_note(
 		err,
-		"log in first: docker login%s%.*s (or podman, skopeo: decant reads their files)",
-		hub ? "" : " ", hub ? 0 : (int)e->domain.len, e->domain.ptr);
+		"log in first: docker login %.*s (decant reads the files of docker and podman)",
+		name_len, e->domain.ptr);
 }
 
 Err *endpoint_status_error(Endpoint *e, const Reference *ref, const HttpResponse *r,
@@ -378,14 +379,20 @@ Err *endpoint_status_error(Endpoint *e, const Reference *ref, const HttpResponse
 		err = err_new(ERR_NOT_FOUND, "%.*s: %s not found", STR_ARG(repository), what);
 		break;
 	case 429:
-		err = err_note(err_new(ERR_NETWORK, "%.*s: too many requests", STR_ARG(repository)),
-		               "registries allow more to those who log in: docker login");
+		err = err_new(ERR_NETWORK, "%.*s: too many requests", STR_ARG(repository));
+		err = err_note(err, "registries allow more to those who log in: docker login");
+		if (http_response_header(r, "retry-after").len)
+			err = err_note(
+				err, "the registry asks to wait %.*s seconds",
+				STR_ARG(str_head(http_response_header(r, "retry-after"), 40)));
 		break;
 	default:
 		err = err_new(r->status >= 500 ? ERR_NETWORK : ERR_CORRUPT,
 		              "%.*s: %s: unexpected status %d", STR_ARG(repository), what,
 		              r->status);
 	}
+	if (r->tries > 1)
+		err = err_note(err, "tried %u times", r->tries);
 	Str words = server_words(&a, r->body);
 	return words.len ? err_note(err, "the registry says: %.*s", STR_ARG(words)) : err;
 }

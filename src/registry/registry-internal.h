@@ -150,8 +150,8 @@ NODISCARD Err *endpoint_each(Registry *r, const Reference *ref, EndpointFn *fn, 
 /* The Authorization header's value for SCOPE at E ("" if none is wanted).  E's lock is held. */
 NODISCARD Err *auth_header(Registry *r, Endpoint *e, const Reference *ref, Str scope, Arena *a,
                            Str *ret);
-/* A token was refused: the next auth_header() asks for a new one. */
-void auth_forget(Endpoint *e, Str scope);
+/* The header REFUSED was not taken: the next auth_header() asks for a new token. */
+void auth_forget(Endpoint *e, Str scope, Str refused);
 
 /* --- fetch.c
  * -------------------------------------------------------------------------------------------------

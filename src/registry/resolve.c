@@ -54,6 +54,16 @@ static Err *get_document(const Resolve *q, Endpoint *e, const Digest *by_digest,
 	return NULL;
 }
 
+/* The answer of something that is no registry deserves better than a JSON error. */
+static Err *check_html(const Document *doc, const char *name)
+{
+	if (!str_starts(doc->content_type, STR("text/html")))
+		return NULL;
+	return err_note(
+		err_new(ERR_CORRUPT, "%s: the server sends a web page, not a manifest", name),
+		"is that a registry? a proxy's login page looks like this as well");
+}
+
 /* Follow indexes down to the image manifest of the platform. */
 static Err *find_manifest(const Resolve *q, Endpoint *e, Document *ret)
 {
@@ -64,6 +74,7 @@ static Err *find_manifest(const Resolve *q, Endpoint *e, Document *ret)
 		ManifestKind kind;
 		Index index;
 		const Descriptor *chosen = NULL;
+		TRY(check_html(ret, name));
 		TRY(manifest_kind(ret->json, ret->content_type, name, &kind));
 		if (kind == MANIFEST_IMAGE)
 			return NULL;
