@@ -17,7 +17,7 @@ shared=$(sha256sum <.clang-tidy | cut -c1-16)
 
 # What a verdict depends on: the file and every file of ours that it includes.
 content() { # file
-	cc -std=gnu17 -D_GNU_SOURCE -Isrc -MM "$1" | tr -d '\\\\' | tr ' ' '\n' | grep '^src/' | sort -u | xargs cat
+	cc -std=gnu17 -D_GNU_SOURCE -Isrc -MM "$1" | sed 's,\\$,,' | tr ' ' '\n' | grep '^src/' | sort -u | xargs cat
 }
 
 check() { # file mark

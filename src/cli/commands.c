@@ -7,7 +7,6 @@
 
 /* clang-format off */
 #define COMMANDS(X)   \
-	X(build)      \
 	X(images)     \
 	X(inspect)    \
 	X(history)    \
