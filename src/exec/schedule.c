@@ -32,16 +32,21 @@ static uint32_t origin_of(const Step *step)
 	                                                                   : STEP_NONE;
 }
 
-/* What the result needs and is not known: backwards from its last step. */
+/*
+ * What the result needs and is not known: backwards from its last step.  Base images count as steps of
+ * their own here, so that their layers are pulled from the first moment on, beside everything else.
+ */
 static void mark_needed(Schedule *s, uint32_t step)
 {
 	Build *b = s->build;
 	s->needed[step] = true;
 	for (uint32_t i = step + 1; i-- > 0;) {
+		const Step *st = &b->plan.steps[i];
+		if (s->needed[i] && st->kind == STEP_BASE && !b->states[i].here)
+			b->states[i].status = STEP_WAITING;
 		if (!s->needed[i] || is_known(b, i))
 			continue;
 		s->left++;
-		const Step *st = &b->plan.steps[i];
 		if (st->parent != STEP_NONE)
 			s->needed[st->parent] = true;
 		if (origin_of(st) != STEP_NONE)
@@ -78,9 +83,9 @@ static Err *do_op(Build *b, const Step *step, StoreLayer *ret)
 	case STEP_WORKDIR:
 		return op_workdir(b, step, ret);
 	case STEP_BASE:
-		break;
+		break; /* run_step has it */
 	}
-	return err_new(ERR_INPUT, "a base image is no step to run");
+	return NULL;
 }
 
 /*
@@ -166,6 +171,8 @@ static Err *run_step(Build *b, const Step *step)
 	StepResult result;
 	StepState *state = &b->states[step->number];
 	bool cached;
+	if (step->kind == STEP_BASE)
+		return resolve_need_layers(b, step->number);
 	Str stage = b->plan.stages[step->stage].shown;
 	state->line = progress_begin(b->progress, stage, "%.*s", STR_ARG(step->title));
 	Err *e = err_place(key_of_step(b, step, &key), step->span);
@@ -208,7 +215,8 @@ static void step_over(Schedule *s, const Step *step, Err *e)
 	} else {
 		b->states[step->number].status = STEP_KNOWN;
 		s->left--;
-		*(b->states[step->number].cached ? &b->steps_cached : &b->steps_run) += 1;
+		if (step->kind != STEP_BASE)
+			*(b->states[step->number].cached ? &b->steps_cached : &b->steps_run) += 1;
 	}
 	(void)pthread_cond_broadcast(&s->changed);
 }
