@@ -57,7 +57,8 @@ is "back again: all is cached" "$(cached) $(id)" "6 $first"
 
 chmod 600 go.mod
 build
-is "a mode counts" "$(cached)" 1
+# the WORKDIR, and the COPY --from of /server, whose content has come out the same
+is "a mode counts" "$(cached)" 2
 chmod 644 go.mod
 
 mv server.go main.go
@@ -80,12 +81,12 @@ RUN date +%N > /when
 D
 echo one >a
 build
-when=$(decant run --rm --network=none img cat /when)
+when=$(id)
 echo two >a
 build
 status "an input that changes nothing behind it" 0
 is "two steps run, the rest are hits" "$(cached)" 2
-is "its result stays" "$(decant run --rm --network=none img cat /when)" "$when"
+is "its result stays" "$(id)" "$when"
 
 # --build-arg
 cat >Dockerfile <<'D'
@@ -129,10 +130,10 @@ RUN date +%N > /when
 D
 echo '2020-01-01 00:00:00' >stamp
 build
-when=$(decant run --rm --network=none img cat /when)
+when=$(id)
 echo '2021-01-01 00:00:00' >stamp
 build
-ok "another mtime is another result" [ "$(decant run --rm --network=none img cat /when)" != "$when" ]
+ok "another mtime is another result" [ "$(id)" != "$when" ]
 
 is "nothing is left" "$(leftovers)" ""
 done_testing

@@ -24,7 +24,7 @@ ok "status of a wrong file" [ "$STATUS" -eq 3 ]
 printf 'FROM alpine:edge AS build\nFROM scratch\nCOPY --from=bulid /x /\n' >Dockerfile
 build --target bulid
 fails "unknown target" "bulid"
-like "did you mean the stage" "$ERR" 'did you mean .?build'
+like "did you mean the stage" "$ERR" "did you mean the stage 'build'"
 
 printf 'FROM scratch\nCOPY bin/app /app\n' >Dockerfile
 build
@@ -82,12 +82,14 @@ if unshare --mount --pid --fork true 2>/dev/null || [ "$(id -u)" -ne 0 ]; then
 fi
 
 printf 'FROM scratch\nADD bad.tar.gz /x/\n' >Dockerfile
-(cd "$T" && mkdir d && head -c 100000 /dev/urandom >d/f && tar czf - d) | head -c 50000 >bad.tar.gz
+(cd "$T" && mkdir d && head -c 100000 /dev/urandom >d/f && tar czf bad.tar.gz d) && head -c 50000 "$T/bad.tar.gz" >bad.tar.gz
 build
 fails "a cut archive" 'bad.tar.gz'
 
-run decant images 'UPPER/Case'
-ok "a bad reference" [ "$STATUS" -ne 0 ]
+printf 'FROM scratch\n' >Dockerfile
+run decant build -t UPPER/Case .
+ok "a bad reference" [ "$STATUS" -eq 2 ]
+like "a bad reference is explained" "$ERR" 'lowercase'
 run decant tag nothing other
 like "no such image" "$ERR" 'No such image: nothing'
 
