@@ -14,11 +14,12 @@
 #include "registry/registry.h"
 
 typedef struct OutputSpec {
-	Str type;         /* "oci", "docker", "local", "tar", "registry", "cacheonly" ("image" = store alone) */
-	Str dest;         /* file or directory; "-" stdout; "" the type's default */
+	Str type; /* "oci", "docker", "local", "tar", "registry", "cacheonly" ("image" = store
+	             alone) */
+	Str dest; /* file or directory; "-" stdout; "" the type's default */
 	CompressionSpec compression;
 	bool compression_set;
-	bool tar;         /* tar=false: a directory (oci, docker) */
+	bool tar; /* tar=false: a directory (oci, docker) */
 } OutputSpec;
 
 /* "dir", "-", "type=oci,dest=x.tar,compression=zstd" (CSV as buildx reads it). */
@@ -30,14 +31,19 @@ typedef struct ExportImage {
 	size_t name_count;
 } ExportImage;
 
-NODISCARD Err *export_run(Store *s, const OutputSpec *out, const ExportImage *images, size_t count, Progress *progress, const Cancel *cancel);
+NODISCARD Err *export_run(Store *s, const OutputSpec *out, const ExportImage *images, size_t count,
+                          Progress *progress, const Cancel *cancel);
 /* Manifest and blobs of an image, made if they do not exist.  *ret_manifest in A. */
-NODISCARD Err *export_publish(Store *s, const Image *image, const CompressionSpec *compression, Progress *progress, const Cancel *cancel,
-                              Arena *a, Str *ret_manifest_json, Digest *ret_manifest);
+NODISCARD Err *export_publish(Store *s, const Image *image, const CompressionSpec *compression,
+                              Progress *progress, const Cancel *cancel, Arena *a,
+                              Str *ret_manifest_json, Digest *ret_manifest);
 
 typedef struct PushListener {
-	void (*layer)(void *context, Str short_id, Str status); /* "Pushed", "Layer already exists", "Mounted from x" */
+	void (*layer)(void *context, Str short_id,
+	              Str status); /* "Pushed", "Layer already exists", "Mounted from x" */
 	void *context;
 } PushListener;
-NODISCARD Err *export_push(Store *s, Registry *r, const Image *image, const Reference *ref, const CompressionSpec *compression,
-                           Progress *progress, const PushListener *listener, const Cancel *cancel, Digest *ret_manifest, uint64_t *ret_size);
+NODISCARD Err *export_push(Store *s, Registry *r, const Image *image, const Reference *ref,
+                           const CompressionSpec *compression, Progress *progress,
+                           const PushListener *listener, const Cancel *cancel, Digest *ret_manifest,
+                           uint64_t *ret_size);

@@ -1,0 +1,11 @@
+/* exp_oci.c - type=oci: an OCI image layout. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/base.h"
+
+#include "export/export-internal.h"
+
+Err *export_oci(const ExportJob *job)
+{
+	static const CompressionSpec gzip = { .id = COMPRESSION_GZIP };
+	return export_layout(job, false, &gzip);
+}
