@@ -237,13 +237,15 @@ static void test_error_has_no_escapes(void **state)
 {
 	(void)state;
 	FILE *f = tmpfile();
-	AUTO_ERR Err *e = err_note(err_new(ERR_INPUT, "bad member 'x\033[2Jy'"), "\xe2\x80\xae" "three");
+	AUTO_ERR Err *e = err_note(err_new(ERR_INPUT, "bad member 'x\033[2Jy'"), "\xe2\x80\xae"
+	                                                                         "three");
 	ui_print_error(e, f);
 	rewind(f);
 	char got[200] = "";
 	assert_true(fread(got, 1, sizeof got - 1, f) > 0);
 	fclose(f);
-	assert_string_equal(got, "error: bad member 'x\\x1b[2Jy'\n        note: \xef\xbf\xbdthree\n");
+	assert_string_equal(got,
+	                    "error: bad member 'x\\x1b[2Jy'\n        note: \xef\xbf\xbdthree\n");
 }
 
 static void test_styles(void **state)
