@@ -7,6 +7,7 @@
 
 /* clang-format off */
 #define COMMANDS(X)   \
+	X(build)      \
 	X(images)     \
 	X(inspect)    \
 	X(history)    \

@@ -93,7 +93,8 @@ static Str strip_tabs(Arena *a, Str body)
 	return arena_str(a, buf_str(&out));
 }
 
-static Err *read_body(Arena *a, Lines *lines, const Line *line, Heredoc *h)
+/* WORD is where the heredoc was announced. */
+static Err *read_body(Arena *a, Lines *lines, Span word, Heredoc *h)
 {
 	size_t start = lines->at;
 	Str physical;
@@ -109,9 +110,22 @@ static Err *read_body(Arena *a, Lines *lines, const Line *line, Heredoc *h)
 		h->span = (Span){ lines->source, (uint32_t)start, (uint32_t)end };
 		return NULL;
 	}
-	return err_note(err_at(line_span(line, line->text), "unterminated heredoc: '%.*s'",
-	                       STR_ARG(h->name)),
+	return err_note(err_at(word, "unterminated heredoc: '%.*s'", STR_ARG(h->name)),
 	                "a line that holds '%.*s' and nothing else must end it", STR_ARG(h->name));
+}
+
+/*
+ * WORD in the line, from *at on: the lexer kept its text as it is written.  The whole line if it is
+ * not there after all.
+ */
+static Span find_word(const Line *line, Str word, size_t *at)
+{
+	Str rest = str_from_at(line->text, *at);
+	const char *found = memmem(rest.ptr, rest.len, word.ptr, word.len);
+	if (!found)
+		return line_span(line, line->text);
+	*at = (size_t)(found - line->text.ptr) + word.len;
+	return line_span(line, (Str){ found, word.len });
 }
 
 /* Does the instruction read heredocs?  ONBUILD does if its inner one does. */
@@ -144,18 +158,19 @@ Err *heredocs_read(Arena *a, Lines *lines, const Line *line, Node *node)
 		return NULL;
 	}
 	AUTO_VEC VEC(Heredoc) found = { 0 };
-	for (size_t i = 0; i < words.words.len; i++) {
+	for (size_t i = 0, at = 0; i < words.words.len; i++) {
 		bool is_heredoc;
+		Span place = find_word(line, words.words.at[i], &at);
 		Heredoc h;
 		Err *err = heredoc_word_parse(a, words.words.at[i], &is_heredoc, &h);
 		if (err)
-			return err_place(err, line_span(line, line->text));
+			return err_place(err, place);
 		if (!is_heredoc)
 			continue;
 		if (found.len == HEREDOCS_MAX)
 			return err_at(line_span(line, line->text),
 			              "more than %u heredocs in one instruction", HEREDOCS_MAX);
-		TRY(read_body(a, lines, line, &h));
+		TRY(read_body(a, lines, place, &h));
 		VEC_PUSH(&found, h);
 	}
 	node->heredoc_count = found.len;

@@ -156,8 +156,9 @@ static Err *legacy_pair(Arena *a, const Line *line, Str text, Node *node)
 	Str key;
 	Str value = word_cut(text, &key);
 	if (key.len == text.len)
-		return err_at(line_span(line, text), "%s must have two arguments",
-		              instruction_table[node->id].name);
+		return err_note(err_at(line_span(line, text), "%s must have two arguments",
+		                       instruction_table[node->id].name),
+		                "write name=value");
 	node->legacy = true;
 	node->pair_count = 1;
 	node->pairs = arena_new(a, struct NodePair);

@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
 
+#include "cli/listing.h"
 #include "cli/options.h"
 
 #include <setjmp.h>
@@ -124,12 +125,69 @@ static void test_errors(void **state)
 	}
 }
 
+static void test_sizes(void **state)
+{
+	(void)state;
+	AUTO_ARENA Arena a = ARENA_INIT;
+	static const struct {
+		uint64_t bytes;
+		const char *want;
+	} cases[] = {
+		{ 0, "0B" },
+		{ 999, "999B" },
+		{ 1000, "1kB" },
+		{ 72900000, "72.9MB" },
+		{ 1090000000, "1.09GB" },
+		{ 999499, "999kB" },
+		{ 999999, "1MB" }, /* docker says 1e+03kB */
+		{ UINT64_MAX, "1.84e+04PB" },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		assert_string_equal(cli_size(&a, cases[i].bytes).ptr, cases[i].want);
+	assert_string_equal(cli_size_words(&a, 12100000).ptr, "12.1 MB");
+}
+
+/* docker/go-units duration_test.go has these borders. */
+static void test_ages(void **state)
+{
+	(void)state;
+	enum { MINUTE = 60, HOUR = 3600, DAY = 24 * HOUR };
+	AUTO_ARENA Arena a = ARENA_INIT;
+	static const struct {
+		int64_t seconds;
+		const char *want;
+	} cases[] = {
+		{ 0, "Less than a second" },
+		{ 1, "1 second" },
+		{ 45, "45 seconds" },
+		{ 60, "About a minute" },
+		{ 119, "About a minute" },
+		{ 3 * MINUTE, "3 minutes" },
+		{ 59 * MINUTE, "59 minutes" },
+		{ HOUR, "About an hour" },
+		{ 89 * MINUTE, "About an hour" },
+		{ 91 * MINUTE, "2 hours" },
+		{ 45 * HOUR, "45 hours" },
+		{ 3 * DAY, "3 days" },
+		{ 13 * DAY, "13 days" },
+		{ 14 * DAY, "2 weeks" },
+		{ 59 * DAY, "8 weeks" },
+		{ 60 * DAY, "2 months" },
+		{ 23 * 30 * DAY, "23 months" },
+		{ 3 * 365 * DAY, "3 years" },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		assert_string_equal(cli_age(&a, cases[i].seconds * 1000000000).ptr, cases[i].want);
+	assert_string_equal(cli_time(&a, 1700000000123456789).ptr, "2023-11-14 22:13:20 +0000 UTC");
+	assert_string_equal(listing_unescape(&a, "a\\tb\\nc\\x").ptr, "a\tb\nc\\x");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_forms),
-		cmocka_unit_test(test_stop_and_dash),
-		cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_forms),  cmocka_unit_test(test_stop_and_dash),
+		cmocka_unit_test(test_errors), cmocka_unit_test(test_sizes),
+		cmocka_unit_test(test_ages),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
