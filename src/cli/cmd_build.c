@@ -6,13 +6,14 @@
 #include "cli/build_report.h"
 #include "cli/command.h"
 #include "exec/build.h"
+#include "export/export.h"
 #include "fs/path.h"
 
 #include <fcntl.h>
 #include <stdio.h>
 
 typedef struct BuildValues {
-	OptionList tags, build_args, labels;
+	OptionList tags, build_args, labels, outputs;
 	const char *file, *target, *progress, *iidfile, *network, *platform, *builder;
 	bool no_cache, pull, quiet, load;
 	bool ignored;
@@ -66,6 +67,12 @@ static const Option build_options[] = {
 	  .kind = OPTION_FLAG,
 	  STORED(no_cache),
 	  .help = "Run every step again" },
+	{ .name = "output",
+	  .letter = 'o',
+	  .kind = OPTION_LIST,
+	  .choices = "type=oci,type=docker,type=local,type=tar",
+	  STORED(outputs),
+	  .help = "Also write the image: DIR, or type=oci|docker|local|tar,dest=PATH" },
 	{ .name = "platform",
 	  .kind = OPTION_TEXT,
 	  STORED(platform),
@@ -121,7 +128,6 @@ static const Option build_options[] = {
 	REFUSED("isolation"),
 	REFUSED("metadata-file"),
 	REFUSED("memory"),
-	REFUSED("output"),
 	REFUSED("no-cache-filter"),
 	REFUSED("policy"),
 	REFUSED("provenance"),
@@ -233,6 +239,25 @@ static Err *make_request(Cli *cli, const BuildValues *v, BuildRequest *r)
 	return set_platform(cli, v, r);
 }
 
+static Err *parse_outputs(Cli *cli, const BuildValues *v, OutputSpec **ret)
+{
+	OutputSpec *outputs = arena_alloc(cli->arena, (v->outputs.count + 1) * sizeof *outputs,
+	                                  _Alignof(OutputSpec));
+	for (size_t i = 0; i < v->outputs.count; i++) {
+		Err *e = export_parse_output(cli->arena, str_from(v->outputs.at[i]), &outputs[i]);
+		if (e) {
+			cli->usage_error = true;
+			return err_while(e, "reading --output '%s'", v->outputs.at[i]);
+		}
+		if (str_eqc(outputs[i].dest, "-") && isatty(STDOUT_FILENO))
+			return err_note(
+				cli_usage(cli, "refusing to write an archive to a terminal"),
+				"give dest=FILE, or redirect standard output");
+	}
+	*ret = outputs;
+	return NULL;
+}
+
 /* --- results ---------------------------------------------------------------------------------- */
 
 static Err *write_id(const char *file, Str id)
@@ -241,6 +266,23 @@ static Err *write_id(const char *file, Str id)
 	if (fd < 0)
 		return err_sys(errno, "cannot create '%s'", file);
 	return path_write_all(fd, id.ptr, id.len, file);
+}
+
+static Err *export_all(Cli *cli, const BuildRequest *r, const BuildResult *result,
+                       const OutputSpec *outputs, size_t count)
+{
+	ExportImage image = { .name_count = r->tag_count };
+	if (!count)
+		return NULL;
+	Str *names = arena_alloc(cli->arena, (r->tag_count + 1) * sizeof *names, _Alignof(Str));
+	for (size_t i = 0; i < r->tag_count; i++)
+		names[i] = reference_full(cli->arena, &r->tags[i]);
+	image.names = names;
+	TRY(image_read(r->store, &result->image_id, cli->arena, &image.image));
+	for (size_t i = 0; i < count; i++)
+		TRY_WHILE(export_run(r->store, &outputs[i], &image, 1, r->progress, r->cancel),
+		          "writing the output of type '%.*s'", STR_ARG(outputs[i].type));
+	return NULL;
 }
 
 /* The lines of BuildKit's last step, which scripts look for. */
@@ -274,11 +316,13 @@ static void on_entered(void *ui)
 	ui_start(ui);
 }
 
-static Err *build(Cli *cli, const BuildValues *v, BuildRequest *r, BuildResult *result)
+static Err *build(Cli *cli, const BuildValues *v, BuildRequest *r, const OutputSpec *outputs,
+                  BuildResult *result)
 {
 	TRY(build_image(cli->arena, r, result));
 	Str id = digest_arena_text(cli->arena, &result->image_id);
 	report_names(cli->arena, r, id);
+	TRY(export_all(cli, r, result, outputs, v->outputs.count));
 	return v->iidfile ? write_id(v->iidfile, id) : NULL;
 }
 
@@ -299,7 +343,9 @@ static Err *run_build(Cli *cli, const void *values, const Arguments *args)
 	AUTO_UI Ui *ui = NULL;
 	BuildRequest r;
 	BuildResult result = { 0 };
+	OutputSpec *outputs = NULL;
 	TRY(make_request(cli, v, &r));
+	TRY(parse_outputs(cli, v, &outputs));
 	Err *e = ui_open(style_of(v), stderr, &ui);
 	if (e) {
 		cli->usage_error = true;
@@ -316,7 +362,7 @@ static Err *run_build(Cli *cli, const void *values, const Arguments *args)
 	r.entered = on_entered;
 	r.entered_context = ui;
 	cli_watch_ui(ui);
-	e = build(cli, v, &r, &result);
+	e = build(cli, v, &r, outputs, &result);
 	if (!e) {
 		report_end(cli, ui, v, &r, &result);
 	} else if (err_kind(e) != ERR_CANCELLED) {

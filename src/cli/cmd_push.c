@@ -47,7 +47,7 @@ static Err *run_push(Cli *cli, const void *values, const Arguments *args)
 	if (ref.has_digest)
 		return cli_usage(cli, "cannot push a digest reference: '%s'", args->at[0]);
 	TRY(cli_store(cli, &s));
-	Err *e = image_find(s, reference_full(a, &ref), a, &image);
+	Err *e = image_find(s, str_from(args->at[0]), a, &image);
 	if (e && err_kind(e) == ERR_NOT_FOUND)
 		e = err_note(e, "give the image this name first: decant tag IMAGE %s", args->at[0]);
 	TRY(e);

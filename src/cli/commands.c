@@ -14,7 +14,10 @@
 	X(tag)        \
 	X(load)       \
 	X(import)     \
+	X(save)       \
+	X(publish)    \
 	X(pull)       \
+	X(push)       \
 	X(rmi)        \
 	X(completion) \
 	X(info)       \
