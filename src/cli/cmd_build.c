@@ -15,7 +15,7 @@
 typedef struct BuildValues {
 	OptionList tags, build_args, labels, outputs;
 	const char *file, *target, *progress, *iidfile, *network, *platform, *builder;
-	bool no_cache, pull, quiet, load;
+	bool no_cache, pull, push, quiet, load;
 	bool ignored;
 	unsigned jobs;
 } BuildValues;
@@ -86,6 +86,10 @@ static const Option build_options[] = {
 	  .kind = OPTION_FLAG,
 	  STORED(pull),
 	  .help = "Ask the registry for newer base images" },
+	{ .name = "push",
+	  .kind = OPTION_FLAG,
+	  STORED(push),
+	  .help = "Also send the image to the registries of its names" },
 	{ .name = "quiet",
 	  .letter = 'q',
 	  .kind = OPTION_FLAG,
@@ -131,7 +135,6 @@ static const Option build_options[] = {
 	REFUSED("no-cache-filter"),
 	REFUSED("policy"),
 	REFUSED("provenance"),
-	REFUSED("push"),
 	REFUSED("resource"),
 	REFUSED("sbom"),
 	REFUSED("secret"),
@@ -239,21 +242,37 @@ static Err *make_request(Cli *cli, const BuildValues *v, BuildRequest *r)
 	return set_platform(cli, v, r);
 }
 
-static Err *parse_outputs(Cli *cli, const BuildValues *v, OutputSpec **ret)
+typedef struct Outputs {
+	OutputSpec *at;
+	size_t count;
+} Outputs;
+
+static Err *parse_output(Cli *cli, const char *text, Outputs *outputs)
 {
-	OutputSpec *outputs = arena_alloc(cli->arena, (v->outputs.count + 1) * sizeof *outputs,
-	                                  _Alignof(OutputSpec));
-	for (size_t i = 0; i < v->outputs.count; i++) {
-		Err *e = export_parse_output(cli->arena, str_from(v->outputs.at[i]), &outputs[i]);
-		if (e) {
-			cli->usage_error = true;
-			return err_while(e, "reading --output '%s'", v->outputs.at[i]);
-		}
-		if (str_eqc(outputs[i].dest, "-") && isatty(STDOUT_FILENO))
-			return err_note(
-				cli_usage(cli, "refusing to write an archive to a terminal"),
-				"give dest=FILE, or redirect standard output");
+	OutputSpec *spec = &outputs->at[outputs->count++];
+	Err *e = export_parse_output(cli->arena, str_from(text), spec);
+	if (e) {
+		cli->usage_error = true;
+		return err_while(e, "reading --output '%s'", text);
 	}
+	if (str_eqc(spec->dest, "-") && isatty(STDOUT_FILENO))
+		return err_note(cli_usage(cli, "refusing to write an archive to a terminal"),
+		                "give dest=FILE, or redirect standard output");
+	return NULL;
+}
+
+/* --output, and --push, which is one more of them. */
+static Err *parse_outputs(Cli *cli, const BuildValues *v, Outputs *ret)
+{
+	Outputs outputs = { .at = arena_alloc(cli->arena, (v->outputs.count + 1) * sizeof *ret->at,
+		                              _Alignof(OutputSpec)) };
+	for (size_t i = 0; i < v->outputs.count; i++)
+		TRY(parse_output(cli, v->outputs.at[i], &outputs));
+	if (v->push && !v->tags.count)
+		return err_note(cli_usage(cli, "--push needs a name for the image"),
+		                "give one with --tag");
+	if (v->push)
+		TRY(parse_output(cli, "type=registry", &outputs));
 	*ret = outputs;
 	return NULL;
 }
@@ -269,19 +288,19 @@ static Err *write_id(const char *file, Str id)
 }
 
 static Err *export_all(Cli *cli, const BuildRequest *r, const BuildResult *result,
-                       const OutputSpec *outputs, size_t count)
+                       const Outputs *outputs)
 {
 	ExportImage image = { .name_count = r->tag_count };
-	if (!count)
+	if (!outputs->count)
 		return NULL;
 	Str *names = arena_alloc(cli->arena, (r->tag_count + 1) * sizeof *names, _Alignof(Str));
 	for (size_t i = 0; i < r->tag_count; i++)
 		names[i] = reference_full(cli->arena, &r->tags[i]);
 	image.names = names;
 	TRY(image_read(r->store, &result->image_id, cli->arena, &image.image));
-	for (size_t i = 0; i < count; i++)
-		TRY_WHILE(export_run(r->store, &outputs[i], &image, 1, r->progress, r->cancel),
-		          "writing the output of type '%.*s'", STR_ARG(outputs[i].type));
+	for (size_t i = 0; i < outputs->count; i++)
+		TRY_WHILE(export_run(r->store, &outputs->at[i], &image, 1, r->progress, r->cancel),
+		          "writing the output of type '%.*s'", STR_ARG(outputs->at[i].type));
 	return NULL;
 }
 
@@ -316,13 +335,13 @@ static void on_entered(void *ui)
 	ui_start(ui);
 }
 
-static Err *build(Cli *cli, const BuildValues *v, BuildRequest *r, const OutputSpec *outputs,
+static Err *build(Cli *cli, const BuildValues *v, BuildRequest *r, const Outputs *outputs,
                   BuildResult *result)
 {
 	TRY(build_image(cli->arena, r, result));
 	Str id = digest_arena_text(cli->arena, &result->image_id);
 	report_names(cli->arena, r, id);
-	TRY(export_all(cli, r, result, outputs, v->outputs.count));
+	TRY(export_all(cli, r, result, outputs));
 	return v->iidfile ? write_id(v->iidfile, id) : NULL;
 }
 
@@ -343,7 +362,7 @@ static Err *run_build(Cli *cli, const void *values, const Arguments *args)
 	AUTO_UI Ui *ui = NULL;
 	BuildRequest r;
 	BuildResult result = { 0 };
-	OutputSpec *outputs = NULL;
+	Outputs outputs = { 0 };
 	TRY(make_request(cli, v, &r));
 	TRY(parse_outputs(cli, v, &outputs));
 	Err *e = ui_open(style_of(v), stderr, &ui);
@@ -362,7 +381,7 @@ static Err *run_build(Cli *cli, const void *values, const Arguments *args)
 	r.entered = on_entered;
 	r.entered_context = ui;
 	cli_watch_ui(ui);
-	e = build(cli, v, &r, outputs, &result);
+	e = build(cli, v, &r, &outputs, &result);
 	if (!e) {
 		report_end(cli, ui, v, &r, &result);
 	} else if (err_kind(e) != ERR_CANCELLED) {
