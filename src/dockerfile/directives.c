@@ -121,7 +121,7 @@ Err *directives_parse(Arena *a, const Source *source, Dockerfile *d)
 	Str text = str_from_at(source->text, start);
 	if (str_starts(text, STR("#!"))) {
 		Str line;
-		text = str_cut(text, '\n', &line);
+		(void)str_cut(text, '\n', &line);
 		start += line.len + 1;
 		TRY(read_zone(d, start, STR("#"), true));
 	}

@@ -24,49 +24,56 @@ typedef struct Word {
 } Word;
 
 typedef struct NodeFlag {
-	Word name;      /* "from" */
-	Word value;     /* "builder"; text "" if has_value is false */
+	Word name;  /* "from" */
+	Word value; /* "builder"; text "" if has_value is false */
 	bool has_value;
-	FlagId id;      /* of flags.def */
+	FlagId id; /* of flags.def */
 } NodeFlag;
 
 typedef struct Heredoc {
-	Str name;   /* "EOF" */
-	Str body;   /* with its final newline; tabs stripped for <<- */
-	Str raw;    /* the body as written, for ONBUILD texts and shells that read it themselves */
-	Span span;  /* of the body */
+	Str name;    /* "EOF" */
+	Str body;    /* with its final newline; tabs stripped for <<- */
+	Str raw;     /* the body as written, for ONBUILD texts and shells that read it themselves */
+	Span span;   /* of the body */
 	bool expand; /* the word was not quoted */
 	bool strip_tabs;
 	unsigned fd; /* 3<<EOF; 0 if none written */
 } Heredoc;
 
+typedef struct NodePair {
+	Word key, value;
+	bool has_value; /* false: "ARG name" */
+} NodePair;
+
 typedef struct Node {
-	InstructionId id;   /* INST_COUNT: unknown (dockerfile_parse_tree only) */
-	Span span;          /* the whole instruction: keyword to last byte (bodies included) */
-	Word keyword;       /* as written: "copy" */
-	Word rest;          /* all after keyword and flags, continuations joined; "" if nothing */
+	InstructionId id; /* INST_COUNT: unknown (dockerfile_parse_tree only) */
+	Span span;        /* the whole instruction: keyword to last byte (bodies included) */
+	Word keyword;     /* as written: "copy" */
+	Word rest;        /* all after keyword and flags, continuations joined; "" if nothing */
 	NodeFlag *flags;
 	size_t flag_count;
-	Word *words;        /* JSON: its strings; WORDS: cut at blanks; ASSIGNMENTS: see pairs; SHELL: one word = rest;
-	                     * HEALTHCHECK: the type, then the command as SHELL_OR_JSON has it */
+	/* JSON: its strings; WORDS: cut at blanks; SHELL: one word, the rest; HEALTHCHECK: the
+	 * type, then the command as SHELL_OR_JSON has it; ASSIGNMENTS: none, see pairs. */
+	Word *words;
 	size_t word_count;
-	bool json;          /* the JSON form was used */
-	struct NodePair { Word key, value; bool has_value; } *pairs; /* ENV LABEL ARG; quotes and escapes as written */
+	bool json;       /* the JSON form was used */
+	NodePair *pairs; /* ENV LABEL ARG; quotes and escapes as written */
 	size_t pair_count;
-	bool legacy;        /* ENV and LABEL in the old form: "ENV key the rest" */
+	bool legacy; /* ENV and LABEL in the old form: "ENV key the rest" */
 	Heredoc *heredocs;
 	size_t heredoc_count;
-	Str line;           /* the logical line as written, trimmed (ONBUILD stores that of its inner node) */
-	Str text;           /* the same as BuildKit shows it in titles: keyword upper case, blanks as written */
-	Span empty_continuation; /* an empty line inside a continuation (.src NULL: none): worth a warning */
+	Str line; /* the logical line as written, trimmed (ONBUILD stores that of its inner node) */
+	Str text; /* the same with the keyword in upper case, as BuildKit shows it in titles */
+	/* An empty line inside a continuation (.src NULL: none): worth a warning. */
+	Span empty_continuation;
 	struct Node *onbuild; /* ONBUILD: the instruction inside */
 } Node;
 
 typedef struct Dockerfile {
 	const Source *source;
-	char escape;        /* '\\' or '`' */
-	Word syntax;        /* text "" if none */
-	Word check;         /* value of "# check=", "" if none */
+	char escape; /* '\\' or '`' */
+	Word syntax; /* text "" if none */
+	Word check;  /* value of "# check=", "" if none */
 	Node *nodes;
 	size_t node_count;
 } Dockerfile;

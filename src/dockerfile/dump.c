@@ -60,7 +60,7 @@ static void add_pairs(Buf *out, const Node *node)
 {
 	AUTO_BUF Buf whole = BUF_INIT;
 	for (size_t i = 0; i < node->pair_count; i++) {
-		const struct NodePair *p = &node->pairs[i];
+		const NodePair *p = &node->pairs[i];
 		if (node->id != INST_ARG) {
 			add_word(out, p->key.text);
 			add_word(out, p->value.text);

@@ -10,15 +10,17 @@
 #include "dockerfile/dockerfile.h"
 
 typedef struct ExpandScope {
-	/* Value of NAME, or false if it is not set.  *ret_origin: where it was defined (may be no place). */
+	/* Value of NAME, or false if it is not set.  *ret_origin: where it was defined (may be no
+	 * place). */
 	bool (*lookup)(void *context, Str name, Str *ret_value, Span *ret_origin);
 	void *context;
 	char escape;
-	bool raw_quotes;  /* heredoc bodies: quotes are plain characters */
-	bool skip_unset;  /* leave ${unset} as it is written (history texts) */
+	bool raw_quotes; /* heredoc bodies: quotes are plain characters */
+	bool skip_unset; /* leave ${unset} as it is written (history texts) */
 } ExpandScope;
 
 /* One word → one string (ENV, LABEL, COPY ...). */
 NODISCARD Err *expand_word(Arena *a, const ExpandScope *scope, Word word, Str *ret);
 /* One word → strings, cut at unquoted blanks that came from variables (EXPOSE). */
-NODISCARD Err *expand_words(Arena *a, const ExpandScope *scope, Word word, Str **ret, size_t *ret_count);
+NODISCARD Err *expand_words(Arena *a, const ExpandScope *scope, Word word, Str **ret,
+                            size_t *ret_count);

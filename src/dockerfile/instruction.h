@@ -5,10 +5,10 @@
 #include "base/base.h"
 
 typedef enum WordForm {
-	WORDS,          /* cut at blanks */
+	WORDS, /* cut at blanks */
 	WORDS_OR_JSON,
-	ASSIGNMENTS,    /* k=v ..., or the old "k rest of line" */
-	SHELL_OR_JSON,  /* the rest as one string, or a JSON array */
+	ASSIGNMENTS,   /* k=v ..., or the old "k rest of line" */
+	SHELL_OR_JSON, /* the rest as one string, or a JSON array */
 	JSON_ONLY,
 	ONE_WORD,       /* the rest of the line, blanks and all */
 	SUBINSTRUCTION, /* ONBUILD */

@@ -137,17 +137,17 @@ static bool next_quoted_word(Str text, size_t *at, char escape, Str *ret)
 	return ret->len > 0;
 }
 
-static void split_pair(const Line *line, Str word, struct NodePair *ret)
+static void split_pair(const Line *line, Str word, NodePair *ret)
 {
 	ptrdiff_t equal = str_find(word, '=');
 	if (equal < 0) {
-		*ret = (struct NodePair){ .key = line_word(line, word),
-			                  .value = line_word(line, str_from_at(word, word.len)) };
+		*ret = (NodePair){ .key = line_word(line, word),
+			           .value = line_word(line, str_from_at(word, word.len)) };
 		return;
 	}
-	*ret = (struct NodePair){ .key = line_word(line, str_head(word, (size_t)equal)),
-		                  .value = line_word(line, str_from_at(word, (size_t)equal + 1)),
-		                  .has_value = true };
+	*ret = (NodePair){ .key = line_word(line, str_head(word, (size_t)equal)),
+		           .value = line_word(line, str_from_at(word, (size_t)equal + 1)),
+		           .has_value = true };
 }
 
 /* ENV key the rest of the line: no '=' in the first word. */
@@ -161,14 +161,14 @@ static Err *legacy_pair(Arena *a, const Line *line, Str text, Node *node)
 		                "write name=value");
 	node->legacy = true;
 	node->pair_count = 1;
-	node->pairs = arena_new(a, struct NodePair);
-	*node->pairs = (struct NodePair){ line_word(line, key), line_word(line, value), true };
+	node->pairs = arena_new(a, NodePair);
+	*node->pairs = (NodePair){ line_word(line, key), line_word(line, value), true };
 	return NULL;
 }
 
 Err *words_assignments(Arena *a, const Line *line, Str text, char escape, Node *node)
 {
-	AUTO_VEC VEC(struct NodePair) pairs = { 0 };
+	AUTO_VEC VEC(NodePair) pairs = { 0 };
 	size_t at = 0;
 	Str word;
 	while (next_quoted_word(text, &at, escape, &word)) {
@@ -180,15 +180,14 @@ Err *words_assignments(Arena *a, const Line *line, Str text, char escape, Node *
 			                       STR_ARG(word_clip(word))),
 			                "write name=value; quote a value that holds blanks");
 		}
-		struct NodePair pair;
+		NodePair pair;
 		split_pair(line, word, &pair);
 		VEC_PUSH(&pairs, pair);
 		TRY(word_check_count(line, word, pairs.len));
 	}
 	node->pair_count = pairs.len;
-	node->pairs =
-		arena_alloc(a, pairs.len * sizeof(struct NodePair), _Alignof(struct NodePair));
+	node->pairs = arena_alloc(a, pairs.len * sizeof(NodePair), _Alignof(NodePair));
 	if (pairs.len)
-		memcpy(node->pairs, pairs.at, pairs.len * sizeof(struct NodePair));
+		memcpy(node->pairs, pairs.at, pairs.len * sizeof(NodePair));
 	return NULL;
 }

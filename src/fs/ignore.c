@@ -95,8 +95,8 @@ static Err *from_lines(Arena *a, const IgnoreLine *lines, size_t count, Ignore *
 
 Err *ignore_parse(Arena *a, const Source *source, Ignore *ret)
 {
-	IgnoreLine *lines;
-	size_t count;
+	IgnoreLine *lines = NULL;
+	size_t count = 0;
 	TRY(ignore_read(a, source, &lines, &count));
 	return from_lines(a, lines, count, ret);
 }

@@ -18,7 +18,7 @@ bool match_has_magic(Str pattern); /* holds one of * ? [ \ */
 typedef struct IgnoreProgram IgnoreProgram; /* fs/ignore-internal.h */
 
 typedef struct IgnorePattern {
-	Str text;    /* cleaned, without '!' */
+	Str text; /* cleaned, without '!' */
 	const IgnoreProgram *program;
 	bool negate; /* '!' */
 	Span span;   /* of its line in the ignore file (for "note: .dockerignore:3 excludes it") */
@@ -31,7 +31,8 @@ typedef struct Ignore {
 	bool has_negation;
 } Ignore;
 
-/* One line of an ignore file that is neither empty nor a comment, cleaned: "/a/" → "a", "! b" → "!b". */
+/* One line of an ignore file that is neither empty nor a comment, cleaned: "/a/" → "a", "! b" →
+ * "!b". */
 typedef struct IgnoreLine {
 	Str pattern;
 	Span span;

@@ -55,7 +55,7 @@ static const struct {
 	{ "FROM a\nONBUILD\n", "2:1: ONBUILD requires at least one argument", NULL },
 	{ "FROM a\nONBUILD ONBUILD RUN x\n", "2:9: ONBUILD cannot trigger another ONBUILD", NULL },
 	{ "FROM a\nONBUILD FROM b\n", "2:9: ONBUILD cannot trigger FROM", NULL },
-	{ "FROM a\nONBUILD RUNN b\n", "2:9: unknown instruction: 'RUNN'", "did you mean 'RUN'?" },
+	{ "FROM a\nONBUILD RUNX b\n", "2:9: unknown instruction: 'RUNX'", "did you mean 'RUN'?" },
 	{ "FROM a\nCOPY b <<EOF\nEOF\n", "2:8: COPY cannot accept a heredoc as a destination",
 	  NULL },
 	{ "FROM a\nRUN x <<EOF\nb\n", "2:7: unterminated heredoc: 'EOF'", NULL },
