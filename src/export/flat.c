@@ -1,9 +1,14 @@
 /*
  * flat.c - the merged view of an image's layers, with the content of its files.
  *
- * The view says which layer each path comes from; then each layer's tar is streamed once, and what
- * it still counts for is handed on.  A helper thread writes the tar into a pipe: layers can be
- * written in any form, but the archive has to be read entry by entry.
+ * The view says which layer each path comes from; then each layer's tar is streamed, and what it
+ * still counts for is handed on.  A helper thread writes the tar into a pipe: layers can be written
+ * in any form, but the archive has to be read entry by entry.
+ *
+ * A tar of our own has each path once, and the bytes of linked files under the first of their
+ * names. Others need not: a path may come twice (the last one counts), and the bytes may stand
+ * under any name.  Such a tar is streamed twice: first to see which of its entries each path comes
+ * to.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
@@ -20,7 +25,6 @@
 
 typedef struct FlatEntry {
 	Entry e;
-	size_t layer;
 	bool given;
 } FlatEntry;
 
@@ -33,6 +37,7 @@ typedef struct Flat {
 	void *context;
 	Arena arena;
 	FlatVec entries; /* in the order of the view */
+	FlatVec *files;  /* of each layer */
 } Flat;
 
 static Err *gather(void *context, const Entry *e, size_t layer)
@@ -42,8 +47,9 @@ static Err *gather(void *context, const Entry *e, size_t layer)
 		return NULL; /* the root is the caller's own directory */
 	FlatEntry *entry = arena_new(&f->arena, FlatEntry);
 	entry->e = entry_copy(&f->arena, e);
-	entry->layer = layer;
 	VEC_PUSH(&f->entries, entry);
+	if (e->type == ENTRY_FILE)
+		VEC_PUSH(&f->files[layer], entry);
 	return cancel_check(f->job->cancel);
 }
 
@@ -129,89 +135,210 @@ static Err *pump_end(Pump *p, Err *err)
 	return err;
 }
 
+/* FN reads the tar of a layer to its end. */
+typedef Err *LayerFn(void *context, TarReader *tar);
+
+static Err *with_layer(const Flat *f, const Digest *diff_id, LayerFn *fn, void *context)
+{
+	Pump p = { .store = f->job->store, .diff_id = diff_id, .cancel = f->job->cancel };
+	int fd;
+	TRY(pump_start(&p, &fd));
+	Reader *in = reader_from_fd(fd, "a layer");
+	TarReader *tar = tar_reader_new(in);
+	Err *err = fn(context, tar);
+	tar_reader_free(tar);
+	reader_close(in);
+	(void)close(fd); /* only read; the pump sees it */
+	return pump_end(&p, err);
+}
+
+/* --- which entry of a tar a path comes to -------------------------------------------------------
+ */
+
+typedef struct Scan {
+	const Cancel *cancel;
+	Arena arena;
+	Map last; /* path → number of the entry with its bytes + 1, as a pointer; NULL: none */
+	size_t count; /* entries of the tar */
+} Scan;
+
+static Err *scan_layer(void *context, TarReader *tar)
+{
+	Scan *s = context;
+	for (;; s->count++) {
+		Entry e;
+		bool end;
+		TRY(cancel_check(s->cancel));
+		TRY(tar_reader_next(tar, &e, &end));
+		if (end)
+			return NULL;
+		void *bytes = e.type == ENTRY_FILE       ? (void *)(s->count + 1)
+		              : e.type == ENTRY_HARDLINK ? map_get(&s->last, e.link)
+		                                         : NULL;
+		MapSlot *slot = map_find(&s->last, e.path);
+		if (slot)
+			slot->value = bytes;
+		else if (bytes)
+			map_put(&s->last, arena_str(&s->arena, e.path), bytes);
+	}
+}
+
+/* Was this tar written by us?  Then its length follows from the list. */
+static bool is_our_tar(const List *list, uint64_t tar_bytes)
+{
+	uint64_t sum = 2 * 512; /* the end blocks */
+	ListCursor c = list_cursor(list, STR(""));
+	for (;;) {
+		AUTO_ARENA Arena a = ARENA_INIT;
+		Entry e;
+		if (!list_next(&c, &a, &e))
+			return sum == tar_bytes;
+		sum += tar_entry_bytes(&e);
+	}
+}
+
+/* What is wanted of a layer: by path in a tar of ours, else by the number of the entry. */
+typedef struct Wanted {
+	Flat *flat;
+	Map by_path;
+	FlatEntry **by_number;
+	size_t count, next; /* of by_number */
+} Wanted;
+
+/* ENTRY's bytes are FIRST's as well: both are links to a name that is gone from the image. */
+static void link_to(FlatEntry *entry, const FlatEntry *first)
+{
+	entry->e.type = ENTRY_HARDLINK;
+	entry->e.link = first->e.path;
+}
+
+static void want_by_path(Wanted *w, const List *list, FlatEntry *entry)
+{
+	Entry own;
+	Str path = entry->e.path;
+	if (list_find(list, path, &w->flat->arena, &own) && own.type == ENTRY_HARDLINK)
+		path = own.link;
+	const FlatEntry *first = map_get(&w->by_path, path);
+	if (first)
+		link_to(entry, first);
+	else
+		map_put(&w->by_path, path, entry);
+}
+
+static Err *want_by_number(Wanted *w, const Scan *scan, FlatEntry *entry)
+{
+	size_t number = (size_t)map_get(&scan->last, entry->e.path);
+	if (number == 0)
+		return err_new(ERR_CORRUPT, "the layer lacks the content of '%.*s'",
+		               STR_ARG(entry->e.path));
+	if (w->by_number[number - 1])
+		link_to(entry, w->by_number[number - 1]);
+	else
+		w->by_number[number - 1] = entry;
+	return NULL;
+}
+
+static Err *scan_foreign(Wanted *w, const Digest *diff_id, const FlatVec *files)
+{
+	Scan scan = { .cancel = w->flat->job->cancel };
+	Err *err = with_layer(w->flat, diff_id, scan_layer, &scan);
+	w->by_number = xcalloc(scan.count + 1, sizeof *w->by_number);
+	w->count = scan.count;
+	for (size_t i = 0; i < files->len && !err; i++)
+		err = want_by_number(w, &scan, files->at[i]);
+	map_done(&scan.last);
+	arena_done(&scan.arena);
+	return err;
+}
+
 /* --- files --------------------------------------------------------------------------------------
  */
 
 typedef struct DataReader {
 	Reader reader;
 	TarReader *tar;
+	Sha256 hash;
 } DataReader;
 
 static Err *data_read(Reader *r, void *buf, size_t cap, size_t *ret_len)
 {
-	return tar_reader_data(((DataReader *)r)->tar, buf, cap, ret_len);
+	DataReader *d = (DataReader *)r;
+	TRY(tar_reader_data(d->tar, buf, cap, ret_len));
+	sha256_add(&d->hash, buf, *ret_len);
+	return NULL;
 }
 
-static Err *read_layer(Flat *f, Reader *in, const Map *wanted)
+static Err *give_file(Flat *f, FlatEntry *entry, uint64_t size, TarReader *tar)
 {
 	static const ReaderOps ops = { .read = data_read };
-	AUTO_TAR_READER TarReader *tar = tar_reader_new(in);
-	for (;;) {
+	DataReader data = { { &ops }, tar, { { 0 } } };
+	if (size != entry->e.size || entry->given)
+		return err_new(ERR_CORRUPT, "the content of '%.*s' is not what the list says",
+		               STR_ARG(entry->e.path));
+	sha256_init(&data.hash);
+	TRY(f->fn(f->context, &entry->e, &data.reader));
+	Digest is = sha256_end(&data.hash);
+	if (!digest_eq(&is, &entry->e.sha256))
+		return err_new(ERR_CORRUPT, "the content of '%.*s' is not what the list says",
+		               STR_ARG(entry->e.path));
+	entry->given = true;
+	return NULL;
+}
+
+static Err *read_layer(void *context, TarReader *tar)
+{
+	Wanted *w = context;
+	for (;; w->next++) {
 		Entry e;
 		bool end;
-		TRY(cancel_check(f->job->cancel));
+		TRY(cancel_check(w->flat->job->cancel));
 		TRY(tar_reader_next(tar, &e, &end));
 		if (end)
 			return NULL;
-		FlatEntry *entry = e.type == ENTRY_FILE ? map_get(wanted, e.path) : NULL;
-		/* A path that is twice in the tar: the list knows which one counts. */
-		if (!entry || entry->given || entry->e.size != e.size)
-			continue;
-		DataReader data = { { &ops }, tar };
-		entry->given = true;
-		TRY(f->fn(f->context, &entry->e, &data.reader));
+		FlatEntry *entry = NULL;
+		if (w->by_number)
+			entry = w->next < w->count ? w->by_number[w->next] : NULL;
+		else if (e.type == ENTRY_FILE)
+			entry = map_get(&w->by_path, e.path);
+		if (entry)
+			TRY(give_file(w->flat, entry, e.size, tar));
 	}
 }
 
-/* In the tar a file's bytes may stand under another name: that of the first of its links. */
-static Err *want_file(const List *list, FlatEntry *entry, Map *wanted, Arena *a)
+static Err *check_all_given(const FlatVec *files)
 {
-	Entry own;
-	Str path = entry->e.path;
-	if (list_find(list, path, a, &own) && own.type == ENTRY_HARDLINK)
-		path = own.link;
-	FlatEntry *first = map_get(wanted, path);
-	if (!first) {
-		map_put(wanted, path, entry);
-		return NULL;
-	}
-	/* Both are links to a third name that is gone from the image: still one file. */
-	entry->e.type = ENTRY_HARDLINK;
-	entry->e.link = first->e.path;
-	return NULL;
-}
-
-static Err *check_all_given(const Map *wanted)
-{
-	for (size_t i = 0; i < wanted->len; i++) {
-		const FlatEntry *entry = wanted->slots[i].value;
-		if (!entry->given)
+	for (size_t i = 0; i < files->len; i++)
+		if (files->at[i]->e.type == ENTRY_FILE && !files->at[i]->given)
 			return err_new(ERR_CORRUPT, "the layer lacks the content of '%.*s'",
-			               STR_ARG(entry->e.path));
-	}
+			               STR_ARG(files->at[i]->e.path));
 	return NULL;
 }
 
-static Err *give_files_of(Flat *f, size_t layer)
+static Err *give_wanted(Flat *f, Wanted *w, const Digest *diff_id, const FlatVec *files)
 {
-	const Digest *diff_id = &f->image->config.diff_ids[layer];
-	AUTO_MAP Map wanted = MAP_INIT;
 	AUTO_LIST List *list = NULL;
+	StoreLayer layer;
+	TRY(store_layer_get(f->job->store, diff_id, &layer));
 	TRY(store_layer_list(f->job->store, diff_id, &list));
-	for (size_t i = 0; i < f->entries.len; i++)
-		if (f->entries.at[i]->layer == layer && f->entries.at[i]->e.type == ENTRY_FILE)
-			TRY(want_file(list, f->entries.at[i], &wanted, &f->arena));
-	if (wanted.len == 0)
+	if (is_our_tar(list, layer.tar_bytes))
+		for (size_t i = 0; i < files->len; i++)
+			want_by_path(w, list, files->at[i]);
+	else
+		TRY(scan_foreign(w, diff_id, files));
+	TRY(with_layer(f, diff_id, read_layer, w));
+	return check_all_given(files);
+}
+
+static Err *give_files_of(Flat *f, const Digest *diff_id, const FlatVec *files)
+{
+	char text[DIGEST_TEXT_LEN + 1];
+	if (files->len == 0)
 		return NULL;
-	Pump p = { .store = f->job->store, .diff_id = diff_id, .cancel = f->job->cancel };
-	int fd;
-	TRY(pump_start(&p, &fd));
-	Reader *in = reader_from_fd(fd, "a layer");
-	Err *err = read_layer(f, in, &wanted);
-	reader_close(in);
-	(void)close(fd); /* only read; the pump sees it */
-	TRY(pump_end(&p, err));
-	return check_all_given(&wanted);
+	Wanted w = { .flat = f };
+	Err *err = give_wanted(f, &w, diff_id, files);
+	map_done(&w.by_path);
+	free(w.by_number);
+	return err_while(err, "reading layer %s", digest_text(diff_id, text).ptr);
 }
 
 static Err *give_all(Flat *f)
@@ -221,11 +348,8 @@ static Err *give_all(Flat *f)
 	TRY(view_open(f->job->store, c->diff_ids, c->diff_id_count, &view));
 	TRY(view_each(view, STR(""), gather, f));
 	TRY(give_type(f, is_dir));
-	for (size_t i = 0; i < c->diff_id_count; i++) {
-		char text[DIGEST_TEXT_LEN + 1];
-		TRY_WHILE(give_files_of(f, i), "reading layer %s",
-		          digest_text(&c->diff_ids[i], text).ptr);
-	}
+	for (size_t i = 0; i < c->diff_id_count; i++)
+		TRY(give_files_of(f, &c->diff_ids[i], &f->files[i]));
 	TRY(give_type(f, is_special));
 	return give_type(f, is_hardlink);
 }
@@ -233,7 +357,12 @@ static Err *give_all(Flat *f)
 Err *export_flat_each(const ExportJob *job, const Image *image, ExportFlatFn *fn, void *context)
 {
 	Flat f = { .job = job, .image = image, .fn = fn, .context = context };
+	size_t layers = image->config.diff_id_count;
+	f.files = xcalloc(layers + 1, sizeof *f.files);
 	Err *err = give_all(&f);
+	for (size_t i = 0; i < layers; i++)
+		VEC_DONE(&f.files[i]);
+	free(f.files);
 	VEC_DONE(&f.entries);
 	arena_done(&f.arena);
 	return err;
