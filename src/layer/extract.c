@@ -213,7 +213,14 @@ static void order_links(State *s)
 			continue;
 		Entry file = entry_copy(&s->arena, target);
 		file.path = first;
-		Entry behind = { .path = old, .type = ENTRY_HARDLINK, .link = first };
+		/* With the file's own mode and owner: docker sets a link's on the file. */
+		Entry behind = file;
+		behind.path = old;
+		behind.type = ENTRY_HARDLINK;
+		behind.link = first;
+		behind.size = 0;
+		behind.sha256 = (Digest){ 0 };
+		behind.xattr_count = 0;
 		list_builder_add(s->list, &file);
 		list_builder_add(s->list, &behind);
 		VEC_PUSH(&s->links, old);
