@@ -17,7 +17,7 @@ typedef struct IgnoreAtom IgnoreAtom;
 
 struct IgnoreProgram {
 	IgnoreKind kind;
-	Str literal;       /* EXACT, PREFIX, SUFFIX */
+	Str literal;       /* EXACT, PREFIX, SUFFIX; of an EXPRESSION: the plain text at its end */
 	IgnoreAtom *atoms; /* EXPRESSION */
 	size_t atom_count;
 };
