@@ -8,6 +8,7 @@
 #include "exec/build.h"
 #include "export/export.h"
 #include "fs/path.h"
+#include "sandbox/sandbox.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -293,6 +294,10 @@ static Err *export_all(Cli *cli, const BuildRequest *r, const BuildResult *resul
 	ExportImage image = { .name_count = r->tag_count };
 	if (!outputs->count)
 		return NULL;
+	/* A build that found everything has not entered: but layers may be directories, and files
+	 * in them belong to owners that only the namespace may read.  No thread runs then. */
+	TRY(sandbox_enter());
+	TRY(store_reopen(r->store));
 	Str *names = arena_alloc(cli->arena, (r->tag_count + 1) * sizeof *names, _Alignof(Str));
 	for (size_t i = 0; i < r->tag_count; i++)
 		names[i] = reference_full(cli->arena, &r->tags[i]);

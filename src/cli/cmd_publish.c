@@ -4,6 +4,7 @@
 
 #include "cli/command.h"
 #include "export/export.h"
+#include "sandbox/sandbox.h"
 
 #include <stdio.h>
 
@@ -33,6 +34,9 @@ static Err *run_publish(Cli *cli, const void *values, const Arguments *args)
 		cli->usage_error = e;
 		TRY(e);
 	}
+	/* Before the first thread: layers may be directories, and files in them belong to owners
+	 * that only the namespace may read. */
+	TRY(sandbox_enter());
 	TRY(cli_store(cli, &s));
 	TRY(cli_cancel(cli, &cancel));
 	TRY(image_find(s, str_from(args->at[0]), cli->arena, &image));

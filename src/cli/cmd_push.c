@@ -4,6 +4,7 @@
 
 #include "cli/transfer.h"
 #include "export/export.h"
+#include "sandbox/sandbox.h"
 
 #include <stdio.h>
 
@@ -46,6 +47,9 @@ static Err *run_push(Cli *cli, const void *values, const Arguments *args)
 	TRY(reference_parse(a, str_from(args->at[0]), &ref));
 	if (ref.has_digest)
 		return cli_usage(cli, "cannot push a digest reference: '%s'", args->at[0]);
+	/* Before the first thread: layers may be directories, and files in them belong to owners
+	 * that only the namespace may read. */
+	TRY(sandbox_enter());
 	TRY(cli_store(cli, &s));
 	Err *e = image_find(s, str_from(args->at[0]), a, &image);
 	if (e && err_kind(e) == ERR_NOT_FOUND)

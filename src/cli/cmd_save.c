@@ -4,6 +4,7 @@
 
 #include "cli/command.h"
 #include "export/export.h"
+#include "sandbox/sandbox.h"
 
 #include <limits.h>
 
@@ -39,6 +40,9 @@ static Err *run_save(Cli *cli, const void *values, const Arguments *args)
 			"cowardly refusing to save to a terminal. Use the -o flag or redirect");
 	Store *s;
 	Cancel *cancel;
+	/* Before the first thread: layers may be directories, and files in them belong to owners
+	 * that only the namespace may read. */
+	TRY(sandbox_enter());
 	TRY(cli_store(cli, &s));
 	ExportImage *images =
 		arena_alloc(cli->arena, args->count * sizeof *images, _Alignof(ExportImage));
