@@ -36,7 +36,7 @@ static bool is_there(const char *file)
 }
 
 /* These go to the command's own stderr, as a shell's would: they are part of the step's output. */
-NORETURN static void give_up(const char *name, const char *file, int errnum)
+NORETURN static void give_up(const char *name, const char *file, int errnum, int report_fd)
 {
 	const char *why = strerror(errnum);
 	if (errnum == ENOENT && file && is_there(file))
@@ -47,11 +47,13 @@ NORETURN static void give_up(const char *name, const char *file, int errnum)
 	else if (errnum == ENOEXEC)
 		why = "exec format error (no #! line, or built for another architecture)";
 	dprintf(STDERR_FILENO, "decant: cannot run '%s': %s\n", name, why);
+	/* An empty report: "not started".  Nobody may be left to tell. */
+	err_free(wire_send(report_fd, STR(""), NULL, 0));
 	bool missing = errnum == ENOENT || errnum == ENOTDIR;
 	_exit(missing ? STATUS_NOT_FOUND : STATUS_NOT_EXECUTABLE);
 }
 
-NORETURN static void search(const SandboxSpec *spec)
+NORETURN static void search(const SandboxSpec *spec, int report_fd)
 {
 	const char *name = spec->argv[0];
 	int errnum = ENOENT;
@@ -65,22 +67,22 @@ NORETURN static void search(const SandboxSpec *spec)
 			continue;
 		become(file.ptr, spec);
 		if (errno == ENOENT && is_there(file.ptr))
-			give_up(name, file.ptr, ENOENT);
+			give_up(name, file.ptr, ENOENT, report_fd);
 		if (errno == EACCES)
 			errnum = EACCES; /* go on: a later directory may have one that runs */
 		else if (errno != ENOENT && errno != ENOTDIR)
-			give_up(name, file.ptr, errno);
+			give_up(name, file.ptr, errno, report_fd);
 	}
-	give_up(name, NULL, errnum);
+	give_up(name, NULL, errnum, report_fd);
 }
 
-NORETURN void command_exec(const SandboxSpec *spec)
+NORETURN void command_exec(const SandboxSpec *spec, int report_fd)
 {
 	const char *name = spec->argv[0];
 	if (!name || !*name)
-		give_up("", NULL, ENOENT);
+		give_up("", NULL, ENOENT, report_fd);
 	if (!strchr(name, '/'))
-		search(spec);
+		search(spec, report_fd);
 	become(name, spec);
-	give_up(name, name, errno);
+	give_up(name, name, errno, report_fd);
 }

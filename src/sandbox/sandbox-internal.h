@@ -119,8 +119,9 @@ NODISCARD Err *filter_build(struct sock_fprog *ret); /* docker's default profile
 /* --- command.c ----------------------------------------------------------------------------------
  */
 /* Look argv[0] up in PATH as execvp does, but with the command's own environment, and become it.
- * Does not return: what keeps it from starting is said on stderr, status 126 or 127. */
-NORETURN void command_exec(const SandboxSpec *spec);
+ * Does not return: what keeps it from starting is said on stderr and by an empty message to
+ * REPORT_FD, status 126 or 127. */
+NORETURN void command_exec(const SandboxSpec *spec, int report_fd);
 
 /* --- inside.c: PID 1 ---------------------------------------------------------------------------
  */

@@ -96,7 +96,17 @@ typedef struct SandboxSpec {
 	int stdin_fd;             /* -1: /dev/null */
 	int stdout_fd, stderr_fd; /* may be the same; borrowed */
 	bool terminal;            /* stdin_fd is a pty slave to become the controlling terminal */
+	/* 0: none.  Else one end of a stream socket pair, borrowed: one SandboxEvent byte comes out
+	 * of it once the command is started, or could not be; each byte written to it is the number of
+	 * a signal for the command (PID 1: it gets only what it handles, and SIGKILL). */
+	int events_fd;
 } SandboxSpec;
+
+typedef enum SandboxEvent {
+	SANDBOX_STARTED = 'S',
+	SANDBOX_STARTED_ON_HOST_NETWORK = 'H', /* NET_DEFAULT could not be had */
+	SANDBOX_NOT_FOUND = 'N',               /* or not executable: its stderr says more */
+} SandboxEvent;
 
 typedef struct SandboxResult {
 	int exit_status; /* 0..255 of the command; 128 + N if signal N ended it; 127/126 as a shell

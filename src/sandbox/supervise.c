@@ -28,6 +28,8 @@ typedef struct Supervisor {
 	int root_fd, console_fd;
 	pid_t pid;
 	int pid_fd;
+	int events_fd;
+	bool not_started;
 	Stubs stubs;
 	SandboxResult result;
 	NetFallback fallback;
@@ -114,6 +116,7 @@ static Err *start(Supervisor *s, Str resolv_conf, int *ret_report_fd)
 /* What only PID 1 needs: an open fd here would keep the caller's pipe, or the root, alive. */
 static void close_inherited(Supervisor *s)
 {
+	s->events_fd = s->spec.events_fd < 0 ? -1 : fcntl(s->spec.events_fd, F_DUPFD_CLOEXEC, 3);
 	int upper = s->spec.upper_fd < 0 ? -1 : fcntl(s->spec.upper_fd, F_DUPFD_CLOEXEC, 3);
 	wire_close_fds(&s->fds);
 	wire_close_fds(&s->mounts);
@@ -143,11 +146,34 @@ static bool take_report(Supervisor *s, int report_fd, Err **ret_error)
 	AUTO_ERR Err *e = wire_recv(report_fd, &bytes, &none, &end);
 	if (e || end)
 		return false; /* exec has closed it, or it was killed: its status says which */
+	if (bytes.len == 0) {
+		s->not_started = true;
+		return true;
+	}
 	WireReader r = { .rest = buf_str(&bytes) };
 	*ret_error = wire_get_err(&r);
 	if (!*ret_error)
 		target_decode_stubs(&r, &s->stubs);
 	return true;
+}
+
+static void tell_started(Supervisor *s)
+{
+	char event = s->not_started           ? SANDBOX_NOT_FOUND
+	             : s->fallback != NET_OWN ? SANDBOX_STARTED_ON_HOST_NETWORK
+	                                      : SANDBOX_STARTED;
+	if (s->events_fd >= 0)
+		(void)send(s->events_fd, &event, 1, MSG_NOSIGNAL); /* who asked may be gone */
+}
+
+/* False: no more will come. */
+static bool pass_signals(Supervisor *s)
+{
+	unsigned char numbers[64];
+	ssize_t n = read(s->events_fd, numbers, sizeof numbers);
+	for (ssize_t i = 0; i < n; i++)
+		(void)syscall(SYS_pidfd_send_signal, s->pid_fd, (int)numbers[i], NULL, 0);
+	return n > 0;
 }
 
 /*
@@ -156,20 +182,26 @@ static bool take_report(Supervisor *s, int report_fd, Err **ret_error)
  */
 static Err *wait_for_end(Supervisor *s, int report_fd, Err **ret_error)
 {
-	enum { AT_END, AT_REPORT, AT_CALLER, AT_MAIN, WATCHED };
+	enum { AT_END, AT_REPORT, AT_CALLER, AT_MAIN, AT_EVENTS, WATCHED };
 	struct pollfd watched[WATCHED] = {
 		[AT_END] = { .fd = s->pid_fd, .events = POLLIN },
 		[AT_REPORT] = { .fd = report_fd, .events = POLLIN },
 		/* The caller sends nothing after its request but "stop", or closes. */
 		[AT_CALLER] = { .fd = s->run_fd, .events = POLLIN },
 		[AT_MAIN] = { .fd = s->host->control_fd }, /* hang-up only */
+		[AT_EVENTS] = { .fd = s->events_fd, .events = POLLIN },
 	};
 	bool cancelled = false;
 	while (!watched[AT_END].revents) {
 		if (poll(watched, WATCHED, -1) < 0 && errno != EINTR)
 			return err_sys(errno, "cannot wait for the command");
-		if (watched[AT_REPORT].revents && !take_report(s, report_fd, ret_error))
+		if (watched[AT_REPORT].revents && !take_report(s, report_fd, ret_error)) {
 			watched[AT_REPORT].fd = -1;
+			if (!*ret_error)
+				tell_started(s);
+		}
+		if (watched[AT_EVENTS].revents && !pass_signals(s))
+			watched[AT_EVENTS].fd = -1;
 		if (watched[AT_CALLER].revents || (watched[AT_MAIN].revents & POLLHUP)) {
 			watched[AT_CALLER].fd = watched[AT_MAIN].fd = -1;
 			cancelled = true;
@@ -177,8 +209,12 @@ static Err *wait_for_end(Supervisor *s, int report_fd, Err **ret_error)
 		}
 	}
 	/* What it wrote before its end may be unread. */
-	while (watched[AT_REPORT].fd >= 0 && !*ret_error && take_report(s, report_fd, ret_error))
-		;
+	if (watched[AT_REPORT].fd >= 0) {
+		while (!*ret_error && take_report(s, report_fd, ret_error))
+			;
+		if (!*ret_error)
+			tell_started(s);
+	}
 	if (cancelled) {
 		err_free(*ret_error);
 		*ret_error = err_new(ERR_CANCELLED, "cancelled");
@@ -227,7 +263,7 @@ static Err *supervise(Supervisor *s)
 NORETURN void supervise_main(const Host *host, int run_fd, unsigned run)
 {
 	Supervisor s = { .host = host, .run_fd = run_fd, .run = run };
-	s.root_fd = s.console_fd = s.pid_fd = -1;
+	s.root_fd = s.console_fd = s.pid_fd = s.events_fd = -1;
 	AUTO_ERR Err *e = supervise(&s);
 	AUTO_BUF Buf answer = BUF_INIT;
 	wire_put_err(&answer, e);
