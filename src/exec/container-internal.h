@@ -1,0 +1,99 @@
+/*
+ * container-internal.h - what the container_*.c files share.
+ *
+ * ON DISK  containers/<id>/container.json   what ContainerRecord holds; gc reads the image ID in it
+ *          containers/<id>/lock             flock'ed by the process that runs it, as long as it lives
+ *          containers/<id>/log              stdout and stderr
+ *          containers/<id>/{upper,work}     of its overlay; scratch: the sandbox's
+ *          A directory gets its name when it is complete, and loses it before it is taken apart.
+ * SIGNALS  to the process that runs it: CONTAINER_STOP_SIGNAL passes the image's STOPSIGNAL on,
+ *          CONTAINER_KILL_SIGNAL kills the command.  Real-time ones, which nobody else uses.
+ */
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "exec/container.h"
+
+#include <signal.h>
+
+#define CONTAINER_STOP_SIGNAL (SIGRTMIN + 3)
+#define CONTAINER_KILL_SIGNAL (SIGRTMIN + 4)
+
+typedef struct ContainerRecord {
+	Container c;
+	Str stop_signal; /* of the image, "" for SIGTERM */
+	Str network;     /* "", or why the host's network is used */
+	bool remove;     /* when it ends */
+} ContainerRecord;
+
+/* --- container_state.c -------------------------------------------------------------------------
+ */
+/* Make containers/<id> with the record in it and its lock held by *ret_lock_fd. An empty name is
+ * made up.  ERR_INPUT: the name is taken or malformed. */
+NODISCARD Err *container_create(Store *s, Arena *a, ContainerRecord *r, int *ret_dir_fd,
+                                int *ret_lock_fd);
+NODISCARD Err *container_write(int dir_fd, const ContainerRecord *r);
+/* The record of containers/NAME; c.running by its lock. */
+NODISCARD Err *container_read(int dir_fd, Arena *a, ContainerRecord *ret);
+NODISCARD Err *container_open_dir(Store *s, Str id, int *ret_fd);
+/* Does a process hold its lock? */
+bool container_is_held(int dir_fd);
+/* Out of sight at once, then gone. */
+NODISCARD Err *container_delete(Store *s, Str id);
+
+/* --- container_exec.c --------------------------------------------------------------------------
+ */
+/* How a command's ends are connected. */
+typedef struct ContainerStreams {
+	int stdin_fd, stdout_fd, stderr_fd;
+	bool terminal;
+} ContainerStreams;
+
+typedef struct ContainerRun {
+	Store *store;
+	const ContainerRequest *request;
+	ContainerRecord *record;
+	int dir_fd;
+	const int *bind_fds; /* one a bind of the request */
+	Arena *arena;
+	Sandbox *sandbox;
+} ContainerRun;
+
+/* The sandbox server; while this process still has one thread. */
+NODISCARD Err *container_open_sandbox(ContainerRun *run);
+/* Run the command to its end. */
+NODISCARD Err *container_exec(ContainerRun *run, const ContainerStreams *streams, int events_fd,
+                              const Cancel *cancel, SandboxResult *ret);
+/* argv as docker joins ENTRYPOINT and CMD; ERR_INPUT if there is nothing to run. */
+NODISCARD Err *container_argv(const ContainerRequest *r, Arena *a, Strs *ret);
+/* "SIGTERM", "term", "15", "SIGRTMIN+3"; 0 if it is none. */
+int container_signal_number(Str text);
+
+/* --- container_relay.c -------------------------------------------------------------------------
+ */
+/*
+ * The threads beside a running command: output to the user and the log, the user's terminal,
+ * signals. Opened after the sandbox; closed when the command has ended, which flushes what it
+ * wrote.
+ */
+typedef struct ContainerRelay ContainerRelay;
+typedef struct RelayOptions {
+	bool foreground; /* signals of the user are passed on; output to stdout and stderr */
+	bool terminal, interactive;
+	int log_fd;
+	int stop_signal;
+	Cancel *kill; /* set when the user insists */
+	/* Called once, from a thread, when the command has started or could not be. */
+	void (*started)(void *context, SandboxEvent event);
+	void *context;
+} RelayOptions;
+/* Blocks the signals it listens to in the calling thread: before any other thread is started. */
+NODISCARD Err *container_relay_open(const RelayOptions *options, ContainerStreams *ret_streams,
+                                    int *ret_events_fd, ContainerRelay **ret);
+void container_relay_close(ContainerRelay *relay);
+static inline void container_relay_closep(ContainerRelay **r)
+{
+	if (*r)
+		container_relay_close(*r);
+}
+#define AUTO_RELAY CLEANUP(container_relay_closep)

@@ -1,0 +1,306 @@
+/* container_relay.c - what goes in and out of a running container beside the command itself. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/base.h"
+
+#include "exec/container-internal.h"
+#include "fs/path.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <pty.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <termios.h>
+
+/*
+ * One thread, one poll loop.  Left behind, the command writes into the log file by itself and only
+ * signals and events pass here.  In the foreground its output comes through pipes (a terminal of
+ * the user, once handed in, could be read by the command: it is open for both), and with -t through
+ * a pseudo-terminal of its own.
+ */
+
+enum { INSIST = 3 }; /* so many ^C kill, as docker's client does */
+
+typedef enum Watch { AT_STOP, AT_SIGNAL, AT_EVENT, AT_OUT, AT_ERR, AT_IN, WATCHED } Watch;
+
+struct ContainerRelay {
+	RelayOptions options;
+	pthread_t thread;
+	sigset_t old_mask;
+	struct termios old_termios;
+	bool raw;           /* the user's terminal is in raw mode */
+	int fds[WATCHED];   /* what the loop reads; -1: nothing */
+	int command_fds[3]; /* the command's ends; closed once it has them */
+	int events_command; /* the supervisor's end of the events socket */
+	int insisted;
+};
+
+/* --- output, input
+ * ---------------------------------------------------------------------------------- */
+
+/* The user may have gone (a closed pipe): the command runs on, the log is kept. */
+static void write_best(int fd, const char *bytes, size_t len)
+{
+	if (fd >= 0)
+		err_free(path_write_all(fd, bytes, len, "output"));
+}
+
+/* False: nothing more comes. */
+static bool pass_output(ContainerRelay *r, Watch from)
+{
+	char block[65536];
+	ssize_t n = read(r->fds[from], block, sizeof block);
+	if (n < 0 && (errno == EINTR || errno == EAGAIN))
+		return true;
+	if (n <= 0) /* EIO: the last user of a pseudo-terminal has gone */
+		return false;
+	write_best(from == AT_ERR ? STDERR_FILENO : STDOUT_FILENO, block, (size_t)n);
+	write_best(r->options.log_fd, block, (size_t)n);
+	return true;
+}
+
+static bool pass_input(ContainerRelay *r)
+{
+	static const char end_of_file = 4; /* ^D, what a terminal takes for it */
+	char block[4096];
+	ssize_t n = read(r->fds[AT_IN], block, sizeof block);
+	if (n < 0 && errno == EINTR)
+		return true;
+	if (n <= 0) {
+		write_best(r->fds[AT_OUT], &end_of_file, 1);
+		return false;
+	}
+	write_best(r->fds[AT_OUT], block, (size_t)n);
+	return true;
+}
+
+static void copy_window_size(const ContainerRelay *r)
+{
+	struct winsize size;
+	if (r->options.terminal && ioctl(STDIN_FILENO, TIOCGWINSZ, &size) == 0)
+		(void)ioctl(r->fds[AT_OUT], TIOCSWINSZ,
+		            &size); /* a window of no size is no error */
+}
+
+/* --- signals and events
+ * -------------------------------------------------------------------------------- */
+
+static void send_signal(const ContainerRelay *r, int number)
+{
+	unsigned char byte = (unsigned char)number;
+	/* The run may have ended meanwhile. */
+	(void)send(r->fds[AT_EVENT], &byte, 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+static void take_signal(ContainerRelay *r)
+{
+	struct signalfd_siginfo info;
+	if (read(r->fds[AT_SIGNAL], &info, sizeof info) != sizeof info)
+		return;
+	int number = (int)info.ssi_signo;
+	if (number == CONTAINER_STOP_SIGNAL) {
+		send_signal(r, r->options.stop_signal);
+	} else if (number == CONTAINER_KILL_SIGNAL) {
+		send_signal(r, SIGKILL);
+	} else if (number == SIGWINCH) {
+		copy_window_size(r);
+	} else {
+		bool impatient = number == SIGINT || number == SIGTERM;
+		/* A container left behind is ended by SIGTERM as by `stop`. */
+		send_signal(r, !r->options.foreground ? r->options.stop_signal : number);
+		if (impatient && ++r->insisted >= INSIST)
+			cancel_set(r->options.kill);
+	}
+}
+
+static bool take_event(ContainerRelay *r)
+{
+	char event;
+	ssize_t n = recv(r->fds[AT_EVENT], &event, 1, 0);
+	if (n <= 0)
+		return n < 0 && errno == EINTR;
+	/* It has them: with ours closed, the pipes end when it ends. */
+	for (size_t i = 0; i < ARRAY_LEN(r->command_fds); i++) {
+		closep(&r->command_fds[i]);
+		r->command_fds[i] = -1;
+	}
+	if (r->options.started)
+		r->options.started(r->options.context, (SandboxEvent)event);
+	return true;
+}
+
+/* After the end: what is still in the pipes, and no waiting. */
+static void drain(ContainerRelay *r)
+{
+	static const Watch outputs[] = { AT_OUT, AT_ERR };
+	for (size_t i = 0; i < ARRAY_LEN(outputs); i++) {
+		struct pollfd p = { .fd = r->fds[outputs[i]], .events = POLLIN };
+		while (p.fd >= 0 && poll(&p, 1, 0) > 0 && (p.revents & POLLIN) &&
+		       pass_output(r, outputs[i]))
+			;
+	}
+}
+
+static void *relay_main(void *arg)
+{
+	ContainerRelay *r = arg;
+	struct pollfd watched[WATCHED];
+	for (int i = 0; i < WATCHED; i++)
+		watched[i] = (struct pollfd){ .fd = r->fds[i], .events = POLLIN };
+	for (;;) {
+		if (poll(watched, WATCHED, -1) < 0 && errno != EINTR)
+			break;
+		if (watched[AT_STOP].revents)
+			break;
+		if (watched[AT_SIGNAL].revents)
+			take_signal(r);
+		if (watched[AT_EVENT].revents && !take_event(r))
+			watched[AT_EVENT].fd = -1;
+		if (watched[AT_OUT].revents && !pass_output(r, AT_OUT))
+			watched[AT_OUT].fd = -1;
+		if (watched[AT_ERR].revents && !pass_output(r, AT_ERR))
+			watched[AT_ERR].fd = -1;
+		if (watched[AT_IN].revents && !pass_input(r))
+			watched[AT_IN].fd = -1;
+	}
+	drain(r);
+	return NULL;
+}
+
+/* --- opening
+ * -------------------------------------------------------------------------------------------- */
+
+static Err *listen_to_signals(ContainerRelay *r)
+{
+	static const int passed[] = {
+		SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH
+	};
+	sigset_t mask;
+	sigemptyset(&mask);
+	for (size_t i = 0; i < ARRAY_LEN(passed); i++)
+		sigaddset(&mask, passed[i]);
+	sigaddset(&mask, CONTAINER_STOP_SIGNAL);
+	sigaddset(&mask, CONTAINER_KILL_SIGNAL);
+	int failed = pthread_sigmask(SIG_BLOCK, &mask, &r->old_mask);
+	if (failed)
+		return err_sys(failed, "cannot block signals");
+	r->fds[AT_SIGNAL] = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
+	return r->fds[AT_SIGNAL] < 0 ? err_sys(errno, "cannot make a signal fd") : NULL;
+}
+
+static Err *open_pipe(int *ret_read, int *ret_write)
+{
+	int ends[2];
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return err_sys(errno, "cannot make a pipe");
+	*ret_read = ends[0];
+	*ret_write = ends[1];
+	return NULL;
+}
+
+static Err *open_terminal(ContainerRelay *r)
+{
+	int master, slave;
+	bool own = tcgetattr(STDIN_FILENO, &r->old_termios) == 0;
+	if (openpty(&master, &slave, NULL, own ? &r->old_termios : NULL, NULL) < 0)
+		return err_sys(errno, "cannot open a pseudo-terminal");
+	r->fds[AT_OUT] = master;
+	r->command_fds[0] = slave;
+	if (fcntl(master, F_SETFD, FD_CLOEXEC) < 0 || fcntl(slave, F_SETFD, FD_CLOEXEC) < 0)
+		return err_sys(errno, "cannot set up the pseudo-terminal");
+	copy_window_size(r);
+	if (!r->options.interactive)
+		return NULL;
+	if (own) {
+		struct termios raw = r->old_termios;
+		cfmakeraw(&raw);
+		if (tcsetattr(STDIN_FILENO, TCSADRAIN, &raw) < 0)
+			return err_sys(errno, "cannot set up the terminal");
+		r->raw = true;
+	}
+	r->fds[AT_IN] = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+	return NULL;
+}
+
+static Err *open_streams(ContainerRelay *r, ContainerStreams *ret)
+{
+	const RelayOptions *o = &r->options;
+	if (!o->foreground) {
+		*ret = (ContainerStreams){ -1, o->log_fd, o->log_fd, false };
+		return NULL;
+	}
+	if (o->terminal) {
+		TRY(open_terminal(r));
+		int slave = r->command_fds[0];
+		*ret = (ContainerStreams){ slave, slave, slave, true };
+		return NULL;
+	}
+	TRY(open_pipe(&r->fds[AT_OUT], &r->command_fds[1]));
+	TRY(open_pipe(&r->fds[AT_ERR], &r->command_fds[2]));
+	*ret = (ContainerStreams){ o->interactive ? STDIN_FILENO : -1, r->command_fds[1],
+		                   r->command_fds[2], false };
+	return NULL;
+}
+
+static Err *start(ContainerRelay *r, ContainerStreams *ret_streams)
+{
+	int ends[2];
+	TRY(listen_to_signals(r));
+	TRY(open_streams(r, ret_streams));
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
+		return err_sys(errno, "cannot make a socket pair");
+	r->fds[AT_EVENT] = ends[0];
+	r->events_command = ends[1];
+	r->fds[AT_STOP] = eventfd(0, EFD_CLOEXEC);
+	if (r->fds[AT_STOP] < 0)
+		return err_sys(errno, "cannot make an eventfd");
+	int failed = pthread_create(&r->thread, NULL, relay_main, r);
+	if (failed)
+		return err_sys(failed, "cannot start a thread");
+	return NULL;
+}
+
+static void release(ContainerRelay *r)
+{
+	if (r->raw)
+		(void)tcsetattr(STDIN_FILENO, TCSADRAIN, &r->old_termios); /* it may be gone */
+	for (size_t i = 0; i < WATCHED; i++)
+		closep(&r->fds[i]);
+	for (size_t i = 0; i < ARRAY_LEN(r->command_fds); i++)
+		closep(&r->command_fds[i]);
+	closep(&r->events_command);
+	(void)pthread_sigmask(SIG_SETMASK, &r->old_mask, NULL);
+	free(r);
+}
+
+Err *container_relay_open(const RelayOptions *options, ContainerStreams *ret_streams,
+                          int *ret_events_fd, ContainerRelay **ret)
+{
+	ContainerRelay *r = xcalloc(1, sizeof *r);
+	r->options = *options;
+	(void)pthread_sigmask(SIG_SETMASK, NULL, &r->old_mask);
+	for (size_t i = 0; i < WATCHED; i++)
+		r->fds[i] = -1;
+	for (size_t i = 0; i < ARRAY_LEN(r->command_fds); i++)
+		r->command_fds[i] = -1;
+	r->events_command = -1;
+	Err *e = start(r, ret_streams);
+	if (e) {
+		release(r);
+		return e;
+	}
+	*ret_events_fd = r->events_command;
+	*ret = r;
+	return NULL;
+}
+
+void container_relay_close(ContainerRelay *r)
+{
+	uint64_t one = 1;
+	(void)!write(r->fds[AT_STOP], &one, sizeof one); /* an eventfd takes it always */
+	(void)pthread_join(r->thread, NULL);
+	release(r);
+}

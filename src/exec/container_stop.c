@@ -1,0 +1,164 @@
+/* container_stop.c - end, remove and read back containers that other processes run. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/base.h"
+
+#include "base/clock.h"
+#include "exec/container-internal.h"
+#include "fs/path.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <sys/inotify.h>
+#include <sys/pidfd.h>
+#include <sys/stat.h>
+
+enum {
+	KILL_WAIT_MS = 10000, /* for the monitor to write down the end of a killed command */
+	FOLLOW_CHECK_MS = 500,
+};
+
+/* The process that runs it; *ret_fd -1 if there is none. */
+static Err *open_monitor(int dir_fd, const Container *c, int *ret_fd)
+{
+	*ret_fd = -1;
+	if (!container_is_held(dir_fd))
+		return NULL;
+	AUTO_CLOSE int fd = pidfd_open(c->monitor, 0);
+	if (fd < 0 && errno != ESRCH)
+		return err_sys(errno, "cannot reach the container's monitor (process %d)",
+		               (int)c->monitor);
+	/* The lock says that it lives, so the number was its own when the fd was opened; if it has
+	 * ended since, the number may be somebody else's. */
+	if (!container_is_held(dir_fd))
+		return NULL;
+	if (fd < 0)
+		return err_note(err_new(ERR_SYSTEM,
+		                        "cannot reach the container's monitor (process %d)",
+		                        (int)c->monitor),
+		                "it runs in another pid namespace");
+	*ret_fd = TAKE_FD(fd);
+	return NULL;
+}
+
+static bool ends_within(int pid_fd, int64_t ms)
+{
+	int64_t end = clock_mono_ns() + ms * 1000000;
+	for (;;) {
+		int64_t left = (end - clock_mono_ns()) / 1000000;
+		struct pollfd p = { .fd = pid_fd, .events = POLLIN };
+		int n = poll(&p, 1, left > 0 ? (int)left : 0);
+		if (n > 0)
+			return true;
+		if (n == 0 && left <= 0)
+			return false;
+	}
+}
+
+static Err *end_monitor(int pid_fd, int64_t timeout_ms)
+{
+	/* First as the image wishes, then the command is killed and the monitor writes that down,
+	 * last the monitor itself, which takes all with it. */
+	const struct {
+		int number;
+		int64_t wait_ms;
+	} steps[] = { { CONTAINER_STOP_SIGNAL, timeout_ms },
+		      { CONTAINER_KILL_SIGNAL, KILL_WAIT_MS },
+		      { SIGKILL, KILL_WAIT_MS } };
+	for (size_t i = timeout_ms > 0 ? 0 : 1; i < ARRAY_LEN(steps); i++) {
+		if (pidfd_send_signal(pid_fd, steps[i].number, NULL, 0) < 0)
+			return errno == ESRCH ? NULL
+			                      : err_sys(errno, "cannot signal the container");
+		if (ends_within(pid_fd, steps[i].wait_ms))
+			return NULL;
+	}
+	return err_new(ERR_SYSTEM, "the container does not end, even when killed");
+}
+
+static Err *stop(Store *s, const Container *c, int64_t timeout_ms)
+{
+	int fd, pid_fd;
+	TRY(container_open_dir(s, c->id, &fd));
+	AUTO_CLOSE int dir = fd;
+	TRY(open_monitor(dir, c, &pid_fd));
+	AUTO_CLOSE int monitor = pid_fd;
+	if (monitor >= 0)
+		TRY(end_monitor(monitor, timeout_ms));
+	/* A monitor that was killed, now or before, has left its container as it was. */
+	AUTO_ARENA Arena a = ARENA_INIT;
+	ContainerRecord r;
+	AUTO_ERR Err *e = container_read(dir, &a, &r);
+	if (e || r.c.running || !r.remove)
+		return NULL; /* no record any more: removed as it should be */
+	return container_delete(s, c->id);
+}
+
+Err *container_stop(Store *s, const Container *c, unsigned timeout_s)
+{
+	return stop(s, c, (int64_t)timeout_s * 1000);
+}
+
+Err *container_remove(Store *s, const Container *c, bool force)
+{
+	int fd;
+	TRY(container_open_dir(s, c->id, &fd));
+	AUTO_CLOSE int dir = fd;
+	if (container_is_held(dir)) {
+		if (!force)
+			return err_note(
+				err_new(ERR_INPUT, "cannot remove container '%.*s': it is running",
+			                STR_ARG(c->name)),
+				"stop it first, or: decant rm --force %.*s", STR_ARG(c->name));
+		TRY(stop(s, c, 0));
+	}
+	return container_delete(s, c->id);
+}
+
+/* --- the log
+ * -------------------------------------------------------------------------------------------- */
+
+static Err *copy_new(int log_fd, int out_fd)
+{
+	char block[65536];
+	ssize_t n;
+	while ((n = read(log_fd, block, sizeof block)) != 0) {
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_sys(errno, "cannot read the container's log");
+		TRY(path_write_all(out_fd, block, (size_t)n, "the log"));
+	}
+	return NULL;
+}
+
+static Err *follow_log(int dir_fd, int log_fd, int out_fd, const Cancel *cancel)
+{
+	char path[64], events[4096];
+	AUTO_CLOSE int watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	snprintf(path, sizeof path, "/proc/self/fd/%d", log_fd);
+	if (watch < 0 || inotify_add_watch(watch, path, IN_MODIFY) < 0)
+		return err_sys(errno, "cannot watch the container's log");
+	for (;;) {
+		bool held = container_is_held(dir_fd); /* before the read: nothing comes after */
+		TRY(copy_new(log_fd, out_fd));
+		if (!held)
+			return NULL;
+		TRY(cancel_check(cancel));
+		struct pollfd p[] = { { .fd = watch, .events = POLLIN },
+			              { .fd = cancel_fd(cancel), .events = POLLIN } };
+		(void)poll(p, ARRAY_LEN(p), FOLLOW_CHECK_MS);
+		while (read(watch, events, sizeof events) > 0)
+			;
+	}
+}
+
+Err *container_log(Store *s, const Container *c, int out_fd, bool follow, const Cancel *cancel)
+{
+	int fd;
+	TRY(container_open_dir(s, c->id, &fd));
+	AUTO_CLOSE int dir = fd;
+	AUTO_CLOSE int log = openat(dir, "log", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (log < 0)
+		return errno == ENOENT ? NULL : err_sys(errno, "cannot open the container's log");
+	return follow ? follow_log(dir, log, out_fd, cancel) : copy_new(log, out_fd);
+}
