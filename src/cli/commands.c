@@ -19,6 +19,11 @@
 	X(pull)       \
 	X(push)       \
 	X(rmi)        \
+	X(run)        \
+	X(ps)         \
+	X(logs)       \
+	X(stop)       \
+	X(rm)         \
 	X(completion) \
 	X(info)       \
 	X(help)       \
