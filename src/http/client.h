@@ -53,7 +53,7 @@ typedef struct HttpRequest {
 	size_t limit_bytes; /* of response.body; more is ERR_NETWORK "answer too large" */
 	bool insecure_tls;
 	unsigned connect_timeout_ms; /* 0: 10000 */
-	unsigned stall_timeout_ms;   /* no byte for so long: ERR_NETWORK; 0: 60000 */
+	unsigned stall_timeout_ms;   /* no byte for so long: ERR_NETWORK; 0: 30000 */
 	unsigned tries;              /* 0: 4 */
 	const Cancel *stop;          /* ends this request alone; may be NULL */
 } HttpRequest;

@@ -23,10 +23,10 @@ enum {
 	ERROR_BODY_BYTES_MAX =
 		64 << 10, /* of what a server says about a failure; the rest is dropped */
 	CONNECT_TIMEOUT_MS = 10000,
-	STALL_TIMEOUT_MS = 60000,
+	STALL_TIMEOUT_MS = 30000,
 	/* Storage backends hash a whole upload before they answer: more patience once all is sent.
 	 */
-	ANSWER_PATIENCE = 5,
+	ANSWER_PATIENCE = 10,
 	/* Bytes a millisecond below which a transfer counts as stalled (1 kB/s). */
 	SLOWEST = 1,
 	BUFFER_BYTES =
@@ -43,6 +43,7 @@ typedef struct State {
 	bool head_told, source_ended;
 	Err *err;          /* what a callback wants to say; wins over curl's code */
 	uint64_t moved;    /* bytes both ways, in this window */
+	int64_t last_ns;   /* when something moved last */
 	int64_t window_ns; /* when the window began */
 	int64_t busy_ns;   /* of the window: inside sink and source */
 	char message[CURL_ERROR_SIZE];
@@ -81,6 +82,7 @@ static size_t on_header(char *bytes, size_t size, size_t count, void *context)
 	size_t len = size * count;
 	Str line = str_trim((Str){ bytes, len });
 	s->moved += len;
+	s->last_ns = clock_mono_ns();
 	s->header_bytes += len;
 	if (s->header_bytes > HEADER_BYTES_MAX) {
 		s->err = err_new(ERR_NETWORK, "the headers of the answer are larger than %d bytes",
@@ -136,7 +138,8 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *context)
 	int64_t began = clock_mono_ns();
 	s->moved += len;
 	s->err = take_body(s, bytes, len);
-	s->busy_ns += clock_mono_ns() - began;
+	s->last_ns = clock_mono_ns();
+	s->busy_ns += s->last_ns - began;
 	return s->err ? CURL_WRITEFUNC_ERROR : len;
 }
 
@@ -148,7 +151,8 @@ static size_t on_source(char *buf, size_t size, size_t count, void *context)
 	size_t len = 0;
 	s->x->consumed = true;
 	s->err = r->source(r->source_context, buf, size * count, &len);
-	s->busy_ns += clock_mono_ns() - began;
+	s->last_ns = clock_mono_ns();
+	s->busy_ns += s->last_ns - began;
 	s->moved += len;
 	if (len == 0)
 		s->source_ended = true;
@@ -301,11 +305,14 @@ static Err *check_stall(State *s)
 	if (s->source_ended)
 		stall_ms *= ANSWER_PATIENCE;
 	int64_t now = clock_mono_ns();
+	if (now - s->last_ns >= stall_ms * 1000000)
+		return err_new(ERR_NETWORK, "the transfer stalled: nothing came for %lld seconds",
+		               (long long)((now - s->last_ns) / 1000000000));
 	int64_t waited_ms = (now - s->window_ns - s->busy_ns) / 1000000;
 	if (waited_ms < stall_ms)
 		return NULL;
-	/* The first answer may be small and late, a transfer that is under way may not crawl. */
-	if (s->moved == 0 || (s->x->consumed && s->moved < (uint64_t)(stall_ms * SLOWEST)))
+	/* A first answer may be late and small, a transfer that is under way may not crawl. */
+	if (s->x->consumed && s->moved < (uint64_t)(stall_ms * SLOWEST))
 		return err_new(ERR_NETWORK, "the transfer stalled: %llu bytes in %lld seconds",
 		               (unsigned long long)s->moved, (long long)(waited_ms / 1000));
 	s->window_ns = now;
@@ -402,7 +409,7 @@ static Err *perform(Slot *slot, State *s)
 	CURLMcode added = c->multi_add_handle(slot->multi, slot->easy);
 	if (added != CURLM_OK)
 		return err_new(ERR_NETWORK, "libcurl: %s", c->multi_strerror(added));
-	s->window_ns = clock_mono_ns();
+	s->window_ns = s->last_ns = clock_mono_ns();
 	Err *err = drive(slot, s, &code);
 	if (err) {
 		s->response->failure = HTTP_BROKEN;

@@ -24,7 +24,7 @@ enum {
 		2
 		<< 20, /* rides out the reader's pauses (a directory synced, a large file closed) */
 	RESUMES_MAX = 20,      /* of one blob, however much each of them brings */
-	EMPTY_RESUMES_MAX = 4, /* in a row that bring nothing */
+	EMPTY_RESUMES_MAX = 3, /* in a row that bring nothing */
 	REPORT_MS = 100,       /* how often progress is told */
 };
 
