@@ -21,17 +21,18 @@ typedef struct BuildValues {
 	unsigned jobs;
 } BuildValues;
 
+/* NOLINTNEXTLINE(bugprone-macro-parentheses): a member takes none */
 #define STORED(member) .offset = offsetof(BuildValues, member)
 /* What docker build has and this does not yet: refused by name, never ignored. */
-#define REFUSED(flag)                                            \
-	{                                                        \
-		.name = flag, .kind = OPTION_REFUSED, .help = "" \
+#define REFUSED(flag)                                              \
+	{                                                          \
+		.name = (flag), .kind = OPTION_REFUSED, .help = "" \
 	}
 /* Of docker build, without effect here for good. */
-#define IGNORED(flag)                                                               \
-	{                                                                           \
-		.name = flag, .kind = OPTION_FLAG, .hidden = true, STORED(ignored), \
-		.help = "Accepted, no effect"                                       \
+#define IGNORED(flag)                                                                 \
+	{                                                                             \
+		.name = (flag), .kind = OPTION_FLAG, .hidden = true, STORED(ignored), \
+		.help = "Accepted, no effect"                                         \
 	}
 
 static const Option build_options[] = {

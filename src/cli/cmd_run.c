@@ -16,10 +16,11 @@ typedef struct RunValues {
 	bool detach, interactive, remove, terminal, init;
 } RunValues;
 
+/* NOLINTNEXTLINE(bugprone-macro-parentheses): a member takes none */
 #define STORED(member) .offset = offsetof(RunValues, member)
-#define REFUSED(flag)                                            \
-	{                                                        \
-		.name = flag, .kind = OPTION_REFUSED, .help = "" \
+#define REFUSED(flag)                                              \
+	{                                                          \
+		.name = (flag), .kind = OPTION_REFUSED, .help = "" \
 	}
 
 static const Option run_options[] = {

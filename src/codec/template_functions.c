@@ -75,7 +75,7 @@ static Err *call_eq(const Call *c, Value *ret)
 {
 	bool found = false;
 	for (size_t i = 1; i < c->count && !found; i++) {
-		int order;
+		int order = 0;
 		TRY(compare(&c->args[0], &c->args[i], &order));
 		found = order == 0;
 	}
@@ -87,7 +87,7 @@ enum { IS_NE, IS_LT, IS_LE, IS_GT, IS_GE };
 
 static Err *call_compare(const Call *c, Value *ret)
 {
-	int order;
+	int order = 0;
 	TRY(compare(&c->args[0], &c->args[1], &order));
 	const bool answers[] = { [IS_NE] = order != 0,
 		                 [IS_LT] = order<0, [IS_LE] = order <= 0, [IS_GT] = order> 0,
@@ -101,7 +101,7 @@ static Err *call_compare(const Call *c, Value *ret)
 static Err *call_len(const Call *c, Value *ret)
 {
 	const Value *v = &c->args[0];
-	ValueList list;
+	ValueList list = { 0 };
 	if (v->kind == VALUE_TEXT) {
 		*ret = value_integer((int64_t)v->text.len);
 		return NULL;
@@ -113,7 +113,7 @@ static Err *call_len(const Call *c, Value *ret)
 
 static Err *index_once(const Call *c, const Value *v, const Value *key, Value *ret)
 {
-	ValueList list;
+	ValueList list = { 0 };
 	TRY(value_items(c->arena, v, &list));
 	bool object = v->kind == VALUE_JSON && json_is_object(v->json);
 	if (object && key->kind == VALUE_TEXT) {
@@ -147,7 +147,7 @@ static Err *call_index(const Call *c, Value *ret)
 
 static Err *call_join(const Call *c, Value *ret)
 {
-	ValueList list;
+	ValueList list = { 0 };
 	TRY(value_items(c->arena, &c->args[0], &list));
 	Str separator = text_of(c, &c->args[1]);
 	AUTO_BUF Buf text = BUF_INIT;
@@ -215,7 +215,7 @@ static void add_blanks(Buf *out, int64_t count)
 static Err *call_pad(const Call *c, Value *ret)
 {
 	Str s = text_of(c, &c->args[0]);
-	int64_t before, after;
+	int64_t before = 0, after = 0;
 	TRY(width_of(&c->args[1], &before));
 	TRY(width_of(&c->args[2], &after));
 	AUTO_BUF Buf text = BUF_INIT;
@@ -230,7 +230,7 @@ static Err *call_pad(const Call *c, Value *ret)
 
 static Err *call_truncate(const Call *c, Value *ret)
 {
-	int64_t width;
+	int64_t width = 0;
 	TRY(width_of(&c->args[1], &width));
 	*ret = value_text(str_head(text_of(c, &c->args[0]), (size_t)width));
 	return NULL;

@@ -117,7 +117,7 @@ static void declare(Run *r, Str name, Value value)
 static Err *run_range(Run *r, const TemplateNode *node, const Value *dot, const Value *over)
 {
 	const Pipe *pipe = node->pipe;
-	ValueList items;
+	ValueList items = { 0 };
 	TRY(err_place(value_items(&r->arena, over, &items), pipe->span));
 	if (!items.count)
 		return run_list(r, node->otherwise, dot);

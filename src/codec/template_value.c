@@ -129,7 +129,7 @@ static void print_json(const Value *v, Buf *out)
 {
 	AUTO_ARENA Arena a = ARENA_INIT;
 	bool is_object = json_is_object(v->json);
-	ValueList list;
+	ValueList list = { 0 };
 	AUTO_ERR Err *no_container = value_items(&a, v, &list);
 	if (no_container) {
 		json_dump(v->json, out); /* a number with a fraction */

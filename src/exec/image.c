@@ -210,10 +210,10 @@ static Err *untag(Store *s, Str full, Arena *a, ImageRemoved *removed)
 
 Err *image_remove(Store *s, Str name, bool force, Arena *a, ImageRemoved *ret)
 {
-	Image image;
+	Image image = { 0 };
 	TRY(image_find(s, name, a, &image));
-	Str *names;
-	size_t count;
+	Str *names = NULL;
+	size_t count = 0;
 	TRY(image_names(s, &image.id, a, &names, &count));
 	ImageRemoved removed = {
 		.untagged = arena_alloc(a, (count + 1) * sizeof(Str), _Alignof(Str)),

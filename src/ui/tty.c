@@ -71,14 +71,14 @@ static void add_row(Buf *out, const Screen *s, const char *colour, Str left, Str
 
 static void add_seconds(Buf *out, int64_t ns)
 {
-	double n = (double)(ns > 0 ? ns : 0) / SECOND_NS;
-	if (n < 60)
-		buf_addf(out, "%.1fs", n);
-	else if (n < 3600)
-		buf_addf(out, "%.0fm%02.0fs", (double)((int64_t)n / 60), (double)((int64_t)n % 60));
+	int64_t tenths = ns > 0 ? ns / (SECOND_NS / 10) : 0;
+	long long seconds = tenths / 10, minutes = seconds / 60;
+	if (minutes == 0)
+		buf_addf(out, "%lld.%llds", seconds, (long long)tenths % 10);
+	else if (minutes < 60)
+		buf_addf(out, "%lldm%02llds", minutes, seconds % 60);
 	else
-		buf_addf(out, "%.0fh%02.0fm", (double)((int64_t)n / 3600),
-		         (double)((int64_t)n / 60 % 60));
+		buf_addf(out, "%lldh%02lldm", minutes / 60, minutes % 60);
 }
 
 /* "12.3MB / 310MB  45.2MB/s" of all transfers of a line. */
