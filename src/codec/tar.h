@@ -12,7 +12,8 @@
  * in the header and, where the ns are not 0, a pax mtime.  Directories get a trailing '/'.
  *          ENTRY_WHITEOUT is written as an empty file ".wh.NAME", mode 0, uid 0, mtime 0;
  *          opaque as an empty file ".wh..wh..opq" right after the directory's own entry.
- * ERRORS   ERR_CORRUPT  bad header checksum, cut archive, bad number, pax length, size over
+ * ERRORS   ERR_INPUT    a sparse file: a good archive, but not one that is read here yet
+ *          ERR_CORRUPT  bad header checksum, cut archive, bad number, pax length, size over
  *                       limits.h, names that are not clean; the entry's name is in the message
  * LIMITS   PAX_HEADER_BYTES_MAX, PATH_BYTES_MAX, ENTRY_BYTES_MAX, XATTR_* of base/limits.h
  * SOURCE   POSIX.1-2017 pax; GNU tar manual "Basic Tar Format"; OCI image-spec layer.md

@@ -288,7 +288,7 @@ static Err *take_record(TarReader *t, Str key, Str value)
 	if (str_starts(key, libarchive))
 		return take_libarchive_xattr(t, str_from_at(key, libarchive.len), value);
 	if (str_starts(key, STR("GNU.sparse.")))
-		return err_new(ERR_CORRUPT, "sparse files are not supported");
+		return err_new(ERR_INPUT, "sparse files are not supported");
 	if (value.len == 0)
 		return NULL; /* "delete the record": the header's own value counts */
 	bool good = true;
@@ -517,7 +517,7 @@ static Err *decode_entry(TarReader *t, const TarHeader *h, Entry *ret)
 	Str raw = t->extra.has_path ? t->extra.path : buf_str(&from_header);
 	Entry e = { 0 };
 	if (h->type == 'S')
-		return bad_field(raw, "sparse files are not supported");
+		return err_set_kind(bad_field(raw, "sparse files are not supported"), ERR_INPUT);
 	if (!entry_type(h, raw, &e.type))
 		return err_new(ERR_CORRUPT, "entry '%.*s' has the wrong type '%c'",
 		               STR_ARG(str_head(raw, 256)), h->type);

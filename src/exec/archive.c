@@ -17,21 +17,26 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-enum { TAR_BLOCK = 512, SNIFF_BYTES = 16 };
+enum { SNIFF_BYTES = 16 };
 
 static Err *rewind_fd(int fd)
 {
 	return lseek(fd, 0, SEEK_SET) < 0 ? err_sys(errno, "cannot rewind an archive") : NULL;
 }
 
-/* Does the stream begin with a tar header?  A stream that cannot be read is no archive. */
+/*
+ * Does the stream begin with an entry of a tar?  As docker does it, one that cannot be read is no
+ * archive: the file is copied as it is.  From the second entry on, damage is an error.
+ */
 static bool begins_with_tar(Reader *plain)
 {
-	char block[TAR_BLOCK];
-	size_t n = 0;
-	Err *e = reader_read_full(plain, block, sizeof block, &n);
-	bool is = !e && n == sizeof block && tar_is_header(block);
-	err_free(e); /* a file that only looks compressed is copied as it is */
+	Entry e;
+	bool end = false;
+	AUTO_TAR_READER TarReader *tar = tar_reader_new(plain);
+	Err *err = tar_reader_next(tar, &e, &end);
+	/* ERR_INPUT: a good archive that we cannot read yet, which unpacking will say */
+	bool is = err ? err_kind(err) == ERR_INPUT : !end;
+	err_free(err); /* told by the result */
 	return is;
 }
 

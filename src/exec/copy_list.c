@@ -23,7 +23,9 @@ typedef struct Placing {
 	CopyOwner owner;
 	bool has_mode;
 	uint32_t mode;
-	TreeOwner made; /* directories that are made on the way */
+	TreeOwner made; /* directories that are made on the way: --chmod through the umask 022, as
+	                   measured */
+	TreeOwner top;  /* the destination of a directory: --chmod as it is */
 } Placing;
 
 static bool dest_entry(const Placing *p, Str path, Entry *ret)
@@ -94,8 +96,11 @@ static Err *add_dir(Placing *p, const CopyMatch *m, const CopyFile *file, Str pa
 /* The destination directory itself: kept as it is, or made; only its time is the source's. */
 static Err *top_dir(Placing *p, const CopyMatch *m, Str dest)
 {
-	TRY(err_place(tree_need_dir(p->parent, p->list, dest, &p->made, p->arena),
+	TRY(err_place(tree_need_dir(p->parent, p->list, entry_parent(dest), &p->made, p->arena),
 	              p->step->copy.dest_span));
+	TRY(err_place(
+		tree_need_dir(p->parent, p->list, dest, m->is_dir ? &p->top : &p->made, p->arena),
+		p->step->copy.dest_span));
 	Entry *e = dest.len ? list_builder_find(p->list, dest) : NULL;
 	if (e && m->is_dir && m->count) {
 		Entry timed = *e;
@@ -141,6 +146,18 @@ static Err *archive_dir_path(Placing *p, Str dest, Str dir, Str *ret)
 	return p->parent ? view_resolve(p->parent, *ret, true, p->arena, ret, &exists) : NULL;
 }
 
+/* Of an archive's xattrs only file capabilities go into an image, as with docker. */
+static void keep_capability(Entry *e)
+{
+	for (size_t i = 0; i < e->xattr_count; i++)
+		if (str_eq(e->xattrs[i].name, STR("security.capability"))) {
+			e->xattrs += i;
+			e->xattr_count = 1;
+			return;
+		}
+	e->xattr_count = 0;
+}
+
 static Err *add_unpacked(Placing *p, const CopyMatch *m, const Entry *e, Str dest, int dir_fd)
 {
 	CopyFile *f = arena_new(p->arena, CopyFile);
@@ -149,6 +166,7 @@ static Err *add_unpacked(Placing *p, const CopyMatch *m, const Entry *e, Str des
 		         .origin = ORIGIN_CONTEXT,
 		         .archive_fd = dir_fd + 1 };
 	f->source = f->entry.path;
+	keep_capability(&f->entry);
 	if (e->type == ENTRY_DIR) {
 		TRY(archive_dir_path(p, dest, f->entry.path, &dir));
 		return dir.len ? add_dir(p, m, f, dir) : NULL;
@@ -199,6 +217,19 @@ static Err *try_archive(Placing *p, const CopyMatch *m, Str dest, bool *ret_done
 /* --- one instruction
  * ------------------------------------------------------------------------------------- */
 
+/* Is something that is or will be there at DEST a directory?  Earlier matches of the same COPY
+ * count. */
+static bool is_dir_now(const Placing *p, Str dest)
+{
+	Entry e;
+	const Entry *given = dest.len ? list_builder_find(p->list, dest) : NULL;
+	if (given)
+		return given->type == ENTRY_DIR;
+	return dest.len == 0 || (dest_entry(p, dest, &e) && e.type == ENTRY_DIR);
+}
+
+/* INTO_DIR: DEST is a directory whether it is there or not.  Of several matches of one wildcard
+ * that go to one file name the last one stays, as in BuildKit and buildah. */
 static Err *copy_match(Placing *p, const CopyMatch *m, Str dest, bool into_dir)
 {
 	bool done;
@@ -207,22 +238,21 @@ static Err *copy_match(Placing *p, const CopyMatch *m, Str dest, bool into_dir)
 	TRY(try_archive(p, m, dest, &done));
 	if (done)
 		return NULL;
-	Str path = into_dir ? join(p->arena, dest, m->name) : dest;
+	Str path = into_dir || is_dir_now(p, dest) ? join(p->arena, dest, m->name) : dest;
 	return add_file(p, m, &m->files[0], path, m->files[0].entry.link);
 }
 
-/* Is DEST a directory: by its slash, by several sources, or because one is there? */
-static Err *find_dest(Placing *p, const CopySet *set, Str *ret_dest, bool *ret_into_dir)
+/* DEST with links followed, and whether it must be a directory: by its slash, or for several
+ * sources. */
+static Err *find_dest(Placing *p, Str *ret_dest, bool *ret_into_dir)
 {
 	const CopyArgs *c = &p->step->copy;
-	bool exists, slash = str_ends(c->dest, STR("/"));
-	Entry e;
+	bool exists;
 	Str dest = path_clean_in_root(p->arena, c->dest);
 	if (p->parent)
 		TRY(err_place(view_resolve(p->parent, dest, true, p->arena, &dest, &exists),
 		              c->dest_span));
-	bool dir_there = dest.len == 0 || (dest_entry(p, dest, &e) && e.type == ENTRY_DIR);
-	*ret_into_dir = slash || dir_there || set->count > 1 || c->source_count > 1;
+	*ret_into_dir = str_ends(c->dest, STR("/")) || c->source_count > 1;
 	*ret_dest = dest;
 	return NULL;
 }
@@ -236,10 +266,12 @@ static Err *set_up(Placing *p)
 	if (p->has_mode && (!str_to_octal(c->chmod, &mode) || mode > 07777))
 		return err_at(c->chmod_span, "invalid chmod parameter: '%.*s'", STR_ARG(c->chmod));
 	p->mode = (uint32_t)mode;
-	p->made = (TreeOwner){ .uid = p->owner.uid,
-		               .gid = p->owner.gid,
-		               .mode = p->has_mode ? p->mode : 0755,
-		               .mtime_ns = p->build->epoch_ns >= 0 ? p->build->epoch_ns : 0 };
+	p->top = (TreeOwner){ .uid = p->owner.uid,
+		              .gid = p->owner.gid,
+		              .mode = p->has_mode ? p->mode : 0755,
+		              .mtime_ns = p->build->epoch_ns >= 0 ? p->build->epoch_ns : 0 };
+	p->made = p->top;
+	p->made.mode &= ~(uint32_t)022;
 	return NULL;
 }
 
@@ -256,7 +288,7 @@ Err *copy_list(Build *b, const Step *step, CopySet *set, const View *parent, Are
 	Str dest;
 	bool into_dir;
 	TRY(set_up(&p));
-	TRY(find_dest(&p, set, &dest, &into_dir));
+	TRY(find_dest(&p, &dest, &into_dir));
 	for (size_t i = 0; i < set->count; i++)
 		TRY(err_place(copy_match(&p, &set->matches[i], dest, into_dir),
 		              set->matches[i].span));

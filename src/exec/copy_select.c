@@ -200,7 +200,8 @@ static void select_inline(Build *b, const CopySource *source, Arena *a, Matches 
 	VEC_PUSH(out, match);
 }
 
-static Err *select_one(Build *b, const CopyArgs *c, CopySet *set, const CopySource *source, Matches *out)
+static Err *select_one(Build *b, const CopyArgs *c, CopySet *set, const CopySource *source,
+                       Matches *out)
 {
 	if (source->is_inline)
 		select_inline(b, source, &set->arena, out);

@@ -12,28 +12,41 @@ static Err *no_source(void *context, const Entry *e, int *ret_fd)
 	return err_new(ERR_INPUT, "'%.*s' is no directory", STR_ARG(e->path));
 }
 
+/* The owner of what is made.  A user that the image does not know is root here, as in BuildKit: the
+ * RUN that needs it will say so. */
+static Err *find_owner(Build *b, const Step *step, const View *parent, Arena *a, TreeOwner *ret)
+{
+	ViewUser user = { 0 };
+	Err *e = view_user(parent, step->workdir.user, sandbox_overlay_prefix(), a, &user);
+	if (e && err_kind(e) != ERR_INPUT)
+		return e;
+	if (e)
+		progress_warning(b->progress, b->states[step->number].line,
+		                 "%.*s: the directory belongs to root", STR_ARG(err_cause(e)));
+	err_free(e); /* told as a warning */
+	*ret = (TreeOwner){ .uid = user.uid,
+		            .gid = user.gid,
+		            .mode = 0755,
+		            .mtime_ns = b->epoch_ns >= 0 ? b->epoch_ns : 0 };
+	return NULL;
+}
+
 /* The entries of the layer: none if the directory is there. */
 static Err *workdir_list(Build *b, const Step *step, const View *parent, Arena *a, List **ret)
 {
 	AUTO_LIST_BUILDER ListBuilder *list = list_builder_new();
-	ViewUser user;
+	TreeOwner owner;
 	Str path;
 	bool exists;
 	Entry e;
-	TRY(view_user(parent, step->workdir.user, sandbox_overlay_prefix(), a, &user));
 	TRY(view_resolve(parent, path_clean_in_root(a, step->workdir.path), true, a, &path,
 	                 &exists));
-	if (exists && view_find(parent, path, a, &e, NULL)) {
-		if (e.type != ENTRY_DIR)
-			return err_at(step->span,
-			              "cannot make the directory '%.*s': a file is there",
-			              STR_ARG(step->workdir.path));
-	} else {
-		TreeOwner owner = { .uid = user.uid,
-			            .gid = user.gid,
-			            .mode = 0755,
-			            .mtime_ns = b->epoch_ns >= 0 ? b->epoch_ns : 0 };
+	if (!exists || !view_find(parent, path, a, &e, NULL)) {
+		TRY(find_owner(b, step, parent, a, &owner));
 		TRY(tree_need_dir(parent, list, path, &owner, a));
+	} else if (e.type != ENTRY_DIR) {
+		return err_at(step->span, "cannot make the directory '%.*s': a file is there",
+		              STR_ARG(step->workdir.path));
 	}
 	*ret = list_builder_finish(TAKE_PTR(list));
 	return NULL;

@@ -33,8 +33,9 @@ static uint32_t origin_of(const Step *step)
 }
 
 /*
- * What the result needs and is not known: backwards from its last step.  Base images count as steps of
- * their own here, so that their layers are pulled from the first moment on, beside everything else.
+ * What the result needs and is not known: backwards from its last step.  Base images count as steps
+ * of their own here, so that their layers are pulled from the first moment on, beside everything
+ * else.
  */
 static void mark_needed(Schedule *s, uint32_t step)
 {

@@ -345,13 +345,19 @@ static Err *find_plain(Finding *f, Str path, bool *ret_found)
 	TRY(resolve(f, path, &real, &fd));
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return NULL;
-	if (is_left_out(f->context, path, &by) || is_left_out(f->context, real, &by)) {
+	bool out = is_left_out(f->context, path, &by) || is_left_out(f->context, real, &by);
+	if (out)
 		f->left_out_by = by;
-		if (!S_ISDIR(st.st_mode) || !may_hold_more(f->context, real))
-			return NULL;
-	}
+	if (out && (!S_ISDIR(st.st_mode) || !may_hold_more(f->context, real)))
+		return NULL;
+	TRY(take_match(f, fd, &st, entry_name(path), real));
 	*ret_found = true;
-	return take_match(f, fd, &st, entry_name(path), real);
+	if (out && f->matches.at[f->matches.len - 1].count == 1) {
+		f->matches.len--; /* the directory is left out, and nothing below it was taken back
+		                     in */
+		*ret_found = false;
+	}
+	return NULL;
 }
 
 static Err *find_glob(Finding *f, Str done, Str pattern);

@@ -114,7 +114,9 @@ static void check_list(const char *name, Str archive, const char *want)
 	AUTO_BUF Buf got = BUF_INIT;
 	Err *err = list_archive(archive, &got);
 	if (err) {
-		assert_int_equal(err_kind(err), ERR_CORRUPT);
+		/* sparse files: a good archive that is not read here */
+		bool sparse = strstr(err_cause(err).ptr, "sparse") != NULL;
+		assert_int_equal(err_kind(err), sparse ? ERR_INPUT : ERR_CORRUPT);
 		buf_addf(&got, "error: %.*s", STR_ARG(err_cause(err)));
 		err_free(err);
 	}
