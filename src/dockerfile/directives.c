@@ -107,9 +107,8 @@ static Err *read_zone(Dockerfile *d, size_t at, Str comment, bool only_syntax)
 	return NULL;
 }
 
-Err *directives_parse(Arena *a, const Source *source, Dockerfile *d)
+Err *directives_parse(const Source *source, Dockerfile *d)
 {
-	(void)a;
 	size_t start = str_starts(source->text, STR("\xef\xbb\xbf")) ? 3 : 0;
 	*d = (Dockerfile){ .source = source,
 		           .escape = '\\',

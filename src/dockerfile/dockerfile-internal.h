@@ -52,7 +52,7 @@ typedef VEC(Word) WordVec;
 typedef VEC(NodeFlag) NodeFlagVec;
 
 /* Parser directives at the top, starting behind a BOM; sets escape, syntax, check. */
-NODISCARD Err *directives_parse(Arena *a, const Source *source, Dockerfile *d);
+NODISCARD Err *directives_parse(const Source *source, Dockerfile *d);
 
 /* Flags at the start of TEXT; *ret_rest is what follows them, trimmed. */
 NODISCARD Err *flags_parse(Arena *a, const Line *line, Str text, Node *node, Str *ret_rest);

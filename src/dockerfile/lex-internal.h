@@ -42,7 +42,6 @@ NODISCARD Err *lex_run(Lex *lex, Buf *out, LexWords *words);
 void lex_words_done(LexWords *w);
 
 /* ${v#p} ${v%p} ${v/p/r}: pattern.c */
-typedef struct Pattern Pattern;
 typedef enum PatternStar { STAR_SHORTEST, STAR_LONGEST } PatternStar;
 
 /* Cut what PATTERN matches off the start (or end) of VALUE. */

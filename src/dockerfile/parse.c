@@ -159,7 +159,7 @@ static Err *check_text(const Source *source)
 Err *dockerfile_parse_tree(Arena *a, const Source *source, Dockerfile *ret)
 {
 	TRY(check_text(source));
-	TRY(directives_parse(a, source, ret));
+	TRY(directives_parse(source, ret));
 	AUTO_VEC NodeVec nodes = { 0 };
 	Lines lines = {
 		.arena = a,
