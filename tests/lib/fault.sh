@@ -20,6 +20,7 @@ fault_start() {
 	done
 	# shellcheck disable=SC1091
 	. "$T/fault.info" || { diag "the fault registry does not start" "$(cat "$T/fault.err")"; exit 1; }
+	# shellcheck disable=SC2034 # for the tests
 	FAULT=127.0.0.1:$PORT
 }
 
