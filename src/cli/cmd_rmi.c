@@ -9,6 +9,9 @@
 #include <limits.h>
 #include <stdio.h>
 
+/* As docker: a conflict is no wrong input file. */
+enum { EXIT_NOT_REMOVED = 1 };
+
 typedef struct RmiValues {
 	bool force, no_prune;
 } RmiValues;
@@ -46,8 +49,7 @@ static Err *run_rmi(Cli *cli, const void *values, const Arguments *args)
 			int status = cli->exit_status;
 			bool missing = err_kind(e) == ERR_NOT_FOUND;
 			cli_report(cli, e);
-			if (missing && v->force)
-				cli->exit_status = status;
+			cli->exit_status = missing && v->force ? status : EXIT_NOT_REMOVED;
 			continue;
 		}
 		print_removed(cli->arena, &removed);

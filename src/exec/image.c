@@ -8,7 +8,7 @@
 #include "base/base.h"
 
 #include "base/limits.h"
-#include "base/vec.h"
+#include "exec/container.h"
 #include "exec/image.h"
 
 #include <stdio.h>
@@ -208,6 +208,41 @@ static Err *untag(Store *s, Str full, Arena *a, ImageRemoved *removed)
 	return NULL;
 }
 
+/* A container of the image, a running one if there is one; NULL: none. */
+static Err *find_user(Store *s, const Digest *id, Arena *a, const Container **ret)
+{
+	Container *all = NULL;
+	size_t count = 0;
+	TRY(container_list(s, a, &all, &count));
+	*ret = NULL;
+	for (size_t i = 0; i < count; i++)
+		if (digest_eq(&all[i].image_id, id) &&
+		    (!*ret || (!(*ret)->running && all[i].running)))
+			*ret = &all[i];
+	return NULL;
+}
+
+static Err *conflict(Str what, const char *can, const char *why)
+{
+	return err_new(ERR_INPUT, "conflict: unable to delete %.*s (%s) - %s", STR_ARG(what), can,
+	               why);
+}
+
+/* May the image itself go?  *RET_KEEP: its names may, but what runs needs its layers. */
+static Err *check_use(Store *s, const Digest *id, Str name, bool by_name, bool force, Arena *a,
+                      bool *ret_keep)
+{
+	const Container *user = NULL;
+	TRY(find_user(s, id, a, &user));
+	*ret_keep = user && user->running;
+	if (!user || (force && (by_name || !user->running)))
+		return NULL;
+	const char *why = arena_strf(a, "image is being used by %s container %.12s",
+	                             user->running ? "running" : "stopped", user->id.ptr)
+	                          .ptr;
+	return conflict(name, force ? "cannot be forced" : "must be forced", why);
+}
+
 Err *image_remove(Store *s, Str name, bool force, Arena *a, ImageRemoved *ret)
 {
 	Image image = { 0 };
@@ -225,18 +260,22 @@ Err *image_remove(Store *s, Str name, bool force, Arena *a, ImageRemoved *ret)
 		*ret = removed;
 		return NULL;
 	}
-	char hex[DIGEST_HEX_LEN + 1];
 	if (count > 1 && !force)
-		return err_new(ERR_INPUT,
-		               "conflict: unable to delete %.12s (must be forced) - image is "
-		               "referenced in "
-		               "multiple repositories",
-		               digest_hex(&image.id, hex).ptr);
+		return conflict(str_head(digest_arena_hex(a, &image.id), 12), "must be forced",
+		                "image is referenced in multiple repositories");
+	bool keep = false;
+	TRY(check_use(s, &image.id, name, by_name, force, a, &keep));
+	StoreRef mark = image.store_ref;
+	mark.name = digest_arena_text(a, &image.id);
+	if (keep)
+		TRY(store_ref_set(
+			s, &mark)); /* before the names go: at no time is it out of every name */
 	for (size_t i = 0; i < count; i++)
 		TRY(untag(s, names[i], a, &removed));
-	/* The mark of an image without names, if it has one. */
-	TRY(store_ref_remove(s, digest_arena_text(a, &image.id)));
-	removed.deleted[removed.deleted_count++] = image.id;
+	if (!keep) {
+		TRY(store_ref_remove(s, mark.name)); /* there is one if it had no name */
+		removed.deleted[removed.deleted_count++] = image.id;
+	}
 	*ret = removed;
 	return NULL;
 }

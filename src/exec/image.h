@@ -36,6 +36,7 @@ typedef struct ImageRemoved {
 	Digest *deleted; /* image IDs */
 	size_t deleted_count;
 } ImageRemoved;
-/* docker's rmi: one of several tags is only untagged; an ID with several tags needs FORCE; an image
- * that a running container uses is refused unless FORCE. */
+/* docker's rmi: one of several names is only taken away; an ID with several names needs FORCE, and
+ * so does an image of a container.  What a running container uses loses its name at most, never its
+ * layers. ERR_INPUT "conflict: ...". */
 NODISCARD Err *image_remove(Store *s, Str name, bool force, Arena *a, ImageRemoved *ret);
