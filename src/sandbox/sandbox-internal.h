@@ -2,8 +2,9 @@
  * sandbox-internal.h - what the files of this module share.
  *
  * PROCESSES  main ── control socket ── server (zygote.c, single-threaded, forked by sandbox_open)
- *                                        └ supervisor, one a run (supervise.c): overlay, clones of
- *                                          bind sources, network; waits, cleans up, answers
+ *                                        └ supervisor, one a run at a time (supervise.c): overlay,
+ *                                          clones of bind sources, network; waits, answers, cleans
+ *                                          up, and serves the next run that comes to its socket
  *                                            └ PID 1 of the run (inside.c): mounts, pivot, rights
  *                                              dropped, filter, exec
  *            The main process and the run's supervisor talk over a socket pair of their own.
@@ -48,8 +49,8 @@ NORETURN void zygote_main(int control_fd, int scratch_fd);
 
 /* --- supervise.c -------------------------------------------------------------------------------
  */
-/* The life of one run: request from RUN_FD, answer to it.  RUN: counts the runs of
- * this server. */
+/* One run after the other: request from RUN_FD, answer to it, until it hangs up.  RUN: counts the
+ * supervisors of this server. */
 NORETURN void supervise_main(const Host *host, int run_fd, unsigned run);
 
 /* --- root.c ------------------------------------------------------------------------------------
@@ -96,6 +97,7 @@ void target_seal_stubs(int upper_fd, Stubs *stubs);
 /* Remove them from the upper directory, and the directories that were copied up only to hold them,
  * so that no layer shows that something was mounted.  Never follows a link the command has left. */
 void target_remove_stubs(int upper_fd, const Stubs *stubs);
+void target_free_stubs(Stubs *stubs);
 void target_encode_stubs(const Stubs *stubs, Buf *bytes);
 void target_decode_stubs(WireReader *r, Stubs *stubs);
 

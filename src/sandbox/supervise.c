@@ -1,4 +1,4 @@
-/* supervise.c - the life of one run, seen from outside its namespaces. */
+/* supervise.c - the life of a run, seen from outside its namespaces. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
 
@@ -12,37 +12,44 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+/*
+ * A supervisor serves one run after the other for as long as its caller keeps the socket: that
+ * saves the fork, and the network namespace, which is the dearest of all to make, is used again
+ * while nothing of an earlier run is left in it.  All others are new for each run.
+ */
 typedef struct Supervisor {
 	const Host *host;
 	int run_fd; /* to the caller */
 	unsigned run;
+	bool in_network; /* this process is in a network namespace of its own */
+
+	/* Of the present run. */
 	SandboxSpec spec;
 	Arena arena;   /* of the spec */
 	FdList fds;    /* of the spec */
 	FdList mounts; /* detached clones, one a mount of the spec; -1 for tmpfs */
 	int root_fd, console_fd;
 	pid_t pid;
-	int pid_fd;
+	int pid_fd, mount_ns_fd;
 	int events_fd;
 	bool not_started;
+	bool reusable; /* this process may serve another run */
 	Stubs stubs;
 	SandboxResult result;
 	NetFallback fallback;
 } Supervisor;
 
-static Err *receive(Supervisor *s)
+static Err *receive(Supervisor *s, bool *ret_end)
 {
 	AUTO_BUF Buf bytes = BUF_INIT;
-	bool end;
-	TRY(wire_recv(s->run_fd, &bytes, &s->fds, &end));
-	if (end)
-		return err_new(ERR_CANCELLED, "the caller went away");
-	return request_decode(buf_str(&bytes), &s->fds, &s->arena, &s->spec);
+	TRY(wire_recv(s->run_fd, &bytes, &s->fds, ret_end));
+	return *ret_end ? NULL : request_decode(buf_str(&bytes), &s->fds, &s->arena, &s->spec);
 }
 
 static Err *clone_mounts(Supervisor *s)
@@ -61,14 +68,20 @@ static Err *clone_mounts(Supervisor *s)
 	return NULL;
 }
 
-/* After it this process is in the run's network namespace, but for "none", which PID 1 makes. */
+/* After it this process is in the run's network namespace. */
 static Err *prepare_network(Supervisor *s, Buf *resolv_conf)
 {
-	if (s->spec.network == SANDBOX_NET_NONE)
+	if (s->spec.network == SANDBOX_NET_NONE) {
+		if (!s->in_network && unshare(CLONE_NEWNET) < 0)
+			return hints_for_mount(err_sys(errno, "cannot make a network namespace"));
+		s->in_network = true;
 		return NULL;
-	if (s->spec.network == SANDBOX_NET_DEFAULT)
+	}
+	if (s->spec.network == SANDBOX_NET_DEFAULT && !s->in_network) {
 		TRY(net_enter(s->host->nat, s->run, s->spec.ports, s->spec.port_count,
 		              &s->fallback));
+		s->in_network = s->fallback == NET_OWN;
+	}
 	if (s->fallback != NET_OWN)
 		s->spec.network = SANDBOX_NET_HOST;
 	return net_resolv_conf(s->spec.network == SANDBOX_NET_DEFAULT, resolv_conf);
@@ -96,8 +109,7 @@ static Err *start(Supervisor *s, Str resolv_conf, int *ret_report_fd)
 	};
 	struct clone_args args = {
 		.flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS |
-		         CLONE_NEWCGROUP | CLONE_PIDFD |
-		         (s->spec.network == SANDBOX_NET_NONE ? CLONE_NEWNET : 0),
+		         CLONE_NEWCGROUP | CLONE_PIDFD,
 		.pidfd = (uint64_t)(uintptr_t)&s->pid_fd,
 		.exit_signal = SIGCHLD,
 	};
@@ -237,9 +249,50 @@ static Err *reap(Supervisor *s)
 	return NULL;
 }
 
+/* --- one run after the other
+ * --------------------------------------------------------------------- */
+
+/*
+ * The last process to leave a mount namespace takes all of it down before anybody is told of its
+ * end.  Held by this process the namespace outlives PID 1, and the caller goes on meanwhile.
+ */
+static void hold_mounts(Supervisor *s)
+{
+	char path[48];
+	snprintf(path, sizeof path, "/proc/%d/ns/mnt", (int)s->pid);
+	s->mount_ns_fd = open(path, O_RDONLY | O_CLOEXEC); /* without it: slower, no more */
+}
+
+/* Has this network namespace a socket left that a run made, if only one in TIME_WAIT?  Addresses,
+ * routes and rules no run can change: it has no CAP_NET_ADMIN. */
+static bool network_is_clean(void)
+{
+	static const char *const files[] = { "/proc/self/net/sockstat",
+		                             "/proc/self/net/sockstat6" };
+	static const char *const counts[] = { "TCP: inuse ", " tw ", "TCP6: inuse " };
+	AUTO_BUF Buf text = BUF_INIT;
+	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+		AUTO_CLOSE int fd = open(files[i], O_RDONLY | O_CLOEXEC);
+		AUTO_ERR Err *e = fd < 0 ? NULL : path_read_fd(fd, 65536, files[i], &text);
+		/* Without IPv6 there is one file alone. */
+		if (e || (fd < 0 && i == 0))
+			return false;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(counts); i++) {
+		const char *at = strstr(text.ptr, counts[i]);
+		if (at && at[strlen(counts[i])] != '0')
+			return false;
+	}
+	return true;
+}
+
+static bool is_reusable(const Supervisor *s)
+{
+	return s->spec.port_count == 0 && (!s->in_network || network_is_clean());
+}
+
 static Err *supervise(Supervisor *s)
 {
-	TRY(receive(s));
 	TRY(root_mount(s->host, &s->spec, s->run, &s->root_fd));
 	TRY(clone_mounts(s));
 	AUTO_BUF Buf resolv_conf = BUF_INIT;
@@ -247,6 +300,7 @@ static Err *supervise(Supervisor *s)
 	int report = -1;
 	TRY(start(s, buf_str(&resolv_conf), &report));
 	AUTO_CLOSE int report_fd = report;
+	hold_mounts(s);
 	close_inherited(s);
 	Err *ended = NULL;
 	AUTO_ERR Err *e = wait_for_end(s, report_fd, &ended);
@@ -257,18 +311,73 @@ static Err *supervise(Supervisor *s)
 		target_remove_stubs(s->spec.upper_fd, &s->stubs);
 	if (ended)
 		return ended;
-	return e ? TAKE_PTR(e) : TAKE_PTR(e2);
+	if (e || e2)
+		return e ? TAKE_PTR(e) : TAKE_PTR(e2);
+	s->reusable = is_reusable(s);
+	return NULL;
+}
+
+static void answer(Supervisor *s, const Err *e)
+{
+	AUTO_BUF Buf bytes = BUF_INIT;
+	wire_put_err(&bytes, e);
+	request_encode_result(&s->result, &bytes);
+	wire_put_u32(&bytes, s->fallback);
+	wire_put_u32(&bytes, s->reusable);
+	err_free(wire_send(s->run_fd, buf_str(&bytes), NULL, 0)); /* the caller may be gone */
+}
+
+/* The mounts go with their namespace, before this returns. */
+static void release_mounts(Supervisor *s)
+{
+	if (s->mount_ns_fd >= 0)
+		close(s->mount_ns_fd);
+	s->mount_ns_fd = -1;
+}
+
+static void forget_run(Supervisor *s)
+{
+	const int fds[] = { s->root_fd, s->console_fd, s->pid_fd, s->events_fd };
+	for (size_t i = 0; i < ARRAY_LEN(fds); i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+	release_mounts(s);
+	wire_close_fds(&s->fds);
+	wire_close_fds(&s->mounts);
+	target_free_stubs(&s->stubs);
+	arena_done(&s->arena);
+	*s = (Supervisor){ .host = s->host,
+		           .run_fd = s->run_fd,
+		           .run = s->run,
+		           .in_network = s->in_network,
+		           .root_fd = -1,
+		           .console_fd = -1,
+		           .pid_fd = -1,
+		           .mount_ns_fd = -1,
+		           .events_fd = -1 };
+}
+
+/* False: no more. */
+static bool serve_run(Supervisor *s)
+{
+	bool end = false;
+	AUTO_ERR Err *e = receive(s, &end);
+	if (end)
+		return false;
+	if (!e)
+		e = supervise(s);
+	if (e)
+		release_mounts(s); /* the caller takes its directories away when it hears of it */
+	answer(s, e);
+	return s->reusable;
 }
 
 NORETURN void supervise_main(const Host *host, int run_fd, unsigned run)
 {
 	Supervisor s = { .host = host, .run_fd = run_fd, .run = run };
-	s.root_fd = s.console_fd = s.pid_fd = s.events_fd = -1;
-	AUTO_ERR Err *e = supervise(&s);
-	AUTO_BUF Buf answer = BUF_INIT;
-	wire_put_err(&answer, e);
-	request_encode_result(&s.result, &answer);
-	wire_put_u32(&answer, s.fallback);
-	err_free(wire_send(run_fd, buf_str(&answer), NULL, 0)); /* the caller may be gone */
+	s.root_fd = s.console_fd = s.pid_fd = s.mount_ns_fd = s.events_fd = -1;
+	while (serve_run(&s))
+		forget_run(&s);
+	release_mounts(&s);
 	_exit(0);
 }

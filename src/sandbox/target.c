@@ -288,6 +288,16 @@ void target_remove_stubs(int upper_fd, const Stubs *stubs)
 	}
 }
 
+void target_free_stubs(Stubs *stubs)
+{
+	for (size_t i = 0; i < stubs->made.len; i++)
+		free(stubs->made.at[i].path);
+	for (size_t i = 0; i < stubs->parents.len; i++)
+		free(stubs->parents.at[i].path);
+	VEC_DONE(&stubs->made);
+	VEC_DONE(&stubs->parents);
+}
+
 void target_encode_stubs(const Stubs *stubs, Buf *b)
 {
 	wire_put_u32(b, (uint32_t)stubs->made.len);

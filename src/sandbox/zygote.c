@@ -145,6 +145,7 @@ static void refuse(int run_fd, Err *e)
 	wire_put_err(&answer, owned);
 	request_encode_result(&nothing, &answer);
 	wire_put_u32(&answer, NET_OWN);
+	wire_put_u32(&answer, false);                           /* no other run here */
 	err_free(wire_send(run_fd, buf_str(&answer), NULL, 0)); /* the caller may be gone */
 }
 
