@@ -183,21 +183,21 @@ static Err *scan_layer(void *context, TarReader *tar)
 	}
 }
 
-/* Was this tar written by us?  Then its length follows from the list. */
-static bool is_our_tar(const List *list, uint64_t tar_bytes)
+/* Will the tar be made from the list (layer_write_tar)?  Then each path is in it once. */
+static Err *comes_from_list(const Flat *f, const Digest *diff_id, bool *ret)
 {
-	uint64_t sum = 2 * 512; /* the end blocks */
-	ListCursor c = list_cursor(list, STR(""));
-	for (;;) {
-		AUTO_ARENA Arena a = ARENA_INIT;
-		Entry e;
-		if (!list_next(&c, &a, &e))
-			return sum == tar_bytes;
-		sum += tar_entry_bytes(&e);
-	}
+	AUTO_ARENA Arena a = ARENA_INIT;
+	StoreLayer layer;
+	StoreBlobOf *blobs;
+	size_t count;
+	TRY(store_layer_get(f->job->store, diff_id, &layer));
+	TRY(store_map_list(f->job->store, diff_id, &a, &blobs, &count));
+	*ret = layer.has_dir && !layer.has_tar && count == 0;
+	return NULL;
 }
 
-/* What is wanted of a layer: by path in a tar of ours, else by the number of the entry. */
+/* What is wanted of a layer: by path in a tar made from the list, else by the number of the entry.
+ */
 typedef struct Wanted {
 	Flat *flat;
 	Map by_path;
@@ -317,10 +317,10 @@ static Err *check_all_given(const FlatVec *files)
 static Err *give_wanted(Flat *f, Wanted *w, const Digest *diff_id, const FlatVec *files)
 {
 	AUTO_LIST List *list = NULL;
-	StoreLayer layer;
-	TRY(store_layer_get(f->job->store, diff_id, &layer));
+	bool from_list;
+	TRY(comes_from_list(f, diff_id, &from_list));
 	TRY(store_layer_list(f->job->store, diff_id, &list));
-	if (is_our_tar(list, layer.tar_bytes))
+	if (from_list)
 		for (size_t i = 0; i < files->len; i++)
 			want_by_path(w, list, files->at[i]);
 	else
