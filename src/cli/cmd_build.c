@@ -246,7 +246,7 @@ static Err *make_request(Cli *cli, const BuildValues *v, BuildRequest *r)
 
 typedef struct Outputs {
 	OutputSpec *at;
-	size_t count;
+	size_t count = 0;
 } Outputs;
 
 static Err *parse_output(Cli *cli, const char *text, Outputs *outputs)

@@ -9,7 +9,7 @@
 #include "base/base.h"
 
 #include "cli/command.h"
-#include "oci/reference.h"
+#include "exec/container.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -29,8 +29,8 @@ static void offer(const Line *line, const char *candidate, const char *help)
 static void offer_images(const Line *line)
 {
 	Store *store;
-	StoreRef *refs;
-	size_t count;
+	StoreRef *refs = NULL;
+	size_t count = 0;
 	AUTO_ERR Err *no_store = cli_store(line->cli, &store);
 	if (no_store)
 		return;
@@ -41,6 +41,19 @@ static void offer_images(const Line *line)
 		if (!untagged)
 			offer(line, reference_familiar(line->cli->arena, &ref).ptr, "");
 	}
+}
+
+static void offer_containers(const Line *line)
+{
+	Store *store;
+	Container *all = NULL;
+	size_t count = 0;
+	AUTO_ERR Err *no_store = cli_store(line->cli, &store);
+	if (no_store)
+		return;
+	AUTO_ERR Err *unreadable = container_list(store, line->cli->arena, &all, &count);
+	for (size_t i = 0; !unreadable && i < count; i++)
+		offer(line, all[i].name.ptr, all[i].running ? "running" : "ended");
 }
 
 static void offer_commands(const Line *line, const char *noun)
@@ -73,7 +86,9 @@ static void offer_choices(const Line *line, const char *choices)
 		offer_images(line);
 	else if (strcmp(choices, "COMMAND") == 0)
 		offer_commands(line, "");
-	else if (strcmp(choices, "CONTAINER") != 0)
+	else if (strcmp(choices, "CONTAINER") == 0)
+		offer_containers(line);
+	else
 		for (Str rest = str_from(choices); rest.len;) {
 			Str one;
 			rest = str_cut(rest, ',', &one);

@@ -116,7 +116,7 @@ static Err *answer_ignore_file(Arena *a, Str file, JsonWriter *w)
 {
 	Source source = { "ignore file", file };
 	IgnoreLine *lines;
-	size_t count;
+	size_t count = 0;
 	TRY(ignore_read(a, &source, &lines, &count));
 	json_write_key(w, "patterns");
 	json_write_array(w);

@@ -122,8 +122,8 @@ static Err *run_history(Cli *cli, const void *values, const Arguments *args)
 {
 	const HistoryValues *v = values;
 	Arena *a = cli->arena;
-	Store *s;
-	Image image;
+	Store *s = NULL;
+	Image image = { 0 };
 	TRY(cli_store(cli, &s));
 	TRY(image_find(s, str_from(args->at[0]), a, &image));
 	const ImageConfig *c = &image.config;

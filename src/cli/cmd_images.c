@@ -197,8 +197,8 @@ static int newest_first(const void *a, const void *b)
 
 static Err *collect(Cli *cli, Store *s, const Filters *f, bool all, RowVec *rows)
 {
-	StoreRef *refs;
-	size_t count;
+	StoreRef *refs = NULL;
+	size_t count = 0;
 	AUTO_VEC ImageVec images = { 0 };
 	TRY(store_ref_list(s, cli->arena, &refs, &count));
 	for (size_t i = 0; i < count; i++) {
@@ -298,7 +298,7 @@ static Err *print_rows(Arena *a, const ImagesValues *v, const RowVec *rows)
 static Err *run_images(Cli *cli, const void *values, const Arguments *args)
 {
 	const ImagesValues *v = values;
-	Store *s;
+	Store *s = NULL;
 	Filters filters = { .before_ns = INT64_MAX, .since_ns = INT64_MIN };
 	TRY(cli_store(cli, &s));
 	for (size_t i = 0; i < v->filters.count; i++)

@@ -51,8 +51,8 @@ static Err *run_import(Cli *cli, const void *values, const Arguments *args)
 	AUTO_CLOSE int fd = from_stdin ? -1 : openat(AT_FDCWD, file, O_RDONLY | O_CLOEXEC);
 	if (!from_stdin && fd < 0)
 		return err_set_kind(err_sys(errno, "cannot open '%s'", file), ERR_INPUT);
-	Store *s;
-	Cancel *cancel;
+	Store *s = NULL;
+	Cancel *cancel = NULL;
 	Digest id;
 	TRY(cli_store(cli, &s));
 	TRY(cli_cancel(cli, &cancel));

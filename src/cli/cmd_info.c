@@ -23,9 +23,9 @@ static void print_store(Cli *cli, const Store *s)
 static Err *run_info(Cli *cli, const void *values, const Arguments *args)
 {
 	(void)values, (void)args;
-	Store *s;
-	StoreRef *refs;
-	size_t count;
+	Store *s = NULL;
+	StoreRef *refs = NULL;
+	size_t count = 0;
 	TRY(cli_store(cli, &s));
 	TRY(store_ref_list(s, cli->arena, &refs, &count));
 	printf("Version:          %s\n", DECANT_VERSION);

@@ -1,10 +1,10 @@
-/* cmd_inspect.c - an image in full, in docker's JSON. */
+/* cmd_inspect.c - an image or a container in full, in docker's JSON. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
 
-#include "base/clock.h"
 #include "base/limits.h"
 #include "cli/command.h"
+#include "cli/inspect.h"
 #include "codec/template.h"
 #include "exec/image.h"
 
@@ -27,8 +27,8 @@ static const Option inspect_options[] = {
 	  .offset = offsetof(InspectValues, format) },
 	{ .name = "type",
 	  .kind = OPTION_TEXT,
-	  .choices = "image",
-	  .help = "Only objects of this type: image",
+	  .choices = "image,container",
+	  .help = "Only objects of this type: image or container",
 	  .offset = offsetof(InspectValues, type) },
 	{ .name = "size",
 	  .letter = 's',
@@ -38,81 +38,51 @@ static const Option inspect_options[] = {
 	  .offset = offsetof(InspectValues, size) },
 };
 
-static void member(JsonWriter *w, const char *key, Str value)
-{
-	json_write_key(w, key);
-	json_write_str(w, value);
-}
+/* Which kinds are meant: --type, or the noun of "image inspect". */
+typedef struct Kinds {
+	bool images, containers;
+} Kinds;
 
-/* RepoTags and RepoDigests. */
-static Err *write_names(Store *s, Arena *a, const Image *image, JsonWriter *w)
+static Err *kinds_of(Cli *cli, const InspectValues *v, Kinds *ret)
 {
-	StoreRef *refs;
-	size_t count;
-	TRY(store_ref_list(s, a, &refs, &count));
-	for (int digests = 0; digests < 2; digests++) {
-		json_write_key(w, digests ? "RepoDigests" : "RepoTags");
-		json_write_array(w);
-		for (size_t i = 0; i < count; i++) {
-			Reference ref;
-			if (!digest_eq(&refs[i].config, &image->id) ||
-			    str_starts(refs[i].name, STR("sha256:")))
-				continue;
-			TRY(reference_parse(a, refs[i].name, &ref));
-			const Digest *d = digest_is_zero(&refs[i].pulled) ? &refs[i].manifest
-			                                                  : &refs[i].pulled;
-			if (!digests && ref.tag.len)
-				json_write_str(w, reference_familiar(a, &ref));
-			else if (digests && !digest_is_zero(d))
-				json_write_str(w, arena_strf(a, "%s@%s",
-				                             reference_familiar_name(a, &ref).ptr,
-				                             digest_arena_text(a, d).ptr));
-		}
-		json_write_array_end(w);
-	}
+	Str noun = STR("");
+	if (v->type && *v->type)
+		noun = str_from(v->type);
+	else if (strchr(cli->called, ' '))
+		(void)str_cut(str_from(cli->called), ' ', &noun);
+	*ret = (Kinds){ !noun.len || str_eqc(noun, "image"),
+		        !noun.len || str_eqc(noun, "container") };
+	if (!ret->images && !ret->containers)
+		return cli_usage(cli, "\"%.*s\" is not a valid value for --type", STR_ARG(noun));
 	return NULL;
 }
 
-static Err *write_image(Store *s, Arena *a, const Image *image, JsonWriter *w)
+/* Containers first, as docker. */
+static Err *inspect_one(Cli *cli, Store *s, Str name, Kinds kinds, Str *ret_json)
 {
-	const ImageConfig *c = &image->config;
-	char time[CLOCK_TEXT_BYTES];
-	AUTO_BUF Buf run = BUF_INIT;
-	json_write_object(w);
-	member(w, "Id", digest_arena_text(a, &image->id));
-	TRY(write_names(s, a, image, w));
-	member(w, "Comment", c->history_count ? c->history[c->history_count - 1].comment : STR(""));
-	member(w, "Created", c->created_ns ? clock_format(c->created_ns, time) : STR(""));
-	member(w, "Author", c->author);
-	image_config_format_run(c, &run);
-	json_write_key(w, "Config");
-	json_write_raw(w, buf_str(&run));
-	member(w, "Architecture", c->platform.arch);
-	member(w, "Variant", c->platform.variant);
-	member(w, "Os", c->platform.os);
-	member(w, "OsVersion", c->os_version);
-	json_write_key(w, "Size");
-	json_write_int(w, (int64_t)image->size_bytes);
-	json_write_key(w, "RootFS");
-	json_write_object(w);
-	member(w, "Type", STR("layers"));
-	json_write_key(w, "Layers");
-	json_write_array(w);
-	for (size_t i = 0; i < c->diff_id_count; i++)
-		json_write_str(w, digest_arena_text(a, &c->diff_ids[i]));
-	json_write_array_end(w);
-	json_write_object_end(w);
-	json_write_object_end(w);
-	return NULL;
-}
-
-static Err *inspect_one(Cli *cli, Store *s, const char *name, Str *ret_json)
-{
-	Image image;
 	AUTO_BUF Buf json = BUF_INIT;
 	JsonWriter w = { .out = &json };
-	TRY(image_find(s, str_from(name), cli->arena, &image));
-	TRY(write_image(s, cli->arena, &image, &w));
+	Container c = { 0 };
+	Image image = { 0 };
+	Err *e = NULL;
+	if (kinds.containers) {
+		e = container_find(s, name, cli->arena, &c);
+		if (!e) {
+			inspect_container(cli->arena, &c, &w);
+			*ret_json = arena_str(cli->arena, buf_str(&json));
+			return NULL;
+		}
+		if (err_kind(e) != ERR_NOT_FOUND || !kinds.images)
+			return e;
+		err_free(e); /* it may be an image */
+	}
+	e = image_find(s, name, cli->arena, &image);
+	if (e && kinds.containers && err_kind(e) == ERR_NOT_FOUND) {
+		err_free(e); /* said for both kinds */
+		return err_new(ERR_NOT_FOUND, "No such object: %.*s", STR_ARG(name));
+	}
+	TRY(e);
+	TRY(inspect_image(s, cli->arena, &image, &w));
 	*ret_json = arena_str(cli->arena, buf_str(&json));
 	return NULL;
 }
@@ -150,9 +120,9 @@ static Err *print_array(const Str *objects, size_t count)
 static Err *run_inspect(Cli *cli, const void *values, const Arguments *args)
 {
 	const InspectValues *v = values;
-	Store *s;
-	if (v->type && *v->type && strcmp(v->type, "image") != 0)
-		return cli_usage(cli, "\"%s\" is not a valid value for --type", v->type);
+	Store *s = NULL;
+	Kinds kinds = { 0 };
+	TRY(kinds_of(cli, v, &kinds));
 	const Template *t = NULL;
 	bool lines = v->format && strcmp(v->format, "json") == 0;
 	if (v->format && !lines && *v->format) {
@@ -165,7 +135,7 @@ static Err *run_inspect(Cli *cli, const void *values, const Arguments *args)
 	size_t count = 0;
 	for (size_t i = 0; i < args->count; i++) {
 		Str json;
-		Err *e = inspect_one(cli, s, args->at[i], &json);
+		Err *e = inspect_one(cli, s, str_from(args->at[i]), kinds, &json);
 		if (e)
 			cli_report(cli,
 			           e); /* docker goes on with the others and fails at the end */
@@ -181,10 +151,10 @@ static Err *run_inspect(Cli *cli, const void *values, const Arguments *args)
 
 const Command command_inspect = {
 	.name = "inspect",
-	.aliases = "image inspect",
+	.aliases = "image inspect,container inspect",
 	.group = GROUP_IMAGES,
-	.synopsis = "[OPTIONS] IMAGE [IMAGE...]",
-	.help = "Show an image in full as JSON",
+	.synopsis = "[OPTIONS] NAME|ID [NAME|ID...]",
+	.help = "Show an image or a container in full as JSON",
 	.about = ".Id is the digest of the image's config, .Size the sum of the files in all "
 		 "layers. A member that\n"
 		 "is not there is <no value> in a template.",

@@ -42,10 +42,10 @@ static Err *run_load(Cli *cli, const void *values, const Arguments *args)
 	} else if (isatty(STDIN_FILENO)) {
 		return cli_usage(cli, "requested load from stdin, but stdin is empty");
 	}
-	Store *s;
-	Cancel *cancel;
+	Store *s = NULL;
+	Cancel *cancel = NULL;
 	Loaded *loaded;
-	size_t count;
+	size_t count = 0;
 	TRY(cli_store(cli, &s));
 	TRY(cli_cancel(cli, &cancel));
 	AUTO_READER Reader *in = reader_from_fd(v->input ? file : STDIN_FILENO, name);

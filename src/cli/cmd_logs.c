@@ -24,9 +24,9 @@ static const Option logs_options[] = {
 static Err *run_logs(Cli *cli, const void *values, const Arguments *args)
 {
 	const LogsValues *v = values;
-	Store *s;
-	Cancel *cancel;
-	Container c;
+	Store *s = NULL;
+	Cancel *cancel = NULL;
+	Container c = { 0 };
 	TRY(cli_store(cli, &s));
 	TRY(cli_cancel(cli, &cancel));
 	TRY(container_find(s, str_from(args->at[0]), cli->arena, &c));

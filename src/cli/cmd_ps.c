@@ -111,8 +111,8 @@ static Err *run_ps(Cli *cli, const void *values, const Arguments *args)
 	(void)args;
 	const PsValues *v = values;
 	Arena *a = cli->arena;
-	Store *s;
-	Container *all;
+	Store *s = NULL;
+	Container *all = NULL;
 	size_t count, shown = 0;
 	TRY(cli_store(cli, &s));
 	TRY(container_list(s, a, &all, &count));

@@ -23,9 +23,9 @@ static const Option publish_options[] = {
 static Err *run_publish(Cli *cli, const void *values, const Arguments *args)
 {
 	const PublishValues *v = values;
-	Store *s;
-	Cancel *cancel;
-	Image image;
+	Store *s = NULL;
+	Cancel *cancel = NULL;
+	Image image = { 0 };
 	Str manifest;
 	Digest digest;
 	CompressionSpec compression = { .id = COMPRESSION_GZIP };

@@ -30,8 +30,8 @@ static const Option pull_options[] = {
 Err *cli_pull(Cli *cli, const char *name, const Platform *platform, bool quiet, FILE *out)
 {
 	Arena *a = cli->arena;
-	Store *s;
-	Cancel *cancel;
+	Store *s = NULL;
+	Cancel *cancel = NULL;
 	Reference ref;
 	PullResult result;
 	TRY(reference_parse(a, str_from(name), &ref));

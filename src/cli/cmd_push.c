@@ -32,10 +32,10 @@ static Err *run_push(Cli *cli, const void *values, const Arguments *args)
 {
 	const PushValues *v = values;
 	Arena *a = cli->arena;
-	Store *s;
-	Cancel *cancel;
+	Store *s = NULL;
+	Cancel *cancel = NULL;
 	Reference ref;
-	Image image;
+	Image image = { 0 };
 	Digest manifest;
 	uint64_t size;
 	CompressionSpec compression = { .id = COMPRESSION_GZIP };

@@ -28,7 +28,7 @@ static const Option rm_options[] = {
 
 static Err *remove_one(Cli *cli, Store *s, const char *name, bool force)
 {
-	Container c;
+	Container c = { 0 };
 	TRY(container_find(s, str_from(name), cli->arena, &c));
 	return container_remove(s, &c, force);
 }
@@ -36,7 +36,7 @@ static Err *remove_one(Cli *cli, Store *s, const char *name, bool force)
 static Err *run_rm(Cli *cli, const void *values, const Arguments *args)
 {
 	const RmValues *v = values;
-	Store *s;
+	Store *s = NULL;
 	TRY(cli_store(cli, &s));
 	TRY(sandbox_enter()); /* a container's files have owners that only the namespace may touch
 	                       */

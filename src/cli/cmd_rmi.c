@@ -39,7 +39,7 @@ static void print_removed(Arena *a, const ImageRemoved *removed)
 static Err *run_rmi(Cli *cli, const void *values, const Arguments *args)
 {
 	const RmiValues *v = values;
-	Store *s;
+	Store *s = NULL;
 	bool deleted = false, changed = false;
 	TRY(cli_store(cli, &s));
 	for (size_t i = 0; i < args->count; i++) {

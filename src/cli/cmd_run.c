@@ -287,8 +287,8 @@ static Err *find_image(Cli *cli, Store *s, const char *name, const char *pull, I
 static Err *run_run(Cli *cli, const void *values, const Arguments *args)
 {
 	const RunValues *v = values;
-	Store *s;
-	Cancel *cancel;
+	Store *s = NULL;
+	Cancel *cancel = NULL;
 	ContainerRequest r;
 	Str id = STR("");
 	int status = 0;

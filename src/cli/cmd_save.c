@@ -38,8 +38,8 @@ static Err *run_save(Cli *cli, const void *values, const Arguments *args)
 		return cli_usage(
 			cli,
 			"cowardly refusing to save to a terminal. Use the -o flag or redirect");
-	Store *s;
-	Cancel *cancel;
+	Store *s = NULL;
+	Cancel *cancel = NULL;
 	/* Before the first thread: layers may be directories, and files in them belong to owners
 	 * that only the namespace may read. */
 	TRY(sandbox_enter());

@@ -35,7 +35,7 @@ static void stop_defaults(void *values)
 
 static Err *stop_one(Cli *cli, Store *s, const char *name, unsigned timeout_s)
 {
-	Container c;
+	Container c = { 0 };
 	TRY(container_find(s, str_from(name), cli->arena, &c));
 	return c.running ? container_stop(s, &c, timeout_s) : NULL;
 }
@@ -43,7 +43,7 @@ static Err *stop_one(Cli *cli, Store *s, const char *name, unsigned timeout_s)
 static Err *run_stop(Cli *cli, const void *values, const Arguments *args)
 {
 	const StopValues *v = values;
-	Store *s;
+	Store *s = NULL;
 	TRY(cli_store(cli, &s));
 	for (size_t i = 0; i < args->count; i++) {
 		Err *e = stop_one(cli, s, args->at[i], v->timeout_s);

@@ -8,9 +8,9 @@
 static Err *run_tag(Cli *cli, const void *values, const Arguments *args)
 {
 	(void)values;
-	Store *s;
+	Store *s = NULL;
 	Reference target;
-	Image image;
+	Image image = { 0 };
 	TRY(reference_parse(cli->arena, str_from(args->at[1]), &target));
 	if (target.has_digest)
 		return err_new(ERR_INPUT, "refusing to create a tag with a digest reference: '%s'",

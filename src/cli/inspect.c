@@ -1,0 +1,109 @@
+/* inspect.c - docker's JSON of images and containers, the members that there is something to say
+ * for. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/base.h"
+
+#include "base/clock.h"
+#include "cli/inspect.h"
+
+static void member(JsonWriter *w, const char *key, Str value)
+{
+	json_write_key(w, key);
+	json_write_str(w, value);
+}
+
+/* RepoTags and RepoDigests. */
+static Err *write_names(Store *s, Arena *a, const Image *image, JsonWriter *w)
+{
+	StoreRef *refs = NULL;
+	size_t count = 0;
+	TRY(store_ref_list(s, a, &refs, &count));
+	for (int digests = 0; digests < 2; digests++) {
+		json_write_key(w, digests ? "RepoDigests" : "RepoTags");
+		json_write_array(w);
+		for (size_t i = 0; i < count; i++) {
+			Reference ref;
+			if (!digest_eq(&refs[i].config, &image->id) ||
+			    str_starts(refs[i].name, STR("sha256:")))
+				continue;
+			TRY(reference_parse(a, refs[i].name, &ref));
+			const Digest *d = digest_is_zero(&refs[i].pulled) ? &refs[i].manifest
+			                                                  : &refs[i].pulled;
+			if (!digests && ref.tag.len)
+				json_write_str(w, reference_familiar(a, &ref));
+			else if (digests && !digest_is_zero(d))
+				json_write_str(w, arena_strf(a, "%s@%s",
+				                             reference_familiar_name(a, &ref).ptr,
+				                             digest_arena_text(a, d).ptr));
+		}
+		json_write_array_end(w);
+	}
+	return NULL;
+}
+
+Err *inspect_image(Store *s, Arena *a, const Image *image, JsonWriter *w)
+{
+	const ImageConfig *c = &image->config;
+	char time[CLOCK_TEXT_BYTES];
+	AUTO_BUF Buf run = BUF_INIT;
+	json_write_object(w);
+	member(w, "Id", digest_arena_text(a, &image->id));
+	TRY(write_names(s, a, image, w));
+	member(w, "Comment", c->history_count ? c->history[c->history_count - 1].comment : STR(""));
+	member(w, "Created", c->created_ns ? clock_format(c->created_ns, time) : STR(""));
+	member(w, "Author", c->author);
+	image_config_format_run(c, &run);
+	json_write_key(w, "Config");
+	json_write_raw(w, buf_str(&run));
+	member(w, "Architecture", c->platform.arch);
+	member(w, "Variant", c->platform.variant);
+	member(w, "Os", c->platform.os);
+	member(w, "OsVersion", c->os_version);
+	json_write_key(w, "Size");
+	json_write_int(w, (int64_t)image->size_bytes);
+	json_write_key(w, "RootFS");
+	json_write_object(w);
+	member(w, "Type", STR("layers"));
+	json_write_key(w, "Layers");
+	json_write_array(w);
+	for (size_t i = 0; i < c->diff_id_count; i++)
+		json_write_str(w, digest_arena_text(a, &c->diff_ids[i]));
+	json_write_array_end(w);
+	json_write_object_end(w);
+	json_write_object_end(w);
+	return NULL;
+}
+
+static void time_member(JsonWriter *w, const char *key, int64_t ns)
+{
+	char text[CLOCK_TEXT_BYTES];
+	/* Go's zero time is what docker has for "not yet" */
+	member(w, key, ns ? clock_format(ns, text) : STR("0001-01-01T00:00:00Z"));
+}
+
+void inspect_container(Arena *a, const Container *c, JsonWriter *w)
+{
+	json_write_object(w);
+	member(w, "Id", c->id);
+	time_member(w, "Created", c->created_ns);
+	json_write_key(w, "State");
+	json_write_object(w);
+	member(w, "Status",
+	       c->running      ? STR("running")
+	       : c->started_ns ? STR("exited")
+	                       : STR("created"));
+	json_write_key(w, "Running");
+	json_write_bool(w, c->running);
+	json_write_key(w, "ExitCode");
+	json_write_int(w, c->running ? 0 : c->exit_status);
+	time_member(w, "StartedAt", c->started_ns);
+	time_member(w, "FinishedAt", c->running ? 0 : c->finished_ns);
+	json_write_object_end(w);
+	member(w, "Image", digest_arena_text(a, &c->image_id));
+	member(w, "Name", arena_strf(a, "/%.*s", STR_ARG(c->name)));
+	json_write_key(w, "Config");
+	json_write_object(w);
+	member(w, "Image", c->image_name);
+	json_write_object_end(w);
+	json_write_object_end(w);
+}
