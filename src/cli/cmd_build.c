@@ -246,7 +246,7 @@ static Err *make_request(Cli *cli, const BuildValues *v, BuildRequest *r)
 
 typedef struct Outputs {
 	OutputSpec *at;
-	size_t count = 0;
+	size_t count;
 } Outputs;
 
 static Err *parse_output(Cli *cli, const char *text, Outputs *outputs)
