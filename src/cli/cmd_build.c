@@ -393,6 +393,8 @@ static Err *run_build(Cli *cli, const void *values, const Arguments *args)
 	} else if (err_kind(e) != ERR_CANCELLED) {
 		ui_finish(ui);
 		build_report_failure(ui, cli->arena, &result, e);
+		if (cli->debug)
+			cli_print_debug(e);
 		cli->exit_status = cli_status_of(e);
 		err_free(e); /* printed */
 		e = NULL;

@@ -93,3 +93,5 @@ void cli_watch_ui(Ui *ui);
 /* Print ERR (taken), go on, and end with its exit status. */
 void cli_report(Cli *cli, Err *err);
 int cli_status_of(const Err *err);
+/* What --debug adds below an error: its kind, errno, the status of the user's command. */
+void cli_print_debug(const Err *err);

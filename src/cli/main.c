@@ -95,6 +95,20 @@ static int failure_status(const Cli *cli, const Err *err)
 	return cli->usage_error ? EXIT_USAGE : cli_status_of(err);
 }
 
+void cli_print_debug(const Err *err)
+{
+	static const char *const kinds[] = {
+		[ERR_SYSTEM] = "system",       [ERR_INPUT] = "input",
+		[ERR_NOT_FOUND] = "not found", [ERR_RUN] = "run",
+		[ERR_NETWORK] = "network",     [ERR_DENIED] = "denied",
+		[ERR_CORRUPT] = "corrupt",     [ERR_CANCELLED] = "cancelled",
+	};
+	fprintf(stderr,
+	        "        debug: decant %s, error of kind '%s', errno %d, status of the command "
+	        "%d\n",
+	        DECANT_VERSION, kinds[err_kind(err)], err_errno(err), err_exit_status(err));
+}
+
 static void print_failure(const Cli *cli, const Err *err)
 {
 	(void)fflush(stdout); /* looked at again at the end: here only the order counts */
@@ -102,6 +116,8 @@ static void print_failure(const Cli *cli, const Err *err)
 		fprintf(stderr, "cancelled\n");
 	else
 		ui_print_error(err, stderr);
+	if (cli->debug)
+		cli_print_debug(err);
 	if (cli->usage_error && cli->command)
 		fprintf(stderr, "See 'decant %s --help'.\n", cli->called);
 	else if (cli->usage_error)

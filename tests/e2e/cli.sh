@@ -1,0 +1,59 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# What the command line does beside the commands: signals, closed outputs, terminals.
+. "$(dirname "$0")/../lib/e2e.sh"
+needs_run
+needs script
+base box:1
+
+mkdir ctx
+cat >ctx/Dockerfile <<'D'
+FROM box:1
+RUN echo working; sleep 60
+D
+
+# The first signal ends the build with everything it started; the exit status says so.
+for signal in INT TERM HUP; do
+	# a shell's background job has SIGINT ignored, which decant would respect
+	env --default-signal=INT "$DECANT" build --progress=plain ctx >out 2>&1 &
+	pid=$!
+	for _ in $(seq 100); do
+		grep -q working out && break
+		sleep 0.1
+	done
+	kill "-$signal" "$pid"
+	wait "$pid"
+	is "SIG$signal: exit status" $? 130
+	like "SIG$signal: the user is told" "$(cat out)" '^cancelling: '
+	like "SIG$signal: the step is cancelled" "$(cat out)" 'CANCELED'
+	is "SIG$signal: nothing is left" "$(leftovers)" ""
+done
+
+# Outputs that end early, or are full.
+(decant help; echo $? >status) | true
+is "a reader that is gone: SIGPIPE, as any filter" "$(cat status)" 141
+(decant help; echo $? >status) 2>err | true
+is "... without a word" "$(cat err)" ""
+decant help >/dev/full 2>err
+is "a full disk: exit status" $? 1
+like "... is told" "$(cat err)" 'No space left on device'
+
+# A terminal gets the live display and its cursor back; a pipe gets no escape sequence at all.
+printf 'FROM box:1\nRUN printf "\\033[31mred\\033[0m\\n"; sleep 0.5\n' >ctx/Dockerfile
+TERM=xterm script -qec "$DECANT build --no-cache ctx" typescript >/dev/null 2>&1
+is "on a terminal: exit status" $? 0
+like "on a terminal: a live header" "$(cat typescript)" '\[\+\] Building .* FINISHED'
+is "the cursor is hidden as often as shown" "$(grep -o $'\033\\[?25l' typescript | wc -l)" "$(grep -o $'\033\\[?25h' typescript | wc -l)"
+ok "it was hidden" grep -q $'\033\\[?25l' typescript
+printf 'FROM box:1\nRUN false\n' >ctx/Dockerfile
+for style in auto plain json; do
+	run decant build --no-cache --progress=$style ctx
+	status "style $style: exit status" 1
+	ok "style $style: no escape codes in a pipe" [ "${ERR//$'\033'/}" = "$ERR" ]
+done
+
+# --quiet prints the ID alone, and still explains a failure.
+run decant build -q ctx
+is "-q: nothing on standard output" "$OUT" ""
+like "-q: the error" "$ERR" 'Dockerfile:2:1: error: process'
+done_testing
