@@ -97,8 +97,8 @@ typedef struct SandboxSpec {
 	int stdout_fd, stderr_fd; /* may be the same; borrowed */
 	bool terminal;            /* stdin_fd is a pty slave to become the controlling terminal */
 	/* 0: none.  Else one end of a stream socket pair, borrowed: one SandboxEvent byte comes out
-	 * of it once the command is started, or could not be; each byte written to it is the number of
-	 * a signal for the command (PID 1: it gets only what it handles, and SIGKILL). */
+	 * of it once the command is started, or could not be; each byte written to it is the number
+	 * of a signal for the command (PID 1: it gets only what it handles, and SIGKILL). */
 	int events_fd;
 } SandboxSpec;
 

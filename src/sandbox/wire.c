@@ -63,6 +63,7 @@ void wire_put_err(Buf *b, const Err *e)
 	}
 	wire_put_u32(b, err_kind(e));
 	wire_put_u32(b, (uint32_t)errnum);
+	wire_put_u32(b, (uint32_t)err_exit_status(e));
 	wire_put_str(b, cause);
 	wire_put_str(b, err_whiles(e));
 	wire_put_str(b, err_notes(e));
@@ -121,9 +122,12 @@ Err *wire_get_err(WireReader *r)
 		return NULL;
 	ErrKind kind = (ErrKind)wire_get_u32(r);
 	int errnum = (int)wire_get_u32(r);
+	int status = (int)wire_get_u32(r);
 	Str cause = wire_get_str(r);
 	Err *e = errnum != 0 ? err_set_kind(err_sys(errnum, "%.*s", STR_ARG(cause)), kind)
 	                     : err_new(kind, "%.*s", STR_ARG(cause));
+	if (status != 0)
+		e = err_set_exit_status(e, status);
 	Str whiles = wire_get_str(r);
 	while (whiles.len > 0) {
 		Str line;
