@@ -198,22 +198,23 @@ static void new_line(const Dump *d, unsigned level)
 /* The recursion is as deep as the document: at most JSON_DEPTH_MAX. */
 static void dump_value(const Dump *d, const JsonValue *v, unsigned level)
 {
-	static const char *const words[] = {
-		[JSON_NULL] = "null", [JSON_FALSE] = "false", [JSON_TRUE] = "true"
-	};
-	if (json_is_string(v)) {
+	if (json_is_null(v)) {
+		buf_add_str(d->out, STR("null"));
+		return;
+	}
+	if (json_is_bool(v)) {
+		buf_add_str(d->out, json_bool(v) ? STR("true") : STR("false"));
+		return;
+	}
+	if (v->kind == JSON_STRING) {
 		add_quoted(d->out, v->text);
 		return;
 	}
-	if (v && v->kind == JSON_NUMBER) {
+	if (v->kind == JSON_NUMBER) {
 		buf_add_str(d->out, v->text);
 		return;
 	}
-	bool is_object = json_is_object(v);
-	if (!is_object && !json_is_array(v)) {
-		buf_add_str(d->out, str_from(words[v ? v->kind : JSON_NULL]));
-		return;
-	}
+	bool is_object = v->kind == JSON_OBJECT;
 	buf_add_char(d->out, is_object ? '{' : '[');
 	for (uint32_t i = 0; i < v->count; i++) {
 		if (i > 0)

@@ -34,7 +34,7 @@ static Err *read_image(const Spool *spool, const JsonValue *v, const char *where
 	Arena *a = spool->arena;
 	Str config = STR(""), *tags = NULL, *layers = NULL;
 	size_t tag_count = 0, layer_count = 0;
-	const Member *m;
+	const Member *m = NULL;
 	if (!json_is_object(v))
 		return err_new(ERR_CORRUPT, "%s: expected an object", where);
 	TRY(json_get_str(v, where, "Config", a, &config));

@@ -11,6 +11,8 @@
 #include "codec/json.h"
 #include "exec/load-internal.h"
 
+#include <assert.h>
+
 static Err *find_blob(const Spool *spool, const Descriptor *d, const Member **ret)
 {
 	char hex[DIGEST_HEX_LEN + 1], is[DIGEST_TEXT_LEN + 1];
@@ -33,7 +35,7 @@ static Err *read_manifest(const Spool *spool, Str json, const char *name, LoadIm
 {
 	Arena *a = spool->arena;
 	Manifest m;
-	const Member *config;
+	const Member *config = NULL;
 	TRY(manifest_parse(a, json, name, &m));
 	TRY_WHILE(find_blob(spool, &m.config, &config), "looking for the config");
 	TRY(load_config_read(spool, config, m.layer_count, image));
@@ -52,7 +54,7 @@ static Err *read_manifest(const Spool *spool, Str json, const char *name, LoadIm
 static Err *read_image(const Spool *spool, const Descriptor *d, unsigned depth, LoadImage *image)
 {
 	char text[DIGEST_TEXT_LEN + 1];
-	const Member *m;
+	const Member *m = NULL;
 	ManifestKind kind;
 	AUTO_BUF Buf buf = BUF_INIT;
 	digest_text(&d->digest, text);
@@ -66,7 +68,7 @@ static Err *read_image(const Spool *spool, const Descriptor *d, unsigned depth, 
 		return err_new(ERR_CORRUPT, "more than %d indexes inside each other",
 		               INDEX_DEPTH_MAX);
 	Index index;
-	const Descriptor *chosen;
+	const Descriptor *chosen = NULL;
 	Platform host = platform_host();
 	TRY(index_parse(spool->arena, json, text, &index));
 	TRY(index_choose(&index, &host, text, &chosen));
@@ -124,12 +126,13 @@ static LoadImage *find_image(LoadImages *images, const Digest *manifest)
 
 static Err *take_entry(const Spool *spool, const Index *index, size_t i, LoadImages *ret)
 {
-	const Descriptor *d;
+	const Descriptor *d = NULL;
 	LoadImage image = { 0 };
 	TRY(choose_among(spool, index, i, &d));
 	TRY(read_image(spool, d, 1, &image));
 	LoadImage *known = find_image(ret, &image.manifest);
 	if (!known) {
+		assert(ret->cap == 0 || ret->at);
 		VEC_PUSH(ret, image);
 		known = &ret->at[ret->len - 1];
 	}

@@ -158,7 +158,7 @@ static Err *with_layer(const Flat *f, const Digest *diff_id, LayerFn *fn, void *
 typedef struct Scan {
 	const Cancel *cancel;
 	Arena arena;
-	Map last; /* path → number of the entry with its bytes + 1, as a pointer; NULL: none */
+	Map last; /* path → number (a size_t) of the entry with its bytes; NULL: it has none */
 	size_t count; /* entries of the tar */
 } Scan;
 
@@ -172,9 +172,13 @@ static Err *scan_layer(void *context, TarReader *tar)
 		TRY(tar_reader_next(tar, &e, &end));
 		if (end)
 			return NULL;
-		void *bytes = e.type == ENTRY_FILE       ? (void *)(s->count + 1)
-		              : e.type == ENTRY_HARDLINK ? map_get(&s->last, e.link)
-		                                         : NULL;
+		size_t *bytes = NULL;
+		if (e.type == ENTRY_FILE) {
+			bytes = arena_new(&s->arena, size_t);
+			*bytes = s->count;
+		} else if (e.type == ENTRY_HARDLINK) {
+			bytes = map_get(&s->last, e.link);
+		}
 		MapSlot *slot = map_find(&s->last, e.path);
 		if (slot)
 			slot->value = bytes;
@@ -227,14 +231,14 @@ static void want_by_path(Wanted *w, const List *list, FlatEntry *entry)
 
 static Err *want_by_number(Wanted *w, const Scan *scan, FlatEntry *entry)
 {
-	size_t number = (size_t)map_get(&scan->last, entry->e.path);
-	if (number == 0)
+	const size_t *number = map_get(&scan->last, entry->e.path);
+	if (!number)
 		return err_new(ERR_CORRUPT, "the layer lacks the content of '%.*s'",
 		               STR_ARG(entry->e.path));
-	if (w->by_number[number - 1])
-		link_to(entry, w->by_number[number - 1]);
+	if (w->by_number[*number])
+		link_to(entry, w->by_number[*number]);
 	else
-		w->by_number[number - 1] = entry;
+		w->by_number[*number] = entry;
 	return NULL;
 }
 

@@ -116,13 +116,11 @@ static Err *take_key(Arena *a, OutputText *t, Str key, Str value)
 		return take_bool(key, value, &t->spec.tar);
 	} else if (str_eqc(key, "push"))
 		return take_bool(key, value, &t->push);
-	else if (str_eqc(key, "oci-mediatypes"))
-		return need_bool(key, value, true);
 	else if (str_eqc(key, "force-compression"))
 		return take_bool(key, value,
 		                 &ignored); /* "compression" always holds for all layers */
-	else if (str_eqc(key, "rewrite-timestamp"))
-		return need_bool(key, value, true); /* SOURCE_DATE_EPOCH implies it */
+	else if (str_eqc(key, "oci-mediatypes") || str_eqc(key, "rewrite-timestamp"))
+		return need_bool(key, value, true); /* SOURCE_DATE_EPOCH implies the second */
 	else if (str_eqc(key, "name"))
 		return err_note(err_new(ERR_INPUT, "'name' is not supported"),
 		                "name the image by -t");
