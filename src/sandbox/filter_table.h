@@ -402,7 +402,7 @@ static const uint16_t filter_allowed_new[] = {
 
 /* socket(2) address families.  Left out: rarely used ones with a history of holes, AF_ALG (38), and
  * AF_VSOCK (40), which reaches the hypervisor past all namespaces. */
-static const uint8_t filter_families[] = {
+static const uint32_t filter_families[] = {
 	0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 13, 14, 15, 16, 17, 18, 21,
 	22, 24, 26, 27, 28, 29, 30, 31, 32, 33, 35, 36, 39, 41, 42, 43, 44, 45,
 };
