@@ -91,8 +91,8 @@ static int failure_status(const Cli *cli, const Err *err)
 	if (err_kind(err) == ERR_CANCELLED)
 		return EXIT_INTERRUPTED;
 	/* A container's command that cannot be started keeps its 126 or 127. */
-	if (cli->command && cli->command->failure_status && err_kind(err) != ERR_RUN)
-		return cli->command->failure_status;
+	if (cli->command && cli->command->failure_status)
+		return err_exit_status(err) ? err_exit_status(err) : cli->command->failure_status;
 	return cli->usage_error ? EXIT_USAGE : cli_status_of(err);
 }
 
