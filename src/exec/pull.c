@@ -285,8 +285,8 @@ Err *pull_image(Store *s, Registry *r, const Reference *ref, const Platform *pla
 {
 	AUTO_LOCK StoreLock gc = STORE_LOCK_NONE;
 	RegistryImage *image = &ret->image;
-	unsigned fetched;
-	bool known;
+	unsigned fetched = 0;
+	bool known = false;
 	TRY(registry_resolve(r, ref, platform, a, image));
 	/* Nothing of it is named yet: gc may not run before the name says that it is needed. */
 	TRY(store_lock_gc(s, false, cancel, &gc));

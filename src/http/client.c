@@ -76,8 +76,9 @@ static Err *load_once(HttpClient *c)
 	return err;
 }
 
-/* An idle slot, best one that has talked to ORIGIN before; else a new one. */
-static Err *slot_take(HttpClient *c, const char *origin, Slot **ret)
+/* An idle slot, best one that has talked to ORIGIN before; else a new one.  NULL: curl gives none.
+ */
+static Slot *slot_take(HttpClient *c, const char *origin)
 {
 	Slot *slot = NULL;
 	pthread_mutex_lock(&c->lock);
@@ -96,12 +97,11 @@ static Err *slot_take(HttpClient *c, const char *origin, Slot **ret)
 		slot->multi = c->curl.multi_init();
 		if (!slot->easy || !slot->multi) {
 			slot_free(&c->curl, slot);
-			return err_new(ERR_SYSTEM, "libcurl gives no handle");
+			return NULL;
 		}
 	}
 	snprintf(slot->origin, sizeof slot->origin, "%s", origin);
-	*ret = slot;
-	return NULL;
+	return slot;
 }
 
 static void slot_give(HttpClient *c, Slot *slot)
@@ -121,8 +121,9 @@ static Err *run_once(HttpClient *c, Exchange *x, Arena *a, HttpResponse *ret)
 	TRY(http_url_parse(x->url, &url));
 	char origin[sizeof((Slot *)0)->origin];
 	snprintf(origin, sizeof origin, "%d %.*s", url.https, STR_ARG(url.authority));
-	Slot *slot = NULL;
-	TRY(slot_take(c, origin, &slot));
+	Slot *slot = slot_take(c, origin);
+	if (!slot)
+		return err_new(ERR_SYSTEM, "libcurl gives no handle");
 	Err *err = exchange_run(slot, x, a, ret);
 	slot_give(c, slot);
 	return err;

@@ -88,7 +88,7 @@ static bool has_scheme(Str s)
 
 Err *http_url_resolve(Arena *a, Str base, Str location, Str *ret)
 {
-	HttpUrl b;
+	HttpUrl b = { 0 };
 	TRY(http_url_parse(base, &b));
 	(void)str_cut(location, '#', &location);
 	const char *scheme = b.https ? "https" : "http";

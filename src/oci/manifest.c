@@ -125,8 +125,8 @@ Err *manifest_kind(Str json, Str content_type, const char *name, ManifestKind *r
 {
 	AUTO_JSON JsonValue *doc = NULL;
 	TRY(read_document(json, name, &doc));
-	ManifestKind kind;
-	Str own;
+	ManifestKind kind = MANIFEST_IMAGE;
+	Str own = { "", 0 };
 	TRY(kind_of(doc, name, &kind, &own));
 
 	Str said;
@@ -251,8 +251,8 @@ Err *manifest_parse(Arena *a, Str json, const char *name, Manifest *ret)
 {
 	AUTO_JSON JsonValue *doc = NULL;
 	TRY(read_document(json, name, &doc));
-	ManifestKind kind;
-	Str own;
+	ManifestKind kind = MANIFEST_IMAGE;
+	Str own = { "", 0 };
 	TRY(kind_of(doc, name, &kind, &own));
 	if (kind != MANIFEST_IMAGE)
 		return err_new(ERR_CORRUPT, "%s: expected an image manifest, found an index", name);
@@ -271,8 +271,8 @@ Err *index_parse(Arena *a, Str json, const char *name, Index *ret)
 {
 	AUTO_JSON JsonValue *doc = NULL;
 	TRY(read_document(json, name, &doc));
-	ManifestKind kind;
-	Str own;
+	ManifestKind kind = MANIFEST_IMAGE;
+	Str own = { "", 0 };
 	TRY(kind_of(doc, name, &kind, &own));
 	if (kind != MANIFEST_INDEX)
 		return err_new(ERR_CORRUPT, "%s: expected an index, found an image manifest", name);

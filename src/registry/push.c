@@ -165,8 +165,8 @@ static Err *upload_once(Upload *u, Str from, RegistryOpenFn *fresh, void *contex
                         RegistryPushed *ret, bool *ret_again)
 {
 	AUTO_ARENA Arena a = ARENA_INIT;
-	Str location;
-	bool mounted;
+	Str location = { "", 0 };
+	bool mounted = false;
 	HttpResponse answer = { 0 };
 	*ret_again = false;
 	TRY(begin(u, from, &a, &location, &mounted));

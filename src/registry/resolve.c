@@ -99,7 +99,7 @@ static Err *resolve_at(void *context, Endpoint *e)
 	const Resolve *q = context;
 	RegistryImage *ret = q->ret;
 	const char *name = reference_familiar(q->a, q->ref).ptr;
-	Document doc;
+	Document doc = { .json = { "", 0 }, .content_type = { "", 0 } };
 	TRY(find_manifest(q, e, &doc));
 	ret->manifest_json = doc.json;
 	ret->manifest_digest = doc.digest;
