@@ -191,7 +191,7 @@ static void test_packed_blob_is_remembered(void **state)
 	assert_true(digest_eq(&again, &layer.diff_id));
 }
 
-static void test_damage_is_found_and_dropped(void **state)
+static void test_damage_is_found(void **state)
 {
 	Fixture *f = *state;
 	StoreLayer layer = make(f, LAYER_FORM_DIR, sample);
@@ -206,6 +206,51 @@ static void test_damage_is_found_and_dropped(void **state)
 	assert_int_equal(write(fd, "hellO", 5), 5);
 	must_fail(layer_verify(f->store, &layer.diff_id, NULL), ERR_CORRUPT,
 	          "'a/b' has other content");
+}
+
+/* As after a power cut: the layer says that it was written under another boot. */
+static void set_other_boot(Fixture *f, const Digest *diff_id)
+{
+	char path[128], hex[DIGEST_HEX_LEN + 1];
+	AUTO_BUF Buf text = BUF_INIT;
+	(void)snprintf(path, sizeof path, "layers/%s.meta", digest_hex(diff_id, hex).ptr);
+	must(path_read_file(store_dir_fd(f->store), path, 1000, &text));
+	char *boot = strstr(text.ptr, "boot "), *end = strstr(text.ptr, "end ");
+	assert_true(boot && end);
+	memset(boot + 5, 'x', 36);
+	Digest seal = sha256_of((Str){ text.ptr, (size_t)(end - text.ptr) });
+	memcpy(end + 4, digest_hex(&seal, hex).ptr, DIGEST_HEX_LEN);
+	AUTO_CLOSE int fd = openat(store_dir_fd(f->store), path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+	must(path_write_all(fd, text.ptr, text.len, path));
+}
+
+static void cut_file(Fixture *f, const Digest *diff_id, const char *path)
+{
+	int dir;
+	must(store_layer_open_dir(f->store, diff_id, &dir));
+	AUTO_CLOSE int fd = openat(dir, path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+	assert_true(fd >= 0);
+	close(dir);
+}
+
+static void test_layer_of_an_earlier_boot(void **state)
+{
+	Fixture *f = *state;
+	StoreLayer layer = make(f, LAYER_FORM_DIR, sample), again;
+	set_other_boot(f, &layer.diff_id);
+	must(store_layer_get(f->store, &layer.diff_id, &again));
+	assert_true(again.suspect);
+	must(layer_check(f->store, &layer.diff_id, NULL)); /* whole: marked, not looked at again */
+	must(store_layer_get(f->store, &layer.diff_id, &again));
+	assert_false(again.suspect);
+	must(store_layer_drop(f->store, &layer.diff_id));
+
+	layer = make(f, LAYER_FORM_DIR, sample);
+	cut_file(f, &layer.diff_id, "a/b");
+	must(layer_check(f->store, &layer.diff_id, NULL)); /* of this boot: not looked at */
+	set_other_boot(f, &layer.diff_id);
+	must_fail(layer_check(f->store, &layer.diff_id, NULL), ERR_CORRUPT, "'a/b'");
+	must_fail(store_layer_get(f->store, &layer.diff_id, &again), ERR_NOT_FOUND, "no layer");
 }
 
 /* --- tars
@@ -517,7 +562,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(both_forms_have_one_diff_id),
 		T(packed_blob_is_remembered),
-		T(damage_is_found_and_dropped),
+		T(damage_is_found),
+		T(layer_of_an_earlier_boot),
 		T(tars_become_lists),
 		T(bad_tars),
 		T(view_of_a_stack),

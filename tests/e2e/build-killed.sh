@@ -1,0 +1,85 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# A build that ends before its time: ^C, SIGTERM, kill -9 of the process at any moment.  No mount, no
+# process, no half image stays, and the next build works.
+. "$(dirname "$0")/../lib/e2e.sh"
+needs_run
+base alpine:edge
+mkdir ctx && cd ctx || exit 1
+cat >Dockerfile <<'D'
+FROM alpine:edge AS one
+RUN echo one > /one; (busybox sleep 300 & busybox sleep 300)
+FROM alpine:edge
+RUN echo two > /two; busybox sleep 300
+COPY --from=one /one /one
+D
+sleepers() { pgrep -f -x 'busybox sleep 300' | wc -l; }
+before=$(decant images -a -q)
+none=$(sleepers)
+
+start() {
+	# a shell starts its background jobs with SIGINT ignored, and decant would leave it so
+	env --default-signal=INT "$DECANT" build --progress=plain --network=none -t img . >"$T/out" 2>&1 &
+	PID=$!
+	for _ in $(seq 100); do
+		[ "$(sleepers)" -ge $((none + 3)) ] && return
+		sleep 0.1
+	done
+	diag "the steps did not start" "$(cat "$T/out")"
+}
+gone() { # the processes are gone within two seconds
+	for _ in $(seq 20); do
+		[ "$(sleepers)" -eq "$none" ] && return 0
+		sleep 0.1
+	done
+	return 1
+}
+
+for signal in INT TERM HUP; do
+	start
+	kill -$signal "$PID"
+	wait "$PID"
+	code=$?
+	ok "SIG$signal ends it" gone
+	ok "SIG$signal: status is not 0 (is $code)" [ $code -ne 0 ]
+	is "SIG$signal leaves nothing" "$(leftovers)" ""
+done
+start
+kill -INT "$PID"
+wait "$PID"
+is "^C is status 130" $? 130
+
+start
+kill -KILL "$PID"
+wait "$PID" 2>/dev/null
+ok "kill -9 takes the steps with it" gone
+is "no mount stays" "$(grep -F "$T" /proc/mounts)" ""
+is "no image came out of all this" "$(decant images -a -q)" "$before"
+
+sed -i 's/busybox sleep 300/true/g' Dockerfile
+run decant build --progress=plain --network=none -t img .
+status "the next build works" 0
+is "and reaps what the killed one left" "$(leftovers)" ""
+
+# kill -9 at moments all over a short build: the store stays good
+cat >Dockerfile <<'D'
+FROM alpine:edge
+ARG N
+RUN echo $N > /n
+COPY Dockerfile /x/
+RUN mkdir -p /a/b/c && touch /a/b/c/d
+D
+bad=0
+for i in $(seq 30); do
+	"$DECANT" build -q --network=none --build-arg N="$i" -t img . >/dev/null 2>&1 &
+	PID=$!
+	sleep "0.0$((i * 3 % 10))$((i % 10))"
+	kill -KILL "$PID" 2>/dev/null
+	wait "$PID" 2>/dev/null
+	decant images >/dev/null || bad=$((bad + 1))
+done
+is "the store opens after each of 30 kills" "$bad" 0
+run decant build -q --network=none --build-arg N=1 -t img .
+status "and builds" 0
+is "nothing is left" "$(leftovers)" ""
+done_testing
