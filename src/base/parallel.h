@@ -1,6 +1,7 @@
 /*
  * parallel.h - do one thing for each of N, on a few threads.
  *
+ * No thread is left when parallel_each() returns, not even for the kernel: unshare(2) may follow.
  * The first error wins; the others are freed and no new index is begun after it.
  * The calling thread works too: with THREADS 1 (or COUNT 1) no thread is started at all, which
  * matters to callers that must stay single-threaded (sandbox/sandbox.h, user namespaces).

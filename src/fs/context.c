@@ -1,52 +1,34 @@
-/*
- * context.c - what a COPY takes from the build context.
- *
- * The path as written is walked component by component below the root: links are followed inside
- * it, wildcards list their directory.  Below a directory everything is taken but what the ignore
- * file leaves out; links there stay links.  Files are hashed last, all at once and on several
- * threads if there are many, and only those whose stat the cache does not know.
- */
+/* context.c - what a COPY takes from the build context. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
 
+#include "base/limits.h"
 #include "base/map.h"
-#include "base/parallel.h"
-#include "base/vec.h"
+#include "codec/sha256.h"
+#include "fs/context-internal.h"
 #include "fs/context.h"
-#include "fs/copy.h"
-#include "fs/dir-internal.h"
 #include "fs/path.h"
-#include "fs/statcache.h"
 
 #include <fcntl.h>
-#include <limits.h>
-#include <stdio.h>
-#include <sys/stat.h>
+#include <sys/sysmacros.h>
 
-enum { LINKS_MAX = 40, DEPTH_MAX = 2048, PARALLEL_FILES_MIN = 64 };
+/*
+ * The source as written is resolved to a path without links below the root (resolve), a wildcard to
+ * several.  Each is a match: its files are found and hashed by context_tree.c, and here put in
+ * order and made entries.  What is resolved is text: everything is opened below the root again with
+ * no link followed, so that a link put in place meanwhile leads nowhere.
+ */
 
-struct Context {
-	int root_fd;
-	const Ignore *ignore;
-	StatCache *cache;
-};
+enum { LINKS_MAX = 40 }; /* MAXSYMLINKS of the kernel */
 
-/* A file to hash: where its entry is, and its stat when it was found. */
-typedef struct Unhashed {
-	size_t index;
-	struct stat st;
-} Unhashed;
-
-typedef struct Taking {
+typedef struct Finding {
 	Context *context;
 	const Cancel *cancel;
 	Arena *arena;
-	VEC(ContextFile) files;
-	VEC(Unhashed) unhashed;
-	Map inodes; /* "dev:ino" of files with several names → Str, path of the first below the
-	               match */
-	Str match;  /* path of the match in the context */
-} Taking;
+	Str source; /* as written */
+	VEC(ContextMatch) matches;
+	const IgnorePattern *left_out_by; /* of the last thing that was there but left out */
+} Finding;
 
 Err *context_open(int root_fd, const Ignore *ignore, int cache_dir_fd, const char *cache_name,
                   Context **ret)
@@ -58,8 +40,14 @@ Err *context_open(int root_fd, const Ignore *ignore, int cache_dir_fd, const cha
 	c->root_fd = fd;
 	c->ignore = ignore;
 	c->cache = statcache_open(cache_dir_fd, cache_name);
+	(void)pthread_mutex_init(&c->mutex, NULL); /* cannot fail without attributes */
 	*ret = c;
 	return NULL;
+}
+
+void context_set_threads(Context *c, unsigned threads)
+{
+	c->threads = threads;
 }
 
 void context_close(Context *c)
@@ -68,6 +56,7 @@ void context_close(Context *c)
 		return;
 	statcache_close(c->cache);
 	close(c->root_fd);
+	(void)pthread_mutex_destroy(&c->mutex);
 	free(c);
 }
 
@@ -83,42 +72,176 @@ static Str join(Arena *a, Str dir, Str name)
 	return arena_strf(a, "%.*s/%.*s", STR_ARG(dir), STR_ARG(name));
 }
 
-static bool is_left_out(const Context *c, Str path, const IgnorePattern **by)
+static bool is_left_out(const Context *c, Str path, const IgnorePattern **ret_by)
 {
-	*by = NULL;
-	return path.len && c->ignore && ignore_excludes(c->ignore, path, by);
+	return path.len > 0 && c->ignore && ignore_excludes(c->ignore, path, ret_by);
 }
 
-static bool may_hold_more(const Context *c, Str dir)
+/* --- the files of a match ------------------------------------------------ */
+
+/* A directory whose names are being put out. */
+typedef struct Level {
+	TreeDir *dir;
+	size_t at;        /* next node */
+	size_t own_index; /* of the directory itself in the files */
+	bool excluded;    /* it goes again if nothing below it stays */
+} Level;
+
+typedef struct Emission {
+	const Tree *tree;
+	Arena *arena;
+	Str real; /* path of the match in the context */
+	ContextFile *files;
+	size_t count;
+	Map inodes; /* dev and ino of files with several names → ContextFile, the first */
+	VEC(Level) levels;
+} Emission;
+
+static void emission_done(Emission *e)
 {
-	return c->ignore->has_negation && ignore_may_reinclude_below(c->ignore, dir);
+	map_done(&e->inodes);
+	VEC_DONE(&e->levels);
 }
 
-/* --- one file ------------------------------------------------------------------------------------
- */
-
-/* A second name of a file of this match is a hard link to the first. */
-static bool is_second_name(Taking *t, const struct stat *st, Str path, Entry *e)
+/* An earlier file of this match with the same inode, or NULL: then F is remembered. */
+static const ContextFile *first_name(Emission *em, const TreeNode *n, ContextFile *f)
 {
-	if (st->st_nlink < 2)
-		return false;
-	Str key = arena_strf(t->arena, "%llx:%llx", (unsigned long long)st->st_dev,
-	                     (unsigned long long)st->st_ino);
-	Str *first = map_get(&t->inodes, key);
+	if (n->links < 2)
+		return NULL;
+	uint64_t inode[2] = { n->key.dev, n->key.ino };
+	Str key = { (const char *)inode, sizeof inode };
+	const ContextFile *first = map_get(&em->inodes, key);
+	if (!first)
+		map_put(&em->inodes, arena_str(em->arena, key), f);
+	return first;
+}
+
+static Err *file_entry(Emission *em, const TreeNode *n, ContextFile *f)
+{
+	const ContextFile *first = first_name(em, n, f);
 	if (first) {
-		e->type = ENTRY_HARDLINK;
-		e->link = *first;
-		return true;
+		f->entry.type = ENTRY_HARDLINK;
+		f->entry.link = first->entry.path;
+		return NULL;
 	}
-	first = arena_new(t->arena, Str);
-	*first = path;
-	(void)map_put(&t->inodes, key, first);
-	return false;
+	f->entry.type = ENTRY_FILE;
+	f->entry.size = n->key.size;
+	f->entry.sha256 = n->sha256;
+	return n->has_capability
+	               ? context_tree_capability(em->tree, f->source, em->arena, &f->entry)
+	               : NULL;
 }
 
+/* Add node N as an entry; SOURCE is its path in the context, PATH_LEN the part below the match. */
+static Err *emit(Emission *em, const TreeNode *n, Str source, size_t path_len)
+{
+	ContextFile *f = &em->files[em->count];
+	*f = (ContextFile){ .source = source };
+	f->entry = (Entry){ .path = str_from_at(source, source.len - path_len),
+		            .link = STR(""),
+		            .mode = n->mode & 07777,
+		            .mtime_ns = n->key.mtime_ns };
+	switch (n->mode & S_IFMT) {
+	case S_IFREG:
+		TRY(file_entry(em, n, f));
+		break;
+	case S_IFDIR:
+		f->entry.type = ENTRY_DIR;
+		break;
+	case S_IFLNK:
+		f->entry.type = ENTRY_SYMLINK;
+		f->entry.mode = 0777;
+		f->entry.link = arena_str(em->arena, str_from(n->target));
+		break;
+	case S_IFCHR:
+	case S_IFBLK:
+		f->entry.type = S_ISCHR(n->mode) ? ENTRY_CHAR : ENTRY_BLOCK;
+		f->entry.rdev_major = major(n->rdev);
+		f->entry.rdev_minor = minor(n->rdev);
+		break;
+	case S_IFIFO:
+		f->entry.type = ENTRY_FIFO;
+		break;
+	default: /* a socket is of no use in an image, and no reason to fail (BuildKit's rule) */
+		f->entry.type = ENTRY_FILE;
+		f->entry.sha256 = sha256_of(STR(""));
+		break;
+	}
+	em->count++;
+	return NULL;
+}
+
+static Err *emit_below(Emission *em, TreeDir *top)
+{
+	VEC_PUSH(&em->levels, (Level){ .dir = top });
+	while (em->levels.len > 0) {
+		Level *l = &em->levels.at[em->levels.len - 1];
+		if (l->at == l->dir->count) {
+			/* left out itself, and nothing below it was taken back in */
+			if (l->excluded && em->count == l->own_index + 1)
+				em->count--;
+			em->levels.len--;
+			continue;
+		}
+		TreeNode *n = &l->dir->nodes[l->at++];
+		if (n->mode == 0)
+			continue;
+		Str source = join(em->arena, l->dir->path, (Str){ n->name, n->name_len });
+		TRY(emit(em, n, source, source.len - em->real.len - (em->real.len > 0)));
+		if (n->below)
+			VEC_PUSH(&em->levels, (Level){ .dir = n->below,
+			                               .own_index = em->count - 1,
+			                               .excluded = n->excluded });
+	}
+	return NULL;
+}
+
+/* The directory itself, with its path "", then all below it; or the one file of the tree. */
+static Err *emit_all(Emission *em, const struct stat *st)
+{
+	TreeDir *top = em->tree->dirs.at[0];
+	em->files = arena_alloc(em->arena, (em->tree->name_count + 1) * sizeof *em->files,
+	                        _Alignof(ContextFile));
+	if (!S_ISDIR(st->st_mode))
+		return emit(em, &top->nodes[0], em->real, 0);
+	TreeNode self = { .mode = st->st_mode, .key = statcache_key(st) };
+	TRY(emit(em, &self, em->real, 0));
+	return emit_below(em, top);
+}
+
+static void add_match(Finding *f, const Emission *em, Str name, bool is_dir)
+{
+	VEC_PUSH(&f->matches, (ContextMatch){ .name = arena_str(f->arena, name),
+	                                      .is_dir = is_dir,
+	                                      .files = em->files,
+	                                      .count = em->count });
+}
+
+/*
+ * Everything at and below REAL, whose stat is ST.  EXCLUDED: it is a directory that the ignore file
+ * leaves out; it is a match only if something below it is taken back in.
+ */
+static Err *take_match(Finding *f, const struct stat *st, Str name, Str real, bool excluded,
+                       bool *ret_found)
+{
+	bool is_dir = S_ISDIR(st->st_mode);
+	CLEANUP(context_tree_done) Tree t = { .context = f->context, .cancel = f->cancel };
+	TRY(is_dir ? context_tree_scan(&t, real) : context_tree_scan_file(&t, real));
+	TRY(context_tree_hash(&t));
+	CLEANUP(emission_done) Emission em = { .tree = &t, .arena = f->arena, .real = real };
+	TRY(emit_all(&em, st));
+	*ret_found = !excluded || em.count > 1;
+	if (*ret_found)
+		add_match(f, &em, name, is_dir);
+	return NULL;
+}
+
+/* --- the source path ----------------------------------------------------- */
+
+/* The target of the link behind FD (O_PATH). */
 static Err *read_link(int fd, Str path, Arena *a, Str *ret)
 {
-	char target[PATH_MAX];
+	char target[PATH_BYTES_MAX];
 	ssize_t n = readlinkat(fd, "", target, sizeof target);
 	if (n < 0)
 		return err_sys(errno, "cannot read the link '%.*s'", STR_ARG(path));
@@ -126,274 +249,128 @@ static Err *read_link(int fd, Str path, Arena *a, Str *ret)
 	return NULL;
 }
 
-/* The file behind FD (O_PATH) as an entry at PATH below the match, SOURCE in the context. */
-static Err *take(Taking *t, int fd, const struct stat *st, Str path, Str source)
-{
-	Entry e = { .path = path, .mode = st->st_mode & 07777 };
-	e.mtime_ns = (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
-	bool hash = false;
-	if (S_ISDIR(st->st_mode)) {
-		e.type = ENTRY_DIR;
-	} else if (S_ISLNK(st->st_mode)) {
-		e.type = ENTRY_SYMLINK;
-		e.mode = 0777;
-		TRY(read_link(fd, source, t->arena, &e.link));
-	} else if (S_ISFIFO(st->st_mode)) {
-		e.type = ENTRY_FIFO;
-	} else if (S_ISCHR(st->st_mode) || S_ISBLK(st->st_mode)) {
-		e.type = S_ISCHR(st->st_mode) ? ENTRY_CHAR : ENTRY_BLOCK;
-		e.rdev_major = (uint32_t)(st->st_rdev >> 8 & 0xfff);
-		e.rdev_minor = (uint32_t)((st->st_rdev & 0xff) | (st->st_rdev >> 12 & 0xfff00));
-	} else if (S_ISSOCK(st->st_mode)) {
-		e.type = ENTRY_FILE; /* T-106: a socket arrives as an empty file */
-		e.sha256 = sha256_of(STR(""));
-	} else if (!is_second_name(t, st, path, &e)) {
-		e.type = ENTRY_FILE;
-		e.size = (uint64_t)st->st_size;
-		hash = !statcache_find(t->context->cache, st, &e.sha256);
-	}
-	if (hash)
-		VEC_PUSH(&t->unhashed, (Unhashed){ t->files.len, *st });
-	VEC_PUSH(&t->files, (ContextFile){ e, source });
-	return NULL;
-}
-
-/* --- below a directory
- * ------------------------------------------------------------------------------ */
-
-static Err *take_below(Taking *t, int dir_fd, Str path, Str source, unsigned depth);
-
-static Err *take_name(Taking *t, int dir_fd, Str name, Str path, Str source, unsigned depth)
-{
-	const IgnorePattern *by;
+/* Where PATH leads to. */
+typedef struct Resolved {
+	bool found; /* false: nothing is there, or a link on the way is left out */
+	Str path;   /* without links */
 	struct stat st;
-	Str below = join(t->arena, path, name), at = join(t->arena, source, name);
-	bool out = is_left_out(t->context, at, &by);
-	AUTO_CLOSE int fd = openat(dir_fd, name.ptr, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return errno == ENOENT ? NULL : err_sys(errno, "cannot open '%.*s'", STR_ARG(at));
-	if (out && !(S_ISDIR(st.st_mode) && may_hold_more(t->context, at)))
-		return NULL;
-	size_t before = t->files.len;
-	TRY(take(t, fd, &st, below, at));
-	if (!S_ISDIR(st.st_mode))
-		return NULL;
-	AUTO_CLOSE int dir = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (dir < 0)
-		return err_sys(errno, "cannot read the directory '%.*s'", STR_ARG(at));
-	TRY(take_below(t, dir, below, at, depth + 1));
-	if (out && t->files.len == before + 1)
-		t->files.len = before; /* left out, and nothing below it was taken back in */
-	return NULL;
-}
+} Resolved;
 
-static Err *take_below(Taking *t, int dir_fd, Str path, Str source, unsigned depth)
-{
-	DirNames names = { 0 };
-	if (depth > DEPTH_MAX)
-		return err_new(ERR_INPUT, "'%.*s' is nested deeper than %d", STR_ARG(source),
-		               DEPTH_MAX);
-	TRY(cancel_check(t->cancel));
-	int r = dir_names_read(dir_fd, &names);
-	Err *e = r < 0 ? err_sys(-r, "cannot read the directory '%.*s'", STR_ARG(source)) : NULL;
-	for (size_t i = 0; i < names.count && !e; i++)
-		e = take_name(t, dir_fd, (Str){ names.names[i].name, names.names[i].len }, path,
-		              source, depth);
-	dir_names_done(&names);
-	return e;
-}
-
-/* --- hashing
- * ------------------------------------------------------------------------------------------ */
-
-static Err *changed(const ContextFile *f)
-{
-	return err_note(err_new(ERR_INPUT, "'%.*s' changed while it was read", STR_ARG(f->source)),
-	                "build again when nothing writes to it");
-}
-
-static Err *hash_one(void *context, size_t i)
-{
-	Taking *t = context;
-	const Unhashed *u = &t->unhashed.at[i];
-	ContextFile *f = &t->files.at[u->index];
-	enum { BLOCK_BYTES = 64 << 10 };
-	char block[BLOCK_BYTES];
-	struct stat st;
-	AUTO_CLOSE int fd = -1;
-	TRY(cancel_check(t->cancel));
-	TRY(path_open_beneath(t->context->root_fd, f->source, O_RDONLY | O_NONBLOCK, 0, &fd));
-	if (fstat(fd, &st) < 0)
-		return err_sys(errno, "cannot stat '%.*s'", STR_ARG(f->source));
-	if (st.st_ino != u->st.st_ino || !S_ISREG(st.st_mode) || st.st_size != u->st.st_size)
-		return changed(f);
-	Sha256 hash;
-	sha256_init(&hash);
-	uint64_t left = f->entry.size;
-	for (;;) {
-		ssize_t n = read(fd, block, sizeof block);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return err_sys(errno, "cannot read '%.*s'", STR_ARG(f->source));
-		if (n == 0)
-			break;
-		if ((uint64_t)n > left)
-			return changed(f);
-		left -= (uint64_t)n;
-		sha256_add(&hash, block, (size_t)n);
-	}
-	if (left)
-		return changed(f);
-	f->entry.sha256 = sha256_end(&hash);
-	statcache_add(t->context->cache, &st, &f->entry.sha256);
-	return NULL;
-}
-
-static Err *hash_all(Taking *t)
-{
-	return parallel_each(t->unhashed.len, t->unhashed.len < PARALLEL_FILES_MIN ? 1 : 0,
-	                     hash_one, t);
-}
-
-/* --- the source path
- * -------------------------------------------------------------------------------------- */
-
-typedef struct Finding {
-	Context *context;
-	const Cancel *cancel;
-	Arena *arena;
-	Str source; /* as written */
-	VEC(ContextMatch) matches;
-	const IgnorePattern *left_out_by; /* of the last thing that was there but left out */
-} Finding;
-
-/* PATH with links followed inside the root; *ret_fd O_PATH, -1 if nothing is there. */
-static Err *resolve(Finding *f, Str path, Str *ret_path, int *ret_fd)
+/* Follow PATH from the root, links as if the root were "/". */
+static Err *resolve(Finding *f, Str path, Resolved *ret)
 {
 	int root = f->context->root_fd;
-	Str done = STR(""), left = path;
 	unsigned links = 0;
-	while (left.len) {
-		Str name, target;
-		struct stat st;
+	*ret = (Resolved){ .path = STR("") };
+	for (Str left = path, name, target; left.len > 0;) {
 		left = str_cut(left, '/', &name);
-		if (name.len == 0 || str_eq(name, STR(".")))
+		if (name.len == 0 || str_eqc(name, "."))
 			continue;
-		if (str_eq(name, STR(".."))) {
-			done = entry_parent(done);
-			continue;
-		}
-		Str next = join(f->arena, done, name);
+		Str next = str_eqc(name, "..") ? entry_parent(ret->path)
+		                               : join(f->arena, ret->path, name);
 		AUTO_CLOSE int fd = path_try_beneath(root, next, O_PATH | O_NOFOLLOW, 0);
-		if (fd < 0 || fstat(fd, &st) < 0 || !S_ISLNK(st.st_mode)) {
-			done = next; /* what is not there is found out below */
+		if (fd == -ENOENT || fd == -ENOTDIR)
+			return NULL;
+		if (fd < 0 || fstat(fd, &ret->st) != 0)
+			return err_sys(fd < 0 ? -fd : errno, "cannot look at '%.*s'",
+			               STR_ARG(next));
+		if (!S_ISLNK(ret->st.st_mode)) {
+			ret->path = next;
 			continue;
 		}
 		if (++links > LINKS_MAX)
 			return err_new(ERR_INPUT, "too many symbolic links at '%.*s'",
 			               STR_ARG(next));
+		const IgnorePattern *by = NULL;
+		if (is_left_out(f->context, next, &by)) {
+			f->left_out_by = by;
+			return NULL;
+		}
 		TRY(read_link(fd, next, f->arena, &target));
 		if (str_starts(target, STR("/")))
-			done = STR("");
-		left = left.len ? arena_strf(f->arena, "%.*s/%.*s", STR_ARG(target), STR_ARG(left))
-		                : target;
+			ret->path = STR("");
+		left = left.len ? join(f->arena, target, left) : target;
 	}
-	int fd = path_try_beneath(root, done.len ? done : STR("."), O_PATH | O_NOFOLLOW, 0);
-	if (fd < 0 && fd != -ENOENT && fd != -ENOTDIR)
-		return err_sys(-fd, "cannot open '%.*s'", STR_ARG(path));
-	*ret_path = done;
-	*ret_fd = fd < 0 ? -1 : fd;
+	AUTO_CLOSE int fd = path_try_beneath(root, ret->path, O_PATH | O_NOFOLLOW, 0);
+	if (fd < 0 || fstat(fd, &ret->st) != 0)
+		return err_sys(fd < 0 ? -fd : errno, "cannot look at '%.*s'", STR_ARG(path));
+	ret->found = true;
 	return NULL;
 }
 
-static Err *take_match(Finding *f, int fd, const struct stat *st, Str name, Str real)
-{
-	Taking t = { .context = f->context, .cancel = f->cancel, .arena = f->arena, .match = real };
-	bool is_dir = S_ISDIR(st->st_mode);
-	Err *e = take(&t, fd, st, STR(""), real);
-	if (!e && is_dir) {
-		AUTO_CLOSE int dir = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		e = dir < 0 ? err_sys(errno, "cannot read the directory '%.*s'", STR_ARG(real))
-		            : take_below(&t, dir, STR(""), real, 0);
-	}
-	if (!e)
-		e = hash_all(&t);
-	if (!e) {
-		ContextMatch m = { .name = arena_str(f->arena, name),
-			           .is_dir = is_dir,
-			           .count = t.files.len };
-		m.files = arena_alloc(f->arena, (t.files.len + 1) * sizeof *m.files,
-		                      _Alignof(ContextFile));
-		memcpy(m.files, t.files.at, t.files.len * sizeof *m.files);
-		VEC_PUSH(&f->matches, m);
-	}
-	VEC_DONE(&t.files);
-	VEC_DONE(&t.unhashed);
-	map_done(&t.inodes);
-	return e;
-}
-
-/* One path without magic left in it. */
+/* One path without magic in it; *ret_found: it is a match. */
 static Err *find_plain(Finding *f, Str path, bool *ret_found)
 {
-	Str real;
-	struct stat st;
-	const IgnorePattern *by;
-	AUTO_CLOSE int fd = -1;
+	Resolved r;
 	*ret_found = false;
-	TRY(resolve(f, path, &real, &fd));
-	if (fd < 0 || fstat(fd, &st) < 0)
+	TRY(resolve(f, path, &r));
+	if (!r.found)
 		return NULL;
-	bool out = is_left_out(f->context, path, &by) || is_left_out(f->context, real, &by);
-	if (out)
+	const IgnorePattern *by = NULL;
+	bool excluded = is_left_out(f->context, r.path, &by);
+	if (excluded) {
 		f->left_out_by = by;
-	if (out && (!S_ISDIR(st.st_mode) || !may_hold_more(f->context, real)))
-		return NULL;
-	TRY(take_match(f, fd, &st, entry_name(path), real));
-	*ret_found = true;
-	if (out && f->matches.at[f->matches.len - 1].count == 1) {
-		f->matches.len--; /* the directory is left out, and nothing below it was taken back
-		                     in */
-		*ret_found = false;
+		if (!S_ISDIR(r.st.st_mode) ||
+		    !ignore_may_reinclude_below(f->context->ignore, r.path))
+			return NULL;
+	}
+	return take_match(f, &r.st, entry_name(path), r.path, excluded, ret_found);
+}
+
+static Err *find_below(Finding *f, Str dir, Str pattern);
+
+/* The names of the directory DIR_FD that PART matches, then on with REST below each. */
+static Err *find_names(Finding *f, int dir_fd, Str dir, Str part, Str rest)
+{
+	CLEANUP(dir_names_done) DirNames names = { 0 };
+	int r = dir_names_read(dir_fd, &names);
+	if (r < 0)
+		return err_sys(-r, "cannot read the directory '%.*s'", STR_ARG(dir));
+	for (size_t i = 0; i < names.count; i++) {
+		Str name = { names.names[i].name, names.names[i].len };
+		bool match, found;
+		TRY(match_glob(part, name, &match));
+		if (!match)
+			continue;
+		Str path = join(f->arena, dir, name);
+		TRY(rest.len > 0 ? find_below(f, path, rest) : find_plain(f, path, &found));
 	}
 	return NULL;
 }
 
-static Err *find_glob(Finding *f, Str done, Str pattern);
-
-static Err *find_names(Finding *f, int dir_fd, Str done, Str part, Str rest)
+/*
+ * PATTERN below DIR, a path without links.  Only the last component may be a link: BuildKit walks
+ * the tree and compares, and so what a wildcard costs is bounded by the tree, even with links to
+ * ".".
+ */
+static Err *find_below(Finding *f, Str dir, Str pattern)
 {
-	DirNames names = { 0 };
-	int r = dir_names_read(dir_fd, &names);
-	Err *e = r < 0 ? err_sys(-r, "cannot read the directory '%.*s'", STR_ARG(done)) : NULL;
-	for (size_t i = 0; i < names.count && !e; i++) {
-		Str name = { names.names[i].name, names.names[i].len };
-		bool match;
-		e = match_glob(part, name, &match);
-		if (!e && match)
-			e = find_glob(f, join(f->arena, done, name), rest);
-	}
-	dir_names_done(&names);
-	return e;
+	Str part, rest = str_cut(pattern, '/', &part);
+	TRY(cancel_check(f->cancel));
+	AUTO_CLOSE int fd = path_try_beneath(f->context->root_fd, dir, O_RDONLY | O_DIRECTORY, 0);
+	if (fd == -ENOENT || fd == -ENOTDIR || fd == -ELOOP)
+		return NULL; /* nothing matches */
+	if (fd < 0)
+		return err_sys(-fd, "cannot open the directory '%.*s'", STR_ARG(dir));
+	return find_names(f, fd, dir, part, rest);
 }
 
-/* Expand the first magic component of PATTERN below DONE, then go on. */
-static Err *find_glob(Finding *f, Str done, Str pattern)
+/* The part of PATTERN before its first magic component is followed as any path is. */
+static Err *find_glob(Finding *f, Str pattern)
 {
-	Str part, rest = str_cut(pattern, '/', &part), real;
-	bool found;
-	if (part.len == 0)
-		return find_plain(f, done, &found);
-	if (!match_has_magic(part))
-		return find_glob(f, join(f->arena, done, part), rest);
-	AUTO_CLOSE int fd = -1;
-	TRY(resolve(f, done, &real, &fd));
-	if (fd < 0)
+	Str head = { pattern.ptr, 0 }, part, rest = pattern;
+	while (rest.len > 0) {
+		Str after = str_cut(rest, '/', &part);
+		if (match_has_magic(part))
+			break;
+		head.len = (size_t)(part.ptr - pattern.ptr) + part.len;
+		rest = after;
+	}
+	Resolved r;
+	TRY(resolve(f, head, &r));
+	if (!r.found)
 		return NULL;
-	AUTO_CLOSE int dir = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return dir < 0 ? NULL
-	               : find_names(f, dir, done, part, rest); /* no directory: nothing matches */
+	return find_below(f, r.path, rest);
 }
 
 static Err *not_found(const Finding *f)
@@ -408,22 +385,35 @@ static Err *not_found(const Finding *f)
 	                STR_ARG(by->text));
 }
 
+static void finding_done(Finding *f)
+{
+	VEC_DONE(&f->matches);
+}
+
+static Err *select_locked(Finding *f, ContextSelection *ret)
+{
+	Str path = path_clean_in_root(f->arena, f->source);
+	bool wildcard = match_has_magic(path), found = true;
+	TRY(wildcard ? find_glob(f, path) : find_plain(f, path, &found));
+	if (!found)
+		return not_found(f);
+	ContextMatch *matches = arena_alloc(f->arena, (f->matches.len + 1) * sizeof *matches,
+	                                    _Alignof(ContextMatch));
+	for (size_t i = 0; i < f->matches.len; i++)
+		matches[i] = f->matches.at[i];
+	*ret = (ContextSelection){ .matches = matches,
+		                   .count = f->matches.len,
+		                   .wildcard = wildcard };
+	return NULL;
+}
+
 Err *context_select(Context *c, Str source, const Cancel *cancel, Arena *a, ContextSelection *ret)
 {
+	CLEANUP(finding_done)
 	Finding f = { .context = c, .cancel = cancel, .arena = a, .source = source };
-	Str path = path_clean_in_root(a, source);
-	bool wildcard = match_has_magic(path), found = true;
-	Err *e = wildcard ? find_glob(&f, STR(""), path) : find_plain(&f, path, &found);
-	if (!e && !found)
-		e = not_found(&f);
-	if (!e) {
-		ret->matches = arena_alloc(a, (f.matches.len + 1) * sizeof *ret->matches,
-		                           _Alignof(ContextMatch));
-		if (f.matches.len)
-			memcpy(ret->matches, f.matches.at, f.matches.len * sizeof *ret->matches);
-		ret->count = f.matches.len;
-		ret->wildcard = wildcard;
-	}
-	VEC_DONE(&f.matches);
+	/* one at a time: each works on all cores, and the second finds what the first has hashed */
+	(void)pthread_mutex_lock(&c->mutex);
+	Err *e = select_locked(&f, ret);
+	(void)pthread_mutex_unlock(&c->mutex);
 	return e;
 }
