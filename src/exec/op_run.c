@@ -38,21 +38,12 @@ typedef struct Running {
 typedef struct Logger {
 	Progress *progress;
 	unsigned line;
-	int fd;
 } Logger;
 
-static void *read_log(void *arg)
+static void pass_log(void *context, Str bytes)
 {
-	Logger *l = arg;
-	char block[16384];
-	for (;;) {
-		ssize_t n = read(l->fd, block, sizeof block);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return NULL;
-		progress_log(l->progress, l->line, (Str){ block, (size_t)n });
-	}
+	Logger *l = context;
+	progress_log(l->progress, l->line, bytes);
 }
 
 /* --- the root file system
@@ -196,8 +187,9 @@ static Err *make_script(Running *r, const char **ret_target, int *ret_fd)
 	return *ret_fd < 0 ? err_sys(errno, "cannot open the script") : NULL;
 }
 
-static Err *run_command(Running *r, int log_fd, SandboxResult *ret)
+static Err *run_command(Running *r, const int log_fds[2], SandboxResult *ret)
 {
+	Logger logger = { r->build->progress, r->build->states[r->step->number].line };
 	Build *b = r->build;
 	const RunArgs *run = &r->step->run;
 	Arena *a = &r->arena;
@@ -236,29 +228,23 @@ static Err *run_command(Running *r, int log_fd, SandboxResult *ret)
 		.mounts = run->script.len ? &mount : NULL,
 		.mount_count = run->script.len ? 1 : 0,
 		.stdin_fd = -1,
-		.stdout_fd = log_fd,
-		.stderr_fd = log_fd,
+		.stdout_fd = log_fds[1],
+		.stderr_fd = log_fds[1],
+		.log_fd = log_fds[0],
+		.log = pass_log,
+		.log_context = &logger,
 	};
 	return sandbox_run(b->sandbox, &spec, b->cancel, ret);
 }
 
 static Err *run_logged(Running *r, SandboxResult *ret)
 {
-	int pipe_fds[2];
-	Build *b = r->build;
-	if (pipe2(pipe_fds, O_CLOEXEC) < 0)
+	int fds[2];
+	if (pipe2(fds, O_CLOEXEC) < 0)
 		return err_sys(errno, "cannot make a pipe");
-	AUTO_CLOSE int read_fd = pipe_fds[0];
-	AUTO_CLOSE int write_fd = pipe_fds[1];
-	Logger logger = { b->progress, b->states[r->step->number].line, read_fd };
-	pthread_t thread;
-	int errnum = pthread_create(&thread, NULL, read_log, &logger);
-	if (errnum)
-		return err_sys(errnum, "cannot start a thread");
-	Err *e = run_command(r, write_fd, ret);
-	close(TAKE_FD(write_fd)); /* the last writer: the logger sees the end */
-	(void)pthread_join(thread, NULL);
-	return e;
+	AUTO_CLOSE int read_fd = fds[0];
+	AUTO_CLOSE int write_fd = fds[1];
+	return run_command(r, (const int[]){ read_fd, write_fd }, ret);
 }
 
 static Err *failed(const Step *step, const SandboxResult *result)

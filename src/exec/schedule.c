@@ -55,20 +55,29 @@ static void mark_needed(Schedule *s, uint32_t step)
 	}
 }
 
-static const Step *take_ready(Schedule *s)
+static const Step *find_ready(const Schedule *s)
 {
-	Build *b = s->build;
+	const Build *b = s->build;
 	for (uint32_t i = 0; i < b->plan.step_count; i++) {
 		const Step *step = &b->plan.steps[i];
-		StepState *state = &b->states[i];
-		if (!s->needed[i] || state->status != STEP_WAITING)
-			continue;
-		if (is_known(b, step->parent) && is_known(b, origin_of(step))) {
-			state->status = STEP_RUNNING;
+		if (s->needed[i] && b->states[i].status == STEP_WAITING &&
+		    is_known(b, step->parent) && is_known(b, origin_of(step)))
 			return step;
-		}
 	}
 	return NULL;
+}
+
+static const Step *take_ready(Schedule *s)
+{
+	const Step *step = find_ready(s);
+	if (!step)
+		return NULL;
+	s->build->states[step->number].status = STEP_RUNNING;
+	/* One for the worker that asks, who would else be woken for nothing; a worker that is woken
+	 * wakes the next one. */
+	if (find_ready(s))
+		(void)pthread_cond_signal(&s->changed);
+	return step;
 }
 
 /* --- one step
@@ -219,7 +228,9 @@ static void step_over(Schedule *s, const Step *step, Err *e)
 		if (step->kind != STEP_BASE)
 			*(b->states[step->number].cached ? &b->steps_cached : &b->steps_run) += 1;
 	}
-	(void)pthread_cond_broadcast(&s->changed);
+	/* Steps that are ready now: this worker takes the first, and wakes others for more. */
+	if (s->left == 0 || s->error)
+		(void)pthread_cond_broadcast(&s->changed);
 }
 
 static void *work(void *arg)

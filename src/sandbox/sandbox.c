@@ -166,19 +166,40 @@ static Err *take_answer(int run_fd, SandboxResult *ret, bool *ret_end, bool *ret
 	return r.bad ? err_new(ERR_SYSTEM, "the answer of the sandbox server is damaged") : NULL;
 }
 
-static Err *wait_for_answer(int run_fd, const Cancel *cancel, SandboxResult *ret,
-                            bool *ret_reusable)
+/* Hand on what the pipe holds now.  False: nobody will write to it any more. */
+static bool pass_log(const SandboxSpec *spec)
 {
-	struct pollfd watched[] = { { .fd = run_fd, .events = POLLIN },
-		                    { .fd = cancel_fd(cancel), .events = POLLIN } };
+	char block[16384];
+	for (;;) {
+		ssize_t n = read(spec->log_fd, block, sizeof block);
+		if (n > 0)
+			spec->log(spec->log_context, (Str){ block, (size_t)n });
+		else if (n == 0 || errno != EINTR)
+			return n < 0 && errno == EAGAIN;
+		if (n > 0 && (size_t)n < sizeof block)
+			return true; /* most likely empty: poll tells */
+	}
+}
+
+static Err *wait_for_answer(int run_fd, const SandboxSpec *spec, const Cancel *cancel,
+                            SandboxResult *ret, bool *ret_reusable)
+{
+	enum { AT_ANSWER, AT_CANCEL, AT_LOG, WATCHED };
+	struct pollfd watched[WATCHED] = {
+		[AT_ANSWER] = { .fd = run_fd, .events = POLLIN },
+		[AT_CANCEL] = { .fd = cancel_fd(cancel), .events = POLLIN },
+		[AT_LOG] = { .fd = spec->log ? spec->log_fd : -1, .events = POLLIN },
+	};
 	bool stopped = false;
-	while (!watched[0].revents) {
-		if (poll(watched, ARRAY_LEN(watched), -1) < 0 && errno != EINTR)
+	while (!watched[AT_ANSWER].revents) {
+		if (poll(watched, WATCHED, -1) < 0 && errno != EINTR)
 			return err_sys(errno, "cannot wait for the sandbox server");
-		if (watched[1].revents) {
+		if (watched[AT_LOG].revents && !pass_log(spec))
+			watched[AT_LOG].fd = -1;
+		if (watched[AT_CANCEL].revents) {
 			/* The supervisor kills the run and answers when all of it is gone, so
 			 * that the caller may remove the directories. */
-			watched[1].fd = -1;
+			watched[AT_CANCEL].fd = -1;
 			stopped = true;
 			(void)shutdown(run_fd, SHUT_WR);
 		}
@@ -189,14 +210,27 @@ static Err *wait_for_answer(int run_fd, const Cancel *cancel, SandboxResult *ret
 	return end ? err_new(ERR_SYSTEM, "the supervisor of the command was killed") : NULL;
 }
 
+/* The run is over, so all that it wrote is in the pipe. */
+static void drain_log(const SandboxSpec *spec)
+{
+	struct pollfd p = { .fd = spec->log_fd, .events = POLLIN };
+	while (spec->log && poll(&p, 1, 0) > 0 && (p.revents & POLLIN))
+		if (!pass_log(spec))
+			return;
+}
+
 Err *sandbox_run(Sandbox *s, const SandboxSpec *spec, const Cancel *cancel, SandboxResult *ret)
 {
 	TRY(cancel_check(cancel));
 	int fd = -1;
 	bool reusable = false;
+	if (spec->log && fcntl(spec->log_fd, F_SETFL, O_NONBLOCK) < 0)
+		return err_sys(errno, "cannot set up the pipe of the log");
 	TRY(send_request(s, spec, &fd));
 	AUTO_CLOSE int run_fd = fd;
-	TRY(wait_for_answer(run_fd, cancel, ret, &reusable));
+	Err *e = wait_for_answer(run_fd, spec, cancel, ret, &reusable);
+	drain_log(spec);
+	TRY(e);
 	if (reusable)
 		put_idle(s, spec->network, TAKE_FD(run_fd));
 	return NULL;

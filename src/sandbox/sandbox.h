@@ -95,7 +95,13 @@ typedef struct SandboxSpec {
 
 	int stdin_fd;             /* -1: /dev/null */
 	int stdout_fd, stderr_fd; /* may be the same; borrowed */
-	bool terminal;            /* stdin_fd is a pty slave to become the controlling terminal */
+	/* With LOG: the read end of the pipe that stdout_fd and stderr_fd write to, borrowed, made
+	 * non-blocking.  What comes out of it goes to LOG, in this thread, and all of it before
+	 * sandbox_run returns. */
+	int log_fd;
+	void (*log)(void *context, Str bytes);
+	void *log_context;
+	bool terminal; /* stdin_fd is a pty slave to become the controlling terminal */
 	/* 0: none.  Else one end of a stream socket pair, borrowed: one SandboxEvent byte comes out
 	 * of it once the command is started, or could not be; each byte written to it is the number
 	 * of a signal for the command (PID 1: it gets only what it handles, and SIGKILL). */
