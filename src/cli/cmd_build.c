@@ -16,7 +16,7 @@
 typedef struct BuildValues {
 	OptionList tags, build_args, labels, outputs;
 	const char *file, *target, *progress, *iidfile, *network, *platform, *builder;
-	bool no_cache, pull, push, quiet, load;
+	bool no_cache, pull, push, quiet, load, durable;
 	bool ignored;
 	unsigned jobs;
 } BuildValues;
@@ -40,6 +40,10 @@ static const Option build_options[] = {
 	  .kind = OPTION_LIST,
 	  STORED(build_args),
 	  .help = "Value of an ARG: NAME=VALUE, or NAME to take it from the environment" },
+	{ .name = "durable",
+	  .kind = OPTION_FLAG,
+	  STORED(durable),
+	  .help = "Write the image to disk before it is named: it then survives a power cut" },
 	{ .name = "file",
 	  .letter = 'f',
 	  .kind = OPTION_TEXT,
@@ -378,6 +382,7 @@ static Err *run_build(Cli *cli, const void *values, const Arguments *args)
 	}
 	TRY(build_input_open(cli->arena, args->at[0], v->file, &input));
 	TRY(cli_store(cli, &r.store));
+	store_set_durable(r.store, v->durable);
 	TRY(cli_cancel(cli, &r.cancel));
 	r.dockerfile = &input.dockerfile;
 	r.ignore = input.has_ignore ? &input.ignore : NULL;

@@ -255,7 +255,7 @@ static Err *pull_into(Store *s, Registry *r, const Reference *ref, const Registr
 	*ret_fetched = p.fetched;
 	if (p.fetched)
 		TRY(layer_adopt_parents(s, config.diff_ids, config.diff_id_count));
-	return NULL;
+	return store_sync_layers(s, config.diff_ids, config.diff_id_count);
 }
 
 Err *pull_layers(Store *s, Registry *r, const Reference *ref, const RegistryImage *image,

@@ -153,12 +153,22 @@ static void fill_stages(Build *b, BuildResult *ret)
 	}
 }
 
+/* --durable: an image that has a name survives a power cut. */
+static Err *sync_layers(Build *b, const StepState *state)
+{
+	AUTO_FREE Digest *ids = xcalloc(state->layer_count, sizeof *ids);
+	for (size_t i = 0; i < state->layer_count; i++)
+		ids[i] = state->layers[i].diff_id;
+	return store_sync_layers(b->store, ids, state->layer_count);
+}
+
 Err *result_image(Build *b, BuildResult *ret)
 {
 	const PlanStage *stage = &b->plan.stages[b->plan.target];
 	const StepState *state = &b->states[stage->last_step];
 	TRY(state_need_base(b, stage->last_step)); /* an image is whole, or it is not named */
 	TRY(write_config(b, stage, state, b->arena, &ret->image_id));
+	TRY(sync_layers(b, state));
 	TRY(name_image(b, &ret->image_id, b->arena));
 	ret->size_bytes = size_of(b, state);
 	fill_stages(b, ret);

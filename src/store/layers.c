@@ -102,14 +102,6 @@ Err *store_layer_add_dir(Store *s, const Digest *diff_id, const char *dir_name)
 	return move_dir(s, diff_id, dir_name);
 }
 
-/* What is in the layer's files goes to the disk before its .meta says that it is there. */
-static Err *sync_layer(Store *s, const Digest *diff_id)
-{
-	if (syncfs(s->dir_fd) < 0)
-		return err_sys(errno, "cannot sync the store '%s'", s->path);
-	return store_layer_mark_synced(s, diff_id);
-}
-
 Err *store_layer_publish(Store *s, const StoreLayer *layer, const List *list, const char *dir_name)
 {
 	char hex[DIGEST_TEXT_LEN + 1];
@@ -127,14 +119,30 @@ Err *store_layer_publish(Store *s, const StoreLayer *layer, const List *list, co
 	         digest_text(&layer->identity, hex).ptr, (unsigned long long)layer->size_bytes,
 	         (unsigned long long)layer->tar_bytes, s->boot_id);
 	store_text_seal(&text);
-	if (s->durable)
-		TRY(sync_layer(s, &layer->diff_id));
 	return store_write_small(s, path.text, buf_str(&text), s->durable);
 }
 
 Err *store_layer_mark_synced(Store *s, const Digest *diff_id)
 {
 	return store_write_small(s, store_path_of("layers", diff_id, ".ok").text, STR(""), true);
+}
+
+Err *store_sync_layers(Store *s, const Digest *diff_ids, size_t count)
+{
+	bool all = true;
+	if (!s->durable)
+		return NULL;
+	for (size_t i = 0; i < count && all; i++)
+		all = exists(s, store_path_of("layers", &diff_ids[i], ".ok").text);
+	if (all)
+		return NULL;
+	/* One sync for all: what their files hold is on the disk before a name leads to them. */
+	if (syncfs(s->dir_fd) < 0)
+		return err_sys(errno, "cannot sync the store '%s'", s->path);
+	for (size_t i = 0; i < count; i++)
+		if (!exists(s, store_path_of("layers", &diff_ids[i], ".ok").text))
+			TRY(store_layer_mark_synced(s, &diff_ids[i]));
+	return NULL;
 }
 
 Err *store_layer_drop(Store *s, const Digest *diff_id)
