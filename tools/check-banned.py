@@ -39,9 +39,12 @@ def main():
         lines = original.splitlines()
         for number, line in enumerate(COMMENT_OR_TEXT.sub(blank, original).splitlines(), 1):
             for name, constant in CALL.findall(line):
+                in_test = "test" in parts[1:-1]
+                if in_test and name in ("system", "popen"):
+                    continue  # a test may ask other programs
                 if name in ALWAYS:
                     reason = "banned"
-                elif parts[0] in FREE_OF_PATHS or "test" in parts[1:-1] or constant or "/* whole path:" in lines[number - 1]:
+                elif parts[0] in FREE_OF_PATHS or in_test or constant or "/* whole path:" in lines[number - 1]:
                     continue
                 elif path.suffix == ".h" or re.match(r"\s*(static\s+)?[A-Za-z_]\w*\s[\s*\w]*\b" + name + r"\s*\(", line):
                     continue  # a declaration or a member of that name

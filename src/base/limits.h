@@ -9,14 +9,15 @@
 
 #include <stdint.h>
 
-/* Dockerfile and ignore files: SECURITY D34 wants 64 MiB refused or linear; nobody writes 16. */
+/* Dockerfile and ignore files: what is larger is an attack; nobody writes 16 MiB. */
 #define DOCKERFILE_BYTES_MAX  (16u << 20)
 #define IGNORE_FILE_BYTES_MAX (16u << 20)
-/* One word after expansion: A=$B$B doubles a line; an environment string is 128 KiB (MAX_ARG_STRLEN). */
+/* One word after expansion: A=$B$B doubles a line; an environment string is 128 KiB
+ * (MAX_ARG_STRLEN). */
 #define EXPANSION_BYTES_MAX (1u << 20)
 /* ${a:-${b:-...}}: nobody nests 10; each level costs stack. */
 #define SUBSTITUTION_DEPTH_MAX 64u
-/* All that a plan's texts and copies come to: words of many bytes in many lines (SECURITY D34). */
+/* All that a plan's texts and copies come to: words of many bytes in many lines. */
 #define PLAN_BYTES_MAX (256u << 20)
 /* ONBUILD ONBUILD ...: refused as a build step anyway; the reader recurses. */
 #define ONBUILD_DEPTH_MAX 16u

@@ -1,7 +1,7 @@
 /*
  * build_input.h - what `build PATH | -` and `-f` name: context, Dockerfile, ignore file.
  *
- * RULES    FEATURES.md B.2 in the project's notes: -f is relative to the working directory; without
+ * RULES    those of docker build: -f is relative to the working directory; without
  *          it the context's Dockerfile, dockerfile or Containerfile; "-" reads the Dockerfile from
  *          standard input.  Ignore file: <Dockerfile>.dockerignore beside the Dockerfile, else the
  *          context's .containerignore or .dockerignore.

@@ -71,8 +71,7 @@ static void skip_blanks(Parser *p)
 		p->at++;
 }
 
-/* --- texts --------------------------------------------------------------------------------------
- */
+/* --- texts ----------------------------------------------------------------------------------- */
 
 static bool parse_hex4(Parser *p, uint32_t *ret)
 {
@@ -173,8 +172,7 @@ static Err *parse_text(Parser *p, Str *ret)
 	return NULL;
 }
 
-/* --- values -------------------------------------------------------------------------------------
- */
+/* --- values ---------------------------------------------------------------------------------- */
 
 static size_t skip_digits(Parser *p)
 {
@@ -366,8 +364,7 @@ void json_free(JsonValue *v)
 	free(doc);
 }
 
-/* --- looking at values --------------------------------------------------------------------------
- */
+/* --- looking at values ----------------------------------------------------------------------- */
 
 static bool has_kind(const JsonValue *v, JsonKind kind)
 {
@@ -484,8 +481,7 @@ bool json_object_at(const JsonValue *object, size_t i, Str *ret_key, JsonValue *
 	return true;
 }
 
-/* --- typed members ------------------------------------------------------------------------------
- */
+/* --- typed members --------------------------------------------------------------------------- */
 
 static Err *wrong_type(const char *where, const char *key, const char *expected)
 {

@@ -93,8 +93,7 @@ static void add_quoted(Buf *out, Str s)
 	buf_add_char(out, '"');
 }
 
-/* --- the writer ---------------------------------------------------------------------------------
- */
+/* --- the writer ------------------------------------------------------------------------------ */
 
 static void begin_value(JsonWriter *w)
 {
@@ -177,8 +176,7 @@ void json_write_raw(JsonWriter *w, Str json)
 	buf_add_str(w->out, json);
 }
 
-/* --- documents ----------------------------------------------------------------------------------
- */
+/* --- documents ------------------------------------------------------------------------------- */
 
 typedef struct Dump {
 	Buf *out;

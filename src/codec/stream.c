@@ -9,8 +9,7 @@
 /* Large enough that system calls do not count, small enough to stay in the second-level cache. */
 enum { COPY_BYTES = 128 << 10 };
 
-/* --- reading ------------------------------------------------------------------------------------
- */
+/* --- reading --------------------------------------------------------------------------------- */
 
 Err *reader_read(Reader *r, void *buf, size_t cap, size_t *ret_len)
 {
@@ -159,8 +158,7 @@ uint64_t reader_hash_count(const Reader *hash)
 	return ((const HashReader *)hash)->count;
 }
 
-/* --- writing ------------------------------------------------------------------------------------
- */
+/* --- writing --------------------------------------------------------------------------------- */
 
 Err *writer_write(Writer *w, const void *bytes, size_t len)
 {

@@ -88,8 +88,7 @@ uint32_t tar_checksum(const TarHeader *h, int32_t *ret_signed)
 	return sum;
 }
 
-/* --- bytes --------------------------------------------------------------------------------------
- */
+/* --- bytes ----------------------------------------------------------------------------------- */
 
 /* Up to CAP bytes; 0 only at the end. */
 static Err *read_some(TarReader *t, void *buf, size_t cap, size_t *ret_len)
@@ -163,8 +162,7 @@ static Err *read_meta(TarReader *t, uint64_t size, size_t limit, const char *wha
 	return skip_bytes(t, tar_padding(size));
 }
 
-/* --- fields -------------------------------------------------------------------------------------
- */
+/* --- fields ---------------------------------------------------------------------------------- */
 
 static Str field_text(const char *field, size_t size)
 {
@@ -240,8 +238,7 @@ static void header_name(const TarHeader *h, Buf *out)
 	buf_add_str(out, field_text(h->name, sizeof h->name));
 }
 
-/* --- pax ----------------------------------------------------------------------------------------
- */
+/* --- pax ------------------------------------------------------------------------------------- */
 
 static Err *take_xattr(TarReader *t, Str name, Str value)
 {
@@ -362,8 +359,7 @@ static Err *read_long_name(TarReader *t, uint64_t size, Buf *name, bool *has, St
 	return NULL;
 }
 
-/* --- names --------------------------------------------------------------------------------------
- */
+/* --- names ----------------------------------------------------------------------------------- */
 
 /* RAW without empty and "." components, into OUT. */
 static Err *clean_name(Str raw, const char *what, Buf *out)
@@ -403,8 +399,7 @@ static Err *check_whiteout(Str path)
 	return NULL;
 }
 
-/* --- headers ------------------------------------------------------------------------------------
- */
+/* --- headers --------------------------------------------------------------------------------- */
 
 static bool entry_type(const TarHeader *h, Str raw_name, EntryType *ret)
 {

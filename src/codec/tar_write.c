@@ -45,8 +45,7 @@ void tar_writer_free(TarWriter *t)
 	free(t);
 }
 
-/* --- headers ------------------------------------------------------------------------------------
- */
+/* --- headers --------------------------------------------------------------------------------- */
 
 /* VALUE in octal with a closing NUL; false (and 0 in the field) if it does not fit. */
 static bool put_octal(char *field, size_t size, uint64_t value)
@@ -229,8 +228,7 @@ static void add_entry(Buf *out, const Entry *e)
 		add_mark(out, e->path, STR(".wh..wh..opq"));
 }
 
-/* --- checks -------------------------------------------------------------------------------------
- */
+/* --- checks ---------------------------------------------------------------------------------- */
 
 static Err *refuse(const Entry *e, const char *why)
 {
@@ -288,8 +286,7 @@ static Err *check_entry(const Entry *e)
 	return check_xattrs(e);
 }
 
-/* --- the writer ---------------------------------------------------------------------------------
- */
+/* --- the writer ------------------------------------------------------------------------------ */
 
 static Err *flush(TarWriter *t)
 {

@@ -4,7 +4,7 @@
  * WHAT     dockerfile_parse() reads a whole Dockerfile: BOM, parser directives (syntax is recognised
  *          and never fetched; escape; check), comments, continuations, heredocs, flags, JSON forms,
  *          and gives Nodes in file order.  Nothing is expanded and nothing is looked up.
- * RULES    FEATURES.md A.1; instructions.def and flags.def are THE lists of what there is.
+ * RULES    those of BuildKit's Dockerfile frontend; instructions.def and flags.def are THE lists of what there is.
  * ERRORS   ERR_INPUT with the Span of the offending word ("unknown instruction: 'FNTRYPOINT'", note:
  *          did you mean ENTRYPOINT?)
  * OWNS     everything lives in the arena; texts borrow the Source

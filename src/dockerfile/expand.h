@@ -1,7 +1,7 @@
 /*
  * expand.h - $variables, quotes and escapes, exactly as BuildKit's shell lexer treats them.
  *
- * RULES    FEATURES.md A.2 with its vectors (and the corpora's 3305).
+ * RULES    those of BuildKit's shell lexer (frontend/dockerfile/shell), quirks included.
  * ERRORS   ERR_INPUT with the Span of the word; ${v:?msg} gives "v: msg"
  */
 /* SPDX-License-Identifier: Apache-2.0 */

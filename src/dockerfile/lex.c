@@ -3,7 +3,7 @@
  *
  * It is a small recursive reader: the word in ${v:-word} is read by the same function as the whole
  * text, up to its '}'.  Depth and size of what comes out are limited, since an ARG may hold what an
- * earlier one doubled: A=$B$B, thirty lines of it, would fill any memory (SECURITY D34).
+ * earlier one doubled: A=$B$B, thirty lines of it, would fill any memory.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"

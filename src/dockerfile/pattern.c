@@ -3,7 +3,7 @@
  *
  * BuildKit turns them into regular expressions.  The same answers come from walking all ways
  * through the pattern at once, the preferred ones first (Thompson's construction as Pike runs it):
- * time is at most length of pattern times length of value, whatever the pattern (SECURITY D35), and
+ * time is at most length of pattern times length of value, whatever the pattern, and
  * even that product is bounded.  Neither '*' nor '?' matches a newline, as in Go's regexp without
  * (?s).
  */

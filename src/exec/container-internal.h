@@ -26,8 +26,7 @@ typedef struct ContainerRecord {
 	bool remove;     /* when it ends */
 } ContainerRecord;
 
-/* --- container_state.c -------------------------------------------------------------------------
- */
+/* --- container_state.c ----------------------------------------------------------------------- */
 /* Make containers/<id> with the record in it and its lock held by *ret_lock_fd. An empty name is
  * made up.  ERR_INPUT: the name is taken or malformed. */
 NODISCARD Err *container_create(Store *s, Arena *a, ContainerRecord *r, int *ret_dir_fd,
@@ -41,8 +40,7 @@ bool container_is_held(int dir_fd);
 /* Out of sight at once, then gone. */
 NODISCARD Err *container_delete(Store *s, Str id);
 
-/* --- container_exec.c --------------------------------------------------------------------------
- */
+/* --- container_exec.c ------------------------------------------------------------------------ */
 /* How a command's ends are connected. */
 typedef struct ContainerStreams {
 	int stdin_fd, stdout_fd, stderr_fd;
@@ -69,8 +67,7 @@ NODISCARD Err *container_argv(const ContainerRequest *r, Arena *a, Strs *ret);
 /* "SIGTERM", "term", "15", "SIGRTMIN+3"; 0 if it is none. */
 int container_signal_number(Str text);
 
-/* --- container_relay.c -------------------------------------------------------------------------
- */
+/* --- container_relay.c ----------------------------------------------------------------------- */
 /*
  * The threads beside a running command: output to the user and the log, the user's terminal,
  * signals. Opened after the sandbox; closed when the command has ended, which flushes what it

@@ -23,8 +23,7 @@ void copy_set_done(CopySet *set)
 
 typedef VEC(CopyMatch) Matches;
 
-/* --- from the build context ---------------------------------------------------------------------
- */
+/* --- from the build context ------------------------------------------------------------------ */
 
 static void take_context_match(const ContextMatch *m, const CopySource *source, Arena *a,
                                Matches *out)
@@ -258,7 +257,7 @@ static void escape(Buf *out, Str text)
 	}
 }
 
-/* What counts of a file: everything but its mtime (SECURITY C02). */
+/* What counts of a file: everything but its mtime. */
 static void file_line(Buf *out, const CopyMatch *m, const CopyFile *f)
 {
 	const Entry *e = &f->entry;

@@ -2,7 +2,7 @@
  * image.h - images in the store, as commands speak of them.
  *
  * WHAT     Finds an image by name or ID prefix, reads its config, adds up its size, tags, untags.
- *          ID = config digest (DESIGN.md 3).
+ *          ID = config digest.
  * ERRORS   ERR_NOT_FOUND "No such image: x"; ERR_INPUT ambiguous ID prefix
  */
 /* SPDX-License-Identifier: Apache-2.0 */

@@ -71,8 +71,7 @@ Err *load_name_add(const Spool *spool, LoadImage *image, Str name)
 	return NULL;
 }
 
-/* --- results ------------------------------------------------------------------------------------
- */
+/* --- results --------------------------------------------------------------------------------- */
 
 static Err *fill_loaded(const LoadImages *images, Arena *a, Loaded **ret, size_t *ret_count)
 {

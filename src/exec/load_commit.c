@@ -26,8 +26,7 @@ typedef struct Commit {
 	VEC(OneLayer) layers; /* of all images, each pair of diff ID and member once */
 } Commit;
 
-/* --- one layer ----------------------------------------------------------------------------------
- */
+/* --- one layer ------------------------------------------------------------------------------- */
 
 /* How the content is compressed; a media type that says something else is a lie. */
 static Err *find_compression(const OneLayer *l, int fd, CompressionId *ret, bool *ret_foreign)
@@ -163,8 +162,7 @@ static void gather_layers(Commit *c, const LoadImages *images)
 	}
 }
 
-/* --- names --------------------------------------------------------------------------------------
- */
+/* --- names ----------------------------------------------------------------------------------- */
 
 /* An image without a name is kept under its ID, unless it has a name here already. */
 static Err *keep_nameless(const Spool *spool, const LoadImage *image)

@@ -23,8 +23,7 @@ enum {
 	HEAD_BYTES = 16,
 };
 
-/* --- the stream ---------------------------------------------------------------------------------
- */
+/* --- the stream ------------------------------------------------------------------------------ */
 
 /* A reader whose first bytes were looked at. */
 typedef struct Peek {
@@ -69,8 +68,7 @@ Err *load_unwrap(Reader *in, Reader **ret_peek, Reader **ret, bool *ret_empty)
 	return NULL;
 }
 
-/* --- members ------------------------------------------------------------------------------------
- */
+/* --- members --------------------------------------------------------------------------------- */
 
 static Err *write_member(const Spool *spool, TarReader *tar, const Entry *e, Member *m)
 {

@@ -41,8 +41,7 @@ typedef struct Pull {
 	unsigned fetched;     /* layers that came from the registry; atomically */
 } Pull;
 
-/* --- the compressed bytes, kept as they pass ----------------------------------------------------
- */
+/* --- the compressed bytes, kept as they pass ------------------------------------------------- */
 
 typedef struct Tee {
 	Reader reader;
@@ -83,8 +82,7 @@ static Err *tee_open(Tee *t, Pull *p, Reader *below, int fd)
 	return path_write_all(fd, t->head, t->head_len, "a blob");
 }
 
-/* --- one layer ---------------------------------------------------------------------------------
- */
+/* --- one layer ------------------------------------------------------------------------------- */
 
 static void tell(Pull *p, const Descriptor *d, const char *status)
 {
@@ -205,8 +203,7 @@ static Err *pull_layer(void *context, size_t i)
 	return NULL;
 }
 
-/* --- images -------------------------------------------------------------------------------------
- */
+/* --- images ---------------------------------------------------------------------------------- */
 
 static Err *read_config(const RegistryImage *image, const char *name, Arena *a, ImageConfig *ret)
 {

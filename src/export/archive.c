@@ -34,8 +34,7 @@ static void layout_done(Layout *l)
 }
 #define AUTO_LAYOUT CLEANUP(layout_done)
 
-/* --- which blobs --------------------------------------------------------------------------------
- */
+/* --- which blobs ----------------------------------------------------------------------------- */
 
 static int compare_blobs(const void *a, const void *b)
 {
@@ -77,8 +76,7 @@ static Str blob_path(Arena *a, const Digest *d)
 	return arena_strf(a, "blobs/sha256/%s", digest_hex(d, hex).ptr);
 }
 
-/* --- documents ----------------------------------------------------------------------------------
- */
+/* --- documents ------------------------------------------------------------------------------- */
 
 /* BuildKit and docker write the tag alone as ref.name.  Where that is not unique it is the name. */
 static Err *tags_are_unique(Layout *l, bool *ret)
@@ -227,8 +225,7 @@ static Err *format_repositories(Layout *l)
 	return NULL;
 }
 
-/* --- as a tar -----------------------------------------------------------------------------------
- */
+/* --- as a tar -------------------------------------------------------------------------------- */
 
 #define LAYOUT_TEXT "{\"imageLayoutVersion\":\"1.0.0\"}"
 
@@ -281,8 +278,7 @@ static Err *write_tar(Layout *l, bool docker, int fd)
 	return writer_finish(file);
 }
 
-/* --- as a directory -----------------------------------------------------------------------------
- */
+/* --- as a directory -------------------------------------------------------------------------- */
 
 static Err *make_dir(int dir_fd, const char *name, int *ret_fd)
 {
@@ -333,8 +329,7 @@ static Err *write_dir(Layout *l, bool docker)
 	return path_write_file(root, "index.json", buf_str(&l->index), 0644, false);
 }
 
-/* --- all of it ----------------------------------------------------------------------------------
- */
+/* --- all of it ------------------------------------------------------------------------------- */
 
 static Err *get_manifests(Layout *l, const CompressionSpec *fallback)
 {

@@ -92,8 +92,7 @@ static Entry own_entry(const Entry *e, Arena *a)
 	return own;
 }
 
-/* --- each kind of file --------------------------------------------------------------------------
- */
+/* --- each kind of file ----------------------------------------------------------------------- */
 
 static Err *make_dir(LocalExport *x, const Entry *e, const char *name)
 {

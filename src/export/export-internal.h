@@ -42,8 +42,7 @@ Err *export_local(const ExportJob *job);
 Err *export_tar(const ExportJob *job);
 Err *export_registry(const ExportJob *job);
 
-/* --- publish.c ----------------------------------------------------------------------------------
- */
+/* --- publish.c ------------------------------------------------------------------------------- */
 
 typedef struct ExportManifest {
 	Str json;
@@ -59,14 +58,12 @@ NODISCARD Err *export_manifest_get(const ExportJob *job, const Image *image,
                                    const CompressionSpec *spec, bool forced, Arena *a,
                                    ExportManifest *ret);
 
-/* --- archive.c ----------------------------------------------------------------------------------
- */
+/* --- archive.c ------------------------------------------------------------------------------- */
 
 /* DOCKER: with manifest.json and repositories, so that every docker can load it. */
 NODISCARD Err *export_layout(const ExportJob *job, bool docker, const CompressionSpec *fallback);
 
-/* --- file.c -------------------------------------------------------------------------------------
- */
+/* --- file.c ---------------------------------------------------------------------------------- */
 
 typedef struct ExportFile {
 	int fd;       /* to write to */

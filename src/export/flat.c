@@ -81,8 +81,7 @@ static bool is_special(EntryType type)
 	       type == ENTRY_FIFO;
 }
 
-/* --- the tar of a layer, as a stream to read ----------------------------------------------------
- */
+/* --- the tar of a layer, as a stream to read ------------------------------------------------- */
 
 typedef struct Pump {
 	Store *store;
@@ -152,8 +151,7 @@ static Err *with_layer(const Flat *f, const Digest *diff_id, LayerFn *fn, void *
 	return pump_end(&p, err);
 }
 
-/* --- which entry of a tar a path comes to -------------------------------------------------------
- */
+/* --- which entry of a tar a path comes to ---------------------------------------------------- */
 
 typedef struct Scan {
 	const Cancel *cancel;
@@ -255,8 +253,7 @@ static Err *scan_foreign(Wanted *w, const Digest *diff_id, const FlatVec *files)
 	return err;
 }
 
-/* --- files --------------------------------------------------------------------------------------
- */
+/* --- files ----------------------------------------------------------------------------------- */
 
 typedef struct DataReader {
 	Reader reader;

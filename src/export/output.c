@@ -18,8 +18,7 @@ typedef struct OutputText {
 	Str compression, level;
 } OutputText;
 
-/* --- CSV ----------------------------------------------------------------------------------------
- */
+/* --- CSV ------------------------------------------------------------------------------------- */
 
 /* One field off the front of *REST; *ret_more: a comma followed. */
 static Err *cut_field(Arena *a, Str *rest, Str *ret, bool *ret_more)
@@ -65,8 +64,7 @@ static Err *cut_fields(Arena *a, Str text, StrVec *ret)
 	return NULL;
 }
 
-/* --- keys ---------------------------------------------------------------------------------------
- */
+/* --- keys ------------------------------------------------------------------------------------ */
 
 /* Go's strconv.ParseBool. */
 static bool parse_bool(Str s, bool *ret)
@@ -143,8 +141,7 @@ static Err *take_field(Arena *a, OutputText *t, Str field)
 	return take_key(a, t, buf_str(&lower), value);
 }
 
-/* --- what it comes to ---------------------------------------------------------------------------
- */
+/* --- what it comes to ------------------------------------------------------------------------ */
 
 static Err *set_compression(OutputText *t)
 {

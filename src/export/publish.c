@@ -17,8 +17,7 @@
 /* Layers packed at once: compression has threads of its own; two keep them fed. */
 enum { PACK_LAYERS = 2 };
 
-/* --- the one that is fixed ----------------------------------------------------------------------
- */
+/* --- the one that is fixed ------------------------------------------------------------------- */
 
 /* Manifest D if it and all it names are in the store; *ret_whole false: it is of no use. */
 static Err *read_whole(Store *s, const Image *image, const Digest *d, Arena *a, ExportManifest *ret,
@@ -95,8 +94,7 @@ static Err *fix(Store *s, const Image *image, const Digest *manifest)
 	return store_layout_write(s);
 }
 
-/* --- making one ---------------------------------------------------------------------------------
- */
+/* --- making one ------------------------------------------------------------------------------ */
 
 typedef struct Packing {
 	const ExportJob *job;
@@ -152,8 +150,7 @@ Err *export_manifest_get(const ExportJob *job, const Image *image, const Compres
 	return fixed ? NULL : fix(job->store, image, &ret->digest);
 }
 
-/* --- publish ------------------------------------------------------------------------------------
- */
+/* --- publish --------------------------------------------------------------------------------- */
 
 static bool has_plain_layers(const Manifest *m)
 {

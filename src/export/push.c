@@ -36,8 +36,7 @@ typedef struct Push {
 	pthread_mutex_t lock; /* over calls of the listener */
 } Push;
 
-/* --- a blob of the store as a stream that owns its descriptor ----------------------------------
- */
+/* --- a blob of the store as a stream that owns its descriptor -------------------------------- */
 
 typedef struct BlobFile {
 	Reader reader;
@@ -88,8 +87,7 @@ static Err *open_blob(void *context, Reader **ret)
 	return NULL;
 }
 
-/* --- one blob -----------------------------------------------------------------------------------
- */
+/* --- one blob -------------------------------------------------------------------------------- */
 
 static void tell(Push *p, const PushBlob *blob, RegistryPushed how)
 {
@@ -127,8 +125,7 @@ static Err *push_one(void *context, size_t i)
 	return NULL;
 }
 
-/* --- which blobs, and where else they are -------------------------------------------------------
- */
+/* --- which blobs, and where else they are ---------------------------------------------------- */
 
 static Err *add_origins_of(Push *p, const StoreRef *ref, Map *origins, Arena *a)
 {

@@ -5,7 +5,7 @@
  * does, corners included: a class may hold '/', a '*' in a class is spelled out in it, "**" at the
  * start is a comparison of suffixes ("**file" matches "xfile").  So the expression is written here
  * too, then read into atoms, and all ways through the atoms are walked at once, one bit a place:
- * time is length of path times length of pattern at most, whatever the pattern (SECURITY D35).
+ * time is length of path times length of pattern at most, whatever the pattern.
  *
  * Not taken over: "\d", "\w" and the like are classes there by accident; here "\d" is a 'd', as
  * filepath.Match and docker's manual say.

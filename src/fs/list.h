@@ -8,7 +8,7 @@
  *          digits; RDEV MAJOR:MINOR; PATH of the root "/"; LINK for symlinks and hard links.  First
  *          line "decant-list 1"; last line "end COUNT SHA256", the hash of all lines before it.
  *          A List is such a text, mapped or in memory; look-ups are binary searches in it.
- * IDENTITY list_identity() hashes the entries with mtimes inside a window left out: DESIGN.md 5.
+ * IDENTITY list_identity() hashes the entries with mtimes inside a window left out.
  * ERRORS   ERR_CORRUPT  not a list, not sorted, cut short
  * OWNS     entries given out borrow an Arena of the caller
  * THREADS  a List is read-only: any number of readers
@@ -30,7 +30,7 @@ Entry *list_builder_find(ListBuilder *b, Str path);
 void list_builder_remove(ListBuilder *b, Str path);
 size_t list_builder_count(const ListBuilder *b);
 List *list_builder_finish(ListBuilder *b); /* sorts; frees B */
-void list_builder_free(ListBuilder *b); /* NULL is fine */
+void list_builder_free(ListBuilder *b);    /* NULL is fine */
 
 /* For entries that come in order, each path once (asserted): nothing is kept but the text. */
 typedef struct ListWriter ListWriter;
@@ -63,7 +63,8 @@ typedef struct ListWindow {
 	int64_t from_ns, to_ns; /* mtimes in [from, to] count as "now"; from > to: no window */
 } ListWindow;
 #define LIST_NO_WINDOW ((ListWindow){ 1, 0 })
-/* What a layer is, for cache keys: all its entries, mtimes inside WINDOW left out (of every type). */
+/* What a layer is, for cache keys: all its entries, mtimes inside WINDOW left out (of every type).
+ */
 Digest list_identity(const List *l, ListWindow window);
 
 static inline void list_closep(List **l)

@@ -1,8 +1,8 @@
 /*
  * match.h - Go's filepath.Match, and the patterns of .dockerignore files.
  *
- * SOURCE   Go path/filepath Match; moby/patternmatcher (MatchesOrParentMatches); FEATURES.md A.9.
- *          Linear in the length of path and pattern (SECURITY D35).
+ * SOURCE   Go path/filepath Match; moby/patternmatcher (MatchesOrParentMatches).
+ *          Linear in the length of path and pattern.
  * ERRORS   ERR_INPUT "syntax error in pattern" with the Span of the line it came from.
  */
 /* SPDX-License-Identifier: Apache-2.0 */

@@ -9,7 +9,7 @@
  *          path_open_beneath   no symlink anywhere, no "..", no magic link: for layer extraction
  * ERRORS   ERR_SYSTEM with errno kept (ENOENT, ELOOP, ENOTDIR, EXDEV ...), message names PATH
  * PATHS    bytes, NUL-free, relative or absolute (taken as relative to ROOT), < PATH_BYTES_MAX
- * SOURCE   openat2(2); SECURITY.md 2 "recurring roots"
+ * SOURCE   openat2(2); the path escapes of other builders (CVE-2018-15664, CVE-2019-14271, CVE-2024-21626)
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once

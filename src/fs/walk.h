@@ -14,10 +14,10 @@
 #include <sys/stat.h>
 
 typedef struct WalkFile {
-	Str path;       /* relative to the root, "" never given */
-	int dir_fd;     /* the directory that holds it */
+	Str path;         /* relative to the root, "" never given */
+	int dir_fd;       /* the directory that holds it */
 	const char *name; /* last component, NUL-terminated */
-	struct stat st; /* by fstatat, AT_SYMLINK_NOFOLLOW */
+	struct stat st;   /* by fstatat, AT_SYMLINK_NOFOLLOW */
 } WalkFile;
 
 /* Return an error to stop.  Set *skip (directories only) not to go into it. */

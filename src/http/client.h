@@ -4,15 +4,15 @@
  * WHAT     One HttpClient holds a connection pool (keep-alive, HTTP/2) and is used from many
  *          threads; each request blocks its thread.  Bodies stream both ways.  Only http and https,
  *          at most 10 redirects, Authorization never follows a redirect to another origin; from
- * https to http only bodies that go to a sink are followed (their receiver verifies them). A
- * request with a source is never redirected: its 3xx is given back. ERRORS   ERR_NETWORK (worth a
- * retry; the client itself retries connect errors, 429, 5xx with capped backoff where the body can
- * be sent again), ERR_CANCELLED, whatever the sink returns. A status >= 400 is NOT an error: look
- * at HttpResponse.status. PROXIES  http_proxy, https_proxy, all_proxy, no_proxy (either case, but
- * HTTP_PROXY never inside a CGI program); loopback hosts are never reached through one, as in Go's
- * programs. TLS      1.2 at least; verified against the system's CAs, or $SSL_CERT_FILE /
- * $SSL_CERT_DIR. SOURCE   RFC 9110; libcurl is dlopen'ed since it costs 3.7 ms of start-up
- * (DESIGN.md 9)
+ *          https to http only bodies that go to a sink are followed (their receiver verifies them).
+ *          A request with a source is never redirected: its 3xx is given back.
+ * ERRORS   ERR_NETWORK (worth a retry; the client itself retries connect errors, 429, 5xx with
+ *          capped backoff where the body can be sent again), ERR_CANCELLED, whatever the sink
+ *          returns.  A status >= 400 is NOT an error: look at HttpResponse.status.
+ * PROXIES  http_proxy, https_proxy, all_proxy, no_proxy (either case, but HTTP_PROXY never inside a
+ *          CGI program); loopback hosts are never reached through one, as in Go's programs.
+ * TLS      1.2 at least; verified against the system's CAs, or $SSL_CERT_FILE / $SSL_CERT_DIR.
+ * SOURCE   RFC 9110; libcurl is dlopen'ed since it costs 3.7 ms of start-up
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once

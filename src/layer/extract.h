@@ -6,7 +6,7 @@
  *          ".wh..wh..opq" that the directory hides what is below; in a plain archive (ADD, import)
  *          such names are refused, since they would turn into whiteouts in the image.
  * ERRORS   ERR_CORRUPT naming the entry
- * SOURCE   OCI image-spec layer.md, "Whiteouts"; SECURITY.md 4a (T, M)
+ * SOURCE   OCI image-spec layer.md, "Whiteouts"
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once

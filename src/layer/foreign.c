@@ -1,7 +1,7 @@
 /*
  * foreign.c - libarchive behind a Reader: its filters alone (format "raw"), never its tar reader.
  *
- * Loaded by dlopen: linked, it would cost every start 1.7 ms (MEASUREMENTS 5), and few builds need
+ * Loaded by dlopen: linked, it would cost every start 1.7 ms, and few builds need
  * it.
  */
 /* SPDX-License-Identifier: Apache-2.0 */

@@ -7,7 +7,7 @@
  * ROOT     all functions that create directories need sandbox_enter() to have been called
  * ERRORS   ERR_CORRUPT  a tar, digest or list is wrong (entry named); ERR_SYSTEM disk full ...;
  *          nothing half done stays visible
- * SOURCE   OCI image-spec layer.md; MEASUREMENTS "upperdir → layer rules"
+ * SOURCE   OCI image-spec layer.md; kernel overlayfs.rst, "whiteouts and opaque directories"
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
@@ -20,8 +20,7 @@
  * whose digest is the diff ID (nothing will, or not yet). */
 typedef enum LayerForm { LAYER_FORM_DIR, LAYER_FORM_TAR } LayerForm;
 
-/* --- a tar stream → a layer (pull, load, import) -------------------------------------------------
- */
+/* --- a tar stream → a layer (pull, load, import) --------------------------------------------- */
 
 typedef struct LayerApply {
 	const char *name;      /* for messages: "layer sha256:ab..." */

@@ -94,7 +94,7 @@ static bool is_overlay_mark(const Entry *e)
 
 static int make_node(Place *p, const char *name, const Entry *e)
 {
-	if (is_overlay_mark(e)) /* a smuggled whiteout: kept in the list alone (SECURITY T32) */
+	if (is_overlay_mark(e)) /* a smuggled whiteout: kept in the list alone */
 		return 0;
 	mode_t type = e->type == ENTRY_CHAR ? S_IFCHR : S_IFBLK;
 	if (mknodat(p->dir_fd, name, type | 0600, makedev(e->rdev_major, e->rdev_minor)) == 0 ||
@@ -189,7 +189,7 @@ Err *place_begin(Place *p, const Entry *e, int *ret_fd)
 	return while_placing(make_over(p, name, e, ret_fd), e->path);
 }
 
-/* Overlay's own xattrs from outside would change what the mount shows (SECURITY T34). */
+/* Overlay's own xattrs from outside would change what the mount shows. */
 static Entry without_overlay_xattrs(const Entry *e, Arena *a)
 {
 	Entry plain = *e;

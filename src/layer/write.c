@@ -79,8 +79,7 @@ Err *layer_write_tar(Store *s, const Digest *diff_id, Writer *out, const Cancel 
 	return with_blob(s, diff_id, copy_out, out);
 }
 
-/* --- from the directory -------------------------------------------------------------------------
- */
+/* --- from the directory ---------------------------------------------------------------------- */
 
 static Err *write_file(TarWriter *tar, int root, const Entry *e, char *block, const Cancel *cancel)
 {

@@ -14,14 +14,14 @@
 #include "codec/digest.h"
 #include "oci/platform.h"
 
-#define MEDIA_OCI_MANIFEST "application/vnd.oci.image.manifest.v1+json"
-#define MEDIA_OCI_INDEX "application/vnd.oci.image.index.v1+json"
-#define MEDIA_OCI_CONFIG "application/vnd.oci.image.config.v1+json"
-#define MEDIA_OCI_LAYER "application/vnd.oci.image.layer.v1.tar"
+#define MEDIA_OCI_MANIFEST    "application/vnd.oci.image.manifest.v1+json"
+#define MEDIA_OCI_INDEX       "application/vnd.oci.image.index.v1+json"
+#define MEDIA_OCI_CONFIG      "application/vnd.oci.image.config.v1+json"
+#define MEDIA_OCI_LAYER       "application/vnd.oci.image.layer.v1.tar"
 #define MEDIA_DOCKER_MANIFEST "application/vnd.docker.distribution.manifest.v2+json"
-#define MEDIA_DOCKER_INDEX "application/vnd.docker.distribution.manifest.list.v2+json"
-#define MEDIA_DOCKER_CONFIG "application/vnd.docker.container.image.v1+json"
-#define MEDIA_DOCKER_LAYER "application/vnd.docker.image.rootfs.diff.tar"
+#define MEDIA_DOCKER_INDEX    "application/vnd.docker.distribution.manifest.list.v2+json"
+#define MEDIA_DOCKER_CONFIG   "application/vnd.docker.container.image.v1+json"
+#define MEDIA_DOCKER_LAYER    "application/vnd.docker.image.rootfs.diff.tar"
 
 typedef struct Descriptor {
 	Str media_type;
@@ -29,9 +29,9 @@ typedef struct Descriptor {
 	uint64_t size; /* bytes */
 	bool has_platform;
 	Platform platform;
-	Str ref_name;  /* annotation org.opencontainers.image.ref.name, "" if none */
+	Str ref_name;       /* annotation org.opencontainers.image.ref.name, "" if none */
 	Str container_name; /* annotation io.containerd.image.name, "" if none */
-	bool foreign;  /* has "urls": never fetched from there */
+	bool foreign;       /* has "urls": never fetched from there */
 } Descriptor;
 
 typedef struct Manifest {
@@ -57,6 +57,8 @@ void manifest_format(const Manifest *m, Buf *out);
 void index_format(const Index *i, Buf *out);
 /* The entry of an index for this platform; attestations (unknown/unknown) never match.
  * ERR_NOT_FOUND lists what the index offers. */
-NODISCARD Err *index_choose(const Index *i, const Platform *wanted, const char *name, const Descriptor **ret);
-/* The media type of a layer says how it is compressed: "", "gzip", "zstd".  ERR_INPUT if it is no layer type. */
+NODISCARD Err *index_choose(const Index *i, const Platform *wanted, const char *name,
+                            const Descriptor **ret);
+/* The media type of a layer says how it is compressed: "", "gzip", "zstd".  ERR_INPUT if it is no
+ * layer type. */
 NODISCARD Err *manifest_layer_compression(Str media_type, Str *ret);

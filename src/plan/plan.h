@@ -9,7 +9,7 @@
  *          other may run at the same time.
  * ERRORS   ERR_INPUT with a Span: unknown stage (did you mean), cycles, COPY from a later stage,
  *          bad flag values, an instruction or flag that this version cannot do yet
- * SOURCE   FEATURES.md A; history texts A.8
+ * SOURCE   BuildKit's dockerfile2llb; history texts byte for byte as its images have them
  * OWNS     everything lives in the arena
  */
 /* SPDX-License-Identifier: Apache-2.0 */

@@ -11,7 +11,7 @@
 static void read_small(const char *path, char *text, size_t size)
 {
 	text[0] = '\0';
-	AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
+	AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC); /* whole path: below /proc */
 	ssize_t n = fd < 0 ? -1 : read(fd, text, size - 1);
 	text[n > 0 ? n : 0] = '\0';
 }

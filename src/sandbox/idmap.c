@@ -99,7 +99,7 @@ void idmap_count(uint64_t *ret_uids, uint64_t *ret_gids)
 
 static Err *write_file(const char *path, Str text)
 {
-	AUTO_CLOSE int fd = open(path, O_WRONLY | O_CLOEXEC);
+	AUTO_CLOSE int fd = open(path, O_WRONLY | O_CLOEXEC); /* whole path: below /proc */
 	if (fd < 0)
 		return err_sys(errno, "cannot open '%s'", path);
 	/* A map is taken in one write or not at all. */

@@ -24,8 +24,7 @@ enum {
 	PTY_GROUP = 5, /* "tty" in every distribution; what devpts and docker use */
 };
 
-/* --- small steps ---------------------------------------------------------------------------------
- */
+/* --- small steps ----------------------------------------------------------------------------- */
 
 /* Make DIR of the root the working directory: twice, since the first is below a mount made after.
  */
@@ -80,8 +79,7 @@ static Err *mask(const char *name)
 	return hints_for_mount(err_sys(errno, "cannot mask '%s'", name));
 }
 
-/* --- /dev ----------------------------------------------------------------------------------------
- */
+/* --- /dev ------------------------------------------------------------------------------------ */
 
 /* docker's default devices (OCI runtime-spec, config-linux.md "Default Devices"). */
 static const struct {
@@ -228,8 +226,7 @@ static Err *make_sys(const Inside *in)
 	return NULL;
 }
 
-/* --- /etc ----------------------------------------------------------------------------------------
- */
+/* --- /etc ------------------------------------------------------------------------------------ */
 
 /*
  * The three files are made in the tmpfs of /dev, cloned from there and unlinked: so they are the

@@ -62,8 +62,7 @@ const char *net_fallback_reason(NetFallback f)
 	return NULL;
 }
 
-/* --- the router child ----------------------------------------------------------------------------
- */
+/* --- the router child ------------------------------------------------------------------------ */
 
 static void set_state(const Nat *nat, NatState state)
 {
@@ -184,7 +183,7 @@ static Err *become_router(pid_t holder)
 	char path[64];
 	int fd = -1, tap, bridge;
 	snprintf(path, sizeof path, ROUTER_PATH, (int)holder);
-	AUTO_CLOSE int ns = open(path, O_RDONLY | O_CLOEXEC);
+	AUTO_CLOSE int ns = open(path, O_RDONLY | O_CLOEXEC); /* whole path: below /proc */
 	if (ns < 0 || setns(ns, CLONE_NEWNET) < 0)
 		return err_sys(errno, "cannot enter the router's network namespace");
 	TRY(netlink_open(&fd));
@@ -316,7 +315,7 @@ static Err *plug(const Nat *nat, unsigned run, int run_ns_fd)
 	char path[64], name[16];
 	int fd = -1, bridge;
 	snprintf(path, sizeof path, ROUTER_PATH, (int)nat->router);
-	AUTO_CLOSE int router_fd = open(path, O_RDONLY | O_CLOEXEC);
+	AUTO_CLOSE int router_fd = open(path, O_RDONLY | O_CLOEXEC); /* whole path: below /proc */
 	if (router_fd < 0 || setns(router_fd, CLONE_NEWNET) < 0)
 		return err_sys(errno, "cannot enter the router's network namespace");
 	TRY(netlink_open(&fd));

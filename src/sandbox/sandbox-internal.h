@@ -41,20 +41,17 @@ typedef struct Host {
 /* --- enter.c: does this process have CAP_SYS_ADMIN? */
 bool enter_may_mount(void);
 
-/* --- zygote.c ----------------------------------------------------------------------------------
- */
+/* --- zygote.c -------------------------------------------------------------------------------- */
 enum { ZYGOTE_RUN = 'R', ZYGOTE_RUN_WITH_NAT = 'N', ZYGOTE_WARM_NETWORK = 'W' };
 /* Serve requests from CONTROL_FD until it hangs up.  SCRATCH_FD as in sandbox_open. */
 NORETURN void zygote_main(int control_fd, int scratch_fd);
 
-/* --- supervise.c -------------------------------------------------------------------------------
- */
+/* --- supervise.c ----------------------------------------------------------------------------- */
 /* One run after the other: request from RUN_FD, answer to it, until it hangs up.  RUN: counts the
  * supervisors of this server. */
 NORETURN void supervise_main(const Host *host, int run_fd, unsigned run);
 
-/* --- root.c ------------------------------------------------------------------------------------
- */
+/* --- root.c ---------------------------------------------------------------------------------- */
 /* Mount the spec's layers: *ret_fd is a detached mount, gone with its last fd unless attached. */
 NODISCARD Err *root_mount(const Host *host, const SandboxSpec *spec, unsigned run, int *ret_fd);
 /* Tests: mount as on a kernel before 6.7.  To be called before sandbox_open. */
@@ -65,8 +62,7 @@ NODISCARD Err *root_clone(int fd, bool read_only, int *ret_fd);
 /* The same for a device node that is to work: the terminal. */
 NODISCARD Err *root_clone_device(int fd, int *ret_fd);
 
-/* --- target.c: mount points --------------------------------------------------------------------
- */
+/* --- target.c: mount points ------------------------------------------------------------------ */
 /* One that had to be made, to be removed again. */
 typedef struct Stub {
 	char *path; /* canonical, relative to the root */
@@ -101,32 +97,27 @@ void target_free_stubs(Stubs *stubs);
 void target_encode_stubs(const Stubs *stubs, Buf *bytes);
 void target_decode_stubs(WireReader *r, Stubs *stubs);
 
-/* --- mounts.c: what every root gets ------------------------------------------------------------
- */
+/* --- mounts.c: what every root gets ---------------------------------------------------------- */
 typedef struct Inside Inside;
 /* /dev /proc /sys, /etc/hosts and its like, the spec's own mounts; before the pivot, below ROOT_FD.
  */
 NODISCARD Err *mounts_make(const Inside *in, Stubs *stubs);
 
-/* --- rights.c: what the command may not do ------------------------------------------------------
- */
+/* --- rights.c: what the command may not do --------------------------------------------------- */
 /* Capabilities down to docker's default set, ids, groups, seccomp filter; in the order the kernel
  * needs.  After it this process can do no more than the command. */
 NODISCARD Err *rights_drop(const Host *host, const SandboxSpec *spec);
 
-/* --- filter.c -----------------------------------------------------------------------------------
- */
+/* --- filter.c -------------------------------------------------------------------------------- */
 NODISCARD Err *filter_build(struct sock_fprog *ret); /* docker's default profile as BPF, malloc'd */
 
-/* --- command.c ----------------------------------------------------------------------------------
- */
+/* --- command.c ------------------------------------------------------------------------------- */
 /* Look argv[0] up in PATH as execvp does, but with the command's own environment, and become it.
  * Does not return: what keeps it from starting is said on stderr and by an empty message to
  * REPORT_FD, status 126 or 127. */
 NORETURN void command_exec(const SandboxSpec *spec, int report_fd);
 
-/* --- inside.c: PID 1 ---------------------------------------------------------------------------
- */
+/* --- inside.c: PID 1 ------------------------------------------------------------------------- */
 struct Inside {
 	const Host *host;
 	const SandboxSpec *spec;

@@ -83,8 +83,7 @@ void sandbox_warm_network(Sandbox *s)
 	err_free(wire_send(s->control_fd, buf_str(&bytes), NULL, 0));
 }
 
-/* --- one run -------------------------------------------------------------------------------------
- */
+/* --- one run --------------------------------------------------------------------------------- */
 
 /* Bring a supervisor into being: *ret_fd is the socket to it. */
 static Err *new_supervisor(Sandbox *s, SandboxNetwork network, int *ret_fd)

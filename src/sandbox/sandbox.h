@@ -3,18 +3,21 @@
  *
  * WHAT     Two lives.  sandbox_enter() turns THIS process, while it is still single-threaded, into
  *          one that may mount: root gets a private mount namespace; an ordinary user gets a user
- *          namespace with its subordinate ids (newuidmap/newgidmap) and a mount namespace.  From
- * then on the process is uid 0 there and may create layer files with any owner. sandbox_open() then
- * forks a small single-threaded server process ("zygote"); worker threads ask it by a socket to run
- * commands.  Each run: a supervisor child makes the namespaces, mounts overlay + /proc /sys /dev,
- * pivots, drops capabilities, loads the seccomp filter and execs the command as PID 1 of its pid
- * namespace. LIFE     Everything dies with the process that opened the Sandbox (PR_SET_PDEATHSIG,
- * pid namespaces, private mount namespaces): kill -9 leaves no mount and no process. ERRORS
- * ERR_SYSTEM   a mount or clone failed; note says what to set (sysctl, subuid, AppArmor) ERR_INPUT
- * cwd or user cannot be used ERR_CANCELLED the Cancel was set while the command ran A command that
- * ends non-zero is no error here: see SandboxResult. SOURCE   user_namespaces(7), overlayfs.rst,
- * OCI runtime-spec config-linux.md (default devices, masked paths), docker's default seccomp
- * profile and capability set THREADS  sandbox_run may be called from many threads at once
+ *          namespace with its subordinate ids (newuidmap/newgidmap) and a mount namespace.  From then
+ *          on the process is uid 0 there and may create layer files with any owner.
+ *          sandbox_open() then forks a small single-threaded server process ("zygote"); worker
+ *          threads ask it by a socket to run commands.  Each run: a supervisor child makes the
+ *          namespaces, mounts overlay + /proc /sys /dev, pivots, drops capabilities, loads the
+ *          seccomp filter and execs the command as PID 1 of its pid namespace.
+ * LIFE     Everything dies with the process that opened the Sandbox (PR_SET_PDEATHSIG, pid
+ *          namespaces, private mount namespaces): kill -9 leaves no mount and no process.
+ * ERRORS   ERR_SYSTEM   a mount or clone failed; note says what to set (sysctl, subuid, AppArmor)
+ *          ERR_INPUT    cwd or user cannot be used
+ *          ERR_CANCELLED the Cancel was set while the command ran
+ *          A command that ends non-zero is no error here: see SandboxResult.
+ * SOURCE   user_namespaces(7), overlayfs.rst, OCI runtime-spec config-linux.md (default devices,
+ *          masked paths), docker's default seccomp profile and capability set
+ * THREADS  sandbox_run may be called from many threads at once
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once

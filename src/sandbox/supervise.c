@@ -87,8 +87,7 @@ static Err *prepare_network(Supervisor *s, Buf *resolv_conf)
 	return net_resolv_conf(s->spec.network == SANDBOX_NET_DEFAULT, resolv_conf);
 }
 
-/* --- starting PID 1 ------------------------------------------------------------------------------
- */
+/* --- starting PID 1 -------------------------------------------------------------------------- */
 
 static Err *start(Supervisor *s, Str resolv_conf, int *ret_report_fd)
 {
@@ -140,8 +139,7 @@ static void close_inherited(Supervisor *s)
 		VEC_PUSH(&s->fds, upper);
 }
 
-/* --- waiting -------------------------------------------------------------------------------------
- */
+/* --- waiting --------------------------------------------------------------------------------- */
 
 static void kill_all(Supervisor *s)
 {
@@ -260,7 +258,8 @@ static void hold_mounts(Supervisor *s)
 {
 	char path[48];
 	snprintf(path, sizeof path, "/proc/%d/ns/mnt", (int)s->pid);
-	s->mount_ns_fd = open(path, O_RDONLY | O_CLOEXEC); /* without it: slower, no more */
+	/* Without it: slower, no more. */
+	s->mount_ns_fd = open(path, O_RDONLY | O_CLOEXEC); /* whole path: below /proc */
 }
 
 /* Has this network namespace a socket left that a run made, if only one in TIME_WAIT?  Addresses,
@@ -272,7 +271,8 @@ static bool network_is_clean(void)
 	static const char *const counts[] = { "TCP: inuse ", " tw ", "TCP6: inuse " };
 	AUTO_BUF Buf text = BUF_INIT;
 	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
-		AUTO_CLOSE int fd = open(files[i], O_RDONLY | O_CLOEXEC);
+		AUTO_CLOSE int fd =
+			open(files[i], O_RDONLY | O_CLOEXEC); /* whole path: below /proc */
 		AUTO_ERR Err *e = fd < 0 ? NULL : path_read_fd(fd, 65536, files[i], &text);
 		/* Without IPv6 there is one file alone. */
 		if (e || (fd < 0 && i == 0))

@@ -217,8 +217,7 @@ Err *target_open(const SandboxSpec *spec, int root_fd, const char *path, bool di
 	return NULL;
 }
 
-/* --- removing ------------------------------------------------------------------------------------
- */
+/* --- removing -------------------------------------------------------------------------------- */
 
 static int64_t change_time_ns(const struct stat *st)
 {

@@ -45,11 +45,11 @@ static Err *make_root(const char *path)
 		if (*p != '/')
 			continue;
 		*p = '\0';
-		if (mkdir(copy, 0755) < 0 && errno != EEXIST)
+		if (mkdir(copy, 0755) < 0 && errno != EEXIST) /* whole path: the root */
 			return err_sys(errno, "cannot create the directory '%s'", copy);
 		*p = '/';
 	}
-	if (mkdir(copy, 0700) < 0 && errno != EEXIST)
+	if (mkdir(copy, 0700) < 0 && errno != EEXIST) /* whole path: the root */
 		return err_sys(errno, "cannot create the store '%s'", path);
 	return NULL;
 }
@@ -104,10 +104,10 @@ Err *store_open(const char *root, Store **ret)
 	else
 		TRY(default_root(&path));
 
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC); /* whole path: the root */
 	if (fd < 0 && errno == ENOENT) {
 		TRY(make_root(path));
-		fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC); /* whole path: the root */
 	}
 	if (fd < 0)
 		return err_note(err_sys(errno, "cannot open the store '%s'", path),

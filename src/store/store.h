@@ -1,14 +1,14 @@
 /*
  * store.h - what is on disk: blobs, refs, layers, cache records. Content-addressed, crash-safe.
  *
- * WHAT     DESIGN.md 3.  A Store is a directory fd and the few files below it.  Publishing is
- * always "write under tmp/, then rename": a reader sees a thing whole or not at all and takes no
- * lock. LAYERS   A layer is known by its diff ID.  layers/<hex>.list is the truth about it; its
- * bytes are a directory layers/<hex>/ (form DIR), an uncompressed tar blobs/sha256/<hex> (form
- * TAR), or a foreign compressed blob named in map/<hex> (form BLOB); at least one is there. ERRORS
- * ERR_NOT_FOUND  no such thing     ERR_CORRUPT  a file of the store is damaged (named) ERR_SYSTEM
- * disk full, permission ...; nothing half done stays visible THREADS  all functions may be called
- * from many threads
+ * WHAT     A Store is a directory fd and the few files below it.  Publishing is always
+ *          "write under tmp/, then rename": a reader sees a thing whole or not at all and takes no lock.
+ * LAYERS   A layer is known by its diff ID.  layers/<hex>.list is the truth about it; its bytes are a
+ *          directory layers/<hex>/ (form DIR), an uncompressed tar blobs/sha256/<hex> (form TAR), or
+ *          a foreign compressed blob named in map/<hex> (form BLOB); at least one is there.
+ * ERRORS   ERR_NOT_FOUND  no such thing     ERR_CORRUPT  a file of the store is damaged (named)
+ *          ERR_SYSTEM     disk full, permission ...; nothing half done stays visible
+ * THREADS  all functions may be called from many threads
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
@@ -24,8 +24,8 @@ typedef struct Store Store;
 NODISCARD Err *store_open(const char *root, Store **ret);
 void store_close(Store *s);
 /*
- * After sandbox_enter(): overlay takes only directories of the mount namespace that it is mounted in, so
- * what was opened before the new one came is opened again.  Single-threaded callers alone.
+ * After sandbox_enter(): overlay takes only directories of the mount namespace that it is mounted
+ * in, so what was opened before the new one came is opened again.  Single-threaded callers alone.
  */
 NODISCARD Err *store_reopen(Store *s);
 int store_dir_fd(const Store *s);
@@ -33,8 +33,7 @@ const char *store_path(const Store *s); /* for messages and skopeo hints only */
 /* Sync layers before refs move, and refs before success is said (--durable). */
 void store_set_durable(Store *s, bool durable);
 
-/* --- scratch space: tmp/<pid.start>/, held by a lock, reaped by others once we are dead --------
- */
+/* --- scratch space: tmp/<pid.start>/, held by a lock, reaped by others once we are dead ------ */
 /* fd of this process's scratch directory (made at the first call). */
 NODISCARD Err *store_tmp_fd(Store *s, int *ret_fd);
 /* A name that is unique in it, e.g. "blob-7". */
@@ -43,8 +42,7 @@ void store_tmp_name(Store *s, const char *prefix, char name[static 32]);
  * owners). */
 NODISCARD Err *store_reap(Store *s);
 
-/* --- blobs -------------------------------------------------------------------------------------
- */
+/* --- blobs ----------------------------------------------------------------------------------- */
 NODISCARD Err *store_blob_put(Store *s, Str bytes, bool sync,
                               Digest *ret); /* no write if it is there */
 NODISCARD Err *store_blob_open(Store *s, const Digest *d, int *ret_fd, uint64_t *ret_size);
@@ -55,8 +53,7 @@ NODISCARD Err *store_blob_read(Store *s, const Digest *d, size_t limit, Buf *out
 NODISCARD Err *store_blob_publish(Store *s, const char *tmp_name, const Digest *d);
 NODISCARD Err *store_blob_remove(Store *s, const Digest *d);
 
-/* --- refs: full reference → config digest -------------------------------------------------------
- */
+/* --- refs: full reference → config digest ---------------------------------------------------- */
 typedef struct StoreRef {
 	Str name;        /* "docker.io/library/golang:1.18.3-stretch" */
 	Digest config;   /* the image ID */
@@ -74,8 +71,7 @@ NODISCARD Err *store_ref_list(Store *s, Arena *a, StoreRef **ret, size_t *ret_co
  * store_ref_set under a name that moves calls this by itself.
  */
 
-/* --- layers -------------------------------------------------------------------------------------
- */
+/* --- layers ---------------------------------------------------------------------------------- */
 typedef struct StoreLayer {
 	Digest diff_id;
 	Digest identity;     /* content identity (fs/list.h) */

@@ -25,7 +25,8 @@ static Err *open_tmp(Store *s)
 	TRY(store_subdir(s, "tmp", &all));
 	int fd = openat(all, s->tmp_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
-		return err_sys(errno, "cannot open the scratch directory '%s/tmp/%s'", s->path, s->tmp_name);
+		return err_sys(errno, "cannot open the scratch directory '%s/tmp/%s'", s->path,
+		               s->tmp_name);
 	if (s->tmp_fd >= 0)
 		close(s->tmp_fd);
 	s->tmp_fd = fd;
@@ -100,7 +101,7 @@ Err *store_reap(Store *s)
 
 Err *store_reopen(Store *s)
 {
-	int fd = open(s->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = open(s->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC); /* whole path: the root */
 	if (fd < 0)
 		return err_sys(errno, "cannot open the store '%s' again", s->path);
 	close(s->dir_fd);

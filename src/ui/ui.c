@@ -322,8 +322,7 @@ void ui_close(Ui *ui)
 	free(ui);
 }
 
-/* --- what remains to be said --------------------------------------------------------------------
- */
+/* --- what remains to be said ----------------------------------------------------------------- */
 
 Str ui_log_tail(Ui *ui, unsigned number, unsigned max, Arena *a)
 {

@@ -3,7 +3,8 @@
  *
  * WHAT     ui_open() gives a Progress; the table in ui.c lists the styles.  Output goes to OUT
  *          (stderr).  No escape code is ever written unless OUT is a terminal.
- * plain    FEATURES.md B.8: "#N [stage i/n] TITLE", "#N 0.231 text", "#N CACHED", "#N DONE 1.2s",
+ * plain    as BuildKit prints it: "#N [stage i/n] TITLE", "#N 0.231 text", "#N CACHED", "#N
+ * DONE 1.2s",
  *          "#N ERROR: msg", "#N CANCELED", "#N ...", one blank line between steps; numbers in order
  *          of first appearance.
  * tty      ended steps scroll up as one line each; below them a live part: header

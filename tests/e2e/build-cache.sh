@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# What runs again and what does not: issue "Cache", SECURITY C01-C03, FEATURES T-025, T-108, T-109.
+# What runs again and what does not.
 . "$(dirname "$0")/../lib/e2e.sh"
 needs_run
 base alpine:edge

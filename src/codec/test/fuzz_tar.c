@@ -96,7 +96,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	AUTO_BUF Buf once = BUF_INIT, twice = BUF_INIT;
 	AUTO_ERR Err *err = rewrite((Str){ (const char *)data, size }, &once);
 	if (err) {
-		assert(err_kind(err) == ERR_CORRUPT || err_kind(err) == ERR_INPUT); /* INPUT: sparse */
+		assert(err_kind(err) == ERR_CORRUPT ||
+		       err_kind(err) == ERR_INPUT); /* INPUT: sparse */
 		return 0;
 	}
 	AUTO_ERR Err *again = rewrite(buf_str(&once), &twice);

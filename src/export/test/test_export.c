@@ -146,8 +146,7 @@ static Str content(Fixture *f, const char *name)
 	return arena_str(&f->arena, buf_str(&bytes));
 }
 
-/* --- -o -----------------------------------------------------------------------------------------
- */
+/* --- -o -------------------------------------------------------------------------------------- */
 
 static void test_output_texts(void **state)
 {
@@ -211,8 +210,7 @@ static void test_output_texts(void **state)
 	}
 }
 
-/* --- archives -----------------------------------------------------------------------------------
- */
+/* --- archives -------------------------------------------------------------------------------- */
 
 static void test_archives_load_again(void **state)
 {
@@ -291,8 +289,7 @@ static void test_nothing_half_done(void **state)
 	assert_int_equal(unlinkat(f->root_fd, "out", AT_REMOVEDIR), 0); /* it is empty */
 }
 
-/* --- flattened ----------------------------------------------------------------------------------
- */
+/* --- flattened ------------------------------------------------------------------------------- */
 
 static void check_flat(Fixture *f, const char *name)
 {

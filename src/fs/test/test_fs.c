@@ -2,7 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
 
-#include "test_fs.h"
+#include "fs/test/test_fs.h"
 
 TestDir test_dir_new(void)
 {

@@ -4,7 +4,7 @@
 
 #include "codec/sha256.h"
 #include "fs/list.h"
-#include "test_fs.h"
+#include "fs/test/test_fs.h"
 
 static Entry file(const char *path, const char *content)
 {

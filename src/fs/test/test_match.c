@@ -216,7 +216,7 @@ static void test_reinclusion(void **state)
 	}
 }
 
-/* SECURITY D35: nothing blows up.  The bound is far above what is needed, far below exponential. */
+/* Nothing blows up.  The bound is far above what is needed, far below exponential. */
 static void test_costly_patterns(void **state)
 {
 	(void)state;

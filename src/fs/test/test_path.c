@@ -3,7 +3,7 @@
 #include "base/base.h"
 
 #include "base/limits.h"
-#include "test_fs.h"
+#include "fs/test/test_fs.h"
 
 #include <dirent.h>
 #include <sys/resource.h>

@@ -4,8 +4,8 @@
 
 #include "codec/entry.h"
 #include "fs/copy.h"
+#include "fs/test/test_fs.h"
 #include "fs/walk.h"
-#include "test_fs.h"
 
 #include <sys/resource.h>
 #include <sys/xattr.h>

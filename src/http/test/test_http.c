@@ -41,8 +41,7 @@ static void assert_said(Err *err, ErrKind kind, const char *want)
 	err_free(err);
 }
 
-/* --- URLs ----------------------------------------------------------------------------------------
- */
+/* --- URLs ------------------------------------------------------------------------------------ */
 
 static void test_url_parse(void **state)
 {

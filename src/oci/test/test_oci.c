@@ -110,7 +110,7 @@ static void test_config_grows(void **state)
 	assert_true(str_eqc(c.env.at[299], "N299=N299") && str_eqc(c.labels[299].key, "N299"));
 }
 
-/* SECURITY O31: history and layers that do not go together. */
+/* History and layers that do not go together. */
 static void test_config_history_repaired(void **state)
 {
 	(void)state;

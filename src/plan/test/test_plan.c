@@ -246,7 +246,7 @@ static void check_large(const char *head, const char *line, int count, const cha
 		fail_msg("%.300s\nwithout '%s'", got.ptr, want);
 }
 
-/* SECURITY D34: linear time, bounded memory, an error with its line. */
+/* Linear time, bounded memory, an error with its line. */
 static void test_large_files(void **state)
 {
 	(void)state;

@@ -3,7 +3,7 @@
 #include "base/base.h"
 
 #include "fs/path.h"
-#include "rig.h"
+#include "sandbox/test/rig.h"
 
 #include <dirent.h>
 #include <fcntl.h>

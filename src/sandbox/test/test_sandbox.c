@@ -4,9 +4,9 @@
 
 #include "base/clock.h"
 #include "fs/path.h"
-#include "rig.h"
 #include "sandbox/idmap.h"
 #include "sandbox/sandbox-internal.h"
+#include "sandbox/test/rig.h"
 
 #include <arpa/inet.h>
 #include <dirent.h>
