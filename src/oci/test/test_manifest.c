@@ -94,6 +94,9 @@ static void test_manifest_bad(void **state)
 		             "\",\"size\":5,\"data\":\"aGVsbG8h\"}"),
 		  "m.layers[0].data: does not match" },
 		{ WITH_LAYER("{\"mediaType\":\"x\",\"digest\":\"" HELLO
+		             "\",\"size\":5,\"data\":\"aGVsbGE=\"}"),
+		  "m.layers[0].data: does not match" },
+		{ WITH_LAYER("{\"mediaType\":\"x\",\"digest\":\"" HELLO
 		             "\",\"size\":6,\"data\":\"aGVsbG8=\"}"),
 		  "m.layers[0].data: does not match" },
 		{ WITH_LAYER("{\"mediaType\":\"x\",\"digest\":\"" HELLO

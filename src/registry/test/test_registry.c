@@ -167,6 +167,8 @@ static void test_auth_file(void **state)
 		{ "{\"auths\":{" AUTH("h:5000", "dXNlcjpwYXNz") "}}", "h:500", "a/b", NULL, "",
 		  "" },
 		{ "{\"auths\":{" AUTH("h:5000", "dXNlcjpwYXNz") "}}", "h", "a/b", NULL, "", "" },
+		{ "{\"auths\":{" AUTH("h.evil/a", "dXNlcjpwYXNz") "}}", "h", "evil/a", NULL, "",
+		  "" },
 		{ "{\"auths\":{" AUTH("h", "dXNlcjpwYXNz") "}}", "h.evil", "a/b", NULL, "", "" },
 		{ "{\"auths\":{" AUTH("https://index.docker.io/v1/", "dXNlcjpwYXNz") "}}",
 		  "docker.io", "library/x", "user", "pass", "" },
