@@ -5,7 +5,7 @@
 #include "codec/sha256.h"
 #include "fs/context.h"
 #include "fs/statcache.h"
-#include "test_fs.h"
+#include "fs/test/test_fs.h"
 
 #include <dirent.h>
 #include <pthread.h>
