@@ -24,7 +24,7 @@ debug: deps                      ## the same with AddressSanitizer and UBSan (bu
 tsan: deps                       ## the same with ThreadSanitizer (build-tsan/)
 	@$(call setup,build-tsan,$(call sanitize,thread))
 	@$(MAKE) --no-print-directory all BUILD=build-tsan && tools/run-tests --build build-tsan
-lint: all                        ## format, tidy, layers, symbols, headers, docs, banned calls, scripts, spelling
+lint: all                        ## format, tidy, layers, symbols, headers, docs, man pages, banned calls, scripts, spelling
 	@tools/install-deps.sh lint && tools/lint --build $(BUILD)
 format:                          ## rewrite the C files as .clang-format has them
 	@git ls-files 'src/*.[ch]' 'bench/*.[ch]' 'tests/*.[ch]' | xargs clang-format -i
@@ -45,6 +45,9 @@ cover: deps                      ## line and branch coverage of the tests (build
 	@$(MAKE) --no-print-directory all BUILD=build-cover && tools/run-tests --build build-cover && gcovr -r . -f src build-cover --branches
 install: all                     ## make install PREFIX=/usr/local DESTDIR=
 	install -Dm755 $(BUILD)/src/cli/decant $(DESTDIR)$(PREFIX)/bin/decant
+	install -d $(DESTDIR)$(PREFIX)/share/man/man1 && install -m644 docs/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1
+	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+	$(BUILD)/decant completion bash >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/decant
 clean:                           ## remove the build folders
 	rm -rf build build-debug build-tsan build-fuzz build-cover
 help:

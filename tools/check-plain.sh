@@ -12,7 +12,7 @@ for file in $(find src -name '*.c' -not -path '*/test/*' | sort); do
 done
 libs="$(pkg-config --libs libcrypto libdeflate libisal zlib libzstd jansson libseccomp) -lpthread -ldl"
 cflags=$(pkg-config --cflags libcurl libarchive)
-# shellcheck disable=SC2016,SC2086 # the inner shell expands it; a list of words
+# shellcheck disable=SC2086 # a list of words
 find src -name '*.c' -not -path '*/test/*' -print0 | xargs -0 -P "$(nproc)" -I{} sh -c \
 	'out=$1 file=$2; shift 2; ${CC:-cc} -std=gnu17 -D_GNU_SOURCE -Isrc "$@" -c "$file" -o "$out/$(echo "$file" | tr / _).o"' \
 	sh "$out" {} $cflags || exit 1

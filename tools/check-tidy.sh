@@ -37,5 +37,4 @@ for file; do
 	mark=$seen/$({ echo "$version $shared $file" && content "$file"; } | sha256sum | cut -c1-32)
 	[ -f "$mark" ] || todo+=("$file" "$mark")
 done
-# shellcheck disable=SC2016 # the inner shell expands it
 [ ${#todo[@]} -eq 0 ] || printf '%s\0' "${todo[@]}" | xargs -0 -n 2 -P "$(nproc)" bash -c 'check "$1" "$2" || exit 1' bash

@@ -1,7 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # run, ps, logs, stop, rm: in the foreground, left behind, stopped, killed; and nothing stays.
-# shellcheck disable=SC2016 # the container's shell expands
 . "$(dirname "$0")/../lib/e2e.sh"
 needs_run
 base alpine:edge

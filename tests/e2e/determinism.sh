@@ -45,7 +45,6 @@ first=$OUT
 like "prints an image ID" "$first" '^sha256:[0-9a-f]{64}$'
 
 run env DECANT_ROOT="$T/other" "$DECANT" import "$(base_tar)" alpine:edge
-# shellcheck disable=SC2016 # the inner shell expands it
 run env DECANT_ROOT="$T/other" LC_ALL=C TZ=Asia/Kolkata bash -c 'umask 077; exec "$0" build -q --jobs 1 "$1"' "$DECANT" "$T/two/longer/place"
 status "second build, another store and surroundings" 0
 is "the same image" "$OUT" "$first"
