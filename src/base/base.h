@@ -62,11 +62,12 @@ static inline void closep(int *fd)
 
 /* Out of memory ends the process: see "Memory" in HACKING.md for why. */
 NORETURN void die_oom(size_t size);
-NODISCARD void *xmalloc(size_t size);
-NODISCARD void *xcalloc(size_t n, size_t size);
-NODISCARD void *xrealloc(void *p, size_t size);
-NODISCARD void *xreallocarray(void *p, size_t n, size_t size);
-NODISCARD char *xstrdup(const char *s);
+#define XALLOC __attribute__((returns_nonnull)) NODISCARD
+XALLOC void *xmalloc(size_t size);
+XALLOC void *xcalloc(size_t n, size_t size);
+XALLOC void *xrealloc(void *p, size_t size);
+XALLOC void *xreallocarray(void *p, size_t n, size_t size);
+XALLOC char *xstrdup(const char *s);
 
 /* Banned functions (strcpy, sprintf, system, path calls without a directory fd ...) are listed in
  * tools/check-banned.sh, which `make lint` runs. */

@@ -1,11 +1,12 @@
 /*
- * comp_gzip.c - gzip: read by ISA-L (2 to 3 times zlib's speed), written by libdeflate.
+ * comp_gzip.c - gzip: read by ISA-L (twice as fast as zlib), written by libdeflate.
  *
  * READ   All members count (docker's and our own layers may have many).  ISA-L checks each member's
  *        CRC and length.  Anything but another member after a member is refused: tools disagree on
  *        such bytes, and they would be part of the blob's digest but not of the diff ID.
- * WRITE  One member for each MEMBER_BYTES of input, level 4: at the size of gzip -6 about 3 times
- * as fast.  libdeflate's output depends on input and level alone, not on the CPU.
+ * WRITE  One member for each MEMBER_BYTES of input, level 4: 2% larger than gzip -6 and 3.8 times as
+ *        fast (200 MB of Debian's /usr: 2.0 s of CPU, zlib 7.6).  libdeflate's output depends on input
+ *        and level alone, not on the CPU.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"

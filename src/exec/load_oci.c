@@ -11,8 +11,6 @@
 #include "codec/json.h"
 #include "exec/load-internal.h"
 
-#include <assert.h>
-
 static Err *find_blob(const Spool *spool, const Descriptor *d, const Member **ret)
 {
 	char hex[DIGEST_HEX_LEN + 1], is[DIGEST_TEXT_LEN + 1];
@@ -115,13 +113,13 @@ static bool name_seen_before(const Index *index, size_t i)
 	return false;
 }
 
-/* The same image under another name: names are gathered at one LoadImage. */
-static LoadImage *find_image(LoadImages *images, const Digest *manifest)
+/* Where the image is, or images->len: under another name it is still one LoadImage. */
+static size_t find_image(const LoadImages *images, const Digest *manifest)
 {
-	for (size_t i = 0; i < images->len; i++)
-		if (digest_eq(&images->at[i].manifest, manifest))
-			return &images->at[i];
-	return NULL;
+	size_t i = 0;
+	while (i < images->len && !digest_eq(&images->at[i].manifest, manifest))
+		i++;
+	return i;
 }
 
 static Err *take_entry(const Spool *spool, const Index *index, size_t i, LoadImages *ret)
@@ -130,14 +128,11 @@ static Err *take_entry(const Spool *spool, const Index *index, size_t i, LoadIma
 	LoadImage image = { 0 };
 	TRY(choose_among(spool, index, i, &d));
 	TRY(read_image(spool, d, 1, &image));
-	LoadImage *known = find_image(ret, &image.manifest);
-	if (!known) {
-		assert(ret->cap == 0 || ret->at);
+	size_t at = find_image(ret, &image.manifest);
+	if (at == ret->len)
 		VEC_PUSH(ret, image);
-		known = &ret->at[ret->len - 1];
-	}
 	Str name = image_name(d);
-	return name.len ? load_name_add(spool, known, name) : NULL;
+	return name.len ? load_name_add(spool, &ret->at[at], name) : NULL;
 }
 
 static Err *check_layout(const Spool *spool)
