@@ -2,7 +2,8 @@
  * pull.c - the layers of an image, all at once, each in one pass.
  *
  *	registry ─► tee ─► inflate ─► layer_apply: hash, extract, list ─► layers/<diff ID>
- *	             └► scratch file ─► blobs/<digest>, map/<diff ID>
+ *	   │         └► scratch file ─► blobs/<digest>, map/<diff ID>
+ *	   └ a thread receives and hashes; a second one inflates; ours does the rest
  *
  * A layer that has been published stays whatever happens to the others: it is content-addressed and
  *right, and the next try need not fetch it again.  The name moves last.
@@ -11,6 +12,7 @@
 #include "base/base.h"
 
 #include "base/parallel.h"
+#include "codec/ahead.h"
 #include "exec/pull.h"
 #include "fs/path.h"
 #include "layer/layer.h"
@@ -112,20 +114,28 @@ static Err *find_compression(const Descriptor *d, Str head, CompressionId *ret)
 	return NULL;
 }
 
-/* Through the inflater into the store; then the rest, so that the blob is known to be whole. */
-static Err *unpack(Pull *p, const Descriptor *d, const Digest *diff_id, Tee *tee,
-                   CompressionId *ret)
+/* Inflated in one thread, hashed and extracted in this one. */
+static Err *apply(Pull *p, const Descriptor *d, const Digest *diff_id, Reader *packed,
+                  CompressionId compression)
 {
 	char text[DIGEST_TEXT_LEN + 1];
 	StoreLayer layer;
-	TRY(find_compression(d, (Str){ tee->head, tee->head_len }, ret));
-	AUTO_READER Reader *tar = compressor_reader(*ret, &tee->reader);
+	AUTO_READER Reader *inflated = compressor_reader(compression, packed);
+	AUTO_READER Reader *tar = reader_ahead(inflated);
 	LayerApply how = { .name = digest_text(&d->digest, text).ptr,
 		           .diff_id = diff_id,
 		           .form = LAYER_FORM_DIR,
 		           .cancel = p->cancel,
 		           .overlay_prefix = sandbox_overlay_prefix() };
-	TRY(layer_apply(p->store, tar, &how, &layer));
+	return layer_apply(p->store, tar, &how, &layer);
+}
+
+/* Into the store; then the rest, so that the blob is known to be whole. */
+static Err *unpack(Pull *p, const Descriptor *d, const Digest *diff_id, Tee *tee,
+                   CompressionId *ret)
+{
+	TRY(find_compression(d, (Str){ tee->head, tee->head_len }, ret));
+	TRY(apply(p, d, diff_id, &tee->reader, *ret));
 	return reader_drain(&tee->reader);
 }
 
