@@ -262,7 +262,7 @@ static Err *resolve(Finding *f, Str path, Resolved *ret)
 	int root = f->context->root_fd;
 	unsigned links = 0;
 	*ret = (Resolved){ .path = STR("") };
-	for (Str left = path, name, target; left.len > 0;) {
+	for (Str left = path, name; left.len > 0;) {
 		left = str_cut(left, '/', &name);
 		if (name.len == 0 || str_eqc(name, "."))
 			continue;
@@ -286,6 +286,7 @@ static Err *resolve(Finding *f, Str path, Resolved *ret)
 			f->left_out_by = by;
 			return NULL;
 		}
+		Str target = STR("");
 		TRY(read_link(fd, next, f->arena, &target));
 		if (str_starts(target, STR("/")))
 			ret->path = STR("");

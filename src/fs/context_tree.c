@@ -65,24 +65,18 @@ static Err *changed(Str path)
 	                "build again when nothing writes to the build context");
 }
 
-static char *join(Str dir, const char *name, size_t name_len, Str *ret)
-{
-	size_t len = dir.len + (dir.len > 0) + name_len;
-	char *text = xmalloc(len + 1);
-	if (dir.len > 0)
-		memcpy(text, dir.ptr, dir.len);
-	if (dir.len > 0)
-		text[dir.len] = '/';
-	memcpy(text + len - name_len, name, name_len);
-	text[len] = '\0';
-	*ret = (Str){ text, len };
-	return text;
-}
-
 static TreeDir *dir_new(Str parent, const char *name, size_t name_len)
 {
 	TreeDir *d = xcalloc(1, sizeof *d);
-	(void)join(parent, name, name_len, &d->path);
+	size_t len = parent.len + (parent.len > 0) + name_len;
+	char *text = xmalloc(len + 1);
+	if (parent.len > 0) {
+		memcpy(text, parent.ptr, parent.len);
+		text[parent.len] = '/';
+	}
+	memcpy(text + len - name_len, name, name_len);
+	text[len] = '\0';
+	d->path = (Str){ text, len };
 	return d;
 }
 
@@ -317,7 +311,7 @@ static Err *hash_node(int dir_fd, TreeNode *n, Str path)
 		               : err_sys(errno, "cannot open '%.*s'", STR_ARG(path));
 	struct stat st;
 	int64_t now_ns = clock_real_ns(); /* before the stat: statcache.c, the racy rule */
-	bool whole;
+	bool whole = false;
 	if (fstat(fd, &st) != 0)
 		return err_sys(errno, "cannot look at '%.*s'", STR_ARG(path));
 	if (!S_ISREG(st.st_mode))
@@ -346,6 +340,7 @@ static Err *hash_piece(void *context, size_t i)
 {
 	Job *j = context;
 	Piece p = j->pieces.at[i];
+	AUTO_BUF Buf path = BUF_INIT;
 	AUTO_CLOSE int fd = -1;
 	TRY(open_dir(j->tree, p.dir, O_PATH, &fd));
 	for (size_t k = p.from; k < p.to; k++) {
@@ -353,9 +348,12 @@ static Err *hash_piece(void *context, size_t i)
 		if (!needs_hash(n))
 			continue;
 		TRY(cancel_check(j->tree->cancel));
-		Str path;
-		AUTO_FREE char *text = join(p.dir->path, n->name, n->name_len, &path);
-		TRY(hash_node(fd, n, path));
+		buf_reset(&path);
+		buf_add_str(&path, p.dir->path);
+		if (path.len > 0)
+			buf_add_char(&path, '/');
+		buf_add(&path, n->name, n->name_len);
+		TRY(hash_node(fd, n, buf_str(&path)));
 	}
 	return NULL;
 }

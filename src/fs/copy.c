@@ -58,14 +58,13 @@ static Err *kernel_copy(int from_fd, int to_fd, uint64_t *size, const char *name
 		ssize_t n = copy_file_range(from_fd, NULL, to_fd, NULL, want, 0);
 		if (n > 0)
 			*size -= (uint64_t)n;
-		else if (n == 0)
-			return NULL; /* the end, or a file system that cannot (/proc): read() tells
-			              */
-		else if (errno == ENOSPC || errno == EDQUOT || errno == EIO || errno == EFBIG)
+		else if (n < 0 &&
+		         (errno == ENOSPC || errno == EDQUOT || errno == EIO || errno == EFBIG))
 			return err_sys(errno, "cannot write '%s'", name);
-		else if (errno != EINTR)
-			return NULL; /* EXDEV, EINVAL, ENOSYS, EOPNOTSUPP ...: read and write
-			                instead */
+		else if (n == 0 || errno != EINTR)
+			/* the end, or it cannot be done so (/proc gives 0; EXDEV, EINVAL, ENOSYS
+			 * ...): reading and writing will tell */
+			return NULL;
 	}
 	return NULL;
 }
@@ -199,10 +198,10 @@ static Err *set_xattrs(int dir_fd, const char *name, const Entry *e, unsigned *s
 	char self[SELF_FD_BYTES];
 	(void)self_fd(fd, self);
 	for (size_t i = 0; i < e->xattr_count; i++) {
-		/* a C string is what the call wants; the name may come from a list's text */
-		AUTO_FREE char *xattr = strndup(e->xattrs[i].name.ptr, e->xattrs[i].name.len);
-		if (!xattr)
-			die_oom(e->xattrs[i].name.len);
+		char xattr[XATTR_NAME_MAX + 1];
+		if (e->xattrs[i].name.len > XATTR_NAME_MAX)
+			return err_sys(ERANGE, "cannot set an extended attribute of '%s'", name);
+		(void)snprintf(xattr, sizeof xattr, "%.*s", STR_ARG(e->xattrs[i].name));
 		Str value = e->xattrs[i].value;
 		if (setxattr(self, xattr, value.ptr, value.len, 0) == 0)
 			continue;

@@ -71,7 +71,7 @@ typedef struct Node {
 struct ListBuilder {
 	Arena arena;
 	Map nodes;    /* path → Node */
-	Map removals; /* path → epoch as a pointer, never 0 */
+	Map removals; /* path → uint32_t, the epoch that its last removal began */
 	uint32_t epoch;
 };
 
@@ -82,7 +82,8 @@ ListBuilder *list_builder_new(void)
 
 static uint32_t removal_epoch(const ListBuilder *b, Str path)
 {
-	return (uint32_t)(uintptr_t)map_get(&b->removals, path);
+	const uint32_t *epoch = map_get(&b->removals, path);
+	return epoch ? *epoch : 0;
 }
 
 static bool lives(const ListBuilder *b, const Node *n)
@@ -119,8 +120,12 @@ Entry *list_builder_find(ListBuilder *b, Str path)
 
 void list_builder_remove(ListBuilder *b, Str path)
 {
-	b->epoch++;
-	map_put(&b->removals, arena_str(&b->arena, path), (void *)(uintptr_t)b->epoch);
+	uint32_t *epoch = map_get(&b->removals, path);
+	if (!epoch) {
+		epoch = arena_new(&b->arena, uint32_t);
+		map_put(&b->removals, arena_str(&b->arena, path), epoch);
+	}
+	*epoch = ++b->epoch;
 }
 
 size_t list_builder_count(const ListBuilder *b)

@@ -211,7 +211,8 @@ static Records merge(const StatCache *c)
 			VEC_PUSH(&all, c->old[i]);
 
 	/* of records with the same inode the one with the latest ctime is what the file is now */
-	qsort(all.at, all.len, sizeof *all.at, compare_records);
+	if (all.len > 0)
+		qsort(all.at, all.len, sizeof *all.at, compare_records);
 	size_t kept = 0;
 	for (size_t i = 0; i < all.len; i++) {
 		if (kept > 0 && compare_records(&all.at[kept - 1], &all.at[i]) == 0) {
