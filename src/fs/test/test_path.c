@@ -6,6 +6,7 @@
 #include "fs/test/test_fs.h"
 
 #include <dirent.h>
+#include <pthread.h>
 #include <sys/resource.h>
 
 static void make_hostile_tree(int fd)
@@ -25,6 +26,7 @@ static void make_hostile_tree(int fd)
 	test_symlink(fd, "../../../../canary/secret", "root/climb");
 	test_symlink(fd, "/..", "root/d/slash-dotdot");
 	test_symlink(fd, "../f", "root/d/up-f");
+	test_symlink(fd, "/f", "root/d/abs-f");
 	test_symlink(fd, "../../canary", "root/d/up-out");
 	test_symlink(fd, "loop2", "root/loop1");
 	test_symlink(fd, "loop1", "root/loop2");
@@ -81,6 +83,7 @@ static const OpenCase open_cases[] = {
 	{ "climb", O_RDONLY, "inside", "ELOOP" },
 	{ "d/slash-dotdot/secret", O_RDONLY, "inside", "ELOOP" },
 	{ "d/up-f", O_RDONLY, "f", "ELOOP" },
+	{ "d/abs-f", O_RDONLY, "f", "ELOOP" },
 	{ "d/up-out/secret", O_RDONLY, "inside", "ELOOP" },
 	{ "loop1", O_RDONLY, "ELOOP", "ELOOP" },
 	{ "dangling", O_RDONLY, "ENOENT", "ELOOP" },
@@ -175,6 +178,53 @@ static void test_bad_names(void **state)
 	(void)state;
 	check_bad_names(false);
 	check_bad_names(true);
+}
+
+typedef struct Flipper {
+	int dir_fd;
+	bool stop;
+} Flipper;
+
+static void *flip(void *arg)
+{
+	Flipper *f = arg;
+	while (!__atomic_load_n(&f->stop, __ATOMIC_RELAXED)) {
+		(void)renameat2(f->dir_fd, "root/d", f->dir_fd, "evil-d", RENAME_EXCHANGE);
+		(void)renameat2(f->dir_fd, "root/secret", f->dir_fd, "evil-secret",
+		                RENAME_EXCHANGE);
+	}
+	return NULL;
+}
+
+/* Names become links to the outside and files again while they are opened. */
+static void test_open_flipped(void **state)
+{
+	(void)state;
+	AUTO_TEST_DIR TestDir dir = test_dir_new();
+	make_hostile_tree(dir.fd);
+	test_write(dir.fd, "canary/g", "outside");
+	test_symlink(dir.fd, "../canary", "evil-d");
+	test_symlink(dir.fd, "../canary/secret", "evil-secret");
+	AUTO_CLOSE int root = openat(dir.fd, "root", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	Flipper f = { .dir_fd = dir.fd };
+	pthread_t thread;
+	assert_int_equal(pthread_create(&thread, NULL, flip, &f), 0);
+
+	static const char *const paths[] = { "secret", "d/g", "d/e/../g", "to-d/g" };
+	unsigned leaks = 0, opened = 0;
+	for (unsigned i = 0; i < 40000; i++) {
+		Str path = str_from(paths[i % 4]);
+		path_force_walk(i & 4);
+		AUTO_CLOSE int fd = i & 8 ? path_try_in_root(root, path, O_RDONLY, 0)
+		                          : path_try_beneath(root, path, O_RDONLY, 0);
+		opened += fd >= 0;
+		leaks += fd >= 0 && strcmp(describe(fd), "outside") == 0;
+	}
+	path_force_walk(false);
+	__atomic_store_n(&f.stop, true, __ATOMIC_RELAXED);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_int_equal(leaks, 0);
+	assert_true(opened > 0);
 }
 
 static void test_open_parent(void **state)
@@ -373,9 +423,9 @@ static void test_clean(void **state)
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_open_by_kernel), cmocka_unit_test(test_open_by_walk),
 	cmocka_unit_test(test_bad_names),      cmocka_unit_test(test_open_parent),
-	cmocka_unit_test(test_make_dirs),      cmocka_unit_test(test_remove_hostile),
-	cmocka_unit_test(test_remove_deep),    cmocka_unit_test(test_files),
-	cmocka_unit_test(test_clean),
+	cmocka_unit_test(test_open_flipped),   cmocka_unit_test(test_make_dirs),
+	cmocka_unit_test(test_remove_hostile), cmocka_unit_test(test_remove_deep),
+	cmocka_unit_test(test_files),          cmocka_unit_test(test_clean),
 };
 
 const TestTable path_table = { tests, ARRAY_LEN(tests) };
