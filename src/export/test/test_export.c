@@ -58,7 +58,12 @@ static void write_first(TarWriter *tar)
 		  .type = ENTRY_SYMLINK,
 		  .mode = 0777,
 		  .link = { "../a", 4 } },
-		{ .path = { "dup", 3 }, .type = ENTRY_FILE, .mode = 0600, .size = 3 },
+		{ .path = { "dup", 3 },
+		  .type = ENTRY_FILE,
+		  .uid = 7,
+		  .gid = 7,
+		  .mode = 06600,
+		  .size = 3 },
 		{ .path = { "pipe", 4 }, .type = ENTRY_FIFO, .mode = 0644 },
 	};
 	static const char *const data[] = {
@@ -295,7 +300,7 @@ static void check_flat(Fixture *f, const char *name)
 {
 	static const char *const want = "dir d 500 9000000000 \n"
 					"m f 4755 5000000001 zzz\n"
-					"dup f 600 0 new\n"
+					"dup f 6600 0 new\n"
 					"a f 644 0 two\n"
 					"dir/link l 777 0 ../a\n"
 					"pipe p 644 0 \n"
@@ -342,7 +347,7 @@ static void test_local(void **state)
 	mode_t set_uid = geteuid() == 0 ? 04000 : 0; /* of root's files, for root alone */
 	for (int i = 0; i < 2; i++) {                /* a second time over the first */
 		must(export_to(f, "out", "deep/er/out"));
-		check_local(f, "deep/er/out/dup", S_IFREG | 0600, "new");
+		check_local(f, "deep/er/out/dup", S_IFREG | 0600, "new"); /* of another owner */
 		check_local(f, "deep/er/out/a", S_IFREG | 0644, "two");
 		check_local(f, "deep/er/out/m", S_IFREG | set_uid | 0755, "zzz");
 		check_local(f, "deep/er/out/z", S_IFREG | set_uid | 0755, "zzz");
