@@ -69,7 +69,11 @@ static Str join(Arena *a, Str dir, Str name)
 {
 	if (dir.len == 0)
 		return arena_str(a, name);
-	return arena_strf(a, "%.*s/%.*s", STR_ARG(dir), STR_ARG(name));
+	char *text = arena_alloc(a, dir.len + 1 + name.len + 1, 1); /* once a file: no printf */
+	memcpy(text, dir.ptr, dir.len);
+	text[dir.len] = '/';
+	memcpy(text + dir.len + 1, name.ptr, name.len);
+	return (Str){ text, dir.len + 1 + name.len };
 }
 
 static bool is_left_out(const Context *c, Str path, const IgnorePattern **ret_by)
