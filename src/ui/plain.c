@@ -31,24 +31,22 @@ static void touch(UiLine *line, int64_t now)
 		line->waiting_ns = now;
 }
 
-static void add_log_line(const Ui *ui, UiLine *line, Str text, int64_t now)
+static void add_log_line(UiLine *line, Str text, int64_t now)
 {
 	buf_addf(&line->pending, "#%u %.3f ", line->shown, seconds(now - line->begin_ns));
-	if (ui->out_is_terminal)
-		ui_text_safe(text, 0, &line->pending);
-	else
-		buf_add_str(&line->pending, text);
+	/* A pipe too: what is read from it ends on somebody's terminal or in a CI's web page. */
+	ui_text_safe_log(text, &line->pending);
 	buf_add_char(&line->pending, '\n');
 }
 
-static void flush_partial(const Ui *ui, UiLine *line, int64_t now)
+static void flush_partial(UiLine *line, int64_t now)
 {
 	if (line->partial.len)
-		add_log_line(ui, line, buf_str(&line->partial), now);
+		add_log_line(line, buf_str(&line->partial), now);
 	buf_reset(&line->partial);
 }
 
-static void add_log(const Ui *ui, UiLine *line, Str bytes, int64_t now)
+static void add_log(UiLine *line, Str bytes, int64_t now)
 {
 	for (;;) {
 		ptrdiff_t end = str_find(bytes, '\n');
@@ -60,15 +58,15 @@ static void add_log(const Ui *ui, UiLine *line, Str bytes, int64_t now)
 			text.len--;
 		if (line->partial.len || !text.len) {
 			buf_add_str(&line->partial, text);
-			add_log_line(ui, line, buf_str(&line->partial), now);
+			add_log_line(line, buf_str(&line->partial), now);
 			buf_reset(&line->partial);
 		} else {
-			add_log_line(ui, line, text, now);
+			add_log_line(line, text, now);
 		}
 	}
 	buf_add_str(&line->partial, bytes);
 	if (line->partial.len > PARTIAL_BYTES_MAX)
-		flush_partial(ui, line, now);
+		flush_partial(line, now);
 }
 
 static void add_transfer(UiLine *line, Str name, int64_t now)
@@ -94,9 +92,9 @@ static void add_transfer(UiLine *line, Str name, int64_t now)
 	}
 }
 
-static void add_end(const Ui *ui, UiLine *line, int64_t now)
+static void add_end(UiLine *line, int64_t now)
 {
-	flush_partial(ui, line, now);
+	flush_partial(line, now);
 	double elapsed = seconds(line->end_ns - line->begin_ns);
 	switch (line->state) {
 	case UI_CACHED:
@@ -189,7 +187,7 @@ static void plain_event(Ui *ui, UiLine *line, const ProgressEvent *event)
 	case PROGRESS_BEGIN:
 		break;
 	case PROGRESS_LOG:
-		add_log(ui, line, event->text, now);
+		add_log(line, event->text, now);
 		break;
 	case PROGRESS_BYTES:
 		add_transfer(line, event->name, now);
@@ -204,7 +202,7 @@ static void plain_event(Ui *ui, UiLine *line, const ProgressEvent *event)
 	case PROGRESS_DONE:
 	case PROGRESS_ERROR:
 	case PROGRESS_CANCELED:
-		add_end(ui, line, now);
+		add_end(line, now);
 		break;
 	}
 	if (event->kind == PROGRESS_BEGIN || line->pending.len)
@@ -221,7 +219,7 @@ static void plain_finish(Ui *ui)
 {
 	int64_t now = clock_mono_ns();
 	for (size_t i = 0; i < ui->lines.len; i++) {
-		flush_partial(ui, ui->lines.at[i], now);
+		flush_partial(ui->lines.at[i], now);
 		if (ui->lines.at[i]->pending.len)
 			touch(ui->lines.at[i], now);
 	}

@@ -101,7 +101,7 @@ static size_t escape_len(Str s)
 	return 2;
 }
 
-static void add_safe(Str s, unsigned columns, bool keep_lines, Buf *out)
+static void add_safe(Str s, unsigned columns, bool keep_lines, bool keep_tabs, Buf *out)
 {
 	unsigned column = 0;
 	while (s.len) {
@@ -113,7 +113,9 @@ static void add_safe(Str s, unsigned columns, bool keep_lines, Buf *out)
 		}
 		Str bytes = str_head(s, len);
 		unsigned width = width_of(c);
-		if (c == '\t') {
+		if (c == '\t' && keep_tabs) {
+			width = 8 - column % 8;
+		} else if (c == '\t') {
 			bytes = STR("        ");
 			bytes.len = width = 8 - column % 8;
 		} else if (c == '\n' && keep_lines) {
@@ -132,12 +134,17 @@ static void add_safe(Str s, unsigned columns, bool keep_lines, Buf *out)
 
 void ui_text_safe(Str text, unsigned columns, Buf *out)
 {
-	add_safe(text, columns, false, out);
+	add_safe(text, columns, false, false, out);
 }
 
 void ui_text_safe_lines(Str text, Buf *out)
 {
-	add_safe(text, 0, true, out);
+	add_safe(text, 0, true, false, out);
+}
+
+void ui_text_safe_log(Str text, Buf *out)
+{
+	add_safe(text, 0, false, true, out);
 }
 
 void ui_size_text(uint64_t bytes, Buf *out)

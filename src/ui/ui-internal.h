@@ -59,7 +59,6 @@ struct Ui {
 	const UiStyle *style;
 	FILE *out;
 	const char *verb; /* "Building" */
-	bool out_is_terminal;
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
 	pthread_t thread;
@@ -93,3 +92,5 @@ void ui_size_text(uint64_t bytes, Buf *out);
 void ui_text_safe(Str text, unsigned columns, Buf *out);
 /* The same, but line ends stay. */
 void ui_text_safe_lines(Str text, Buf *out);
+/* The same as ui_text_safe(), but tabs stay: for what may be copied out of a file. */
+void ui_text_safe_log(Str text, Buf *out);

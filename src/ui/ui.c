@@ -251,7 +251,6 @@ Err *ui_open(const char *style_name, FILE *out, Ui **ret)
 	ui->style = style;
 	ui->out = out;
 	ui->verb = "Building";
-	ui->out_is_terminal = terminal;
 	ui->begin_ns = clock_mono_ns();
 	pthread_mutex_init(&ui->lock, NULL);
 	pthread_condattr_t monotonic;

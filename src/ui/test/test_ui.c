@@ -106,6 +106,20 @@ static void test_plain_parallel(void **state)
 	                         "#1 DONE 1.4s\n");
 }
 
+static void test_plain_log_is_harmless(void **state)
+{
+	(void)state;
+	Shown s = show("plain"); /* into a file: the same as on a terminal */
+	send(&s, PROGRESS_BEGIN, 1, 0, "RUN x");
+	send(&s, PROGRESS_LOG, 1, 0, "\033[31mred\033[0m \033[2J\007|\tafter\x7f\n\033]0;t\007");
+	send(&s, PROGRESS_DONE, 1, 0, "");
+	AUTO_FREE char *got = read_back(&s);
+	assert_string_equal(got, "#1 RUN x\n"
+	                         "#1 0.000 red \xef\xbf\xbd|\tafter\xef\xbf\xbd\n"
+	                         "#1 0.000 \n"
+	                         "#1 DONE 0.0s\n");
+}
+
 static void test_plain_transfers_and_remarks(void **state)
 {
 	(void)state;
@@ -276,6 +290,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_plain_one_after_the_other),
 		cmocka_unit_test(test_plain_parallel),
+		cmocka_unit_test(test_plain_log_is_harmless),
 		cmocka_unit_test(test_plain_transfers_and_remarks),
 		cmocka_unit_test(test_json),
 		cmocka_unit_test(test_log_tail_is_bounded),
