@@ -10,6 +10,7 @@
 #include "base/limits.h"
 #include "exec/container.h"
 #include "exec/image.h"
+#include "layer/layer.h"
 
 #include <stdio.h>
 
@@ -171,12 +172,58 @@ Err *image_names(Store *s, const Digest *id, Arena *a, Str **ret, size_t *ret_co
 	return NULL;
 }
 
+/* Is DIFF_ID one of the layers of the image CONFIG?  An image that cannot be read has none. */
+static bool has_layer(Store *s, const Digest *config, const Digest *diff_id)
+{
+	AUTO_ARENA Arena a = ARENA_INIT;
+	Image image;
+	AUTO_ERR Err *e = image_read(s, config, &a, &image);
+	for (size_t i = 0; !e && i < image.config.diff_id_count; i++)
+		if (digest_eq(&image.config.diff_ids[i], diff_id))
+			return true;
+	return false;
+}
+
+Err *image_forget_layer(Store *s, const Digest *diff_id, Arena *a, Str *ret_names)
+{
+	StoreRef *refs;
+	size_t count;
+	AUTO_BUF Buf names = BUF_INIT;
+	TRY(store_ref_list(s, a, &refs, &count));
+	for (size_t i = 0; i < count; i++) {
+		Reference ref;
+		if (!has_layer(s, &refs[i].config, diff_id))
+			continue;
+		TRY(store_ref_remove(s, refs[i].name));
+		Err *e = reference_parse(a, refs[i].name, &ref);
+		Str name = e ? refs[i].name : reference_familiar(a, &ref);
+		err_free(e); /* an untagged image: its ID is its name */
+		buf_addf(&names, "%s'%.*s'", names.len ? ", " : "", STR_ARG(name));
+	}
+	*ret_names = arena_str(a, buf_str(&names));
+	return store_layout_write(s);
+}
+
+Err *image_check_layer(Store *s, const Digest *diff_id, const Cancel *cancel)
+{
+	AUTO_ARENA Arena a = ARENA_INIT;
+	Str names;
+	Err *e = layer_check(s, diff_id, cancel);
+	if (!e || err_kind(e) != ERR_CORRUPT)
+		return e;
+	Err *forgotten = image_forget_layer(s, diff_id, &a, &names);
+	if (forgotten)
+		err_free(forgotten); /* the damage is what is told */
+	else if (names.len)
+		e = err_note(e, "with it went the images that need it: %.*s", STR_ARG(names));
+	return e;
+}
+
 Err *image_check(Store *s, const Image *image)
 {
 	for (size_t i = 0; i < image->config.diff_id_count; i++) {
 		char id[DIGEST_TEXT_LEN + 1], diff_id[DIGEST_TEXT_LEN + 1];
-		StoreLayer layer;
-		Err *e = store_layer_get(s, &image->config.diff_ids[i], &layer);
+		Err *e = image_check_layer(s, &image->config.diff_ids[i], NULL);
 		if (!e)
 			continue;
 		digest_text(&image->id, id);

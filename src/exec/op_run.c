@@ -16,6 +16,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
 /* mtimes come from the kernel's coarse clock, which may be one tick (10 ms at most) behind ours. */
 #define TICK_NS 20000000ll
@@ -246,7 +247,17 @@ static Err *run_logged(Running *r, SandboxResult *ret)
 	return run_command(r, (const int[]){ read_fd, write_fd }, ret);
 }
 
-static Err *failed(const Step *step, const SandboxResult *result)
+/* Commands seldom say well that the disk was full; what they write lies in the store. */
+static bool is_store_full(Store *s)
+{
+	enum { FULL_BYTES = 1 << 20 };
+	struct statvfs fs;
+	if (fstatvfs(store_dir_fd(s), &fs) < 0)
+		return false;
+	return (uint64_t)fs.f_bavail * fs.f_frsize < FULL_BYTES || (fs.f_files && fs.f_favail == 0);
+}
+
+static Err *failed(Build *b, const Step *step, const SandboxResult *result)
 {
 	AUTO_BUF Buf words = BUF_INIT;
 	for (size_t i = 0; i < step->run.argv.count; i++)
@@ -257,6 +268,11 @@ static Err *failed(const Step *step, const SandboxResult *result)
 		e = err_note(e, "signal 9 ended it: often the machine had no memory left");
 	else if (result->signal)
 		e = err_note(e, "signal %d ended it", result->signal);
+	if (is_store_full(b->store))
+		e = err_note(e,
+		             "the file system of the store '%s' is full: remove images with "
+		             "'decant rmi', or use another one with --root DIR",
+		             store_path(b->store));
 	return err_place(err_set_exit_status(e, result->exit_status), step->span);
 }
 
@@ -286,7 +302,7 @@ static Err *run_step(Running *r, StoreLayer *ret)
 	TRY(run_logged(r, &result));
 	tell_network(b, b->states[r->step->number].line, &result);
 	if (result.exit_status != 0)
-		return failed(r->step, &result);
+		return failed(b, r->step, &result);
 	LayerUpper upper = {
 		.dir_name = arena_strf(&r->arena, "%s/upper", r->name).ptr,
 		.lowers = r->lowers,

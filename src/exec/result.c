@@ -12,20 +12,28 @@
 #include "base/clock.h"
 #include "exec/build-internal.h"
 
-/* One history entry an instruction; NOW_NS for those without a layer. */
-static void fill_history(Build *b, const PlanStage *stage, const StepState *state, int64_t now_ns,
-                         ImageConfig *c, Arena *a)
+/* The image that the target's root file system begins with; NULL for scratch. */
+static const ImageConfig *base_config(const Build *b, uint32_t step)
 {
-	const ImageConfig *base = &stage->config; /* has the base's history */
-	size_t count = base->history_count + stage->history_count;
+	while (b->plan.steps[step].parent != STEP_NONE)
+		step = b->plan.steps[step].parent;
+	const Step *base = &b->plan.steps[step];
+	return base->base.scratch ? NULL : &base->base.image.config;
+}
+
+/* The base's history, then one entry an instruction; NOW_NS for those without a layer. */
+static void fill_history(Build *b, const PlanStage *stage, int64_t now_ns, ImageConfig *c, Arena *a)
+{
+	const ImageConfig *base = base_config(b, stage->last_step);
+	size_t inherited = base ? base->history_count : 0, count = inherited + stage->history_count;
 	History *history = arena_alloc(a, (count + 1) * sizeof *history, _Alignof(History));
-	if (base->history_count)
-		memcpy(history, base->history, base->history_count * sizeof *history);
+	if (inherited)
+		memcpy(history, base->history, inherited * sizeof *history);
 	for (size_t i = 0; i < stage->history_count; i++) {
 		const PlanHistory *h = &stage->history[i];
 		bool empty = h->step == STEP_NONE;
 		const StepState *made = empty ? NULL : &b->states[h->step];
-		history[base->history_count + i] = (History){
+		history[inherited + i] = (History){
 			.created_ns =
 				empty ? now_ns : made->layers[made->layer_count - 1].created_ns,
 			.created_by = h->created_by,
@@ -34,7 +42,6 @@ static void fill_history(Build *b, const PlanStage *stage, const StepState *stat
 			.empty_layer = empty,
 		};
 	}
-	(void)state;
 	c->history = history;
 	c->history_count = count;
 }
@@ -53,7 +60,7 @@ static void format(Build *b, const PlanStage *stage, const StepState *state, int
 {
 	ImageConfig c = image_config_fork(a, &stage->config);
 	fill_layers(state, &c, a);
-	fill_history(b, stage, state, now_ns, &c, a);
+	fill_history(b, stage, now_ns, &c, a);
 	c.created_ns = now_ns;
 	image_config_format(&c, out);
 }
@@ -90,6 +97,10 @@ static Err *write_config(Build *b, const PlanStage *stage, const StepState *stat
 	bool found = false;
 	format(b, stage, state, 0, a, &timeless);
 	Digest key = image_key(buf_str(&timeless));
+	/* Of several builds that end at once, one gives the image its times; the others take them.
+	 */
+	AUTO_LOCK StoreLock lock = STORE_LOCK_NONE;
+	TRY(store_lock(b->store, "image", &key, b->cancel, &lock));
 	if (!b->request->no_cache && b->epoch_ns < 0)
 		TRY(find_before(b, &key, ret, &found));
 	if (found)

@@ -3,6 +3,7 @@
 #include "base/base.h"
 
 #include "exec/build-internal.h"
+#include "exec/image.h"
 
 Err *state_view(Build *b, uint32_t step, View **ret)
 {
@@ -101,5 +102,11 @@ Err *state_check_layer(Build *b, const Digest *diff_id, StoreLayer *ret)
 		return NULL;
 	/* Its files may belong to subordinate ids: only inside the namespace can they be read. */
 	TRY(sandbox_enter());
-	return layer_check(b->store, diff_id, b->cancel);
+	Err *e = image_check_layer(b->store, diff_id, b->cancel);
+	if (e && err_kind(e) == ERR_CORRUPT) {
+		Str notes = err_notes(e);
+		progress_warning(b->progress, 0, "%.*s: %.*s", STR_ARG(err_cause(e)),
+		                 STR_ARG(str_trim(notes)));
+	}
+	return e;
 }

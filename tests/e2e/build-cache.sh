@@ -135,5 +135,31 @@ echo '2021-01-01 00:00:00' >stamp
 build
 ok "another mtime is another result" [ "$(id)" != "$when" ]
 
+# the same build by four processes at once: each step runs once, and all get the same image
+cat >Dockerfile <<'D'
+FROM alpine:edge
+LABEL a=b
+RUN sleep 0.2; date +%N > /when
+CMD ["x"]
+D
+for i in 1 2 3 4; do
+	decant build -q --network=none . >"$T/id$i" 2>&1 &
+	pids[i]=$!
+done
+wait "${pids[@]}"
+is "builds at once give one image" "$(cat "$T"/id[1-4] | sort -u | wc -l)" 1
+is "and so does the next" "$(decant build -q --network=none .)" "$(cat "$T/id1")"
+
+# history: the base's entries first, one entry that is not empty for each layer
+history() { decant history --no-trunc --format '{{.CreatedBy}}|{{.Size}}' img; }
+printf 'FROM scratch\nCOPY a /a\nENV X=1\n' >base.Dockerfile
+decant build -q -f base.Dockerfile -t mybase . >/dev/null
+printf 'FROM mybase\nCOPY b /b\nCMD ["x"]\n' >Dockerfile
+build
+is "history" "$(history)" 'CMD ["x"]|0B
+COPY b /b # buildkit|2B
+ENV X=1|0B
+COPY a /a # buildkit|2B'
+
 is "nothing is left" "$(leftovers)" ""
 done_testing

@@ -70,6 +70,17 @@ if unshare --mount --pid --fork true 2>/dev/null || [ "$(id -u)" -ne 0 ]; then
 	like "the tail of its log" "$ERR" 'oops'
 	build
 	fails "and again: a failure is never cached" 'exit code: 7'
+	if [ "$(id -u)" -eq 0 ]; then
+		printf 'FROM alpine:edge\nRUN head -c 30000000 /dev/zero > /big\n' >Dockerfile
+		cat >"$T/full" <<-'S'
+		mount -t tmpfs -o size=8m none "$1" && export DECANT_ROOT="$1/store"
+		"$DECANT" import "$2" alpine:edge >/dev/null && "$DECANT" build -q --network=none .
+		S
+		mkdir "$T/small"
+		run unshare --mount bash "$T/full" "$T/small" "$(base_tar)"
+		ok "a RUN that fills the disk: fails" [ "$STATUS" -ne 0 ]
+		like "a RUN that fills the disk: says so" "$ERR" 'file system of the store .* is full'
+	fi
 	printf 'FROM alpine:edge\nUSER nobody-here\nRUN true\n' >Dockerfile
 	build
 	fails "unknown user" "unable to find user 'nobody-here'"
