@@ -139,8 +139,9 @@ void plan_run_env(Planner *p, StageWork *s, RunArgs *ret);
 /* stages.c */
 NODISCARD Err *plan_cut_stages(Planner *p);
 NODISCARD Err *plan_find_target(Planner *p);
-/* Adds "did you mean the stage 'x'?" to ERR if one is near. */
-NODISCARD Err *plan_suggest_stage(const Planner *p, Err *err, Str name);
+/* To ERR, about a NAME that is none of the first COUNT stages: which one is near, or which there
+ * are. */
+NODISCARD Err *plan_note_stages(const Planner *p, Err *err, Str name, size_t count);
 Str plan_lower(Arena *a, Str s);
 
 /* graph.c */

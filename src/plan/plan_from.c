@@ -8,23 +8,37 @@
 
 #define PATH_DEFAULT "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
+/* Could NAME be meant as a stage?  Images have a host, a path, a tag or a digest, or are few. */
+static bool is_plain(Str name)
+{
+	return str_find(name, '/') < 0 && str_find(name, ':') < 0 && str_find(name, '@') < 0;
+}
+
+/* ERR of an image that stage S names, with what it needs to be understood. */
+static Err *explain(const Planner *p, const StageWork *s, Err *err, Word name)
+{
+	if (err_kind(err) != ERR_CANCELLED && is_plain(name.text))
+		err = plan_note_stages(p, err, name.text, s->index);
+	return err_place(err, name.span);
+}
+
 /* The image NAME for PLATFORM, asked for once. */
-static Err *find_image(Planner *p, Word name, const Platform *platform, const BaseImage **ret)
+static Err *find_image(Planner *p, const StageWork *s, Word name, const Platform *platform,
+                       const BaseImage **ret)
 {
 	Reference ref;
-	TRY(err_place(reference_parse(p->arena, name.text, &ref), name.span));
+	Err *e = reference_parse(p->arena, name.text, &ref);
+	if (e)
+		return explain(p, s, e, name);
 	Str full = reference_full(p->arena, &ref), on = platform_text(p->arena, platform);
 	Str key = arena_strf(p->arena, "%.*s %.*s", STR_ARG(full), STR_ARG(on));
 	BaseImage *image = map_get(&p->images, key);
 	if (!image) {
 		image = arena_new(p->arena, BaseImage);
 		const ImageLookup *lookup = &p->request->lookup;
-		Err *e = lookup->image(lookup->context, &ref, platform, p->arena, image);
-		if (e) {
-			if (err_kind(e) == ERR_NOT_FOUND || err_kind(e) == ERR_DENIED)
-				e = plan_suggest_stage(p, e, name.text);
-			return err_place(e, name.span);
-		}
+		e = lookup->image(lookup->context, &ref, platform, p->arena, image);
+		if (e)
+			return explain(p, s, e, name);
 		(void)map_put(&p->images, key, image);
 	}
 	*ret = image;
@@ -48,7 +62,7 @@ Err *plan_image_step(Planner *p, StageWork *s, const Node *node, Word name, uint
 	}
 	const BaseImage *image = NULL;
 	if (!str_eqc(name.text, "scratch"))
-		TRY(find_image(p, name, &p->request->platform, &image));
+		TRY(find_image(p, s, name, &p->request->platform, &image));
 	uint32_t *number = arena_new(p->arena, uint32_t);
 	assert(p->step_count < p->step_room); /* plan_reserve_steps() has counted */
 	*number = (uint32_t)p->step_count++;
@@ -126,7 +140,7 @@ static Err *from_image(Planner *p, StageWork *s)
 	                         s->has_platform ? s->platform_span : s->base.span));
 	const BaseImage *image = NULL;
 	if (!s->scratch) {
-		TRY(find_image(p, s->base, &s->wanted_platform, &image));
+		TRY(find_image(p, s, s->base, &s->wanted_platform, &image));
 		assert(image); /* no error, so it is there */
 		TRY(refuse_other_systems(s, &image->config.platform, s->base.span));
 		if (image->config.on_build.count)

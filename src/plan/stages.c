@@ -89,7 +89,10 @@ static Err *read_ref(Planner *p, const StageWork *s, const Map *names, Word word
 		Str digits = word.text.ptr[0] == '+' ? str_from_at(word.text, 1) : word.text;
 		uint64_t n;
 		if (!str_to_u64(digits, &n) || n >= p->stage_count)
-			return err_at(word.span, "invalid stage index %.*s", STR_ARG(word.text));
+			return err_note(
+				err_at(word.span, "invalid stage index %.*s", STR_ARG(word.text)),
+				"this file has %zu stage%s, and the first is number 0",
+				p->stage_count, p->stage_count == 1 ? "" : "s");
 		ret->kind = REF_STAGE;
 		ret->stage = (uint32_t)n;
 	} else {
@@ -178,15 +181,44 @@ Err *plan_cut_stages(Planner *p)
 	return NULL;
 }
 
-Err *plan_suggest_stage(const Planner *p, Err *err, Str name)
+/* A file may have thousands of stages, and a note is for reading. */
+enum { STAGES_SHOWN_MAX = 8 };
+
+/* "'build', 'test' and 3 more"; nothing if none of the first COUNT stages has a name. */
+static void put_stage_names(const Planner *p, size_t count, Buf *out)
 {
-	AUTO_FREE const char **names = xreallocarray(NULL, p->stage_count, sizeof *names);
-	size_t count = 0;
-	for (size_t i = 0; i < p->stage_count; i++)
+	size_t named = 0;
+	for (size_t i = 0; i < count; i++) {
+		Str name = p->stages[i].out->name;
+		if (name.len && named++ < STAGES_SHOWN_MAX)
+			buf_addf(out, "%s'%.*s'", named > 1 ? ", " : "", STR_ARG(name));
+	}
+	if (named > STAGES_SHOWN_MAX)
+		buf_addf(out, " and %zu more", named - STAGES_SHOWN_MAX);
+}
+
+Err *plan_note_stages(const Planner *p, Err *err, Str name, size_t count)
+{
+	AUTO_FREE const char **names = xreallocarray(NULL, count + 1, sizeof *names);
+	AUTO_BUF Buf list = BUF_INIT;
+	size_t named = 0;
+	Str wanted = plan_lower(p->arena, name);
+	for (size_t i = 0; i < count; i++)
 		if (p->stages[i].out->name.len)
-			names[count++] = p->stages[i].out->name.ptr;
-	const char *near = dockerfile_suggest(plan_lower(p->arena, name), names, count);
-	return near ? err_note(err, "did you mean the stage '%s'?", near) : err;
+			names[named++] = p->stages[i].out->name.ptr;
+	const char *near = dockerfile_suggest(wanted, names, named);
+	if (near)
+		return err_note(err, "no stage is called '%.*s': did you mean the stage '%s'?",
+		                STR_ARG(name), near);
+	put_stage_names(p, count, &list);
+	if (count < p->stage_count)
+		return list.len ? err_note(err,
+		                           "no stage before this one is called '%.*s': there "
+		                           "are %s",
+		                           STR_ARG(name), list.ptr)
+		                : err;
+	return list.len ? err_note(err, "the stages with a name are %s", list.ptr)
+	                : err_note(err, "no stage of this file has a name");
 }
 
 Err *plan_find_target(Planner *p)
@@ -201,8 +233,8 @@ Err *plan_find_target(Planner *p)
 			return NULL;
 		}
 	}
-	return plan_suggest_stage(p,
-	                          err_new(ERR_INPUT, "target stage '%.*s' could not be found",
-	                                  STR_ARG(p->request->target)),
-	                          p->request->target);
+	return plan_note_stages(p,
+	                        err_new(ERR_INPUT, "target stage '%.*s' could not be found",
+	                                STR_ARG(p->request->target)),
+	                        p->request->target, p->stage_count);
 }
