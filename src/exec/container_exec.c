@@ -12,7 +12,7 @@
 /* What docker puts into a container whose image sets no PATH. */
 #define DEFAULT_PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-enum { SHORT_ID_LEN = 12 };
+enum { SHORT_ID_LEN = 12, SIGNAL_NAME_MAX = 32 };
 
 Err *container_argv(const ContainerRequest *r, Arena *a, Strs *ret)
 {
@@ -39,11 +39,14 @@ int container_signal_number(Str text)
 	uint64_t number;
 	if (str_to_u64(text, &number))
 		return number > 0 && number <= (uint64_t)SIGRTMAX ? (int)number : 0;
-	AUTO_ARENA Arena a = ARENA_INIT;
-	char *name = (char *)(uintptr_t)arena_str(&a, text).ptr;
-	for (char *p = name; *p; p++)
-		if (*p >= 'a' && *p <= 'z')
-			*p = (char)(*p - 'a' + 'A');
+	char upper[SIGNAL_NAME_MAX] = "";
+	if (text.len >= sizeof upper)
+		return 0;
+	for (size_t i = 0; i < text.len; i++) {
+		char c = text.ptr[i];
+		upper[i] = c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
+	}
+	const char *name = upper;
 	if (strncmp(name, "SIG", 3) == 0)
 		name += 3;
 	for (int i = 1; i < SIGRTMIN; i++) {
@@ -225,7 +228,7 @@ Err *container_exec(ContainerRun *run, const ContainerStreams *streams, int even
 	CLEANUP(root_done) Root root = { .upper_fd = -1, .work_fd = -1 };
 	AUTO_VIEW View *view = NULL;
 	ViewUser user;
-	Strs argv;
+	Strs argv = { 0 };
 	TRY(open_root(run, &root));
 	TRY(view_open(run->store, c->diff_ids, c->diff_id_count, &view));
 	TRY(view_user(view, choose(r->user, c->user, STR("")), sandbox_overlay_prefix(), a, &user));

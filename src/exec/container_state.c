@@ -241,7 +241,7 @@ static Err *fill_dir(int dir_fd, const ContainerRecord *r, int *ret_lock_fd)
 Err *container_create(Store *s, Arena *a, ContainerRecord *r, int *ret_dir_fd, int *ret_lock_fd)
 {
 	Container *all;
-	size_t count;
+	size_t count = 0;
 	int fd, lock_fd = -1;
 	TRY(store_subdir(s, "containers", &fd));
 	AUTO_CLOSE int containers = fd;
@@ -343,7 +343,7 @@ Err *container_list(Store *s, Arena *a, Container **ret, size_t *ret_count)
 Err *container_find(Store *s, Str name_or_id, Arena *a, Container *ret)
 {
 	Container *all;
-	size_t count, matches = 0;
+	size_t count = 0, matches = 0;
 	TRY(container_list(s, a, &all, &count));
 	for (size_t i = 0; i < count; i++)
 		if (str_eq(all[i].name, name_or_id) || str_eq(all[i].id, name_or_id)) {

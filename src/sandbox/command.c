@@ -25,7 +25,7 @@ static const char *path_variable(const char *const *env)
 
 static void become(const char *file, const SandboxSpec *spec)
 {
-	execve(file, (char **)(uintptr_t)spec->argv, (char **)(uintptr_t)spec->env);
+	execve(file, (char **)spec->argv, (char **)spec->env);
 }
 
 /* execve says ENOENT both when FILE and when its interpreter is missing. */

@@ -123,7 +123,8 @@ static void add_step(Steps *steps, uint32_t from, uint32_t answer)
 static void to_steps(Steps *numbers, const Step *bounds, size_t bound_count, Steps *steps)
 {
 	size_t b = 0;
-	qsort(numbers->at, numbers->len, sizeof *numbers->at, by_number);
+	if (numbers->len > 0)
+		qsort(numbers->at, numbers->len, sizeof *numbers->at, by_number);
 	for (size_t i = 0; i < numbers->len; i++) {
 		const Step *n = &numbers->at[i];
 		for (; b < bound_count && bounds[b].from <= n->from; b++)

@@ -108,6 +108,14 @@ static Err *write_file(const char *path, Str text)
 	return NULL;
 }
 
+/* The number at the head of *REST, which is cut off it. */
+static bool next_number(Str *rest, uint64_t *ret)
+{
+	Str field;
+	*rest = str_cut(str_trim(*rest), ' ', &field);
+	return str_to_u64(field, ret);
+}
+
 /*
  * uid 0 without CAP_SYS_ADMIN (a container's root): no subordinate ids are needed, it owns every id
  * it can see and may write the identical map itself, as long as it has CAP_SETUID.
@@ -128,9 +136,13 @@ static Err *write_identity_map(IdKind kind, pid_t target)
 	for (Str text = buf_str(&own); text.len > 0;) {
 		Str line;
 		text = str_cut(text, '\n', &line);
-		unsigned inside, outside, count;
-		if (sscanf(line.ptr, "%u %u %u", &inside, &outside, &count) == 3)
-			buf_addf(&map, "%u %u %u\n", inside, inside, count);
+		/* "inside outside count", in columns */
+		uint64_t inside, count;
+		Str rest = line;
+		if (next_number(&rest, &inside) && next_number(&rest, &count) &&
+		    next_number(&rest, &count))
+			buf_addf(&map, "%llu %llu %llu\n", (unsigned long long)inside,
+			         (unsigned long long)inside, (unsigned long long)count);
 	}
 	return write_file(path, buf_str(&map));
 }

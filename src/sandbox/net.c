@@ -72,16 +72,17 @@ static void set_state(const Nat *nat, NatState state)
 /* Become slirp4netns for the namespace of process ROUTER. */
 NORETURN static void exec_slirp(pid_t router, int ready_fd, int exit_fd, bool confined)
 {
-	char ns[64], ready[32], leave[32];
+	char ns[64], ready[32], leave[32], api[64];
 	snprintf(ns, sizeof ns, ROUTER_PATH, (int)router);
 	snprintf(ready, sizeof ready, "--ready-fd=%d", ready_fd);
+	snprintf(api, sizeof api, "--api-socket=%s", API_SOCKET);
 	snprintf(leave, sizeof leave, "--exit-fd=%d", exit_fd);
 	const char *argv[] = { "slirp4netns",
 		               "--netns-type=path",
 		               "--disable-host-loopback",
 		               ready,
 		               leave,
-		               "--api-socket=" API_SOCKET,
+		               api,
 		               NULL,
 		               NULL,
 		               NULL,
@@ -100,7 +101,7 @@ NORETURN static void exec_slirp(pid_t router, int ready_fd, int exit_fd, bool co
 	sigset_t none;
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	execvp(argv[0], (char **)(uintptr_t)argv);
+	execvp(argv[0], (char **)argv);
 	_exit(errno == ENOENT ? 127 : 126);
 }
 

@@ -215,7 +215,7 @@ static Err *clone_tree(int fd, int *ret_fd)
 
 Err *root_clone(int fd, bool read_only, int *ret_fd)
 {
-	int tree;
+	int tree = -1;
 	TRY(clone_tree(fd, &tree));
 	AUTO_CLOSE int clone = tree;
 	struct mount_attr attr = { .attr_set = MOUNT_ATTR_NODEV |

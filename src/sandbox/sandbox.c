@@ -171,7 +171,7 @@ static bool pass_log(const SandboxSpec *spec)
 	char block[16384];
 	for (;;) {
 		ssize_t n = read(spec->log_fd, block, sizeof block);
-		if (n > 0)
+		if (n > 0 && spec->log)
 			spec->log(spec->log_context, (Str){ block, (size_t)n });
 		else if (n == 0 || errno != EINTR)
 			return n < 0 && errno == EAGAIN;

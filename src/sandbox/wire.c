@@ -160,8 +160,7 @@ Err *wire_send(int fd, Str bytes, const int *fds, size_t fd_count)
 		PacketHead head = { (uint32_t)bytes.len, (uint32_t)fd_count };
 		size_t now = bytes.len < PACKET_BYTES ? bytes.len : PACKET_BYTES;
 		size_t fds_now = fd_count < PACKET_FDS ? fd_count : PACKET_FDS;
-		struct iovec parts[] = { { &head, sizeof head },
-			                 { (void *)(uintptr_t)bytes.ptr, now } };
+		struct iovec parts[] = { { &head, sizeof head }, { (void *)bytes.ptr, now } };
 		struct msghdr m = { .msg_iov = parts, .msg_iovlen = 2 };
 		if (fds_now > 0) {
 			m.msg_control = &control;

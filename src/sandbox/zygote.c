@@ -41,9 +41,11 @@ typedef struct Zygote {
 static bool kernel_at_least(unsigned major, unsigned minor)
 {
 	struct utsname u;
-	unsigned have_major = 0, have_minor = 0;
-	if (uname(&u) < 0 || sscanf(u.release, "%u.%u", &have_major, &have_minor) != 2)
+	if (uname(&u) < 0)
 		return false;
+	char *end;
+	unsigned long have_major = strtoul(u.release, &end, 10);
+	unsigned long have_minor = *end == '.' ? strtoul(end + 1, NULL, 10) : 0;
 	return have_major != major ? have_major > major : have_minor >= minor;
 }
 

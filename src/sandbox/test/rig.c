@@ -171,9 +171,10 @@ static Err *start_upper(Rig *rig, int *ret_work_fd)
 	return NULL;
 }
 
-Ran rig_run(Rig *rig, SandboxSpec *spec, const Cancel *cancel)
+Ran rig_run(Rig *rig, const SandboxSpec *wanted, const Cancel *cancel)
 {
 	Ran ran = { 0 };
+	SandboxSpec own = *wanted, *spec = &own;
 	int work = -1;
 	const int base[] = { rig->base_fd, rig->init_fd };
 	if (!spec->lower_fds) {

@@ -33,7 +33,7 @@ void rig_free_ran(Ran *r);
 
 /* A spec for `sh -c SCRIPT` as root, no network; lowers and upper are filled in by rig_run. */
 SandboxSpec rig_spec(const char *const argv[]);
-Ran rig_run(Rig *rig, SandboxSpec *spec, const Cancel *cancel);
+Ran rig_run(Rig *rig, const SandboxSpec *spec, const Cancel *cancel);
 /* rig_run of sh -c SCRIPT. */
 Ran rig_sh(Rig *rig, const char *script);
 /* The paths in the upper directory of the last run, sorted, one a line. */
