@@ -4,6 +4,7 @@
 
 #include "base/limits.h"
 #include "fs/path.h"
+#include "sandbox/child.h"
 #include "sandbox/hints.h"
 #include "sandbox/idmap.h"
 #include "sandbox/wire.h"
@@ -13,7 +14,6 @@
 #include <sched.h>
 #include <spawn.h>
 #include <stdio.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -232,7 +232,6 @@ static Err *write_maps(pid_t target, const IdRanges ranges[2])
 /* The child that stays in the old namespace: waits for "go", writes the maps, reports, ends. */
 NORETURN static void helper_main(int fd, pid_t target, const IdRanges ranges[2])
 {
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	signal(SIGCHLD, SIG_DFL); /* an inherited "ignore" would take the exit statuses away */
 	char go;
 	if (read(fd, &go, 1) != 1)
@@ -280,7 +279,7 @@ Err *idmap_enter_namespaces(void)
 	AUTO_CLOSE int mine = ends[0];
 	AUTO_CLOSE int theirs = ends[1];
 	pid_t self = getpid();
-	pid_t helper = fork();
+	pid_t helper = child_fork();
 	if (helper < 0)
 		return err_sys(errno, "cannot start the helper that maps user ids");
 	if (helper == 0) {

@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
 
+#include "sandbox/child.h"
 #include "sandbox/hints.h"
 #include "sandbox/sandbox-internal.h"
 
@@ -9,26 +10,12 @@
 #include <linux/close_range.h>
 #include <linux/keyctl.h>
 #include <net/if.h>
-#include <poll.h>
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-
-static Err *die_with_supervisor(int report_fd)
-{
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
-		return err_sys(errno, "cannot bind this process's life to its parent's");
-	/* It may have died before that. Its end of the socket tells: getppid() is 0 in a new pid
-	 * namespace either way. */
-	struct pollfd p = { .fd = report_fd };
-	if (poll(&p, 1, 0) > 0 && (p.revents & POLLHUP))
-		_exit(1);
-	return NULL;
-}
 
 static Err *become_session(const SandboxSpec *spec)
 {
@@ -129,7 +116,7 @@ static Err *prepare(const Inside *in)
 	Stubs stubs = { 0 }; /* ends with this process */
 	sigset_t none;
 	sigemptyset(&none);
-	TRY(die_with_supervisor(in->report_fd));
+	TRY(child_die_with(in->report_fd));
 	TRY(become_session(in->spec));
 	if (in->own_network)
 		TRY(loopback_up());
@@ -141,7 +128,7 @@ static Err *prepare(const Inside *in)
 	TRY(enter_cwd(in->spec->cwd));
 	umask(022);
 	TRY(rights_drop(in->host, in->spec));
-	TRY(die_with_supervisor(in->report_fd)); /* changing ids has cleared it */
+	TRY(child_die_with(in->report_fd)); /* changing ids has cleared it */
 	if (sigprocmask(SIG_SETMASK, &none, NULL) < 0)
 		return err_sys(errno, "cannot unblock signals");
 	return NULL;

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "fs/path.h"
+#include "sandbox/child.h"
 #include "sandbox/net.h"
 #include "sandbox/netlink.h"
 
@@ -95,7 +96,6 @@ NORETURN static void exec_slirp(pid_t router, int ready_fd, int exit_fd, bool co
 	}
 	argv[n++] = ns;
 	argv[n++] = "tap0";
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	fcntl(ready_fd, F_SETFD, 0);
 	fcntl(exit_fd, F_SETFD, 0);
 	sigset_t none;
@@ -127,9 +127,12 @@ static NatState start_slirp(pid_t holder, bool confined, pid_t *ret_pid)
 	if (pipe2(leave, O_CLOEXEC) < 0)
 		return NAT_FAILED;
 	(void)unlinkat(AT_FDCWD, API_SOCKET, 0); /* of a first try */
-	pid_t pid = fork();
-	if (pid < 0)
+	pid_t pid = child_fork();
+	if (pid < 0) {
+		close(leave[0]);
+		close(leave[1]);
 		return NAT_FAILED;
+	}
 	if (pid == 0) {
 		close(leave[1]);
 		exec_slirp(holder, ready_write, leave[0], confined);
@@ -141,7 +144,7 @@ static NatState start_slirp(pid_t holder, bool confined, pid_t *ret_pid)
 		*ret_pid = pid;
 		return NAT_READY;
 	}
-	kill(pid, SIGKILL);
+	kill(pid, SIGKILL); /* its status is wanted */
 	int status = 0;
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
@@ -153,28 +156,33 @@ static NatState start_slirp(pid_t holder, bool confined, pid_t *ret_pid)
  * A child in a new network namespace that does nothing.  The router process cannot make it for
  * itself: slirp4netns must start in the host's, and an ordinary user cannot go back there.
  */
-static Err *start_holder(pid_t *ret_pid)
+static Err *start_holder(pid_t *ret_pid, int *ret_life_fd)
 {
 	int ends[2];
-	if (pipe2(ends, O_CLOEXEC) < 0)
-		return err_sys(errno, "cannot make a pipe");
-	AUTO_CLOSE int read_end = ends[0];
-	AUTO_CLOSE int write_end = ends[1];
-	pid_t pid = fork();
+	char byte;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
+		return err_sys(errno, "cannot make a socket pair");
+	AUTO_CLOSE int mine = ends[0];
+	AUTO_CLOSE int theirs = ends[1];
+	pid_t pid = child_fork();
 	if (pid < 0)
 		return err_sys(errno, "cannot start a process");
 	if (pid == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		if (unshare(CLONE_NEWNET) < 0 || write(write_end, "r", 1) != 1)
+		close(mine);
+		if (unshare(CLONE_NEWNET) < 0 || write(theirs, "r", 1) != 1)
 			_exit(1);
-		for (;;)
-			pause();
+		/* Nothing is ever sent: this waits for the other end to be closed. */
+		while (read(theirs, &byte, 1) < 0 && errno == EINTR)
+			;
+		_exit(0);
 	}
-	close(TAKE_FD(write_end));
-	char byte;
-	if (read(read_end, &byte, 1) != 1)
+	close(TAKE_FD(theirs));
+	if (read(mine, &byte, 1) != 1) {
+		child_wait(pid, 0);
 		return err_new(ERR_SYSTEM, "cannot make a network namespace");
+	}
 	*ret_pid = pid;
+	*ret_life_fd = TAKE_FD(mine);
 	return NULL;
 }
 
@@ -198,9 +206,11 @@ static Err *become_router(pid_t holder)
 static NatState start_router(pid_t *ret_slirp)
 {
 	pid_t holder = 0;
-	AUTO_ERR Err *e = start_holder(&holder);
+	int life = -1;
+	AUTO_ERR Err *e = start_holder(&holder, &life);
 	if (e)
 		return NAT_FAILED;
+	AUTO_CLOSE int life_fd = life;
 	/* Its own sandbox keeps a hole in the packet parser from being a hole in the host.  It
 	 * needs rights that a container may not give: then without. */
 	NatState state = start_slirp(holder, true, ret_slirp);
@@ -208,16 +218,13 @@ static NatState start_router(pid_t *ret_slirp)
 		state = start_slirp(holder, false, ret_slirp);
 	if (state == NAT_READY)
 		e = become_router(holder);
-	kill(holder, SIGKILL); /* from now on this process holds the namespace */
-	while (waitpid(holder, NULL, 0) < 0 && errno == EINTR)
-		;
+	child_wait(holder, 0); /* from now on this process holds the namespace */
 	return e ? NAT_FAILED : state;
 }
 
 NORETURN static void router_main(const Nat *nat, int state_write)
 {
 	pid_t slirp = 0;
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	prctl(PR_SET_NAME, "decant-router");
 	NatState state = start_router(&slirp);
 	set_state(nat, state);
@@ -238,10 +245,11 @@ Nat *net_start(void)
 	Nat *nat = xcalloc(1, sizeof *nat);
 	nat->state_fd = -1;
 	/* In a user namespace the device's owner is not root there: only opening it tells. */
-	AUTO_CLOSE int tun = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+	int tun = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
 	nat->no_tun = tun < 0;
 	if (nat->no_tun)
 		return nat;
+	close(tun); /* the router must not inherit it */
 	nat->state = mmap(NULL, sizeof *nat->state, PROT_READ | PROT_WRITE,
 	                  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	int ends[2];
@@ -249,7 +257,7 @@ Nat *net_start(void)
 		nat->state = NULL;
 		return nat;
 	}
-	nat->router = fork();
+	nat->router = child_fork();
 	if (nat->router == 0) {
 		close(ends[0]);
 		router_main(nat, ends[1]);
@@ -261,9 +269,14 @@ Nat *net_start(void)
 	return nat;
 }
 
+bool net_owns(const Nat *nat, pid_t pid)
+{
+	return nat && nat->router == pid;
+}
+
 bool net_ended(Nat *nat, pid_t pid)
 {
-	if (!nat || nat->router != pid)
+	if (!net_owns(nat, pid))
 		return false;
 	nat->router = 0;
 	NatState state = __atomic_load_n(nat->state, __ATOMIC_SEQ_CST);

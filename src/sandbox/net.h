@@ -8,7 +8,7 @@
  *          loopback or abstract sockets.
  * FALLBACK Without /dev/net/tun or slirp4netns a run gets the host's network, and says so.
  * LIFE     The router is held by a child of the server that ends with it; slirp4netns ends with that
- *          child (PR_SET_PDEATHSIG, --exit-fd).
+ *          child (PR_SET_PDEATHSIG, --exit-fd), and is reaped by the server.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
@@ -30,6 +30,8 @@ enum { NET_RUNS_MAX = 230 }; /* addresses .16 to .245 */
 
 /* In the server.  Begins to start the NAT; returns at once.  Never NULL. */
 Nat *net_start(void);
+/* In the server: is PID, a child, the NAT's? */
+bool net_owns(const Nat *nat, pid_t pid);
 /* In the server: PID, a child, has ended; true if it was the NAT's. */
 bool net_ended(Nat *nat, pid_t pid);
 /* In the server, at its end: kill the NAT.  NULL is fine. */

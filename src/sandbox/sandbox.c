@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
 
+#include "sandbox/child.h"
 #include "sandbox/sandbox-internal.h"
 #include "sandbox/sandbox.h"
 
@@ -9,7 +10,6 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 
 /* Supervisors that have ended a run and wait for another: each serves one kind of network, since it
  * stays in the namespace that it has made. */
@@ -18,7 +18,11 @@ typedef struct Idle {
 	SandboxNetwork network;
 } Idle;
 
-enum { IDLE_MAX = 32 };
+enum {
+	IDLE_MAX = 32,
+	END_TIMEOUT_MS =
+		10000, /* a kill takes milliseconds, but for a process that waits for a disk */
+};
 
 struct Sandbox {
 	int control_fd;
@@ -69,8 +73,7 @@ void sandbox_close(Sandbox *s)
 	for (size_t i = 0; i < s->idle_count; i++)
 		close(s->idle[i].run_fd);
 	close(s->control_fd); /* the server and all supervisors see it hang up */
-	while (waitpid(s->server, NULL, 0) < 0 && errno == EINTR)
-		;
+	child_wait(s->server, END_TIMEOUT_MS);
 	(void)pthread_mutex_destroy(&s->mutex);
 	free(s);
 }

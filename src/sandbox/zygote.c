@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
 
+#include "sandbox/child.h"
 #include "sandbox/sandbox-internal.h"
 #include "sandbox/sandbox.h"
 
@@ -117,11 +118,32 @@ static Err *prepare(Zygote *z, int control_fd, int scratch_fd)
 	 * good order. */
 	(void)setsid();
 	(void)prctl(PR_SET_NAME, "decant-sandbox");
+	/* What a descendant leaves behind comes here and not to init: to be killed, and reaped. */
+	(void)prctl(PR_SET_CHILD_SUBREAPER, 1);
 	TRY(drop_inheritance(&control_fd, &scratch_fd));
 	z->host = (Host){ .control_fd = control_fd, .scratch_fd = scratch_fd };
 	TRY(reset_signals(&z->child_fd));
 	umask(022);
 	return learn_host(&z->host);
+}
+
+static bool is_own(const void *context, pid_t pid)
+{
+	const Zygote *z = context;
+	for (size_t i = 0; i < RUNS_MAX; i++)
+		if (z->runs[i] == pid)
+			return true;
+	return net_owns(z->host.nat, pid);
+}
+
+static void reaped(Zygote *z, pid_t pid)
+{
+	if (!net_ended(z->host.nat, pid))
+		for (size_t i = 0; i < RUNS_MAX; i++)
+			if (z->runs[i] == pid)
+				z->runs[i] = 0;
+	/* Its own children are ours from now on, if their signal has not reached them. */
+	child_kill_others(is_own, z);
 }
 
 static void reap_runs(Zygote *z)
@@ -130,13 +152,18 @@ static void reap_runs(Zygote *z)
 	while (read(z->child_fd, &info, sizeof info) > 0)
 		; /* several ends may be one signal: waitpid below counts */
 	pid_t pid;
-	while ((pid = waitpid(-1, NULL, WNOHANG)) > 0) {
-		if (net_ended(z->host.nat, pid))
-			continue;
-		for (size_t i = 0; i < RUNS_MAX; i++)
-			if (z->runs[i] == pid)
-				z->runs[i] = 0;
-	}
+	while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
+		reaped(z, pid);
+}
+
+/* Until no process is left. Each supervisor has seen the same hang-up and is killing its run. */
+static void end_all(Zygote *z)
+{
+	pid_t pid;
+	net_stop(z->host.nat);
+	while ((pid = waitpid(-1, NULL, 0)) > 0 || errno == EINTR)
+		if (pid > 0)
+			reaped(z, pid);
 }
 
 static void refuse(int run_fd, Err *e)
@@ -167,7 +194,7 @@ static void start_run(Zygote *z, int run_fd)
 		return;
 	}
 	z->next_run = run + 1;
-	pid_t pid = fork();
+	pid_t pid = child_fork();
 	if (pid < 0) {
 		refuse(run_fd, err_sys(errno, "cannot start a supervisor"));
 		return;
@@ -217,9 +244,6 @@ void zygote_main(int control_fd, int scratch_fd)
 		if (watched[0].revents)
 			on = serve_one(z);
 	}
-	net_stop(z->host.nat);
-	/* Each supervisor has seen the same hang-up and is killing its run. */
-	while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
-		;
+	end_all(z);
 	_exit(0);
 }

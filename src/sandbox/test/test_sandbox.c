@@ -19,6 +19,7 @@
 #include <spawn.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -678,6 +679,39 @@ static void test_killed_parent(void **state)
 	remove_held_dir(path); /* would fail if something were mounted there */
 }
 
+/* How many children this process has, zombies too. */
+static size_t count_children(void)
+{
+	AUTO_CLOSE int fd = open("/proc/thread-self/children", O_RDONLY | O_CLOEXEC);
+	AUTO_BUF Buf text = BUF_INIT;
+	AUTO_ERR Err *e = path_read_fd(fd, 65536, "children", &text);
+	assert_null(e);
+	size_t count = 0;
+	for (size_t i = 0; i < text.len; i++)
+		count += text.ptr[i] == ' ';
+	return count;
+}
+
+/* Closed at any moment of the network's start; what is left behind would become our child. */
+static void test_nothing_left(void **state)
+{
+	Rig *rig = *state;
+	assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+	size_t before = count_children();
+	for (int i = 0; i < 40; i++) {
+		Sandbox *s = NULL;
+		AUTO_ERR Err *e = sandbox_open(rig->scratch_fd, &s);
+		assert_null(e);
+		sandbox_warm_network(s);
+		poll(NULL, 0, i);
+		int64_t start_ns = clock_mono_ns();
+		sandbox_close(s);
+		assert_true(clock_mono_ns() - start_ns < 1000000000);
+		assert_int_equal(count_children(), before);
+	}
+	assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 0), 0);
+}
+
 static void test_terminal(void **state)
 {
 	int master, slave;
@@ -868,6 +902,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_default_network),
 		cmocka_unit_test(test_published_port),
 		cmocka_unit_test(test_killed_parent),
+		cmocka_unit_test(test_nothing_left),
 		cmocka_unit_test(test_cancel),
 		cmocka_unit_test(test_threads),
 	};
