@@ -220,7 +220,12 @@ static Err *set_platform(Cli *cli, const BuildValues *v, BuildRequest *r)
 	if (strchr(v->platform, ','))
 		return cli_usage(cli, "several platforms are not supported yet: --platform %s",
 		                 v->platform);
+	Platform host = r->platform;
 	Err *e = platform_parse(cli->arena, str_from(v->platform), &r->platform);
+	if (!e && !platform_fit(&host, &r->platform))
+		e = err_new(ERR_INPUT,
+		            "this machine builds for %s only: --platform %s is not supported yet",
+		            platform_text(cli->arena, &host).ptr, v->platform);
 	cli->usage_error = e;
 	return e;
 }

@@ -150,6 +150,8 @@ void plan_reserve_steps(Planner *p);
 void plan_mark_looked_into(Planner *p);
 
 /* plan_from.c */
+/* An error if this machine cannot build for what the request, or a FROM that is needed, asks. */
+NODISCARD Err *plan_check_platforms(const Planner *p);
 /* The STEP_BASE of the image that a --from names. */
 NODISCARD Err *plan_image_step(Planner *p, StageWork *s, const Node *node, Word name,
                                uint32_t *ret);

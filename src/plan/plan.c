@@ -50,6 +50,7 @@ Err *plan_make(Arena *a, const PlanRequest *request, Plan *ret)
 	TRY(plan_cut_stages(&p));
 	TRY(plan_find_target(&p));
 	TRY(plan_graph(&p));
+	TRY(plan_check_platforms(&p));
 	plan_reserve_steps(&p);
 	for (size_t i = 0; i <= plan.target; i++)
 		if (p.stages[i].out->needed)

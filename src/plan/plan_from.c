@@ -114,7 +114,6 @@ static Err *from_stage(Planner *p, StageWork *s, StageWork *base)
 	s->layers = base->layers;
 	s->last_step = base->last_step;
 	s->user_span = base->user_span;
-	s->platform_span = base->platform_span;
 	return NULL;
 }
 
@@ -126,23 +125,37 @@ static void set_scratch_config(const Planner *p, ImageConfig *c)
 		*texts[i] = STR("");
 }
 
-static Err *refuse_other_systems(const StageWork *s, const Platform *platform, Span span)
+/* An error at SPAN if this machine cannot build for PLATFORM. */
+static Err *check_platform(const Planner *p, const Platform *platform, Span span)
 {
-	if (str_eqc(platform->os, "linux"))
+	const Platform *machine = &p->request->build_platform;
+	Str text = platform_text(p->arena, platform), own = platform_text(p->arena, machine);
+	if (!str_eqc(platform->os, "linux"))
+		return err_at(span, "only linux images can be built, not %.*s", STR_ARG(text));
+	if (platform_fit(machine, platform) > 0)
 		return NULL;
-	return err_at(span, "'%.*s' is for %.*s: only linux images can be built",
-	              STR_ARG(s->base.text), STR_ARG(platform->os));
+	return err_at(span, "this machine builds for %.*s only: %.*s is not supported yet",
+	              STR_ARG(own), STR_ARG(text));
+}
+
+Err *plan_check_platforms(const Planner *p)
+{
+	TRY(check_platform(p, &p->request->platform, (Span){ 0 }));
+	for (size_t i = 0; i < p->stage_count; i++) {
+		const StageWork *s = &p->stages[i];
+		if (s->out->needed && s->has_platform)
+			TRY(check_platform(p, &s->wanted_platform, s->platform_span));
+	}
+	return NULL;
 }
 
 static Err *from_image(Planner *p, StageWork *s)
 {
-	TRY(refuse_other_systems(s, &s->wanted_platform,
-	                         s->has_platform ? s->platform_span : s->base.span));
 	const BaseImage *image = NULL;
 	if (!s->scratch) {
 		TRY(find_image(p, s, s->base, &s->wanted_platform, &image));
 		assert(image); /* no error, so it is there */
-		TRY(refuse_other_systems(s, &image->config.platform, s->base.span));
+		TRY(check_platform(p, &image->config.platform, s->base.span));
 		if (image->config.on_build.count)
 			return plan_not_yet(s->base.span,
 			                    "the image '%.*s', which has ONBUILD triggers,",

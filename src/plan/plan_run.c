@@ -15,21 +15,6 @@ static Err *check_flags(const Node *node)
 	return NULL;
 }
 
-static Err *check_machine(const Planner *p, const StageWork *s, const Node *node)
-{
-	const Platform *machine = &p->request->build_platform, *image = &s->out->config.platform;
-	if (platform_fit(machine, image) > 0)
-		return NULL;
-	Err *e = err_at(s->platform_span.src ? s->platform_span : node->span,
-	                "cannot run %.*s/%.*s%s%.*s on this machine yet", STR_ARG(image->os),
-	                STR_ARG(image->arch), image->variant.len ? "/" : "",
-	                STR_ARG(image->variant));
-	unsigned line, column;
-	err_line_column(node->span, &line, &column);
-	return err_note(e, "line %u has a RUN for it; this machine runs %.*s/%.*s", line,
-	                STR_ARG(machine->os), STR_ARG(machine->arch));
-}
-
 /* "cmd <<A <<B": line, bodies and terminators put together again; the shell reads them. */
 static Str whole_text(Planner *p, const Node *node)
 {
@@ -78,7 +63,6 @@ static Err *set_command(Planner *p, const StageWork *s, const Node *node, RunArg
 Err *plan_RUN(Planner *p, StageWork *s, const Node *node)
 {
 	TRY(check_flags(node));
-	TRY(check_machine(p, s, node));
 	RunArgs run = { 0 };
 	Str summary;
 	TRY(set_command(p, s, node, &run, &summary));

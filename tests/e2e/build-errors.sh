@@ -25,6 +25,9 @@ printf 'FROM alpine:edge AS build\nFROM scratch\nCOPY --from=bulid /x /\n' >Dock
 build --target bulid
 fails "unknown target" "bulid"
 like "did you mean the stage" "$ERR" "did you mean the stage 'build'"
+build
+fails "a --from with a slip" '^Dockerfile:3:13: error: '
+like "did you mean the stage of --from" "$ERR" "did you mean the stage 'build'"
 
 printf 'FROM scratch\nCOPY bin/app /app\n' >Dockerfile
 build
@@ -47,6 +50,15 @@ fails "what is not done yet is refused by name" 'mount.* not supported'
 build --secret id=x
 ok "a flag that is not done yet is refused" [ "$STATUS" -ne 0 ]
 like "by name" "$ERR" 'secret'
+
+other=linux/arm64
+[ "$(uname -m)" != aarch64 ] || other=linux/amd64
+printf 'FROM nowhere.invalid/x\n' >Dockerfile
+build --platform "$other"
+fails "another machine" "this machine builds for linux/.* only: --platform $other is not supported yet"
+printf 'FROM --platform=%s nowhere.invalid/x\n' "$other" >Dockerfile
+build
+fails "FROM for another machine" "^Dockerfile:1:17: error: this machine builds for linux/.* only: $other"
 
 build --frobnicate
 ok "an unknown flag" [ "$STATUS" -eq 2 ]
