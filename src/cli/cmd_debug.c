@@ -128,8 +128,8 @@ static Err *answer_ignore_file(Arena *a, Str file, JsonWriter *w)
 
 static Err *answer_ignore(Arena *a, const JsonValue *question, JsonWriter *w)
 {
-	if (json_is_string(json_member(question, "file")))
-		return answer_ignore_file(a, json_string(json_member(question, "file")), w);
+	if (json_value_is_string(json_member(question, "file")))
+		return answer_ignore_file(a, json_value_string(json_member(question, "file")), w);
 	Str path = STR("");
 	Str *patterns = NULL;
 	size_t count = 0;
@@ -156,7 +156,7 @@ static Err *answer_line(Str line, AnswerFn *answer, Buf *out)
 	CLEANUP(json_freep) JsonValue *question = NULL;
 	TRY(json_parse(line, JSON_BYTES_MAX, "standard input", &question));
 	AUTO_ARENA Arena a = ARENA_INIT;
-	Str id = json_string(json_member(question, "id"));
+	Str id = json_value_string(json_member(question, "id"));
 	JsonWriter w = { .out = out };
 	json_write_object(&w);
 	json_write_key(&w, "id");

@@ -23,18 +23,18 @@ typedef struct JsonValue JsonValue;
 NODISCARD Err *json_parse(Str text, size_t limit, const char *name, JsonValue **ret);
 void json_free(JsonValue *v);
 
-bool json_is_object(const JsonValue *v);
-bool json_is_array(const JsonValue *v);
-bool json_is_string(const JsonValue *v);
-bool json_is_null(const JsonValue *v); /* also for NULL */
-bool json_is_bool(const JsonValue *v);
-bool json_is_integer(const JsonValue *v); /* no fraction, no exponent, fits into int64_t */
+bool json_value_is_object(const JsonValue *v);
+bool json_value_is_array(const JsonValue *v);
+bool json_value_is_string(const JsonValue *v);
+bool json_value_is_null(const JsonValue *v); /* also for NULL */
+bool json_value_is_bool(const JsonValue *v);
+bool json_value_is_integer(const JsonValue *v); /* no fraction, no exponent, fits into int64_t */
 /* Member or NULL. */
 JsonValue *json_member(const JsonValue *object, const char *key);
 size_t json_length(const JsonValue *array);
 JsonValue *json_at(const JsonValue *array, size_t i);
-Str json_string(const JsonValue *v); /* "" if it is no string; borrowed */
-int64_t json_integer(const JsonValue *v);
+Str json_value_string(const JsonValue *v); /* "" if it is no string; borrowed */
+int64_t json_value_integer(const JsonValue *v);
 bool json_bool(const JsonValue *v);
 
 /*
@@ -50,9 +50,9 @@ NODISCARD Err *json_get_bool(const JsonValue *object, const char *where, const c
 NODISCARD Err *json_get_strs(const JsonValue *object, const char *where, const char *key,
                              Arena *arena, Str **ret, size_t *ret_count);
 
-/* Walk an object in document order: i from 0 until false. */
-bool json_object_at(const JsonValue *object, size_t i, Str *ret_key, JsonValue **ret_value);
-size_t json_object_size(const JsonValue *object);
+/* Walk an object in document order: *AT is NULL at first; false after the last member. */
+bool json_next_member(const JsonValue *object, void **at, Str *ret_key, JsonValue **ret_value);
+size_t json_member_count(const JsonValue *object);
 /* The text of V, compact, keys in document order. */
 void json_dump(const JsonValue *v, Buf *out);
 /* The same with an indent of N blanks a level (docker inspect uses 4). */

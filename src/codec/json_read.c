@@ -371,27 +371,27 @@ static bool has_kind(const JsonValue *v, JsonKind kind)
 	return v && v->kind == kind;
 }
 
-bool json_is_object(const JsonValue *v)
+bool json_value_is_object(const JsonValue *v)
 {
 	return has_kind(v, JSON_OBJECT);
 }
 
-bool json_is_array(const JsonValue *v)
+bool json_value_is_array(const JsonValue *v)
 {
 	return has_kind(v, JSON_ARRAY);
 }
 
-bool json_is_string(const JsonValue *v)
+bool json_value_is_string(const JsonValue *v)
 {
 	return has_kind(v, JSON_STRING);
 }
 
-bool json_is_null(const JsonValue *v)
+bool json_value_is_null(const JsonValue *v)
 {
 	return !v || v->kind == JSON_NULL;
 }
 
-bool json_is_bool(const JsonValue *v)
+bool json_value_is_bool(const JsonValue *v)
 {
 	return has_kind(v, JSON_TRUE) || has_kind(v, JSON_FALSE);
 }
@@ -409,7 +409,7 @@ static bool to_integer(const JsonValue *v, int64_t *ret)
 	return true;
 }
 
-bool json_is_integer(const JsonValue *v)
+bool json_value_is_integer(const JsonValue *v)
 {
 	int64_t n;
 	return to_integer(v, &n);
@@ -417,7 +417,7 @@ bool json_is_integer(const JsonValue *v)
 
 JsonValue *json_member(const JsonValue *object, const char *key)
 {
-	if (!json_is_object(object))
+	if (!json_value_is_object(object))
 		return NULL;
 	Str wanted = str_from(key);
 	if (!object->by_key) {
@@ -442,7 +442,7 @@ JsonValue *json_member(const JsonValue *object, const char *key)
 
 size_t json_length(const JsonValue *array)
 {
-	return json_is_array(array) ? array->count : 0;
+	return json_value_is_array(array) ? array->count : 0;
 }
 
 JsonValue *json_at(const JsonValue *array, size_t i)
@@ -450,12 +450,12 @@ JsonValue *json_at(const JsonValue *array, size_t i)
 	return i < json_length(array) ? &array->items[i] : NULL;
 }
 
-Str json_string(const JsonValue *v)
+Str json_value_string(const JsonValue *v)
 {
-	return json_is_string(v) ? v->text : STR("");
+	return json_value_is_string(v) ? v->text : STR("");
 }
 
-int64_t json_integer(const JsonValue *v)
+int64_t json_value_integer(const JsonValue *v)
 {
 	int64_t n = 0;
 	(void)to_integer(v, &n); /* 0 for what is no integer */
@@ -467,17 +467,21 @@ bool json_bool(const JsonValue *v)
 	return has_kind(v, JSON_TRUE);
 }
 
-size_t json_object_size(const JsonValue *object)
+size_t json_member_count(const JsonValue *object)
 {
-	return json_is_object(object) ? object->count : 0;
+	return json_value_is_object(object) ? object->count : 0;
 }
 
-bool json_object_at(const JsonValue *object, size_t i, Str *ret_key, JsonValue **ret_value)
+bool json_next_member(const JsonValue *object, void **at, Str *ret_key, JsonValue **ret_value)
 {
-	if (i >= json_object_size(object))
+	if (json_member_count(object) == 0)
 		return false;
-	*ret_key = object->members[i].key;
-	*ret_value = &object->members[i].value;
+	JsonMember *m = *at ? (JsonMember *)*at + 1 : object->members;
+	if (m == object->members + object->count)
+		return false;
+	*at = m;
+	*ret_key = m->key;
+	*ret_value = &m->value;
 	return true;
 }
 
@@ -492,9 +496,9 @@ Err *json_get_str(const JsonValue *object, const char *where, const char *key, A
                   Str *ret)
 {
 	const JsonValue *v = json_member(object, key);
-	if (json_is_null(v))
+	if (json_value_is_null(v))
 		return NULL;
-	if (!json_is_string(v))
+	if (!json_value_is_string(v))
 		return wrong_type(where, key, "a string");
 	*ret = arena_str(arena, v->text);
 	return NULL;
@@ -503,7 +507,7 @@ Err *json_get_str(const JsonValue *object, const char *where, const char *key, A
 Err *json_get_int(const JsonValue *object, const char *where, const char *key, int64_t *ret)
 {
 	const JsonValue *v = json_member(object, key);
-	if (json_is_null(v))
+	if (json_value_is_null(v))
 		return NULL;
 	if (!to_integer(v, ret))
 		return wrong_type(where, key, "an integer");
@@ -513,9 +517,9 @@ Err *json_get_int(const JsonValue *object, const char *where, const char *key, i
 Err *json_get_bool(const JsonValue *object, const char *where, const char *key, bool *ret)
 {
 	const JsonValue *v = json_member(object, key);
-	if (json_is_null(v))
+	if (json_value_is_null(v))
 		return NULL;
-	if (!json_is_bool(v))
+	if (!json_value_is_bool(v))
 		return wrong_type(where, key, "true or false");
 	*ret = json_bool(v);
 	return NULL;
@@ -525,17 +529,17 @@ Err *json_get_strs(const JsonValue *object, const char *where, const char *key, 
                    Str **ret, size_t *ret_count)
 {
 	const JsonValue *v = json_member(object, key);
-	if (json_is_null(v))
+	if (json_value_is_null(v))
 		return NULL;
 	size_t count = json_length(v);
-	bool all = json_is_array(v);
+	bool all = json_value_is_array(v);
 	for (size_t i = 0; i < count; i++)
-		all = all && json_is_string(json_at(v, i));
+		all = all && json_value_is_string(json_at(v, i));
 	if (!all)
 		return wrong_type(where, key, "an array of strings");
 	Str *strs = arena_alloc(arena, count * sizeof *strs, _Alignof(Str));
 	for (size_t i = 0; i < count; i++)
-		strs[i] = arena_str(arena, json_string(json_at(v, i)));
+		strs[i] = arena_str(arena, json_value_string(json_at(v, i)));
 	*ret = strs;
 	*ret_count = count;
 	return NULL;

@@ -196,11 +196,11 @@ static void new_line(const Dump *d, unsigned level)
 /* The recursion is as deep as the document: at most JSON_DEPTH_MAX. */
 static void dump_value(const Dump *d, const JsonValue *v, unsigned level)
 {
-	if (json_is_null(v)) {
+	if (json_value_is_null(v)) {
 		buf_add_str(d->out, STR("null"));
 		return;
 	}
-	if (json_is_bool(v)) {
+	if (json_value_is_bool(v)) {
 		buf_add_str(d->out, json_bool(v) ? STR("true") : STR("false"));
 		return;
 	}

@@ -115,7 +115,7 @@ static Err *index_once(const Call *c, const Value *v, const Value *key, Value *r
 {
 	ValueList list = { 0 };
 	TRY(value_items(c->arena, v, &list));
-	bool object = v->kind == VALUE_JSON && json_is_object(v->json);
+	bool object = v->kind == VALUE_JSON && json_value_is_object(v->json);
 	if (object && key->kind == VALUE_TEXT) {
 		TRY(value_member(v, key->text, ret));
 		/* Go gives the zero value of a map[string]string, which is what docker's maps are.

@@ -8,14 +8,14 @@ Value value_json(const JsonValue *v)
 {
 	if (!v)
 		return (Value){ .kind = VALUE_NONE };
-	if (json_is_null(v))
+	if (json_value_is_null(v))
 		return (Value){ .kind = VALUE_NIL };
-	if (json_is_bool(v))
+	if (json_value_is_bool(v))
 		return value_bool(json_bool(v));
-	if (json_is_integer(v))
-		return value_integer(json_integer(v));
-	if (json_is_string(v))
-		return value_text(json_string(v));
+	if (json_value_is_integer(v))
+		return value_integer(json_value_integer(v));
+	if (json_value_is_string(v))
+		return value_text(json_value_string(v));
 	return (Value){ .kind = VALUE_JSON, .json = v };
 }
 
@@ -51,9 +51,9 @@ bool value_is_true(const Value *v)
 	case VALUE_JSON:
 		break;
 	}
-	if (json_is_object(v->json))
-		return json_object_size(v->json) > 0;
-	return !json_is_array(v->json) || json_length(v->json) > 0;
+	if (json_value_is_object(v->json))
+		return json_member_count(v->json) > 0;
+	return !json_value_is_array(v->json) || json_length(v->json) > 0;
 }
 
 Err *value_member(const Value *v, Str name, Value *ret)
@@ -62,12 +62,13 @@ Err *value_member(const Value *v, Str name, Value *ret)
 		*ret = (Value){ .kind = VALUE_NONE };
 		return NULL;
 	}
-	if (v->kind != VALUE_JSON || !json_is_object(v->json))
+	if (v->kind != VALUE_JSON || !json_value_is_object(v->json))
 		return err_new(ERR_INPUT, "no member '%.*s' in a value that is no object",
 		               STR_ARG(name));
 	Str key;
 	JsonValue *member;
-	for (size_t i = 0; json_object_at(v->json, i, &key, &member); i++)
+	void *at = NULL;
+	while (json_next_member(v->json, &at, &key, &member))
 		if (str_eq(key, name)) {
 			*ret = value_json(member);
 			return NULL;
@@ -90,7 +91,8 @@ static void object_items(Arena *a, const JsonValue *object, ValueList *ret)
 	Pair *pairs = arena_alloc(a, (ret->count + 1) * sizeof *pairs, _Alignof(Pair));
 	Str key;
 	JsonValue *value;
-	for (size_t i = 0; json_object_at(object, i, &key, &value); i++)
+	void *at = NULL;
+	for (size_t i = 0; json_next_member(object, &at, &key, &value); i++)
 		pairs[i] = (Pair){ value_text(key), value_json(value) };
 	qsort(pairs, ret->count, sizeof *pairs, by_key);
 	for (size_t i = 0; i < ret->count; i++) {
@@ -102,11 +104,11 @@ static void object_items(Arena *a, const JsonValue *object, ValueList *ret)
 Err *value_items(Arena *a, const Value *v, ValueList *ret)
 {
 	bool is_json = v->kind == VALUE_JSON;
-	bool is_object = is_json && json_is_object(v->json);
-	bool is_array = is_json && json_is_array(v->json);
+	bool is_object = is_json && json_value_is_object(v->json);
+	bool is_array = is_json && json_value_is_array(v->json);
 	ValueList list = { 0 };
 	if (is_object)
-		list.count = json_object_size(v->json);
+		list.count = json_member_count(v->json);
 	else if (is_array)
 		list.count = json_length(v->json);
 	else if (v->kind == VALUE_LIST)
@@ -128,7 +130,7 @@ Err *value_items(Arena *a, const Value *v, ValueList *ret)
 static void print_json(const Value *v, Buf *out)
 {
 	AUTO_ARENA Arena a = ARENA_INIT;
-	bool is_object = json_is_object(v->json);
+	bool is_object = json_value_is_object(v->json);
 	ValueList list = { 0 };
 	AUTO_ERR Err *no_container = value_items(&a, v, &list);
 	if (no_container) {

@@ -35,7 +35,7 @@ static Err *read_image(const Spool *spool, const JsonValue *v, const char *where
 	Str config = STR(""), *tags = NULL, *layers = NULL;
 	size_t tag_count = 0, layer_count = 0;
 	const Member *m = NULL;
-	if (!json_is_object(v))
+	if (!json_value_is_object(v))
 		return err_new(ERR_CORRUPT, "%s: expected an object", where);
 	TRY(json_get_str(v, where, "Config", a, &config));
 	TRY(json_get_strs(v, where, "RepoTags", a, &tags, &tag_count));
@@ -58,7 +58,7 @@ Err *load_docker_read(const Spool *spool, LoadImages *ret)
 	AUTO_JSON JsonValue *doc = NULL;
 	TRY(load_spool_read_file(spool, m, JSON_BYTES_MAX, &json));
 	TRY(json_parse(buf_str(&json), JSON_BYTES_MAX, "manifest.json", &doc));
-	if (!json_is_array(doc))
+	if (!json_value_is_array(doc))
 		return err_new(ERR_CORRUPT, "manifest.json: expected an array");
 	for (size_t i = 0; i < json_length(doc); i++) {
 		LoadImage image = { 0 };

@@ -144,7 +144,7 @@ static Err *check_layout(const Spool *spool)
 	TRY(load_spool_read_file(spool, m, JSON_BYTES_MAX, &json));
 	JsonValue *v;
 	TRY(json_parse(buf_str(&json), JSON_BYTES_MAX, "oci-layout", &v));
-	bool good = str_starts(json_string(json_member(v, "imageLayoutVersion")), STR("1."));
+	bool good = str_starts(json_value_string(json_member(v, "imageLayoutVersion")), STR("1."));
 	json_free(v);
 	return good ? NULL
 	            : err_new(ERR_CORRUPT, "oci-layout: expected an imageLayoutVersion of 1");

@@ -116,7 +116,7 @@ static Err *get_strs(const JsonValue *object, const char *key, Arena *a, Strs *r
 {
 	Strs s = { 0 };
 	TRY(json_get_strs(object, "config", key, a, &s.at, &s.count));
-	s.set = !json_is_null(json_member(object, key));
+	s.set = !json_value_is_null(json_member(object, key));
 	*ret = s;
 	return NULL;
 }
@@ -127,9 +127,9 @@ static Err *get_object(const JsonValue *object, const char *where, const char *k
 {
 	const JsonValue *v = json_member(object, key);
 	*ret = NULL;
-	if (json_is_null(v))
+	if (json_value_is_null(v))
 		return NULL;
-	if (!json_is_object(v))
+	if (!json_value_is_object(v))
 		return err_new(ERR_INPUT, "%s%s%s: expected an object", where, *where ? "." : "",
 		               key);
 	*ret = v;
@@ -145,8 +145,9 @@ static Err *get_set(const JsonValue *object, const char *key, Arena *a, Strs *re
 		return NULL;
 	Str name;
 	JsonValue *value;
-	for (size_t i = 0; json_object_at(set, i, &name, &value); i++) {
-		if (!json_is_object(value) && !json_is_null(value))
+	void *at = NULL;
+	while (json_next_member(set, &at, &name, &value)) {
+		if (!json_value_is_object(value) && !json_value_is_null(value))
 			return err_new(ERR_INPUT, "config.%s: expected {} as its values", key);
 		strs_push(a, ret, arena_str(a, name));
 	}
@@ -162,10 +163,12 @@ static Err *get_labels(const JsonValue *object, Arena *a, ImageConfig *c)
 		return NULL;
 	Str key;
 	JsonValue *value;
-	for (size_t i = 0; json_object_at(labels, i, &key, &value); i++) {
-		if (!json_is_string(value) && !json_is_null(value))
+	void *at = NULL;
+	while (json_next_member(labels, &at, &key, &value)) {
+		if (!json_value_is_string(value) && !json_value_is_null(value))
 			return err_new(ERR_INPUT, "config.Labels: expected strings as its values");
-		image_config_add_label(a, c, arena_str(a, key), arena_str(a, json_string(value)));
+		image_config_add_label(a, c, arena_str(a, key),
+		                       arena_str(a, json_value_string(value)));
 	}
 	return NULL;
 }
@@ -236,14 +239,14 @@ static Err *get_diff_ids(const JsonValue *doc, Arena *a, ImageConfig *c)
 static Err *get_history(const JsonValue *doc, Arena *a, ImageConfig *c)
 {
 	const JsonValue *list = json_member(doc, "history");
-	if (!json_is_null(list) && !json_is_array(list))
+	if (!json_value_is_null(list) && !json_value_is_array(list))
 		return err_new(ERR_INPUT, "history: expected an array");
-	size_t listed = json_is_null(list) ? 0 : json_length(list);
+	size_t listed = json_value_is_null(list) ? 0 : json_length(list);
 	size_t with_layer = 0;
 	History *h = arena_alloc(a, (listed + c->diff_id_count) * sizeof *h, _Alignof(History));
 	for (size_t i = 0; i < listed; i++) {
 		const JsonValue *entry = json_at(list, i);
-		if (!json_is_object(entry))
+		if (!json_value_is_object(entry))
 			return err_new(ERR_INPUT, "history[%zu]: expected an object", i);
 		TRY(get_time(entry, "history", a, &h[i].created_ns));
 		TRY(json_get_str(entry, "history", "created_by", a, &h[i].created_by));
@@ -264,7 +267,7 @@ static Err *get_history(const JsonValue *doc, Arena *a, ImageConfig *c)
 
 static Err *parse_document(const JsonValue *doc, Arena *a, ImageConfig *c)
 {
-	if (!json_is_object(doc))
+	if (!json_value_is_object(doc))
 		return err_new(ERR_INPUT, "expected an object");
 	TRY(json_get_str(doc, "", "architecture", a, &c->platform.arch));
 	TRY(json_get_str(doc, "", "os", a, &c->platform.os));

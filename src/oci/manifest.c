@@ -48,7 +48,7 @@ static bool is_generic_type(Str type)
 static Err *read_document(Str json, const char *name, JsonValue **ret)
 {
 	TRY_CORRUPT(json_parse(json, MANIFEST_BYTES_MAX, name, ret));
-	if (json_is_object(*ret))
+	if (json_value_is_object(*ret))
 		return NULL;
 	json_free(*ret);
 	*ret = NULL;
@@ -57,7 +57,7 @@ static Err *read_document(Str json, const char *name, JsonValue **ret)
 
 static bool is_present(const JsonValue *object, const char *key)
 {
-	return !json_is_null(json_member(object, key));
+	return !json_value_is_null(json_member(object, key));
 }
 
 /* The media type that a document gives itself: must be known if it is there. */
@@ -65,11 +65,11 @@ static Err *own_type(const JsonValue *doc, const char *name, Str *ret)
 {
 	const JsonValue *type = json_member(doc, "mediaType");
 	*ret = (Str){ "", 0 };
-	if (json_is_null(type))
+	if (json_value_is_null(type))
 		return NULL;
-	if (!json_is_string(type))
+	if (!json_value_is_string(type))
 		return err_new(ERR_CORRUPT, "%s.mediaType: expected a string", name);
-	*ret = json_string(type);
+	*ret = json_value_string(type);
 	if (!is_image_type(*ret) && !is_index_type(*ret))
 		return err_new(ERR_CORRUPT, "%s.mediaType: not a manifest or index: '%.*s'", name,
 		               STR_ARG(str_head(*ret, 200)));
@@ -149,7 +149,7 @@ Err *manifest_kind(Str json, Str content_type, const char *name, ManifestKind *r
 static Err *read_platform(const JsonValue *object, const char *where, Arena *a, Platform *ret)
 {
 	Platform p = { { "", 0 }, { "", 0 }, { "", 0 } };
-	if (!json_is_object(object))
+	if (!json_value_is_object(object))
 		return err_new(ERR_CORRUPT, "%s: expected an object", where);
 	TRY_CORRUPT(json_get_str(object, where, "os", a, &p.os));
 	TRY_CORRUPT(json_get_str(object, where, "architecture", a, &p.arch));
@@ -165,10 +165,10 @@ static Err *read_platform(const JsonValue *object, const char *where, Arena *a, 
 static Err *check_data(const JsonValue *object, const char *where, const Descriptor *d)
 {
 	const JsonValue *data = json_member(object, "data");
-	if (json_is_null(data))
+	if (json_value_is_null(data))
 		return NULL;
 	AUTO_BUF Buf bytes = BUF_INIT;
-	if (!json_is_string(data) || !base64_decode(json_string(data), &bytes))
+	if (!json_value_is_string(data) || !base64_decode(json_value_string(data), &bytes))
 		return err_new(ERR_CORRUPT, "%s.data: expected base64", where);
 	Digest got = sha256_of(buf_str(&bytes));
 	if (bytes.len != d->size || !digest_eq(&got, &d->digest))
@@ -180,9 +180,9 @@ static Err *read_annotations(const JsonValue *object, const char *where, Arena *
 {
 	const JsonValue *notes = json_member(object, "annotations");
 	d->ref_name = d->container_name = (Str){ "", 0 };
-	if (json_is_null(notes))
+	if (json_value_is_null(notes))
 		return NULL;
-	if (!json_is_object(notes))
+	if (!json_value_is_object(notes))
 		return err_new(ERR_CORRUPT, "%s.annotations: expected an object", where);
 	TRY_CORRUPT(
 		json_get_str(notes, where, "org.opencontainers.image.ref.name", a, &d->ref_name));
@@ -192,7 +192,7 @@ static Err *read_annotations(const JsonValue *object, const char *where, Arena *
 
 static Err *read_descriptor(const JsonValue *object, const char *where, Arena *a, Descriptor *ret)
 {
-	if (!json_is_object(object))
+	if (!json_value_is_object(object))
 		return err_new(ERR_CORRUPT, "%s: expected a descriptor", where);
 	Descriptor d = { 0 };
 	int64_t size = -1;
@@ -210,7 +210,7 @@ static Err *read_descriptor(const JsonValue *object, const char *where, Arena *a
 	d.size = (uint64_t)size;
 
 	const JsonValue *platform = json_member(object, "platform");
-	if (!json_is_null(platform)) {
+	if (!json_value_is_null(platform)) {
 		TRY_WHILE(read_platform(platform, where, a, &d.platform), "reading the platform");
 		d.has_platform = true;
 	}
@@ -225,7 +225,7 @@ static Err *read_descriptors(const JsonValue *doc, const char *name, const char 
                              Arena *a, Descriptor **ret, size_t *ret_count)
 {
 	const JsonValue *list = json_member(doc, key);
-	if (!json_is_array(list))
+	if (!json_value_is_array(list))
 		return err_new(ERR_CORRUPT, "%s.%s: expected an array of descriptors", name, key);
 	size_t count = json_length(list);
 	if (count > most)

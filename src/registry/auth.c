@@ -101,7 +101,7 @@ static Err *read_entry(Arena *a, const JsonValue *entry, const char *name, Str k
                        Credentials *ret)
 {
 	const char *where = arena_strf(a, "%s: auths[\"%.*s\"]", name, STR_ARG(key)).ptr;
-	if (!json_is_object(entry))
+	if (!json_value_is_object(entry))
 		return err_new(ERR_INPUT, "%s: expected an object", where);
 	Str none = { "", 0 };
 	Str auth = none;
@@ -129,7 +129,8 @@ static Err *find_in_auths(Arena *a, const JsonValue *auths, const char *name, St
 	Str key, best_key = { "", 0 };
 	JsonValue *entry, *best = NULL;
 	size_t best_len = 0;
-	for (size_t i = 0; json_object_at(auths, i, &key, &entry); i++) {
+	void *at = NULL;
+	while (json_next_member(auths, &at, &key, &entry)) {
 		Str normal = normal_key(key);
 		if (key_covers(normal, domain, repository) && (!best || normal.len > best_len)) {
 			best = entry;
@@ -147,15 +148,16 @@ static Err *find_helper(Arena *a, const JsonValue *doc, const char *name, Str do
 	Str key;
 	JsonValue *value;
 	*ret = (Str){ "", 0 };
-	if (!json_is_null(helpers) && !json_is_object(helpers))
+	if (!json_value_is_null(helpers) && !json_value_is_object(helpers))
 		return err_new(ERR_INPUT, "%s.credHelpers: expected an object", name);
-	for (size_t i = 0; helpers && json_object_at(helpers, i, &key, &value); i++) {
+	void *at = NULL;
+	while (json_next_member(helpers, &at, &key, &value)) {
 		if (!str_eq(normal_key(key), domain))
 			continue;
-		if (!json_is_string(value))
+		if (!json_value_is_string(value))
 			return err_new(ERR_INPUT, "%s.credHelpers: expected the name of a helper",
 			               name);
-		*ret = arena_str(a, json_string(value));
+		*ret = arena_str(a, json_value_string(value));
 		return NULL;
 	}
 	return json_get_str(doc, name, "credsStore", a, ret);
@@ -164,7 +166,7 @@ static Err *find_helper(Arena *a, const JsonValue *doc, const char *name, Str do
 static Err *find_in_document(Arena *a, const JsonValue *doc, const char *name, Str domain,
                              Str repository, const Cancel *cancel, Credentials *ret)
 {
-	if (!json_is_object(doc))
+	if (!json_value_is_object(doc))
 		return err_new(ERR_INPUT, "%s: expected a JSON object", name);
 	Str helper;
 	TRY(find_helper(a, doc, name, domain, &helper));
@@ -175,9 +177,9 @@ static Err *find_in_document(Arena *a, const JsonValue *doc, const char *name, S
 			return NULL;
 	}
 	const JsonValue *auths = json_member(doc, "auths");
-	if (json_is_null(auths))
+	if (json_value_is_null(auths))
 		return NULL;
-	if (!json_is_object(auths))
+	if (!json_value_is_object(auths))
 		return err_new(ERR_INPUT, "%s.auths: expected an object", name);
 	return find_in_auths(a, auths, name, domain, repository, ret);
 }

@@ -130,8 +130,9 @@ static Err *read_answer(Arena *a, Str json, const char *program, Credentials *re
 	};
 	TRY_WHILE(err_set_kind(json_parse(json, HELPER_BYTES_MAX, program, &doc), ERR_DENIED),
 	          "reading the answer of '%s'", program);
-	Err *err =
-		json_is_object(doc) ? NULL : err_new(ERR_DENIED, "%s: expected an object", program);
+	Err *err = json_value_is_object(doc)
+	                   ? NULL
+	                   : err_new(ERR_DENIED, "%s: expected an object", program);
 	if (!err)
 		err = json_get_str(doc, program, "Username", a, &c.user);
 	if (!err)

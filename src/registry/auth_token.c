@@ -119,7 +119,7 @@ static Err *read_members(const JsonValue *doc, const char *name, Arena *a, Str *
 {
 	Str access = { "", 0 };
 	*ret_token = access;
-	if (!json_is_object(doc))
+	if (!json_value_is_object(doc))
 		return err_new(ERR_DENIED, "%s: expected a JSON object", name);
 	TRY(json_get_str(doc, name, "token", a, ret_token));
 	TRY(json_get_str(doc, name, "access_token", a, &access));

@@ -166,7 +166,7 @@ static Err *add_document(Arena *a, const JsonValue *doc, const char *name, Regis
 {
 	Str *mirrors = NULL, *insecure = NULL;
 	size_t mirror_count = 0, insecure_count = 0;
-	if (!json_is_object(doc))
+	if (!json_value_is_object(doc))
 		return err_new(ERR_INPUT, "%s: expected a JSON object", name);
 	TRY(json_get_strs(doc, name, "registry-mirrors", a, &mirrors, &mirror_count));
 	TRY(json_get_strs(doc, name, "insecure-registries", a, &insecure, &insecure_count));

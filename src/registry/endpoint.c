@@ -318,11 +318,11 @@ static Str server_words(Arena *a, Str body)
 		return (Str){ "", 0 };
 	}
 	const JsonValue *first =
-		json_is_object(doc) ? json_at(json_member(doc, "errors"), 0) : NULL;
+		json_value_is_object(doc) ? json_at(json_member(doc, "errors"), 0) : NULL;
 	Str words = { "", 0 };
-	if (json_is_object(first)) {
-		Str code = json_string(json_member(first, "code"));
-		Str message = json_string(json_member(first, "message"));
+	if (json_value_is_object(first)) {
+		Str code = json_value_string(json_member(first, "code"));
+		Str message = json_value_string(json_member(first, "message"));
 		words = arena_strf(a, "%.*s%s%.*s", STR_ARG(str_head(code, 60)),
 		                   message.len ? ": " : "", STR_ARG(str_head(message, 200)));
 	}

@@ -135,7 +135,7 @@ static void test_json_get(void **state)
 	assert_null(json_get_strs(v, "", "l", &a, &list, &count));
 	assert_true(str_eq(s, STR("x")) && i == INT64_MIN && b && count == 2);
 	assert_true(str_eq(list[1], STR("b")));
-	assert_int_equal(json_integer(json_member(v, "k9")), 9);
+	assert_int_equal(json_value_integer(json_member(v, "k9")), 9);
 	assert_null(json_member(v, "k"));
 	static const char *const want[] = { "config.i: expected a string",
 		                            "config.f: expected an integer",
@@ -152,9 +152,13 @@ static void test_json_get(void **state)
 	}
 	Str key;
 	JsonValue *value;
-	assert_true(json_object_at(v, 9, &key, &value));
+	void *at = NULL;
+	for (size_t n = 0; n < 10; n++)
+		assert_true(json_next_member(v, &at, &key, &value));
 	assert_true(str_eq(key, STR("k9")));
-	assert_false(json_object_at(v, 10, &key, &value));
+	assert_false(json_next_member(v, &at, &key, &value));
+	at = NULL;
+	assert_false(json_next_member(NULL, &at, &key, &value));
 	json_free(v);
 }
 
