@@ -5,7 +5,10 @@
 needs_root
 needs newuidmap
 needs_run
-tar=$(base_tar)
+base alpine:edge
+tar=$T/base.tar # one image for both: its history is part of what is built on it
+decant save -o "$tar" alpine:edge
+chmod 644 "$tar"
 mkdir ctx && cd ctx || exit 1
 chmod 755 "$T"
 cat >Dockerfile <<'D'
@@ -24,7 +27,7 @@ echo data >data
 cat >"$T/both" <<'S'
 set -e
 export SOURCE_DATE_EPOCH=1600000000
-"$DECANT" import "$1" alpine:edge >/dev/null
+"$DECANT" load -q -i "$1" >/dev/null
 "$DECANT" build -q --network=none --progress=plain -t img .
 S
 run bash "$T/both" "$tar"
