@@ -84,13 +84,18 @@ static int talk(int fd, Request *r, int *ret_index)
 			continue;
 		if (n < 0)
 			return -errno;
-		int left = (int)n;
-		for (struct nlmsghdr *h = (void *)answer; NLMSG_OK(h, left);
-		     h = NLMSG_NEXT(h, left)) {
+		size_t at = 0;
+		while ((size_t)n - at >= sizeof(struct nlmsghdr)) {
+			const struct nlmsghdr *h = (const void *)(answer + at);
+			if (h->nlmsg_len < sizeof *h || h->nlmsg_len > (size_t)n - at)
+				break;
+			at += NLMSG_ALIGN(h->nlmsg_len);
 			if (h->nlmsg_type == NLMSG_ERROR)
 				return ((const struct nlmsgerr *)NLMSG_DATA(h))->error;
 			if (h->nlmsg_type == RTM_NEWLINK && ret_index)
 				*ret_index = ((const struct ifinfomsg *)NLMSG_DATA(h))->ifi_index;
+			if (at > (size_t)n)
+				break;
 		}
 	}
 }

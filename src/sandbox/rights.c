@@ -54,8 +54,7 @@ static Err *set_capabilities(void)
 
 static Err *set_groups(const SandboxSpec *spec)
 {
-	gid_t *groups = xcalloc(spec->group_count + 1, sizeof *groups);
-	AUTO_FREE void *owned = groups;
+	AUTO_FREE gid_t *groups = xcalloc(spec->group_count + 1, sizeof *groups);
 	for (size_t i = 0; i < spec->group_count; i++)
 		groups[i] = spec->groups[i];
 	/* EPERM: the user namespace has "deny" in /proc/self/setgroups (a single-id map). */

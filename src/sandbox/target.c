@@ -261,8 +261,7 @@ static void remove_stub(int upper_fd, const Stub *stub)
 void target_remove_stubs(int upper_fd, const Stubs *stubs)
 {
 	size_t count = stubs->parents.len;
-	struct stat *before = xcalloc(count + 1, sizeof *before);
-	AUTO_FREE void *owned = before;
+	AUTO_FREE struct stat *before = xcalloc(count + 1, sizeof *before);
 	for (size_t i = 0; i < count; i++) {
 		AUTO_CLOSE int fd = open_dir_beneath(upper_fd, stubs->parents.at[i].path);
 		if (fd < 0 || fstat(fd, &before[i]) < 0)
