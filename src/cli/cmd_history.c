@@ -125,7 +125,7 @@ static Err *run_history(Cli *cli, const void *values, const Arguments *args)
 	Store *s = NULL;
 	Image image = { 0 };
 	TRY(cli_store(cli, &s));
-	TRY(image_find(s, str_from(args->at[0]), a, &image));
+	TRY(cli_image(cli, s, args->at[0], &image));
 	const ImageConfig *c = &image.config;
 	Str *rows = arena_alloc(a, (c->history_count + 1) * sizeof *rows, _Alignof(Str));
 	size_t layer = c->diff_id_count;

@@ -97,7 +97,7 @@ static Err *read_filter(Cli *cli, Store *s, const char *text, Filters *f)
 		push(cli->arena, &f->labels, value);
 	} else if (str_eqc(key, "before") || str_eqc(key, "since")) {
 		Image image;
-		TRY(image_find(s, str_from(value), cli->arena, &image));
+		TRY(cli_image(cli, s, value, &image));
 		if (str_eqc(key, "before"))
 			f->before_ns = image.config.created_ns;
 		else

@@ -38,10 +38,10 @@ static Err *run_import(Cli *cli, const void *values, const Arguments *args)
 	Reference ref;
 	Platform platform = platform_host();
 	if (args->count > 1) {
-		TRY(reference_parse(cli->arena, str_from(args->at[1]), &ref));
+		TRY(cli_reference(cli, args->at[1], &ref));
 		if (ref.has_digest)
-			return err_new(ERR_INPUT, "cannot import under a name with a digest: '%s'",
-			               args->at[1]);
+			return cli_usage(cli, "cannot import under a name with a digest: '%s'",
+			                 args->at[1]);
 	}
 	if (v->platform)
 		TRY(platform_parse(cli->arena, str_from(v->platform), &platform));

@@ -76,7 +76,7 @@ static Err *inspect_one(Cli *cli, Store *s, Str name, Kinds kinds, Str *ret_json
 			return e;
 		err_free(e); /* it may be an image */
 	}
-	e = image_find(s, name, cli->arena, &image);
+	e = cli_image(cli, s, name.ptr, &image);
 	if (e && kinds.containers && err_kind(e) == ERR_NOT_FOUND) {
 		err_free(e); /* said for both kinds */
 		return err_new(ERR_NOT_FOUND, "No such object: %.*s", STR_ARG(name));

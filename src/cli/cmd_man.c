@@ -144,8 +144,9 @@ static const char *const statuses[][2] = {
 	{ "3", "An input file is wrong: the Dockerfile, the context, an archive." },
 	{ "4", "A registry or the network." },
 	{ "5", "The store is damaged." },
-	{ "130", "Interrupted: ^C, SIGTERM, SIGHUP. The first one stops the running steps, a "
-	         "second one kills." },
+	{ "129, 130, 143",
+	  "Ended by SIGHUP, SIGINT (^C), SIGTERM. The first one stops the running steps, a "
+	  "second one kills." },
 	{ "125, 126, 127",
 	  "\"decant run\" alone, which else ends as the command does: decant failed, the "
 	  "command cannot be executed, the command is not there." },

@@ -39,7 +39,7 @@ static Err *run_publish(Cli *cli, const void *values, const Arguments *args)
 	TRY(sandbox_enter());
 	TRY(cli_store(cli, &s));
 	TRY(cli_cancel(cli, &cancel));
-	TRY(image_find(s, str_from(args->at[0]), cli->arena, &image));
+	TRY(cli_image(cli, s, args->at[0], &image));
 	TRY(image_check(s, &image));
 	TRY(export_publish(s, &image, &compression, NULL, cancel, cli->arena, &manifest, &digest));
 	printf("%s\n", digest_arena_text(cli->arena, &digest).ptr);

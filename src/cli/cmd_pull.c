@@ -34,7 +34,7 @@ Err *cli_pull(Cli *cli, const char *name, const Platform *platform, bool quiet, 
 	Cancel *cancel = NULL;
 	Reference ref;
 	PullResult result;
-	TRY(reference_parse(a, str_from(name), &ref));
+	TRY(cli_reference(cli, name, &ref));
 	TRY(cli_store(cli, &s));
 	TRY(sandbox_enter()); /* before the first thread, and layers have owners of their own */
 	TRY(cli_cancel(cli, &cancel));
@@ -70,7 +70,7 @@ static Err *run_pull(Cli *cli, const void *values, const Arguments *args)
 	const PullValues *v = values;
 	Reference ref;
 	Platform platform = platform_host();
-	TRY(reference_parse(cli->arena, str_from(args->at[0]), &ref));
+	TRY(cli_reference(cli, args->at[0], &ref));
 	if (v->platform)
 		TRY(platform_parse(cli->arena, str_from(v->platform), &platform));
 	TRY(cli_pull(cli, args->at[0], &platform, v->quiet, stdout));

@@ -44,14 +44,14 @@ static Err *run_push(Cli *cli, const void *values, const Arguments *args)
 		cli->usage_error = e;
 		TRY(e);
 	}
-	TRY(reference_parse(a, str_from(args->at[0]), &ref));
+	TRY(cli_reference(cli, args->at[0], &ref));
 	if (ref.has_digest)
 		return cli_usage(cli, "cannot push a digest reference: '%s'", args->at[0]);
 	/* Before the first thread: layers may be directories, and files in them belong to owners
 	 * that only the namespace may read. */
 	TRY(sandbox_enter());
 	TRY(cli_store(cli, &s));
-	Err *e = image_find(s, str_from(args->at[0]), a, &image);
+	Err *e = cli_image(cli, s, args->at[0], &image);
 	if (e && err_kind(e) == ERR_NOT_FOUND)
 		e = err_note(e, "give the image this name first: decant tag IMAGE %s", args->at[0]);
 	TRY(e);

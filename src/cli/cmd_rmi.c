@@ -44,12 +44,16 @@ static Err *run_rmi(Cli *cli, const void *values, const Arguments *args)
 	TRY(cli_store(cli, &s));
 	for (size_t i = 0; i < args->count; i++) {
 		ImageRemoved removed = { 0 };
-		Err *e = image_remove(s, str_from(args->at[i]), v->force, cli->arena, &removed);
+		Err *e = cli_of_name(
+			cli, args->at[i],
+			image_remove(s, str_from(args->at[i]), v->force, cli->arena, &removed));
 		if (e) {
 			int status = cli->exit_status;
 			bool missing = err_kind(e) == ERR_NOT_FOUND;
+			bool bad_name = cli->usage_error;
 			cli_report(cli, e);
-			cli->exit_status = missing && v->force ? status : EXIT_NOT_REMOVED;
+			if (!bad_name)
+				cli->exit_status = missing && v->force ? status : EXIT_NOT_REMOVED;
 			continue;
 		}
 		print_removed(cli->arena, &removed);

@@ -274,14 +274,14 @@ static Err *find_image(Cli *cli, Store *s, const char *name, const char *pull, I
 		return err_note(cli_usage(cli, "invalid value '%s' for --pull", when),
 		                "one of always, missing, never");
 	if (!always) {
-		Err *e = image_find(s, str_from(name), cli->arena, ret);
+		Err *e = cli_image(cli, s, name, ret);
 		if (!e || err_kind(e) != ERR_NOT_FOUND || strcmp(when, "never") == 0)
 			return e;
 		err_free(e); /* it is fetched */
 		fprintf(stderr, "Unable to find image '%s' locally\n", name);
 	}
 	TRY(cli_pull(cli, name, &host, false, stderr));
-	return image_find(s, str_from(name), cli->arena, ret);
+	return cli_image(cli, s, name, ret);
 }
 
 static Err *run_run(Cli *cli, const void *values, const Arguments *args)

@@ -47,7 +47,7 @@ static Err *run_save(Cli *cli, const void *values, const Arguments *args)
 	ExportImage *images =
 		arena_alloc(cli->arena, args->count * sizeof *images, _Alignof(ExportImage));
 	for (size_t i = 0; i < args->count; i++) {
-		TRY(image_find(s, str_from(args->at[i]), cli->arena, &images[i].image));
+		TRY(cli_image(cli, s, args->at[i], &images[i].image));
 		TRY(image_check(s, &images[i].image));
 		images[i].names = &images[i].image.ref;
 		images[i].name_count = images[i].image.ref.len ? 1 : 0;

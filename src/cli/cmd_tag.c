@@ -11,12 +11,12 @@ static Err *run_tag(Cli *cli, const void *values, const Arguments *args)
 	Store *s = NULL;
 	Reference target;
 	Image image = { 0 };
-	TRY(reference_parse(cli->arena, str_from(args->at[1]), &target));
+	TRY(cli_reference(cli, args->at[1], &target));
 	if (target.has_digest)
-		return err_new(ERR_INPUT, "refusing to create a tag with a digest reference: '%s'",
-		               args->at[1]);
+		return cli_usage(cli, "refusing to create a tag with a digest reference: '%s'",
+		                 args->at[1]);
 	TRY(cli_store(cli, &s));
-	TRY(image_find(s, str_from(args->at[0]), cli->arena, &image));
+	TRY(cli_image(cli, s, args->at[0], &image));
 	StoreRef ref = {
 		.name = reference_full(cli->arena, &target),
 		.config = image.id,

@@ -9,6 +9,7 @@
 
 #include "base/cancel.h"
 #include "cli/options.h"
+#include "exec/image.h"
 #include "store/store.h"
 #include "ui/ui.h"
 
@@ -84,6 +85,12 @@ void help_group_title(CommandGroup group, Buf *out);
 
 /* A mistake on the command line: exit status 2 and a pointer to --help. */
 NODISCARD Err *cli_usage(Cli *cli, const char *fmt, ...) PRINTF(2, 3);
+/* A name of the command line: a bad one is a mistake there. */
+NODISCARD Err *cli_reference(Cli *cli, const char *text, Reference *ret);
+/* E (taken, given back) of something done with NAME: was it that NAME is none? */
+NODISCARD Err *cli_of_name(Cli *cli, const char *name, Err *e);
+/* image_find() for a name of the command line. */
+NODISCARD Err *cli_image(Cli *cli, Store *s, const char *name, Image *ret);
 /* The store of --root, opened at the first call. */
 NODISCARD Err *cli_store(Cli *cli, Store **ret);
 /* From the first call on ^C, SIGTERM and SIGHUP set this; a second one kills. */

@@ -8,7 +8,9 @@
  *	3    an input file is wrong: Dockerfile, context, archive
  *	4    registry or network
  *	5    the store is damaged
- *	130  interrupted
+ *	129  ended by SIGHUP
+ *	130  interrupted: ^C
+ *	143  ended by SIGTERM
  * `run` ends as the command in the container does; 125, 126, 127 as docker has them.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
@@ -30,6 +32,7 @@ enum {
 	EXIT_REGISTRY = 4,
 	EXIT_STORE = 5,
 	EXIT_INTERRUPTED = 130,
+	EXIT_SIGNAL = 128, /* plus its number, as shells have it */
 };
 
 int cli_status_of(const Err *err)
@@ -67,6 +70,30 @@ Err *cli_usage(Cli *cli, const char *fmt, ...)
 	return err_new(ERR_INPUT, "%s", text);
 }
 
+Err *cli_reference(Cli *cli, const char *text, Reference *ret)
+{
+	Err *e = reference_parse(cli->arena, str_from(text), ret);
+	if (e)
+		cli->usage_error = true;
+	return e;
+}
+
+Err *cli_of_name(Cli *cli, const char *name, Err *e)
+{
+	Reference ref;
+	if (!e || err_kind(e) != ERR_INPUT)
+		return e;
+	AUTO_ERR Err *bad_name = reference_parse(cli->arena, str_from(name), &ref);
+	if (bad_name)
+		cli->usage_error = true;
+	return e;
+}
+
+Err *cli_image(Cli *cli, Store *s, const char *name, Image *ret)
+{
+	return cli_of_name(cli, name, image_find(s, str_from(name), cli->arena, ret));
+}
+
 Err *cli_store(Cli *cli, Store **ret)
 {
 	if (!cli->store)
@@ -89,7 +116,7 @@ Err *cli_cancel(Cli *cli, Cancel **ret)
 static int failure_status(const Cli *cli, const Err *err)
 {
 	if (err_kind(err) == ERR_CANCELLED)
-		return EXIT_INTERRUPTED;
+		return signals_first() ? EXIT_SIGNAL + signals_first() : EXIT_INTERRUPTED;
 	/* A container's command that cannot be started keeps its 126 or 127. */
 	if (cli->command && cli->command->failure_status)
 		return err_exit_status(err) ? err_exit_status(err) : cli->command->failure_status;
@@ -129,6 +156,7 @@ void cli_report(Cli *cli, Err *err)
 {
 	cli->exit_status = failure_status(cli, err);
 	print_failure(cli, err);
+	cli->usage_error = false; /* it was about this one: others may follow */
 	err_free(err);
 }
 

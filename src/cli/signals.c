@@ -13,12 +13,14 @@
 static Cancel *watched_cancel;
 static Ui *watched_ui;
 static volatile sig_atomic_t signals_seen;
+static volatile sig_atomic_t first_signal;
 
 static void on_signal(int number)
 {
 	int saved = errno;
 	Ui *ui = __atomic_load_n(&watched_ui, __ATOMIC_ACQUIRE);
 	if (signals_seen++ == 0) {
+		first_signal = number;
 		cancel_set(watched_cancel);
 		if (ui)
 			ui_signal_cancelling(ui);
@@ -70,6 +72,11 @@ void signals_unwatch(void)
 			(void)signal(numbers[i], SIG_DFL);
 	}
 	watched_cancel = NULL;
+}
+
+int signals_first(void)
+{
+	return first_signal;
 }
 
 void cli_watch_ui(Ui *ui)

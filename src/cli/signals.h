@@ -10,3 +10,5 @@ void signals_ignore_pipe(void);
 void signals_watch(Cancel *cancel);
 /* Back to the default, before CANCEL is closed. */
 void signals_unwatch(void);
+/* The signal that cancelled; 0: none came. */
+int signals_first(void);

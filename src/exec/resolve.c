@@ -39,14 +39,23 @@ static Err *find_local(Build *b, Str name, const Platform *platform, Arena *a, B
 	return NULL;
 }
 
+/* What a registry sent and is not what was promised says nothing about the store, which ERR_CORRUPT
+ * would. */
+static Err *of_registry(Err *e)
+{
+	return e && err_kind(e) == ERR_CORRUPT ? err_set_kind(e, ERR_NETWORK) : e;
+}
+
 static Err *ask_registry(Build *b, Resolved *r, const Platform *platform, Arena *a)
 {
 	unsigned line = progress_begin(b->progress, STR(""), "[internal] load metadata for %.*s",
 	                               STR_ARG(r->name));
 	TRY(need_registry(b));
-	Err *e = registry_resolve(b->registry, &r->base.ref, platform, a, &r->remote);
+	Err *e = of_registry(registry_resolve(b->registry, &r->base.ref, platform, a, &r->remote));
 	if (!e)
-		e = image_config_parse(a, r->remote.config_json, r->name.ptr, &r->base.config);
+		e = err_set_kind(
+			image_config_parse(a, r->remote.config_json, r->name.ptr, &r->base.config),
+			ERR_NETWORK);
 	if (e) {
 		b->failed_line = line;
 		progress_end(b->progress, line, PROGRESS_ERROR, err_cause(e));
@@ -127,8 +136,8 @@ static Err *pull(Build *b, const Step *step, Resolved *r)
 		             STR_ARG(r->name)));
 		r->local = false;
 	}
-	TRY(pull_layers(b->store, b->registry, &r->base.ref, &r->remote, b->progress, NULL,
-	                b->cancel));
+	TRY(of_registry(pull_layers(b->store, b->registry, &r->base.ref, &r->remote, b->progress,
+	                            NULL, b->cancel)));
 	TRY(keep_image(b, r, &a));
 	(void)step;
 	return NULL;

@@ -224,6 +224,11 @@ Err *reference_parse(Arena *a, Str text, Reference *ret)
 	if (!r.tag.len && !r.has_digest)
 		r.tag = STR("latest");
 
+	/* Said before the rest: "must be lowercase" of a name with a blank sends people astray. */
+	if (str_find(text, ' ') >= 0)
+		return err_new(ERR_INPUT, "invalid reference format: there is a blank in '%.*s'",
+		               STR_ARG(printable(a, text)));
+
 	Str path;
 	split_domain(a, name, &r.domain, &path);
 	r.domain = arena_str(a, r.domain);

@@ -23,7 +23,7 @@ for signal in INT TERM HUP; do
 	done
 	kill "-$signal" "$pid"
 	wait "$pid"
-	is "SIG$signal: exit status" $? 130
+	is "SIG$signal: exit status" $? $((128 + $(kill -l $signal)))
 	like "SIG$signal: the user is told" "$(cat out)" '^cancelling: '
 	like "SIG$signal: the step is cancelled" "$(cat out)" 'CANCELED'
 	is "SIG$signal: nothing is left" "$(leftovers)" ""

@@ -51,7 +51,7 @@ signal() {
 }
 
 signal "^C" INT 130
-signal "SIGTERM" TERM 130
+signal "SIGTERM" TERM 143
 signal "kill -9" KILL 137
 
 run decant build -t failing -f ctx/Dockerfile.fails ctx

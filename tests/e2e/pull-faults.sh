@@ -55,6 +55,18 @@ refused huge 'larger than [0-9]+ bytes' "R13 a manifest without end"
 refused noplatform 'no matching manifest for linux/' "R19 no image for this machine"
 like "R19: says what there is" "$ERR" 'it offers: linux/s390x$'
 
+# --- the same in a build: the registry is wrong (4), not our store (5)
+mkdir ctx
+for fault in flip-layer flip-config flip-manifest html-blob typelie mediatype diffid diffids long; do
+	fault_forget
+	rm -rf "$DECANT_ROOT"
+	printf 'FROM %s/%s/img\nRUN true\n' "$FAULT" "$fault" >ctx/Dockerfile
+	run decant build ctx
+	status "FROM of a registry with fault $fault: exit status" 4
+	run decant pull "$FAULT/$fault/img"
+	status "pull of a registry with fault $fault: exit status" 4
+done
+
 # --- where it may not go
 refused redirect-loop 'more than 10 redirects' "R11 a circle of redirects"
 refused redirect-file "only http and https" "R11 a redirect to a file"
