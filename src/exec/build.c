@@ -86,10 +86,12 @@ static Err *look_up(Build *b, const Step *step)
 	if (b->states[step->parent].status != STEP_KNOWN ||
 	    (origin != STEP_NONE && b->states[origin].status != STEP_KNOWN))
 		return NULL;
-	TRY(err_place(key_of_step(b, step, &key), step->span));
-	Err *e = record_find(b, &key.full, &result, &found);
-	key_done(&key);
-	TRY(err_place(e, step->span));
+	Err *e = key_of_step(b, step, &key);
+	if (!e) {
+		e = record_find(b, &key.full, &result, &found);
+		key_done(&key);
+	}
+	TRY(schedule_explain(b, step, e));
 	if (!found)
 		return NULL;
 	state_set(b, step, &result, true);
@@ -231,5 +233,7 @@ Err *build_image(Arena *a, const BuildRequest *request, BuildResult *ret)
 	build_done(&b);
 	if (own.fd >= 0)
 		cancel_close(&own);
-	return e;
+	if (!e || err_kind(e) == ERR_CANCELLED || !request->tag_count)
+		return e;
+	return err_while(e, "building '%.*s'", STR_ARG(reference_familiar(a, &request->tags[0])));
 }

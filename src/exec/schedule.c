@@ -175,6 +175,21 @@ static Err *find_or_make(Build *b, const Step *step, const StepKey *key, StepRes
 	return keep_content_key(b, step, ret);
 }
 
+/* A lone stage without a name is no news. */
+Err *schedule_explain(const Build *b, const Step *step, Err *err)
+{
+	static const char *const doings[] = {
+		[STEP_COPY] = "copying into",
+		[STEP_RUN] = "running a step of",
+		[STEP_WORKDIR] = "making a directory in",
+	};
+	const PlanStage *stage = &b->plan.stages[step->stage];
+	err = err_place(err, step->span);
+	if (!err || step->kind == STEP_BASE || (b->plan.stage_count == 1 && !stage->name.len))
+		return err;
+	return err_while(err, "%s stage '%.*s'", doings[step->kind], STR_ARG(stage->shown));
+}
+
 static Err *run_step(Build *b, const Step *step)
 {
 	StepKey key;
@@ -185,12 +200,13 @@ static Err *run_step(Build *b, const Step *step)
 		return resolve_need_layers(b, step->number);
 	Str stage = b->plan.stages[step->stage].shown;
 	state->line = progress_begin(b->progress, stage, "%.*s", STR_ARG(step->title));
-	Err *e = err_place(key_of_step(b, step, &key), step->span);
+	Err *e = key_of_step(b, step, &key);
 	if (!e) {
-		e = err_place(find_or_make(b, step, &key, &result, &cached), step->span);
+		e = find_or_make(b, step, &key, &result, &cached);
 		key_done(&key);
 	}
 	if (e) {
+		e = schedule_explain(b, step, e);
 		bool quiet = err_kind(e) == ERR_CANCELLED;
 		progress_end(b->progress, state->line, quiet ? PROGRESS_CANCELED : PROGRESS_ERROR,
 		             err_cause(e));

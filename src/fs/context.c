@@ -385,9 +385,13 @@ static Err *not_found(const Finding *f)
 	const IgnorePattern *by = f->left_out_by;
 	if (!by)
 		return e;
-	const char *file = by->span.src ? by->span.src->name : "the ignore file";
-	return err_note(e, "%s:%u excludes it: '%s%.*s'", file, by->line, by->negate ? "!" : "",
-	                STR_ARG(by->text));
+	const Source *file = by->span.src;
+	if (!file)
+		return err_note(e, "pattern %u excludes it: '%s%.*s'", by->line,
+		                by->negate ? "!" : "", STR_ARG(by->text));
+	/* As it stands there, for a person to find it. */
+	Str line = str_head(str_from_at(file->text, by->span.start), by->span.end - by->span.start);
+	return err_note(e, "%s:%u excludes it: '%.*s'", file->name, by->line, STR_ARG(line));
 }
 
 static void finding_done(Finding *f)

@@ -36,7 +36,8 @@ mkdir bin && echo x >bin/app
 printf '# all binaries\nbin/\n' >.dockerignore
 build
 fails "excluded source" "no such file in the build context: 'bin/app'"
-like "names the ignore line" "$ERR" '\.dockerignore:2 excludes it'
+like "names the ignore line" "$ERR" '\.dockerignore:2 excludes it: .bin/.$'
+like "names the image" "$ERR" "^ +while building 'img'$"
 rm .dockerignore
 
 printf 'FROM scratch\nCOPY --chmod=9z bin/app /app\n' >Dockerfile
