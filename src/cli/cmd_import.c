@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
 
+#include "base/clock.h"
 #include "cli/command.h"
 #include "exec/load.h"
 
@@ -29,6 +30,21 @@ static const Option import_options[] = {
 	  .help = "Platform of the image (default this machine's)",
 	  .offset = offsetof(ImportValues, platform) },
 };
+
+/* Now, or SOURCE_DATE_EPOCH: the same archive then gives the same image. */
+static Err *created_time(Cli *cli, int64_t *ret_ns)
+{
+	const char *epoch = getenv("SOURCE_DATE_EPOCH");
+	uint64_t seconds;
+	*ret_ns = clock_real_ns();
+	if (!epoch || !*epoch)
+		return NULL;
+	if (!str_to_u64(str_from(epoch), &seconds) || seconds > UINT32_MAX)
+		return cli_usage(cli, "SOURCE_DATE_EPOCH is no number of seconds since 1970: '%s'",
+		                 epoch);
+	*ret_ns = (int64_t)seconds * 1000000000;
+	return NULL;
+}
 
 static Err *run_import(Cli *cli, const void *values, const Arguments *args)
 {
@@ -60,11 +76,13 @@ static Err *run_import(Cli *cli, const void *values, const Arguments *args)
 		arena_alloc(cli->arena, (v->changes.count + 1) * sizeof *changes, _Alignof(Str));
 	for (size_t i = 0; i < v->changes.count; i++)
 		changes[i] = str_from(v->changes.at[i]);
+	int64_t created_ns;
+	TRY(created_time(cli, &created_ns));
 	const char *name = from_stdin ? "standard input" : file;
 	AUTO_READER Reader *in = reader_from_fd(from_stdin ? STDIN_FILENO : fd, name);
 	Err *e = load_root(s, in, name, args->count > 1 ? &ref : NULL, changes, v->changes.count,
-	                   str_from(v->message ? v->message : ""), &platform, cancel, cli->arena,
-	                   &id);
+	                   str_from(v->message ? v->message : ""), &platform, created_ns, cancel,
+	                   cli->arena, &id);
 	if (e) /* damaged is the archive, not the store */
 		return err_kind(e) == ERR_CORRUPT ? err_set_kind(e, ERR_INPUT) : e;
 	printf("%s\n", digest_arena_text(cli->arena, &id).ptr);

@@ -26,4 +26,5 @@ NODISCARD Err *load_archive(Store *s, Reader *in, const char *name, const Cancel
  * history. */
 NODISCARD Err *load_root(Store *s, Reader *in, const char *name, const Reference *ref /* or NULL */,
                          const Str *changes, size_t change_count, Str message,
-                         const Platform *platform, const Cancel *cancel, Arena *a, Digest *ret_id);
+                         const Platform *platform, int64_t created_ns, const Cancel *cancel,
+                         Arena *a, Digest *ret_id);

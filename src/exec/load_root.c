@@ -78,11 +78,11 @@ static Err *take_layer(Store *s, Reader *in, const char *name, const Cancel *can
 }
 
 static Err *put_config(Store *s, const StoreLayer *layer, Str message, const Platform *platform,
-                       Arena *a, ImageConfig *c, Digest *ret_id)
+                       Arena *a, ImageConfig *c, int64_t created_ns, Digest *ret_id)
 {
 	AUTO_BUF Buf json = BUF_INIT;
 	c->platform = *platform;
-	c->created_ns = clock_real_ns();
+	c->created_ns = created_ns;
 	c->diff_ids = arena_new(a, Digest);
 	*c->diff_ids = layer->diff_id;
 	c->diff_id_count = 1;
@@ -97,8 +97,8 @@ static Err *put_config(Store *s, const StoreLayer *layer, Str message, const Pla
 }
 
 Err *load_root(Store *s, Reader *in, const char *name, const Reference *ref, const Str *changes,
-               size_t change_count, Str message, const Platform *platform, const Cancel *cancel,
-               Arena *a, Digest *ret_id)
+               size_t change_count, Str message, const Platform *platform, int64_t created_ns,
+               const Cancel *cancel, Arena *a, Digest *ret_id)
 {
 	AUTO_LOCK StoreLock gc = STORE_LOCK_NONE;
 	ImageConfig config;
@@ -108,7 +108,7 @@ Err *load_root(Store *s, Reader *in, const char *name, const Reference *ref, con
 	TRY(apply_changes(a, changes, change_count, platform, &config));
 	TRY(store_lock_gc(s, false, cancel, &gc));
 	TRY_WHILE(take_layer(s, in, name, cancel, &layer), "importing '%s'", name);
-	TRY(put_config(s, &layer, message, platform, a, &config, &id));
+	TRY(put_config(s, &layer, message, platform, a, &config, created_ns, &id));
 	StoreRef named = { .name = ref ? reference_full(a, ref) : digest_arena_text(a, &id),
 		           .config = id };
 	TRY(store_ref_set(s, &named));

@@ -30,7 +30,7 @@ for signal in INT TERM HUP; do
 done
 
 # Outputs that end early, or are full.
-(decant help; echo $? >status) | true
+(sleep 0.5; decant help; echo $? >status) | true
 is "a reader that is gone: SIGPIPE, as any filter" "$(cat status)" 141
 (decant help; echo $? >status) 2>err | true
 is "... without a word" "$(cat err)" ""

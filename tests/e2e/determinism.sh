@@ -4,6 +4,7 @@
 # names on disk, number of jobs or folder; and the two forms of a layer have one digest.
 . "$(dirname "$0")/../lib/e2e.sh"
 needs_run
+export SOURCE_DATE_EPOCH=1600000000
 base alpine:edge
 
 # The same files, made in another order, in another place.

@@ -422,7 +422,7 @@ static Err *import(Fixture *f, const char *change, Digest *ret)
 	Platform platform = platform_host();
 	Str changes[] = { STR("LABEL a=\"b c\""), str_from(change) };
 	must(reference_parse(&f->arena, STR("imported"), &ref));
-	return load_root(f->store, in, "x", &ref, changes, 2, STR("why"), &platform, NULL,
+	return load_root(f->store, in, "x", &ref, changes, 2, STR("why"), &platform, 1000, NULL,
 	                 &f->arena, ret);
 }
 
