@@ -2,11 +2,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
 
+#include "sandbox/child.h"
 #include "sandbox/hints.h"
 #include "sandbox/idmap.h"
 #include "sandbox/sandbox.h"
+#include "sandbox/wire.h"
 
 #include <fcntl.h>
+#include <sys/socket.h>
 #include <sys/utsname.h>
 
 static void describe_rung(Buf *out)
@@ -34,19 +37,60 @@ static void describe_rung(Buf *out)
 	}
 }
 
+/* Enter in a child, as a build would: so many things can forbid it that only trying tells. */
+static Err *try_to_enter(void)
+{
+	int ends[2];
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+		return err_sys(errno, "cannot make a socket pair");
+	AUTO_CLOSE int mine = ends[0];
+	AUTO_CLOSE int theirs = ends[1];
+	AUTO_BUF Buf report = BUF_INIT;
+	AUTO_FDS FdList none = { 0 };
+	bool end = false;
+	pid_t pid = child_fork();
+	if (pid < 0)
+		return err_sys(errno, "cannot start a process");
+	if (pid == 0) {
+		AUTO_ERR Err *e = sandbox_enter();
+		wire_put_err(&report, e);
+		err_free(wire_send(theirs, buf_str(&report), NULL, 0));
+		_exit(0);
+	}
+	close(TAKE_FD(theirs));
+	AUTO_ERR Err *e = wire_recv(mine, &report, &none, &end);
+	child_wait(pid, 0);
+	if (e)
+		return TAKE_PTR(e);
+	if (end)
+		return err_new(ERR_SYSTEM, "the process that tried it was killed");
+	WireReader r = { .rest = buf_str(&report) };
+	return wire_get_err(&r);
+}
+
+static void describe_namespaces(Buf *out)
+{
+	AUTO_ERR Err *e = try_to_enter();
+	buf_addf(out, "namespaces: ");
+	if (!e) {
+		buf_addf(out, "can be made\n");
+		return;
+	}
+	buf_addf(out, "%.*s\n", STR_ARG(err_cause(e)));
+	for (Str rest = err_notes(e); rest.len > 0;) {
+		Str line;
+		rest = str_cut(rest, '\n', &line);
+		buf_addf(out, "  note: %.*s\n", STR_ARG(line));
+	}
+}
+
 void sandbox_describe(Buf *out)
 {
 	struct utsname u;
 	if (uname(&u) == 0)
 		buf_addf(out, "kernel: %s %s\n", u.release, u.machine);
 	describe_rung(out);
-	if (hints_sysctl("user/max_user_namespaces", 1) == 0 ||
-	    hints_sysctl("kernel/unprivileged_userns_clone", 1) == 0)
-		buf_addf(out, "user namespaces: switched off by sysctl\n");
-	else if (hints_sysctl("kernel/apparmor_restrict_unprivileged_userns", 0) == 1)
-		buf_addf(out, "user namespaces: restricted by AppArmor\n");
-	else
-		buf_addf(out, "user namespaces: allowed\n");
+	describe_namespaces(out);
 	if (hints_seccomp_filtered())
 		buf_addf(out, "seccomp: a filter from outside is on this process\n");
 	bool tun = faccessat(AT_FDCWD, "/dev/net/tun", R_OK | W_OK, 0) == 0;

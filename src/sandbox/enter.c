@@ -74,7 +74,7 @@ Err *sandbox_enter(void)
 		return NULL;
 	SandboxRung rung = sandbox_rung();
 	if (rung == SANDBOX_SUBIDS)
-		TRY_WHILE(idmap_enter_namespaces(), "making a user namespace");
+		TRY(idmap_enter_namespaces());
 	else if (unshare(CLONE_NEWNS) < 0)
 		return hints_for_mount(err_sys(errno, "cannot make a mount namespace"));
 	TRY(isolate_mounts());

@@ -206,11 +206,10 @@ static Err *become_router(pid_t holder)
 static NatState start_router(pid_t *ret_slirp)
 {
 	pid_t holder = 0;
-	int life = -1;
-	AUTO_ERR Err *e = start_holder(&holder, &life);
+	AUTO_CLOSE int life_fd = -1;
+	AUTO_ERR Err *e = start_holder(&holder, &life_fd);
 	if (e)
 		return NAT_FAILED;
-	AUTO_CLOSE int life_fd = life;
 	/* Its own sandbox keeps a hole in the packet parser from being a hole in the host.  It
 	 * needs rights that a container may not give: then without. */
 	NatState state = start_slirp(holder, true, ret_slirp);

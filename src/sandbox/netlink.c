@@ -85,7 +85,7 @@ static int talk(int fd, Request *r, int *ret_index)
 		if (n < 0)
 			return -errno;
 		size_t at = 0;
-		while ((size_t)n - at >= sizeof(struct nlmsghdr)) {
+		while (at + sizeof(struct nlmsghdr) <= (size_t)n) { /* alignment may pass n */
 			const struct nlmsghdr *h = (const void *)(answer + at);
 			if (h->nlmsg_len < sizeof *h || h->nlmsg_len > (size_t)n - at)
 				break;
