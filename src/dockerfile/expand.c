@@ -12,6 +12,7 @@ static Lex lex_for(const ExpandScope *scope, Word word)
 		.place = word.span,
 		.escape = scope->escape,
 		.plain_quotes = scope->raw_quotes,
+		.keep_escapes = scope->raw_escapes,
 		.skip_unset = scope->skip_unset,
 	};
 }

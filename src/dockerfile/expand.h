@@ -15,8 +15,9 @@ typedef struct ExpandScope {
 	bool (*lookup)(void *context, Str name, Str *ret_value, Span *ret_origin);
 	void *context;
 	char escape;
-	bool raw_quotes; /* heredoc bodies: quotes are plain characters */
-	bool skip_unset; /* leave ${unset} as it is written (history texts) */
+	bool raw_quotes;  /* heredoc bodies: quotes are plain characters */
+	bool raw_escapes; /* escape characters protect, and stay (titles of RUN) */
+	bool skip_unset;  /* leave ${unset} as it is written (history texts) */
 } ExpandScope;
 
 /* One word → one string (ENV, LABEL, COPY ...). */

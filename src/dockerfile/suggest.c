@@ -13,23 +13,37 @@ static char fold(char c)
 	return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
 }
 
-/* Levenshtein distance of A and B without regard to case, one row at a time. */
+/* Does B[0..J] end in the last two letters of A[0..I], turned round? */
+static bool is_turned(Str a, size_t i, Str b, size_t j)
+{
+	return i > 1 && j > 1 && fold(a.ptr[i - 1]) == fold(b.ptr[j - 2]) &&
+	       fold(a.ptr[i - 2]) == fold(b.ptr[j - 1]);
+}
+
+static size_t smaller(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Edits from A to B without regard to case, two neighbours that changed places being one: rows of
+ * the table from top to bottom, of which the last three are kept. */
 static size_t edit_distance(Str a, Str b)
 {
-	size_t row[SUGGEST_BYTES_MAX + 1];
+	size_t rows[3][SUGGEST_BYTES_MAX + 1];
 	for (size_t j = 0; j <= b.len; j++)
-		row[j] = j;
+		rows[0][j] = j;
 	for (size_t i = 1; i <= a.len; i++) {
-		size_t diagonal = row[0];
+		size_t *row = rows[i % 3];
+		const size_t *above = rows[(i - 1) % 3];
 		row[0] = i;
 		for (size_t j = 1; j <= b.len; j++) {
-			size_t change = diagonal + (fold(a.ptr[i - 1]) != fold(b.ptr[j - 1]));
-			size_t grow = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
-			diagonal = row[j];
-			row[j] = change < grow ? change : grow;
+			bool differ = fold(a.ptr[i - 1]) != fold(b.ptr[j - 1]);
+			row[j] = smaller(above[j - 1] + differ, smaller(above[j], row[j - 1]) + 1);
+			if (is_turned(a, i, b, j))
+				row[j] = smaller(row[j], rows[(i - 2) % 3][j - 2] + 1);
 		}
 	}
-	return row[b.len];
+	return rows[a.len % 3][b.len];
 }
 
 const char *dockerfile_suggest(Str word, const char *const *names, size_t count)

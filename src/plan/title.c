@@ -25,7 +25,7 @@ Str plan_node_title(Planner *p, const StageWork *s, const Node *node, Str summar
 			arena_strf(p->arena, "%.*s (%.*s)", STR_ARG(node->text), STR_ARG(summary));
 	ExpandScope scope = plan_expand_scope(p, &s->scope);
 	if (node->id == INST_RUN) {
-		scope.raw_quotes = true;
+		scope.raw_quotes = scope.raw_escapes = true; /* those are for the shell */
 		scope.skip_unset = true;
 	}
 	Str title;

@@ -37,7 +37,7 @@ printf '# all binaries\nbin/\n' >.dockerignore
 build
 fails "excluded source" "no such file in the build context: 'bin/app'"
 like "names the ignore line" "$ERR" '\.dockerignore:2 excludes it: .bin/.$'
-like "names the image" "$ERR" "^ +while building 'img'$"
+like "names the image" "$ERR" "^ +while building 'img:latest'$"
 rm .dockerignore
 
 printf 'FROM scratch\nCOPY --chmod=9z bin/app /app\n' >Dockerfile
