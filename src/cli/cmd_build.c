@@ -402,6 +402,7 @@ static Err *run_build(Cli *cli, const void *values, const Arguments *args)
 		report_end(cli, ui, v, &r, &result);
 	} else if (err_kind(e) != ERR_CANCELLED) {
 		ui_finish(ui);
+		e = cli_advise(cli, e);
 		build_report_failure(ui, cli->arena, &result, e);
 		if (cli->debug)
 			cli_print_debug(e);

@@ -97,6 +97,9 @@ NODISCARD Err *cli_store(Cli *cli, Store **ret);
 NODISCARD Err *cli_cancel(Cli *cli, Cancel **ret);
 /* What the handlers tell about it (ui_signal_*); NULL: nothing any more. */
 void cli_watch_ui(Ui *ui);
+/* What the user can do is noted in ERR (taken, given back), for causes that any command may meet: a
+ * full disk. */
+NODISCARD Err *cli_advise(const Cli *cli, Err *err);
 /* Print ERR (taken), go on, and end with its exit status. */
 void cli_report(Cli *cli, Err *err);
 int cli_status_of(const Err *err);

@@ -18,12 +18,14 @@
 
 #include "base/vec.h"
 #include "cli/command.h"
+#include "cli/listing.h"
 #include "cli/signals.h"
 
 #include <limits.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/statvfs.h>
 
 enum {
 	EXIT_BUILD_FAILED = 1,
@@ -152,8 +154,22 @@ static void print_failure(const Cli *cli, const Err *err)
 		fprintf(stderr, "See 'decant --help'.\n");
 }
 
+Err *cli_advise(const Cli *cli, Err *err)
+{
+	struct statvfs fs;
+	if (err_errno(err) != ENOSPC && err_errno(err) != EDQUOT)
+		return err;
+	if (cli->store && fstatvfs(store_dir_fd(cli->store), &fs) == 0)
+		err = err_note(err, "the store '%s' has %s free on its file system",
+		               store_path(cli->store),
+		               cli_size(cli->arena, (uint64_t)fs.f_bavail * fs.f_frsize).ptr);
+	return err_note(err, "remove images with 'decant rmi', or use another file system with "
+	                     "--root DIR");
+}
+
 void cli_report(Cli *cli, Err *err)
 {
+	err = cli_advise(cli, err);
 	cli->exit_status = failure_status(cli, err);
 	print_failure(cli, err);
 	cli->usage_error = false; /* it was about this one: others may follow */

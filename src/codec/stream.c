@@ -202,7 +202,7 @@ static void writer_free(Writer *w)
 typedef struct FdWriter {
 	Writer writer;
 	int fd;
-	const char *name;
+	const char *name, *quote;
 } FdWriter;
 
 static Err *fd_write(Writer *w, const void *bytes, size_t len)
@@ -213,7 +213,7 @@ static Err *fd_write(Writer *w, const void *bytes, size_t len)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return err_sys(errno, "cannot write '%s'", f->name);
+			return err_sys(errno, "cannot write %s%s%s", f->quote, f->name, f->quote);
 		done += (size_t)n;
 	}
 	return NULL;
@@ -223,8 +223,15 @@ Writer *writer_to_fd(int fd, const char *name)
 {
 	static const WriterOps ops = { fd_write, finish_nothing, writer_free };
 	FdWriter *f = xcalloc(1, sizeof *f);
-	*f = (FdWriter){ { &ops }, fd, name };
+	*f = (FdWriter){ { &ops }, fd, name, "'" };
 	return &f->writer;
+}
+
+Writer *writer_to_fd_what(int fd, const char *what)
+{
+	Writer *w = writer_to_fd(fd, what);
+	((FdWriter *)w)->quote = "";
+	return w;
 }
 
 typedef struct BufWriter {

@@ -55,6 +55,8 @@ void writer_close(Writer *w);                         /* NULL is fine */
 NODISCARD Err *stream_copy(Reader *from, Writer *to); /* until the end of FROM */
 
 Writer *writer_to_fd(int fd /* borrowed */, const char *name);
+/* The same for what has no name that a user knows: "cannot write WHAT". */
+Writer *writer_to_fd_what(int fd /* borrowed */, const char *what);
 Writer *writer_to_buf(Buf *out);
 Writer *writer_to_nowhere(void);
 Writer *writer_hash(Writer *below);

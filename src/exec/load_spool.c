@@ -87,7 +87,7 @@ static Err *write_member(const Spool *spool, TarReader *tar, const Entry *e, Mem
 		if (n == 0)
 			break;
 		sha256_add(&hash, buf, n);
-		TRY(path_write_all(fd, buf, n, "a scratch file"));
+		TRY(path_write_what(fd, buf, n, "a scratch file in the store"));
 	}
 	m->size = e->size;
 	m->digest = sha256_end(&hash);

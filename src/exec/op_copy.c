@@ -20,7 +20,7 @@ static Err *open_inline(Str body, int *ret_fd)
 	AUTO_CLOSE int fd = memfd_create("heredoc", MFD_CLOEXEC);
 	if (fd < 0)
 		return err_sys(errno, "cannot make a file in memory");
-	TRY(path_write_all(fd, body.ptr, body.len, "a heredoc"));
+	TRY(path_write_what(fd, body.ptr, body.len, "a heredoc"));
 	if (lseek(fd, 0, SEEK_SET) < 0)
 		return err_sys(errno, "cannot rewind a file in memory");
 	*ret_fd = TAKE_FD(fd);

@@ -67,7 +67,7 @@ static Err *tee_read(Reader *r, void *buf, size_t cap, size_t *ret_len)
 	if (__atomic_load_n(&t->pull->failed, __ATOMIC_RELAXED))
 		return err_new(ERR_CANCELLED, "another layer failed");
 	TRY(reader_read(t->below, buf, cap, ret_len));
-	return path_write_all(t->fd, buf, *ret_len, "a blob");
+	return path_write_what(t->fd, buf, *ret_len, "a layer to the store");
 }
 
 static void tee_close(Reader *r)
@@ -81,7 +81,7 @@ static Err *tee_open(Tee *t, Pull *p, Reader *below, int fd)
 {
 	*t = (Tee){ .reader = { &tee_ops }, .below = below, .pull = p, .fd = fd };
 	TRY(reader_read_full(below, t->head, HEAD_BYTES, &t->head_len));
-	return path_write_all(fd, t->head, t->head_len, "a blob");
+	return path_write_what(fd, t->head, t->head_len, "a layer to the store");
 }
 
 /* --- one layer ------------------------------------------------------------------------------- */

@@ -39,6 +39,8 @@ NODISCARD Err *path_read_fd(int fd, size_t limit, const char *name, Buf *out);
 /* Write NAME in DIR so that it is whole or absent: temporary name, optional fsync, rename. */
 NODISCARD Err *path_write_file(int dir_fd, const char *name, Str bytes, mode_t mode, bool sync);
 NODISCARD Err *path_write_all(int fd, const void *bytes, size_t len, const char *name);
+/* The same for what has no name that a user knows: "cannot write WHAT". */
+NODISCARD Err *path_write_what(int fd, const void *bytes, size_t len, const char *what);
 
 /* Go's path.Clean for slash paths: "a//b/../c" → "a/c", "" → ".". */
 Str path_clean(Arena *a, Str path);

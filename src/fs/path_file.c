@@ -55,18 +55,31 @@ Err *path_read_file(int dir_fd, const char *name, size_t limit, Buf *out)
 	return path_read_fd(fd, limit, name, out);
 }
 
-Err *path_write_all(int fd, const void *bytes, size_t len, const char *name)
+/* 0 or an errno. */
+static int write_all(int fd, const void *bytes, size_t len)
 {
 	for (const char *p = bytes; len > 0;) {
 		ssize_t n = write(fd, p, len);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return err_sys(errno, "cannot write '%s'", name);
+			return errno;
 		p += n;
 		len -= (size_t)n;
 	}
-	return NULL;
+	return 0;
+}
+
+Err *path_write_all(int fd, const void *bytes, size_t len, const char *name)
+{
+	int errnum = write_all(fd, bytes, len);
+	return errnum ? err_sys(errnum, "cannot write '%s'", name) : NULL;
+}
+
+Err *path_write_what(int fd, const void *bytes, size_t len, const char *what)
+{
+	int errnum = write_all(fd, bytes, len);
+	return errnum ? err_sys(errnum, "cannot write %s", what) : NULL;
 }
 
 /* A new file with a name that nobody else has.  An fd or -errno. */

@@ -21,7 +21,7 @@ static Err *tee_read(Reader *r, void *buf, size_t cap, size_t *ret_len)
 {
 	Tee *t = (Tee *)r;
 	TRY(reader_read(t->below, buf, cap, ret_len));
-	return path_write_all(t->fd, buf, *ret_len, "a blob");
+	return path_write_what(t->fd, buf, *ret_len, "a layer to the store");
 }
 
 static void tee_close(Reader *r)

@@ -47,7 +47,7 @@ static Err *take_bytes(Making *m, const Entry *e, int from, int to)
 		sha256_add(&hash, m->block, (size_t)n);
 		TRY(tar_writer_data(m->tar, m->block, (size_t)n));
 		if (to >= 0)
-			TRY(path_write_all(to, m->block, (size_t)n, "a layer"));
+			TRY(path_write_what(to, m->block, (size_t)n, "a layer to the store"));
 		left -= (uint64_t)n;
 	}
 	Digest is = sha256_end(&hash);
@@ -123,7 +123,7 @@ static Err *make_tar(Store *s, Making *m, const List *list, int tmp, const char 
 	AUTO_CLOSE int fd = openat(tmp, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return err_sys(errno, "cannot create a scratch file");
-	AUTO_WRITER Writer *blob = writer_to_fd(fd, "a layer blob");
+	AUTO_WRITER Writer *blob = writer_to_fd_what(fd, "a layer to the store");
 	TRY(make_through(m, list, blob, layer));
 	TRY(writer_finish(blob));
 	TRY(store_blob_publish(s, name, &layer->diff_id));

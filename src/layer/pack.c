@@ -64,7 +64,7 @@ static Err *find_known(Store *s, const Digest *diff_id, const CompressionSpec *s
 static Err *write_packed(Store *s, const Digest *diff_id, const CompressionSpec *spec, Meter *meter,
                          int fd, const Cancel *cancel, StoreBlobOf *ret)
 {
-	AUTO_WRITER Writer *file = writer_to_fd(fd, "a layer blob");
+	AUTO_WRITER Writer *file = writer_to_fd_what(fd, "a layer to the store");
 	AUTO_WRITER Writer *hash = writer_hash(file);
 	AUTO_WRITER Writer *packed = compressor_writer(spec, hash);
 	meter->below = packed;

@@ -56,4 +56,18 @@ done
 run decant build -q ctx
 is "-q: nothing on standard output" "$OUT" ""
 like "-q: the error" "$ERR" 'Dockerfile:2:1: error: process'
+# A full disk says whose, how full, and what to do.
+if [ "$(id -u)" = 0 ]; then
+	mkdir small full
+	head -c 6000000 /dev/urandom >full/big
+	printf 'FROM scratch\nCOPY big /\n' >full/Dockerfile
+	mount -t tmpfs -o size=4m tmpfs small
+	run decant --root "$T/small/store" build full
+	status "a full disk: exit status" 1
+	umount small
+	like "a full disk: what could not be done" "$ERR" 'No space left on device'
+	unlike "a full disk: in words" "$ERR" "'a (layer )?blob'"
+	like "a full disk: the store" "$ERR" "note: the store '$T/small/store' has [0-9.]+ ?[kMG]?B free"
+	like "a full disk: what to do" "$ERR" "decant rmi.*--root DIR"
+fi
 done_testing
