@@ -184,7 +184,7 @@ Err *schedule_explain(const Build *b, const Step *step, Err *err)
 		[STEP_WORKDIR] = "making a directory in",
 	};
 	const PlanStage *stage = &b->plan.stages[step->stage];
-	err = err_place(err, step->span);
+	err = plan_note_uses(b->plan.uses, b->plan.use_count, err_place(err, step->span));
 	if (!err || step->kind == STEP_BASE || (b->plan.stage_count == 1 && !stage->name.len))
 		return err;
 	return err_while(err, "%s stage '%.*s'", doings[step->kind], STR_ARG(stage->shown));

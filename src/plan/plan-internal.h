@@ -100,6 +100,7 @@ typedef struct Planner {
 	Step *steps;         /* in the arena; room for all that the needed stages can make */
 	size_t step_count, step_room;
 	VEC(Str) warnings;
+	VEC(PlanUse) uses;
 	size_t bytes;    /* of texts and copies so far: see PLAN_BYTES_MAX */
 	Map images;      /* "reference platform" → BaseImage * */
 	Map image_steps; /* the same for --from → StageWork-less STEP_BASE: uint32_t * */

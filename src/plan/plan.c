@@ -18,6 +18,7 @@ static void planner_done(Planner *p)
 	map_done(&p->images);
 	map_done(&p->image_steps);
 	VEC_DONE(&p->warnings);
+	VEC_DONE(&p->uses);
 }
 
 static void apply_labels(Planner *p)
@@ -39,6 +40,29 @@ static void hand_out(Planner *p)
 	                             _Alignof(Str));
 	if (p->warnings.len)
 		memcpy(plan->warnings, p->warnings.at, p->warnings.len * sizeof *plan->warnings);
+	plan->use_count = p->uses.len;
+	plan->uses =
+		arena_alloc(p->arena, (p->uses.len + 1) * sizeof *plan->uses, _Alignof(PlanUse));
+	if (p->uses.len)
+		memcpy(plan->uses, p->uses.at, p->uses.len * sizeof *plan->uses);
+}
+
+static Err *make(Planner *p)
+{
+	TRY(plan_globals(p));
+	TRY(plan_cut_stages(p));
+	TRY(plan_find_target(p));
+	TRY(plan_graph(p));
+	TRY(plan_check_platforms(p));
+	plan_reserve_steps(p);
+	for (size_t i = 0; i <= p->plan->target; i++)
+		if (p->stages[i].out->needed)
+			TRY(plan_stage(p, &p->stages[i]));
+	apply_labels(p);
+	plan_warn_unused_args(p);
+	plan_mark_looked_into(p);
+	hand_out(p);
+	return NULL;
 }
 
 Err *plan_make(Arena *a, const PlanRequest *request, Plan *ret)
@@ -46,19 +70,8 @@ Err *plan_make(Arena *a, const PlanRequest *request, Plan *ret)
 	Plan plan = { 0 };
 	CLEANUP(planner_done)
 	Planner p = { .arena = a, .request = request, .file = request->dockerfile, .plan = &plan };
-	TRY(plan_globals(&p));
-	TRY(plan_cut_stages(&p));
-	TRY(plan_find_target(&p));
-	TRY(plan_graph(&p));
-	TRY(plan_check_platforms(&p));
-	plan_reserve_steps(&p);
-	for (size_t i = 0; i <= plan.target; i++)
-		if (p.stages[i].out->needed)
-			TRY(plan_stage(&p, &p.stages[i]));
-	apply_labels(&p);
-	plan_warn_unused_args(&p);
-	plan_mark_looked_into(&p);
-	hand_out(&p);
+	Err *e = make(&p); /* fills p.uses */
+	TRY(plan_note_uses(p.uses.at, p.uses.len, e));
 	*ret = plan;
 	return NULL;
 }

@@ -162,15 +162,26 @@ typedef struct PlanStage {
 	size_t history_count;
 } PlanStage;
 
+/* A word took the value of a variable that this file sets. */
+typedef struct PlanUse {
+	Span word;
+	Str name;
+	Span origin; /* the ARG or ENV */
+} PlanUse;
+
 typedef struct Plan {
 	PlanStage *stages; /* all of the file */
 	size_t stage_count;
 	uint32_t target; /* index of the stage that is the result */
 	Step *steps;
 	size_t step_count;
+	PlanUse *uses;
+	size_t use_count;
 	Str *warnings; /* e.g. build args that nothing consumed */
 	size_t warning_count;
 	int64_t source_date_epoch; /* seconds; -1: not given */
 } Plan;
 
 NODISCARD Err *plan_make(Arena *a, const PlanRequest *request, Plan *ret);
+/* To ERR (NULL is fine): which ARG or ENV gave the values in the words where it has its place. */
+NODISCARD Err *plan_note_uses(const PlanUse *uses, size_t count, Err *err);

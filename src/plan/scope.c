@@ -52,22 +52,76 @@ ExpandScope plan_expand_scope(Planner *p, const Scope *scope)
 		              .escape = p->file->escape };
 }
 
-static Err *expand(Planner *p, const ExpandScope *scope, Word word, Str *ret)
+typedef struct Watch {
+	Planner *planner;
+	const Scope *scope;
+	Span word;
+} Watch;
+
+/* As look_up(); what the word took is kept, for errors about it. */
+static bool look_up_watched(void *context, Str name, Str *ret_value, Span *ret_origin)
 {
-	TRY(expand_word(p->arena, scope, word, ret));
+	const Watch *w = context;
+	if (!look_up((void *)w->scope, name, ret_value, ret_origin))
+		return false;
+	if (ret_origin->src) {
+		PlanUse use = { w->word, plan_scope_find(w->scope, name)->name, *ret_origin };
+		VEC_PUSH(&w->planner->uses, use);
+		w->planner->bytes += sizeof use;
+	}
+	return true;
+}
+
+static Err *expand(Planner *p, const Scope *from, Word word, Str *ret)
+{
+	Watch watch = { p, from, word.span };
+	ExpandScope scope = { .lookup = look_up_watched,
+		              .context = &watch,
+		              .escape = p->file->escape };
+	TRY(expand_word(p->arena, &scope, word, ret));
 	return plan_grow(p, ret->len, word.span);
 }
 
 Err *plan_expand_global(Planner *p, Word word, Str *ret)
 {
-	ExpandScope scope = plan_expand_scope(p, &p->globals);
-	return expand(p, &scope, word, ret);
+	return expand(p, &p->globals, word, ret);
 }
 
 Err *plan_expand(Planner *p, const StageWork *s, Word word, Str *ret)
 {
-	ExpandScope scope = plan_expand_scope(p, &s->scope);
-	return expand(p, &scope, word, ret);
+	return expand(p, &s->scope, word, ret);
+}
+
+static bool is_same_use(const PlanUse *a, const PlanUse *b)
+{
+	return str_eq(a->name, b->name) && a->origin.start == b->origin.start;
+}
+
+Err *plan_note_uses(const PlanUse *uses, size_t count, Err *err)
+{
+	enum { NOTES_MAX = 8, KEYWORD_LEN = 3 }; /* of ARG and ENV */
+	const PlanUse *told[NOTES_MAX];
+	size_t told_count = 0;
+	if (!err || !err_span(err).src)
+		return err;
+	Span at = err_span(err);
+	for (size_t i = 0; i < count && told_count < NOTES_MAX; i++) {
+		const PlanUse *u = &uses[i];
+		bool known =
+			u->word.src != at.src || u->word.end <= at.start || u->word.start >= at.end;
+		for (size_t k = 0; k < told_count && !known; k++)
+			known = is_same_use(u, told[k]);
+		if (known)
+			continue;
+		told[told_count++] = u;
+		unsigned line, column;
+		err_line_column(u->origin, &line, &column);
+		Str keyword =
+			str_head(str_from_at(u->origin.src->text, u->origin.start), KEYWORD_LEN);
+		err = err_note(err, "%.*s comes from %s:%u (%.*s)", STR_ARG(u->name),
+		               u->origin.src->name, line, STR_ARG(keyword));
+	}
+	return err;
 }
 
 const PlanArg *plan_build_arg(const Planner *p, Str name)
