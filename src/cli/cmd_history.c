@@ -124,7 +124,7 @@ static Err *run_history(Cli *cli, const void *values, const Arguments *args)
 	Arena *a = cli->arena;
 	Store *s = NULL;
 	Image image = { 0 };
-	TRY(cli_store(cli, &s));
+	TRY(cli_store_existing(cli, &s));
 	TRY(cli_image(cli, s, args->at[0], &image));
 	const ImageConfig *c = &image.config;
 	Str *rows = arena_alloc(a, (c->history_count + 1) * sizeof *rows, _Alignof(Str));

@@ -200,7 +200,8 @@ static Err *collect(Cli *cli, Store *s, const Filters *f, bool all, RowVec *rows
 	StoreRef *refs = NULL;
 	size_t count = 0;
 	AUTO_VEC ImageVec images = { 0 };
-	TRY(store_ref_list(s, cli->arena, &refs, &count));
+	if (s)
+		TRY(store_ref_list(s, cli->arena, &refs, &count));
 	for (size_t i = 0; i < count; i++) {
 		Row row;
 		bool wanted;
@@ -300,7 +301,7 @@ static Err *run_images(Cli *cli, const void *values, const Arguments *args)
 	const ImagesValues *v = values;
 	Store *s = NULL;
 	Filters filters = { .before_ns = INT64_MAX, .since_ns = INT64_MIN };
-	TRY(cli_store(cli, &s));
+	TRY(cli_store_existing(cli, &s));
 	for (size_t i = 0; i < v->filters.count; i++)
 		TRY(read_filter(cli, s, v->filters.at[i], &filters));
 	if (args->count)

@@ -26,10 +26,14 @@ static Err *run_info(Cli *cli, const void *values, const Arguments *args)
 	Store *s = NULL;
 	StoreRef *refs = NULL;
 	size_t count = 0;
-	TRY(cli_store(cli, &s));
-	TRY(store_ref_list(s, cli->arena, &refs, &count));
+	TRY(cli_store_existing(cli, &s));
+	if (s)
+		TRY(store_ref_list(s, cli->arena, &refs, &count));
 	printf("Version:          %s\n", DECANT_VERSION);
-	print_store(cli, s);
+	if (s)
+		print_store(cli, s);
+	else
+		printf("Store:            none yet\n");
 	printf("Names of images:  %zu\n", count);
 	Platform host = platform_host();
 	printf("Platform:         %s\n", platform_text(cli->arena, &host).ptr);

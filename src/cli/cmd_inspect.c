@@ -65,7 +65,9 @@ static Err *inspect_one(Cli *cli, Store *s, Str name, Kinds kinds, Str *ret_json
 	Container c = { 0 };
 	Image image = { 0 };
 	Err *e = NULL;
-	if (kinds.containers) {
+	if (!s && !kinds.images)
+		return err_new(ERR_NOT_FOUND, "No such container: %.*s", STR_ARG(name));
+	if (s && kinds.containers) {
 		e = container_find(s, name, cli->arena, &c);
 		if (!e) {
 			inspect_container(cli->arena, &c, &w);
@@ -130,7 +132,7 @@ static Err *run_inspect(Cli *cli, const void *values, const Arguments *args)
 		*source = (Source){ "--format", str_from(v->format) };
 		TRY(template_parse(cli->arena, source, &t));
 	}
-	TRY(cli_store(cli, &s));
+	TRY(cli_store_existing(cli, &s));
 	Str *objects = arena_alloc(cli->arena, (args->count + 1) * sizeof *objects, _Alignof(Str));
 	size_t count = 0;
 	for (size_t i = 0; i < args->count; i++) {

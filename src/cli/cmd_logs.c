@@ -27,7 +27,9 @@ static Err *run_logs(Cli *cli, const void *values, const Arguments *args)
 	Store *s = NULL;
 	Cancel *cancel = NULL;
 	Container c = { 0 };
-	TRY(cli_store(cli, &s));
+	TRY(cli_store_existing(cli, &s));
+	if (!s)
+		return err_new(ERR_NOT_FOUND, "No such container: %s", args->at[0]);
 	TRY(cli_cancel(cli, &cancel));
 	TRY(container_find(s, str_from(args->at[0]), cli->arena, &c));
 	return container_log(s, &c, STDOUT_FILENO, v->follow, cancel);

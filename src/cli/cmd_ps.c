@@ -113,9 +113,10 @@ static Err *run_ps(Cli *cli, const void *values, const Arguments *args)
 	Arena *a = cli->arena;
 	Store *s = NULL;
 	Container *all = NULL;
-	size_t count, shown = 0;
-	TRY(cli_store(cli, &s));
-	TRY(container_list(s, a, &all, &count));
+	size_t count = 0, shown = 0;
+	TRY(cli_store_existing(cli, &s));
+	if (s)
+		TRY(container_list(s, a, &all, &count));
 	Str *rows = arena_alloc(a, (count + 1) * sizeof *rows, _Alignof(Str));
 	for (size_t i = 0; i < count; i++) {
 		if (!all[i].running && !v->all)

@@ -89,10 +89,12 @@ NODISCARD Err *cli_usage(Cli *cli, const char *fmt, ...) PRINTF(2, 3);
 NODISCARD Err *cli_reference(Cli *cli, const char *text, Reference *ret);
 /* E (taken, given back) of something done with NAME: was it that NAME is none? */
 NODISCARD Err *cli_of_name(Cli *cli, const char *name, Err *e);
-/* image_find() for a name of the command line. */
+/* image_find() for a name of the command line; S NULL: there is no store, so no image. */
 NODISCARD Err *cli_image(Cli *cli, Store *s, const char *name, Image *ret);
 /* The store of --root, opened at the first call. */
 NODISCARD Err *cli_store(Cli *cli, Store **ret);
+/* The same for commands that only look: nothing is created, *RET is NULL if there is no store. */
+NODISCARD Err *cli_store_existing(Cli *cli, Store **ret);
 /* From the first call on ^C, SIGTERM and SIGHUP set this; a second one kills. */
 NODISCARD Err *cli_cancel(Cli *cli, Cancel **ret);
 /* What the handlers tell about it (ui_signal_*); NULL: nothing any more. */

@@ -93,6 +93,12 @@ Err *cli_of_name(Cli *cli, const char *name, Err *e)
 
 Err *cli_image(Cli *cli, Store *s, const char *name, Image *ret)
 {
+	Reference ref;
+	if (!s) {
+		/* an ID is no reference, and is not there either */
+		Err *e = strlen(name) == DIGEST_HEX_LEN ? NULL : cli_reference(cli, name, &ref);
+		return e ? e : err_new(ERR_NOT_FOUND, "No such image: %s", name);
+	}
 	return cli_of_name(cli, name, image_find(s, str_from(name), cli->arena, ret));
 }
 
@@ -100,6 +106,14 @@ Err *cli_store(Cli *cli, Store **ret)
 {
 	if (!cli->store)
 		TRY(store_open(cli->root, &cli->store));
+	*ret = cli->store;
+	return NULL;
+}
+
+Err *cli_store_existing(Cli *cli, Store **ret)
+{
+	if (!cli->store)
+		TRY(store_open_existing(cli->root, &cli->store));
 	*ret = cli->store;
 	return NULL;
 }
@@ -230,6 +244,8 @@ static Err *run_command(Cli *cli, GlobalValues *globals, int argc, char *const *
 		return NULL;
 	}
 	TRY(check_count(cli, &args));
+	if (globals->root && !*globals->root)
+		return cli_usage(cli, "--root needs the name of a directory");
 	cli->root = globals->root;
 	cli->debug = globals->debug;
 	return c->run(cli, values, &args);

@@ -5,6 +5,7 @@
 #include "fs/path.h"
 #include "store/store-internal.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -67,14 +68,54 @@ static Err *make_store(Store *s)
 	return path_write_file(s->dir_fd, "version", STR("1\n"), 0600, true);
 }
 
-static Err *check_version(Store *s)
+/* What may lie in a store that is being made, by another process or one that was killed. */
+static bool is_of_store(const char *name)
 {
+	static const char *const files[] = { ".",          "..",      "oci-layout",
+		                             "index.json", "version", "lost+found" };
+	for (size_t i = 0; i < ARRAY_LEN(files); i++)
+		if (strcmp(name, files[i]) == 0)
+			return true;
+	for (size_t i = 0; i < ARRAY_LEN(store_dirs); i++)
+		if (strcmp(name, store_dirs[i]) == 0)
+			return true;
+	return str_starts(str_from(name), STR(".tmp."));
+}
+
+/* A directory that somebody uses for something else must not be filled with ours. */
+static Err *refuse_foreign(Store *s)
+{
+	int fd = openat(s->dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	if (!dir) {
+		int errnum = errno;
+		if (fd >= 0)
+			close(fd);
+		return err_sys(errnum, "cannot read the store '%s'", s->path);
+	}
+	Err *e = NULL;
+	for (struct dirent *d; !e && (d = readdir(dir));)
+		if (!is_of_store(d->d_name))
+			e = err_note(err_new(ERR_INPUT, "'%s' is not a store: there is '%s' in it",
+			                     s->path, d->d_name),
+			             "give an empty directory, or one that is not there yet, with "
+			             "--root DIR or DECANT_ROOT");
+	(void)closedir(dir);
+	return e;
+}
+
+/* *ret_made false: there is no store, and CREATE does not ask for one. */
+static Err *check_version(Store *s, bool create, bool *ret_made)
+{
+	*ret_made = true;
 	AUTO_BUF Buf text = BUF_INIT;
 	int errnum;
 	if (!store_read_small(s, "version", &text, &errnum)) {
 		if (errnum != ENOENT)
 			return err_sys(errnum, "cannot open the store '%s'", s->path);
-		return make_store(s);
+		TRY(refuse_foreign(s));
+		*ret_made = create;
+		return create ? make_store(s) : NULL;
 	}
 	uint64_t version;
 	if (!str_to_u64(str_trim(buf_str(&text)), &version))
@@ -96,9 +137,11 @@ static void read_boot_id(Store *s)
 	s->boot_id[BOOT_ID_LEN] = '\0';
 }
 
-Err *store_open(const char *root, Store **ret)
+/* *RET NULL: there is none, and CREATE does not ask for one. */
+static Err *open_store(const char *root, bool create, Store **ret)
 {
 	AUTO_FREE char *path = NULL;
+	*ret = NULL;
 	if (root && *root)
 		path = xstrdup(root);
 	else
@@ -106,6 +149,8 @@ Err *store_open(const char *root, Store **ret)
 
 	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC); /* whole path: the root */
 	if (fd < 0 && errno == ENOENT) {
+		if (!create)
+			return NULL;
 		TRY(make_root(path));
 		fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC); /* whole path: the root */
 	}
@@ -118,13 +163,23 @@ Err *store_open(const char *root, Store **ret)
 	s->tmp_fd = s->tmp_lock_fd = -1;
 	(void)pthread_mutex_init(&s->mutex, NULL);
 	read_boot_id(s);
-	Err *e = check_version(s);
-	if (e) {
+	bool made;
+	Err *e = check_version(s, create, &made);
+	if (e || !made)
 		store_close(s);
-		return e;
-	}
-	*ret = s;
-	return NULL;
+	else
+		*ret = s;
+	return e;
+}
+
+Err *store_open(const char *root, Store **ret)
+{
+	return open_store(root, true, ret);
+}
+
+Err *store_open_existing(const char *root, Store **ret)
+{
+	return open_store(root, false, ret);
 }
 
 void store_close(Store *s)

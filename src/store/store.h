@@ -20,8 +20,10 @@
 typedef struct Store Store;
 
 /* ROOT NULL: $DECANT_ROOT, else /var/lib/decant (root) or $XDG_DATA_HOME/decant.  Created if
- * absent. */
+ * absent; a directory in which there is something else is refused. */
 NODISCARD Err *store_open(const char *root, Store **ret);
+/* Nothing is created: *RET is NULL if there is no store yet. */
+NODISCARD Err *store_open_existing(const char *root, Store **ret);
 void store_close(Store *s);
 /*
  * After sandbox_enter(): overlay takes only directories of the mount namespace that it is mounted

@@ -280,11 +280,35 @@ static void test_lock_excludes(void **state)
 	cancel_close(&cancel);
 }
 
+static void test_looking_creates_nothing(void **state)
+{
+	Fixture *f = *state;
+	AUTO_ARENA Arena a = ARENA_INIT;
+	Store *s = f->store;
+	const char *none = arena_strf(&a, "%s/none", f->dir).ptr;
+	must(store_open_existing(none, &s));
+	assert_null(s);
+	assert_int_equal(access(none, F_OK), -1);
+	must(store_open_existing(f->dir, &s));
+	assert_non_null(s);
+	store_close(s);
+	assert_int_equal(mkdir(none, 0700), 0);
+	assert_int_equal(mkdir(arena_strf(&a, "%s/photos", none).ptr, 0700), 0);
+	must_be(store_open(none, &s), ERR_INPUT);
+	assert_int_equal(access(arena_strf(&a, "%s/version", none).ptr, F_OK), -1);
+	/* what a process leaves that was killed while it made one */
+	assert_int_equal(rmdir(arena_strf(&a, "%s/photos", none).ptr), 0);
+	assert_int_equal(mkdir(arena_strf(&a, "%s/refs", none).ptr, 0700), 0);
+	must(store_open(none, &s));
+	store_close(s);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(test_##name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(private),
+		T(looking_creates_nothing),
 		T(newer_version_is_refused),
 		T(blob_flip_is_found),
 		T(refs),
