@@ -52,6 +52,11 @@ build --secret id=x
 ok "a flag that is not done yet is refused" [ "$STATUS" -ne 0 ]
 like "by name" "$ERR" 'secret'
 
+printf 'FROM alpine:edge\nENV U=nobody9\nUSER $U\nRUN true\n' >Dockerfile
+build
+fails "a user that is not there" '^Dockerfile:3:'
+like "where its name comes from" "$ERR" 'note: U comes from Dockerfile:2 \(ENV\)'
+
 other=linux/arm64
 [ "$(uname -m)" != aarch64 ] || other=linux/amd64
 printf 'FROM nowhere.invalid/x\n' >Dockerfile
