@@ -283,8 +283,10 @@ static const ListingColumn digest_columns[] = {
 static Err *print_rows(Arena *a, const ImagesValues *v, const RowVec *rows)
 {
 	if (v->quiet) {
-		for (size_t i = 0; i < rows->len; i++)
-			printf("%s\n", shown_id(a, &rows->at[i].image->id, v->no_trunc).ptr);
+		for (size_t i = 0; i < rows->len; i++) {
+			Str id = shown_id(a, &rows->at[i].image->id, v->no_trunc);
+			printf("%.*s\n", STR_ARG(id));
+		}
 		return NULL;
 	}
 	Str *json = arena_alloc(a, (rows->len + 1) * sizeof *json, _Alignof(Str));

@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 typedef struct LoadValues {
 	const char *input, *platform;
@@ -28,6 +29,14 @@ static const Option load_options[] = {
 	{ .name = "platform", .kind = OPTION_REFUSED, .help = "" },
 };
 
+/* What a service manager or `</dev/null` gives as standard input. */
+static bool is_null_device(int fd)
+{
+	struct stat st, null;
+	return fstat(fd, &st) == 0 && stat("/dev/null", &null) == 0 && S_ISCHR(st.st_mode) &&
+	       st.st_rdev == null.st_rdev;
+}
+
 static Err *run_load(Cli *cli, const void *values, const Arguments *args)
 {
 	(void)args;
@@ -39,7 +48,7 @@ static Err *run_load(Cli *cli, const void *values, const Arguments *args)
 		if (file < 0)
 			return err_set_kind(err_sys(errno, "cannot open '%s'", v->input),
 			                    ERR_INPUT);
-	} else if (isatty(STDIN_FILENO)) {
+	} else if (isatty(STDIN_FILENO) || is_null_device(STDIN_FILENO)) {
 		return cli_usage(cli, "requested load from stdin, but stdin is empty");
 	}
 	Store *s = NULL;

@@ -22,6 +22,7 @@
 #include "cli/signals.h"
 
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -196,6 +197,14 @@ static Err *unknown_command(Cli *cli, const char *word)
 	for (size_t i = 0; i < command_count; i++)
 		if (command_table[i]->group != GROUP_HIDDEN)
 			VEC_PUSH(&names, command_table[i]->name);
+	if (strcmp(word, "login") == 0 || strcmp(word, "logout") == 0) {
+		VEC_DONE(&names);
+		return err_note(
+			cli_usage(cli, "unknown command: decant %s", word),
+			"decant reads the credentials in ~/.docker/config.json, which 'docker "
+			"%s', 'podman %s' and 'skopeo %s' write",
+			word, word, word);
+	}
 	const char *near = option_suggest(word, names.at, names.len);
 	VEC_DONE(&names);
 	Err *e = cli_usage(cli, "unknown command: decant %s", word);
@@ -291,16 +300,28 @@ static Err *dispatch(Cli *cli, int argc, char **argv)
 	return run_command(cli, &globals, argc - taken, argv + taken);
 }
 
+/* As every filter ends whose reader is gone. */
+static void die_of_pipe(void)
+{
+	(void)signal(SIGPIPE, SIG_DFL);
+	(void)raise(SIGPIPE);
+}
+
+/* A pipe whose reader has gone away. */
+static bool reader_is_gone(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLOUT };
+	return poll(&p, 1, 0) == 1 && (p.revents & POLLERR);
+}
+
 /* What was printed must have arrived; a reader that went away early (`| head`) is no mishap. */
 static int finish_stdout(int status)
 {
 	errno = EIO; /* for an error of an earlier write that is not met again */
 	if (fflush(stdout) == 0 && !ferror(stdout))
 		return status;
-	if (errno == EPIPE) {
-		(void)signal(SIGPIPE, SIG_DFL);
-		(void)raise(SIGPIPE);
-	}
+	if (errno == EPIPE)
+		die_of_pipe();
 	fprintf(stderr, "error: cannot write to standard output: %s\n", strerror(errno));
 	return status ? status : EXIT_BUILD_FAILED;
 }
@@ -311,11 +332,16 @@ int main(int argc, char **argv)
 	Cli cli = { .arena = &arena };
 	signals_ignore_pipe();
 	Err *e = dispatch(&cli, argc - 1, argv + 1);
-	if (e)
+	bool reader_gone = e && err_errno(e) == EPIPE && reader_is_gone(STDOUT_FILENO);
+	if (reader_gone)
+		err_free(e); /* `save | head`: no mishap, told by the signal below */
+	else if (e)
 		cli_report(&cli, e);
 	store_close(cli.store);
 	signals_unwatch();
 	if (cli.cancel_open)
 		cancel_close(&cli.cancel);
+	if (reader_gone)
+		die_of_pipe();
 	return finish_stdout(cli.exit_status);
 }

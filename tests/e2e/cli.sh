@@ -29,10 +29,17 @@ for signal in INT TERM HUP; do
 	is "SIG$signal: nothing is left" "$(leftovers)" ""
 done
 
+run decant load </dev/null
+like "load of nothing" "$ERR" 'requested load from stdin, but stdin is empty'
+like "images -q: 12 digits" "$(decant images -q box:1)" '^[0-9a-f]{12}$'
+
 # Outputs that end early, or are full.
 (sleep 0.5; decant help; echo $? >status) | true
 is "a reader that is gone: SIGPIPE, as any filter" "$(cat status)" 141
 (decant help; echo $? >status) 2>err | true
+is "... without a word" "$(cat err)" ""
+(decant save box:1; echo $? >status) 2>err | head -c5 >/dev/null
+is "save | head: SIGPIPE" "$(cat status)" 141
 is "... without a word" "$(cat err)" ""
 decant help >/dev/full 2>err
 is "a full disk: exit status" $? 1
