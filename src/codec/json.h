@@ -1,15 +1,17 @@
 /*
  * json.h - JSON documents: strict reading with limits, and writing as Go writes it.
  *
- * READ     json_parse() refuses duplicate keys, more than JSON_DEPTH_MAX levels, invalid UTF-8,
- *          \u0000 in texts, bytes after the document, documents over the given limit: ERR_CORRUPT
- *          naming line and column of NAME.  A JSON that the user wrote: see err_set_kind().
+ * READ     jansson reads; json_parse() refuses duplicate keys, more than JSON_DEPTH_MAX levels,
+ *          invalid UTF-8, \u0000 in texts, numbers outside of int64_t and double, bytes after the
+ *          document, documents over the given limit or with a million values: ERR_CORRUPT naming
+ *          line and column of NAME.  A JSON that the user wrote: see err_set_kind().
  *          Values are reached with the json_*_get helpers below, which say what is wrong and where
  *          ("config.Cmd: expected an array of strings").
  * WRITE    JsonWriter makes compact JSON into a Buf with Go's encoding/json escapes (<, >, & as
- *          \u003c ..., U+2028/9, invalid UTF-8 as \ufffd), so that configs match docker's.
+ *          \u003c ..., U+2028/9, invalid UTF-8 as \ufffd), so that configs match docker's; jansson
+ *          cannot write these.
  * OWNS     Documents: json_free() of what json_parse() gave, and of that alone.  Values and texts
- *          are borrowed from their document (which keeps its own copy of the text).
+ *          are borrowed from their document (which keeps no pointer to the text it was made of).
  * SOURCE   RFC 8259
  */
 /* SPDX-License-Identifier: Apache-2.0 */
@@ -18,7 +20,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 
-typedef struct JsonValue JsonValue;
+typedef struct json_t JsonValue; /* jansson's; only json_read.c and json_write.c look into it */
 
 NODISCARD Err *json_parse(Str text, size_t limit, const char *name, JsonValue **ret);
 void json_free(JsonValue *v);
@@ -53,7 +55,8 @@ NODISCARD Err *json_get_strs(const JsonValue *object, const char *where, const c
 /* Walk an object in document order: *AT is NULL at first; false after the last member. */
 bool json_next_member(const JsonValue *object, void **at, Str *ret_key, JsonValue **ret_value);
 size_t json_member_count(const JsonValue *object);
-/* The text of V, compact, keys in document order. */
+/* The text of V, compact, keys in document order; numbers with a fraction or exponent in their
+ * shortest form. */
 void json_dump(const JsonValue *v, Buf *out);
 /* The same with an indent of N blanks a level (docker inspect uses 4). */
 void json_dump_indent(const JsonValue *v, unsigned indent, Buf *out);

@@ -1,14 +1,20 @@
 /*
  * json_write.c - JSON text as Go's encoding/json writes it, and documents back to text.
  *
- * The escapes matter: a config's digest is the image's ID, and docker's own are made by Go.
+ * Why not jansson's json_dumps(): a config's digest is the image's ID, and docker's own are made by
+ * Go, which escapes <, >, & and U+2028/9 but no other letters, and takes invalid UTF-8 as U+FFFD.
+ * jansson escapes either none of these or every letter outside ASCII, and refuses invalid UTF-8.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
 
-#include "codec/json-internal.h"
+#include "codec/json.h"
 
-size_t json_utf8_length(Str s)
+#include <jansson.h>
+#include <stdio.h>
+
+/* Length of the UTF-8 sequence at the start of S: 1..4; 0 if it is none. */
+static size_t utf8_length(Str s)
 {
 	/* RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF.  The second byte's
 	 * range depends on the first. */
@@ -71,7 +77,7 @@ static void add_quoted(Buf *out, Str s)
 	for (size_t i = 0; i < s.len;) {
 		char hex[8];
 		Str rest = str_from_at(s, i);
-		size_t rune = json_utf8_length(rest);
+		size_t rune = utf8_length(rest);
 		const char *escape = NULL;
 		if (rune == 0)
 			escape = "\\ufffd";
@@ -193,40 +199,83 @@ static void new_line(const Dump *d, unsigned level)
 		buf_add_char(d->out, ' ');
 }
 
-/* The recursion is as deep as the document: at most JSON_DEPTH_MAX. */
-static void dump_value(const Dump *d, const JsonValue *v, unsigned level)
+static void dump_value(const Dump *d, const JsonValue *v, unsigned level);
+
+/* The shortest text that reads as the same number, and as one with a fraction or exponent. */
+static void dump_real(Buf *out, double value)
 {
-	if (json_value_is_null(v)) {
-		buf_add_str(d->out, STR("null"));
-		return;
+	char text[32];
+	for (int digits = 15; digits <= 17; digits++) {
+		snprintf(text, sizeof text, "%.*g", digits, value);
+		if (strtod(text, NULL) == value)
+			break;
 	}
-	if (json_value_is_bool(v)) {
-		buf_add_str(d->out, json_bool(v) ? STR("true") : STR("false"));
-		return;
-	}
-	if (v->kind == JSON_STRING) {
-		add_quoted(d->out, v->text);
-		return;
-	}
-	if (v->kind == JSON_NUMBER) {
-		buf_add_str(d->out, v->text);
-		return;
-	}
-	bool is_object = v->kind == JSON_OBJECT;
-	buf_add_char(d->out, is_object ? '{' : '[');
-	for (uint32_t i = 0; i < v->count; i++) {
+	buf_add_str(out, str_from(text));
+	if (!strpbrk(text, ".e"))
+		buf_add_str(out, STR(".0"));
+}
+
+static void dump_array(const Dump *d, const JsonValue *v, unsigned level)
+{
+	size_t count = json_array_size(v);
+	buf_add_char(d->out, '[');
+	for (size_t i = 0; i < count; i++) {
 		if (i > 0)
 			buf_add_char(d->out, ',');
 		new_line(d, level + 1);
-		if (is_object) {
-			add_quoted(d->out, v->members[i].key);
-			buf_add_str(d->out, d->pretty ? STR(": ") : STR(":"));
-		}
-		dump_value(d, is_object ? &v->members[i].value : &v->items[i], level + 1);
+		dump_value(d, json_array_get(v, i), level + 1);
 	}
-	if (v->count > 0)
+	if (count > 0)
 		new_line(d, level);
-	buf_add_char(d->out, is_object ? '}' : ']');
+	buf_add_char(d->out, ']');
+}
+
+static void dump_object(const Dump *d, const JsonValue *v, unsigned level)
+{
+	void *at = NULL;
+	Str key;
+	JsonValue *value;
+	buf_add_char(d->out, '{');
+	for (bool first = true; json_next_member(v, &at, &key, &value); first = false) {
+		if (!first)
+			buf_add_char(d->out, ',');
+		new_line(d, level + 1);
+		add_quoted(d->out, key);
+		buf_add_str(d->out, d->pretty ? STR(": ") : STR(":"));
+		dump_value(d, value, level + 1);
+	}
+	if (json_object_size(v) > 0)
+		new_line(d, level);
+	buf_add_char(d->out, '}');
+}
+
+/* The recursion is as deep as the document: at most JSON_DEPTH_MAX. */
+static void dump_value(const Dump *d, const JsonValue *v, unsigned level)
+{
+	switch (v ? json_typeof(v) : JSON_NULL) {
+	case JSON_OBJECT:
+		dump_object(d, v, level);
+		break;
+	case JSON_ARRAY:
+		dump_array(d, v, level);
+		break;
+	case JSON_STRING:
+		add_quoted(d->out, json_value_string(v));
+		break;
+	case JSON_INTEGER:
+		buf_addf(d->out, "%lld", (long long)json_integer_value(v));
+		break;
+	case JSON_REAL:
+		dump_real(d->out, json_real_value(v));
+		break;
+	case JSON_TRUE:
+	case JSON_FALSE:
+		buf_add_str(d->out, json_is_true(v) ? STR("true") : STR("false"));
+		break;
+	case JSON_NULL:
+		buf_add_str(d->out, STR("null"));
+		break;
+	}
 }
 
 void json_dump(const JsonValue *v, Buf *out)

@@ -256,7 +256,7 @@ static void test_docker_hostile(void **state)
 		  "[{\"Config\":\"c.json\",\"Layers\":[\"c.json\"]}]", "the archive is cut short" },
 		{ "duplicate key", good, NULL,
 		  "[{\"Config\":\"c.json\",\"Config\":\"c.json\",\"Layers\":[]}]",
-		  "duplicate key" },
+		  "duplicate object key" },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		Part parts[5] = { { "c.json", cases[i].config, NULL },
