@@ -205,6 +205,34 @@ void err_line_column(Span span, unsigned *ret_line, unsigned *ret_column)
 	*ret_column = span.start - start + 1;
 }
 
+/* The bytes of LINE that are shown: some before FROM, so that one sees what it belongs to. */
+static void cut_line(Str line, uint32_t from, uint32_t *ret_start, uint32_t *ret_end)
+{
+	enum { SHOWN_MAX = 150, BEFORE = 40 };
+	uint32_t len = (uint32_t)line.len;
+	uint32_t start = len > SHOWN_MAX && from > SHOWN_MAX - BEFORE ? from - BEFORE : 0;
+	start = start < len ? start : len;
+	uint32_t end = len - start > SHOWN_MAX ? start + SHOWN_MAX : len;
+	/* never within a character */
+	while (start > 0 && start < len && ((unsigned char)line.ptr[start] & 0xc0) == 0x80)
+		start--;
+	while (end > start && end < len && ((unsigned char)line.ptr[end] & 0xc0) == 0x80)
+		end--;
+	*ret_start = start;
+	*ret_end = end;
+}
+
+static void print_source(FILE *out, unsigned number, Str line, uint32_t from, uint32_t to)
+{
+	uint32_t start, end;
+	cut_line(line, from, &start, &end);
+	Str shown = { line.ptr + start, end - start };
+	const char *before = start ? "..." : "";
+	fprintf(out, "%5u | %s%.*s%s\n      | %*s", number, before, STR_ARG(shown),
+	        end < line.len ? "..." : "", (int)strlen(before), "");
+	print_marker(out, shown, from - start, (to < end ? to : end) - start);
+}
+
 void err_print(const Err *e, FILE *out)
 {
 	if (!e->span.src) {
@@ -220,8 +248,7 @@ void err_print(const Err *e, FILE *out)
 
 		fprintf(out, "%s:%u:%u: error: %s\n", e->span.src->name, number, from + 1,
 		        e->cause.ptr);
-		fprintf(out, "%5u | %.*s\n      | ", number, STR_ARG(line));
-		print_marker(out, line, from, to);
+		print_source(out, number, line, from, to > from ? to : from);
 	}
 	print_lines(out, "while ", buf_str(&e->whiles));
 	print_lines(out, "note: ", buf_str(&e->notes));

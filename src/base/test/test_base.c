@@ -71,6 +71,22 @@ static void test_err_tabs_and_utf8(void **state)
 	            "      | \t   \t     ^\n");
 }
 
+static void test_err_cuts_long_lines(void **state)
+{
+	(void)state;
+	enum { LONG = 1000, SHOWN = 150, MARKED = 110 };
+	char text[LONG + 1], marks[MARKED + 1];
+	memset(text, 'x', LONG);
+	memset(marks, '~', MARKED);
+	marks[0] = '^';
+	text[LONG] = marks[MARKED] = '\0';
+	const Source source = { "Dockerfile", { text, LONG } };
+	AUTO_BUF Buf want = BUF_INIT;
+	buf_addf(&want, "Dockerfile:1:501: error: bad\n    1 | ...%.*s...\n      | %43s%s\n", SHOWN,
+	         text, "", marks);
+	check_print(err_at((Span){ &source, 500, 900 }, "bad"), want.ptr);
+}
+
 static void test_err_system(void **state)
 {
 	(void)state;
@@ -163,6 +179,7 @@ int main(void)
 		cmocka_unit_test(test_err_caret_and_chain),
 		cmocka_unit_test(test_err_escapes_control_bytes),
 		cmocka_unit_test(test_err_tabs_and_utf8),
+		cmocka_unit_test(test_err_cuts_long_lines),
 		cmocka_unit_test(test_err_system),
 		cmocka_unit_test(test_arena),
 		cmocka_unit_test(test_map),
