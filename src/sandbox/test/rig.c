@@ -14,11 +14,11 @@
 
 static const char *const busyboxes[] = { "/bin/busybox", "/usr/bin/busybox" };
 static const char *const applets[] = {
-	"sh",       "cat",      "ls",   "id",       "sleep", "kill", "mkdir", "rm",
-	"touch",    "echo",     "stat", "chmod",    "chown", "grep", "wc",    "mount",
-	"ps",       "env",      "pwd",  "true",     "false", "dd",   "ip",    "setsid",
-	"find",     "head",     "sort", "readlink", "mv",    "tty",  "wget",  "nc",
-	"nslookup", "hostname", "cut",  "umask",    "su",    "test", "ln",    "httpd",
+	"sh",       "cat",  "ls",    "id",    "sleep",   "kill",   "mkdir",    "rm",       "touch",
+	"echo",     "stat", "chmod", "chown", "grep",    "wc",     "mount",    "ps",       "env",
+	"pwd",      "true", "false", "dd",    "ip",      "setsid", "find",     "head",     "sort",
+	"readlink", "mv",   "tty",   "wget",  "timeout", "nc",     "nslookup", "hostname", "cut",
+	"umask",    "su",   "test",  "ln",    "httpd",
 };
 static const char passwd[] = "root:x:0:0:root:/root:/bin/sh\napp:x:1000:1000::/home/app:/bin/sh\n";
 

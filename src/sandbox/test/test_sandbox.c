@@ -786,7 +786,7 @@ static void test_default_network(void **state)
 	snprintf(script, sizeof script,
 	         "cat /etc/resolv.conf | head -n 1; ls /sys/class/net | sort; grep -c @ "
 	         "/proc/net/unix; "
-	         "nc -w 2 10.0.2.2 %u </dev/null 2>/dev/null ; ip route | head -n 1",
+	         "timeout 2 nc -w 2 10.0.2.2 %u </dev/null 2>/dev/null ; ip route | head -n 1",
 	         port);
 	const char *const argv[] = { "sh", "-c", script, NULL };
 	SandboxSpec spec = rig_spec(argv);
