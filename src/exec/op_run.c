@@ -262,8 +262,15 @@ static Err *failed(Build *b, const Step *step, const SandboxResult *result)
 	AUTO_BUF Buf words = BUF_INIT;
 	for (size_t i = 0; i < step->run.argv.count; i++)
 		buf_addf(&words, "%s%.*s", i ? " " : "", STR_ARG(step->run.argv.at[i]));
-	Err *e = err_new(ERR_RUN, "process \"%.*s\" did not complete successfully: exit code: %d",
-	                 (int)words.len, words.ptr, result->exit_status);
+	/* The source line is shown as well: a script of many lines would bury the exit code. */
+	enum { SHOWN_MAX = 200 };
+	size_t shown = words.len;
+	if (shown > SHOWN_MAX)
+		for (shown = SHOWN_MAX; ((unsigned char)words.ptr[shown] & 0xc0) == 0x80;)
+			shown--;
+	Err *e =
+		err_new(ERR_RUN, "process \"%.*s%s\" did not complete successfully: exit code: %d",
+	                (int)shown, words.ptr, shown < words.len ? "..." : "", result->exit_status);
 	if (result->signal == 9)
 		e = err_note(e, "signal 9 ended it: often the machine had no memory left");
 	else if (result->signal)

@@ -43,9 +43,13 @@ Err *hints_for_user_namespace(int errnum, const char *what)
 	if (hints_sysctl("kernel/unprivileged_userns_clone", 1) == 0)
 		return err_note(e, "this kernel gives user namespaces to root only: as root, "
 		                   "sysctl -w kernel.unprivileged_userns_clone=1");
-	if (errnum == ENOSPC)
+	if (errnum == ENOSPC) {
+		/* "No space left on device" would send people to look at their disks. */
+		err_free(e);
+		e = err_new(ERR_SYSTEM, "%s: there are too many of them", what);
 		return err_note(e, "all user namespaces are in use, or they are nested too deep: "
 		                   "see user.max_user_namespaces");
+	}
 	if (errnum == EPERM && hints_seccomp_filtered())
 		return err_note(e, "a seccomp filter is put on this process from outside, as "
 		                   "container engines do: allow unshare, clone and mount there "

@@ -59,6 +59,13 @@ for style in auto plain json; do
 	ok "style $style: no escape codes in a pipe" [ "${ERR//$'\033'/}" = "$ERR" ]
 done
 
+# A long RUN does not bury its exit code.
+printf 'FROM box:1\nRUN exit 7; : %s\n' "$(printf 'x%.0s' $(seq 900))" >ctx/Dockerfile
+run decant build ctx
+like "a long RUN: cut" "$ERR" 'error: process ".{200}\.\.\." did not complete successfully: exit code: 7'
+unlike "a long RUN: the line and its mark are cut too" "$(sed -n '/^ctx.Dockerfile\|^Dockerfile/,$p' <<<"$ERR")" '[x~]{220}'
+printf 'FROM box:1\nRUN false\n' >ctx/Dockerfile
+
 # --quiet prints the ID alone, and still explains a failure.
 run decant build -q ctx
 is "-q: nothing on standard output" "$OUT" ""
