@@ -314,15 +314,22 @@ static unsigned count_mounts(void)
 }
 
 /* Is there a process whose command line has the word WORD? */
+/*
+ * A process that was started here and has WORD in its command line.  Only those of uid 0 as seen
+ * from here: the same tests may be running as another user at this moment, with the same words.
+ */
 static bool process_exists(const char *word)
 {
 	bool found = false;
 	DIR *proc = opendir("/proc");
 	for (struct dirent *e; proc && !found && (e = readdir(proc));) {
 		char path[300], text[4096];
+		struct stat st;
 		snprintf(path, sizeof path, "/proc/%s/cmdline", e->d_name);
 		AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
-		ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof text);
+		if (fd < 0 || fstat(fd, &st) < 0 || st.st_uid != 0)
+			continue;
+		ssize_t n = read(fd, text, sizeof text);
 		found = n > 0 && memmem(text, (size_t)n, word, strlen(word)) != NULL;
 	}
 	if (proc)
