@@ -11,23 +11,6 @@
 #include "base/limits.h"
 #include "exec/load-internal.h"
 
-/* "1000:3000000000": numbers beyond 32 bits would wrap to somebody else, root for one. */
-static Err *check_user(Str user)
-{
-	for (Str rest = user, part; rest.len > 0;) {
-		rest = str_cut(rest, ':', &part);
-		size_t digits = 0;
-		while (digits < part.len && part.ptr[digits] >= '0' && part.ptr[digits] <= '9')
-			digits++;
-		uint64_t id;
-		if (part.len > 0 && digits == part.len &&
-		    (!str_to_u64(part, &id) || id >= UINT32_MAX))
-			return err_new(ERR_CORRUPT, "config.User: '%.*s' is out of range",
-			               STR_ARG(str_head(user, 80)));
-	}
-	return NULL;
-}
-
 Err *load_config_read(const Spool *spool, const Member *m, size_t count, LoadImage *ret)
 {
 	AUTO_BUF Buf json = BUF_INIT;
@@ -40,7 +23,6 @@ Err *load_config_read(const Spool *spool, const Member *m, size_t count, LoadIma
 	TRY(err_set_kind(
 		image_config_parse(spool->arena, ret->config_json, m->name.ptr, &ret->config),
 		ERR_CORRUPT));
-	TRY(check_user(ret->config.user));
 	if (ret->config.diff_id_count != count)
 		return err_new(ERR_CORRUPT, "%.*s: %zu diff_ids, but the image has %zu layers",
 		               STR_ARG(m->name), ret->config.diff_id_count, count);

@@ -173,6 +173,23 @@ static Err *get_labels(const JsonValue *object, Arena *a, ImageConfig *c)
 	return NULL;
 }
 
+/* "1000:3000000000": numbers beyond 32 bits would wrap to somebody else, root for one. */
+static Err *check_user(Str user)
+{
+	for (Str rest = user, part; rest.len > 0;) {
+		rest = str_cut(rest, ':', &part);
+		size_t digits = 0;
+		while (digits < part.len && part.ptr[digits] >= '0' && part.ptr[digits] <= '9')
+			digits++;
+		uint64_t id;
+		if (part.len > 0 && digits == part.len &&
+		    (!str_to_u64(part, &id) || id >= UINT32_MAX))
+			return err_new(ERR_INPUT, "config.User: '%.*s' is out of range",
+			               STR_ARG(str_head(user, 80)));
+	}
+	return NULL;
+}
+
 static Err *get_run(const JsonValue *doc, Arena *a, ImageConfig *c)
 {
 	const JsonValue *config, *health;
@@ -180,6 +197,7 @@ static Err *get_run(const JsonValue *doc, Arena *a, ImageConfig *c)
 	if (!config)
 		return NULL;
 	TRY(json_get_str(config, "config", "User", a, &c->user));
+	TRY(check_user(c->user));
 	TRY(json_get_str(config, "config", "WorkingDir", a, &c->working_dir));
 	TRY(json_get_str(config, "config", "StopSignal", a, &c->stop_signal));
 	TRY(json_get_bool(config, "config", "ArgsEscaped", &c->args_escaped));
