@@ -8,6 +8,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
 
+#include "base/map.h"
 #include "base/vec.h"
 #include "layer/extract.h"
 #include "layer/place.h"
@@ -197,41 +198,59 @@ static Err *take_entry(State *s, Entry *e)
 	return add_whiteout(s, e, str_from_at(name, 4));
 }
 
-/* One file a group, the first by path; the others point at it. */
+/* The link comes first: it becomes the file, and what was the file a link to it. */
+static bool swap_link(State *s, Str old, Str first)
+{
+	Entry *target = list_builder_find(s->list, old);
+	if (!target)
+		return false;
+	Entry file = entry_copy(&s->arena, target);
+	file.path = first;
+	/* With the file's own mode and owner: docker sets a link's on the file. */
+	Entry behind = file;
+	behind.path = old;
+	behind.type = ENTRY_HARDLINK;
+	behind.link = first;
+	behind.size = 0;
+	behind.sha256 = (Digest){ 0 };
+	behind.xattr_count = 0;
+	list_builder_add(s->list, &file);
+	list_builder_add(s->list, &behind);
+	return true;
+}
+
+/*
+ * One file a group, the first by path; the others point at it.  A group is looked at once, however
+ * many links it has: an archive can name a file 200,000 times, each time before the last.
+ */
 static void order_links(State *s)
 {
+	AUTO_MAP Map groups = MAP_INIT; /* the file's path -> Str: its first link */
 	for (size_t i = 0; i < s->links.len; i++) {
 		Entry *link = list_builder_find(s->list, s->links.at[i]);
-		if (!link || link->type != ENTRY_HARDLINK ||
-		    entry_path_cmp(link->path, link->link) > 0)
+		if (!link || link->type != ENTRY_HARDLINK)
 			continue;
-		/* The link comes first: it becomes the file, and all others of the group point at
-		 * it. */
-		Str first = s->links.at[i], old = arena_str(&s->arena, link->link);
-		Entry *target = list_builder_find(s->list, old);
-		if (!target)
+		MapSlot *group = map_find(&groups, link->link);
+		if (!group)
+			map_put(&groups, arena_str(&s->arena, link->link), &s->links.at[i]);
+		else if (entry_path_cmp(s->links.at[i], *(Str *)group->value) < 0)
+			group->value = &s->links.at[i];
+	}
+	for (size_t i = 0; i < groups.len; i++) {
+		MapSlot *group = &groups.slots[i];
+		Str first = *(Str *)group->value;
+		if (entry_path_cmp(first, group->key) > 0 || !swap_link(s, group->key, first))
+			group->value = NULL; /* stays as it is */
+	}
+	for (size_t i = 0; i < s->links.len; i++) {
+		Entry *link = list_builder_find(s->list, s->links.at[i]);
+		Str *first =
+			link && link->type == ENTRY_HARDLINK ? map_get(&groups, link->link) : NULL;
+		if (!first)
 			continue;
-		Entry file = entry_copy(&s->arena, target);
-		file.path = first;
-		/* With the file's own mode and owner: docker sets a link's on the file. */
-		Entry behind = file;
-		behind.path = old;
-		behind.type = ENTRY_HARDLINK;
-		behind.link = first;
-		behind.size = 0;
-		behind.sha256 = (Digest){ 0 };
-		behind.xattr_count = 0;
-		list_builder_add(s->list, &file);
-		list_builder_add(s->list, &behind);
-		VEC_PUSH(&s->links, old);
-		for (size_t k = 0; k < s->links.len; k++) {
-			Entry *other = list_builder_find(s->list, s->links.at[k]);
-			if (!other || other->type != ENTRY_HARDLINK || !str_eq(other->link, old))
-				continue;
-			Entry moved = entry_copy(&s->arena, other);
-			moved.link = first;
-			list_builder_add(s->list, &moved);
-		}
+		Entry moved = entry_copy(&s->arena, link);
+		moved.link = *first;
+		list_builder_add(s->list, &moved);
 	}
 }
 

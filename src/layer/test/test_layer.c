@@ -353,6 +353,27 @@ static void test_tars_become_lists(void **state)
 	}
 }
 
+/* Each link sorts before all others so far: with a group looked at per link this takes minutes. */
+static void test_many_links_in_bad_order(void **state)
+{
+	enum { LINKS = 20000 };
+	Fixture *f = *state;
+	const char **lines = xcalloc(LINKS + 2, sizeof *lines);
+	AUTO_BUF Buf want = BUF_INIT;
+	buf_add_str(&want, STR("f 00000;"));
+	lines[0] = "f z=1";
+	for (unsigned i = 0; i < LINKS; i++) {
+		lines[LINKS - i] = arena_strf(&f->arena, "h %05u>z", i).ptr;
+		if (i > 0)
+			buf_addf(&want, "h %05u>00000;", i);
+	}
+	buf_addf(&want, "h z>00000;%c", '\0');
+	StoreLayer layer;
+	must(apply(f, lines, LAYER_FORM_TAR, &layer));
+	check_list(f, &layer, want.ptr);
+	free(lines);
+}
+
 static void test_bad_tars(void **state)
 {
 	Fixture *f = *state;
@@ -573,6 +594,7 @@ int main(int argc, char **argv)
 		T(damage_is_found),
 		T(layer_of_an_earlier_boot),
 		T(tars_become_lists),
+		T(many_links_in_bad_order),
 		T(bad_tars),
 		T(view_of_a_stack),
 		T(view_follows_links_inside),
