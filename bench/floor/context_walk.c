@@ -4,8 +4,8 @@
  * usage: context_walk FOLDER [RUNS]      (cc -O2 context_walk.c)
  *
  * One thread, names as the kernel gives them, nothing compared and nothing kept: what any builder
- * must do to see that no file changed.  Two threads can halve the stat part at best.  Prints entries
- * and the least and median wall time in ms of reading the names alone, and of both.
+ * must do to see that no file changed.  Two threads can halve the stat part at best.  Prints
+ * entries and the least and median wall time in ms of reading the names alone, and of both.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <dirent.h>

@@ -27,8 +27,8 @@ NODISCARD Err *image_find(Store *s, Str name, Arena *a, Image *ret);
 NODISCARD Err *image_read(Store *s, const Digest *id, Arena *a, Image *ret);
 /* All names (full references) of an image, by name; untagged marks are not among them. */
 NODISCARD Err *image_names(Store *s, const Digest *id, Arena *a, Str **ret, size_t *ret_count);
-/* Is every layer of the image here, and whole?  A layer that a power cut damaged is dropped with all
- * names that need it, and the error says so.  Needs sandbox_enter(). */
+/* Is every layer of the image here, and whole?  A layer that a power cut damaged is dropped with
+ * all names that need it, and the error says so.  Needs sandbox_enter(). */
 NODISCARD Err *image_check(Store *s, const Image *image);
 /* The same for one layer; ERR_NOT_FOUND, ERR_CORRUPT. */
 NODISCARD Err *image_check_layer(Store *s, const Digest *diff_id, const Cancel *cancel);

@@ -99,8 +99,8 @@ NODISCARD Err *store_layer_add_dir(Store *s, const Digest *diff_id, const char *
 
 /* The layer's bytes are on the disk (or were verified): no longer suspect. */
 NODISCARD Err *store_layer_mark_synced(Store *s, const Digest *diff_id);
-/* Before a name leads to these layers: with store_set_durable their bytes are synced and marked; without,
- * nothing is done (a power cut is then found by layer_check). */
+/* Before a name leads to these layers: with store_set_durable their bytes are synced and marked;
+ * without, nothing is done (a power cut is then found by layer_check). */
 NODISCARD Err *store_sync_layers(Store *s, const Digest *diff_ids, size_t count);
 /* Remove a layer (damaged, or not needed): its list, directory and tar blob. */
 NODISCARD Err *store_layer_drop(Store *s, const Digest *diff_id);
