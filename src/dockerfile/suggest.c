@@ -29,7 +29,7 @@ static size_t smaller(size_t a, size_t b)
  * the table from top to bottom, of which the last three are kept. */
 static size_t edit_distance(Str a, Str b)
 {
-	size_t rows[3][SUGGEST_BYTES_MAX + 1];
+	size_t rows[3][SUGGEST_BYTES_MAX + 1] = { { 0 } };
 	for (size_t j = 0; j <= b.len; j++)
 		rows[0][j] = j;
 	for (size_t i = 1; i <= a.len; i++) {

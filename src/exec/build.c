@@ -74,7 +74,7 @@ static Err *look_up(Build *b, const Step *step)
 	StepState *state = &b->states[step->number];
 	StepKey key;
 	StepResult result;
-	bool found;
+	bool found = false;
 	if (step->kind == STEP_BASE) {
 		state_set_base(b, step);
 		state->status = STEP_KNOWN;
