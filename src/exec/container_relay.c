@@ -132,10 +132,16 @@ static bool take_event(ContainerRelay *r)
 	return true;
 }
 
-/* After the end: what is still in the pipes, and no waiting. */
+/*
+ * After the end: what is still in the pipes, and no waiting.  The event too: it was sent before the
+ * run's answer, but that may have come to the main thread first.
+ */
 static void drain(ContainerRelay *r)
 {
 	static const Watch outputs[] = { AT_OUT, AT_ERR };
+	struct pollfd event = { .fd = r->fds[AT_EVENT], .events = POLLIN };
+	if (event.fd >= 0 && poll(&event, 1, 0) > 0 && (event.revents & POLLIN))
+		(void)take_event(r);
 	for (size_t i = 0; i < ARRAY_LEN(outputs); i++) {
 		struct pollfd p = { .fd = r->fds[outputs[i]], .events = POLLIN };
 		while (p.fd >= 0 && poll(&p, 1, 0) > 0 && (p.revents & POLLIN) &&
