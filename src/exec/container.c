@@ -53,8 +53,7 @@ static void session_done(Session *s)
 		cancel_close(&s->kill);
 }
 
-/* --- the record
- * --------------------------------------------------------------------------------------- */
+/* --- the record ------------------------------------------------------------------------------ */
 
 static Str describe_command(const Strs *argv, Arena *a)
 {
@@ -102,8 +101,7 @@ static Err *make_record(const ContainerRequest *r, Arena *a, ContainerRecord *re
 	return NULL;
 }
 
-/* --- starting
- * -------------------------------------------------------------------------------------------- */
+/* --- starting -------------------------------------------------------------------------------- */
 
 static Err *open_binds(Session *s)
 {
@@ -186,8 +184,7 @@ static Err *execute(Session *s, bool foreground, const Cancel *cancel, SandboxRe
 	return container_exec(&s->run, &streams, events_fd, &s->kill, ret);
 }
 
-/* --- ending
- * ---------------------------------------------------------------------------------------------- */
+/* --- ending ---------------------------------------------------------------------------------- */
 
 /* Why the command of a container left behind did not start: the end of what it said. */
 static Err *start_failure(const Session *s, int status)
@@ -241,8 +238,7 @@ static Err *live(Session *s, bool foreground, const Cancel *cancel, int *ret_sta
 	return TAKE_PTR(e2);
 }
 
-/* --- left behind
- * ----------------------------------------------------------------------------------------- */
+/* --- left behind ----------------------------------------------------------------------------- */
 
 /* Nothing of the caller's is kept but the socket: not its terminal, not its locks, not its store.
  */
@@ -326,8 +322,7 @@ static Err *run_detached(Store *store, const ContainerRequest *request, const Ca
 	return NULL;
 }
 
-/* --- here and now
- * ------------------------------------------------------------------------------------------ */
+/* --- here and now ---------------------------------------------------------------------------- */
 
 static Err *run_foreground(Store *store, const ContainerRequest *request, const Cancel *cancel,
                            Arena *a, Str *ret_id, int *ret_status)

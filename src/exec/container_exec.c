@@ -63,8 +63,7 @@ int container_signal_number(Str text)
 	return 0;
 }
 
-/* --- environment
- * ------------------------------------------------------------------------------------ */
+/* --- environment ----------------------------------------------------------------------------- */
 
 static Str name_of(Str assignment)
 {
@@ -109,8 +108,7 @@ static const char **to_words(Arena *a, const Strs *strs)
 	return v;
 }
 
-/* --- root file system
- * --------------------------------------------------------------------------------- */
+/* --- root file system ------------------------------------------------------------------------ */
 
 typedef struct Root {
 	int *lower_fds; /* top first; the last is the init lower */
@@ -185,8 +183,7 @@ static Err *need_cwd(const ContainerRun *run, const View *view, const ViewUser *
 	return NULL;
 }
 
-/* --- running
- * ---------------------------------------------------------------------------------------------- */
+/* --- running --------------------------------------------------------------------------------- */
 
 Err *container_open_sandbox(ContainerRun *run)
 {

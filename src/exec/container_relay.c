@@ -38,8 +38,7 @@ struct ContainerRelay {
 	int insisted;
 };
 
-/* --- output, input
- * ---------------------------------------------------------------------------------- */
+/* --- output, input --------------------------------------------------------------------------- */
 
 /* The user may have gone (a closed pipe): the command runs on, the log is kept. */
 static void write_best(int fd, const char *bytes, size_t len)
@@ -85,8 +84,7 @@ static void copy_window_size(const ContainerRelay *r)
 		            &size); /* a window of no size is no error */
 }
 
-/* --- signals and events
- * -------------------------------------------------------------------------------- */
+/* --- signals and events ---------------------------------------------------------------------- */
 
 static void send_signal(const ContainerRelay *r, int number)
 {
@@ -176,8 +174,7 @@ static void *relay_main(void *arg)
 	return NULL;
 }
 
-/* --- opening
- * -------------------------------------------------------------------------------------------- */
+/* --- opening --------------------------------------------------------------------------------- */
 
 static Err *listen_to_signals(ContainerRelay *r)
 {

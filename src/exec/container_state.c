@@ -25,8 +25,7 @@ enum {
 
 static const char record_name[] = "container.json";
 
-/* --- the record
- * ----------------------------------------------------------------------------------- */
+/* --- the record ------------------------------------------------------------------------------ */
 
 static void write_text(JsonWriter *w, const char *key, Str value)
 {
@@ -124,8 +123,7 @@ Err *container_read(int dir_fd, Arena *a, ContainerRecord *ret)
 	return NULL;
 }
 
-/* --- making
- * ---------------------------------------------------------------------------------------- */
+/* --- making ---------------------------------------------------------------------------------- */
 
 /* Made-up names: what a decanter meets.  30 x 30; a number is added when they run out. */
 static const char *const first_words[] = {
@@ -270,8 +268,7 @@ Err *container_create(Store *s, Arena *a, ContainerRecord *r, int *ret_dir_fd, i
 	return NULL;
 }
 
-/* --- looking
- * ---------------------------------------------------------------------------------------- */
+/* --- looking --------------------------------------------------------------------------------- */
 
 Err *container_open_dir(Store *s, Str id, int *ret_fd)
 {

@@ -114,8 +114,7 @@ Err *container_remove(Store *s, const Container *c, bool force)
 	return container_delete(s, c->id);
 }
 
-/* --- the log
- * -------------------------------------------------------------------------------------------- */
+/* --- the log --------------------------------------------------------------------------------- */
 
 static Err *copy_new(int log_fd, int out_fd)
 {

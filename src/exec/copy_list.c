@@ -130,8 +130,7 @@ static Err *copy_dir(Placing *p, const CopyMatch *m, Str dest)
 	return NULL;
 }
 
-/* --- ADD of archives
- * --------------------------------------------------------------------------------- */
+/* --- ADD of archives ------------------------------------------------------------------------- */
 
 typedef struct Unpacked {
 	CopyFile file;
@@ -214,8 +213,7 @@ static Err *try_archive(Placing *p, const CopyMatch *m, Str dest, bool *ret_done
 	return copy_archive(p, m, dest, dir_fd, list);
 }
 
-/* --- one instruction
- * ------------------------------------------------------------------------------------- */
+/* --- one instruction ------------------------------------------------------------------------- */
 
 /* Is something that is or will be there at DEST a directory?  Earlier matches of the same COPY
  * count. */

@@ -53,8 +53,7 @@ static Err *select_context(Build *b, const CopySource *source, Arena *a, Matches
 	return NULL;
 }
 
-/* --- from another step
- * ------------------------------------------------------------------------------ */
+/* --- from another step ----------------------------------------------------------------------- */
 
 typedef struct Collect {
 	Arena *arena;
@@ -179,8 +178,7 @@ static Err *select_origin(Build *b, const CopyArgs *c, CopySet *set, const CopyS
 		"paths of --from are relative to the root of that stage, not to its WORKDIR");
 }
 
-/* --- from the Dockerfile
- * --------------------------------------------------------------------------------- */
+/* --- from the Dockerfile --------------------------------------------------------------------- */
 
 static void select_inline(Build *b, const CopySource *source, Arena *a, Matches *out)
 {
@@ -243,8 +241,7 @@ Err *copy_select(Build *b, const Step *step, CopySet **ret)
 	return NULL;
 }
 
-/* --- for the key
- * -------------------------------------------------------------------------------------------- */
+/* --- for the key ----------------------------------------------------------------------------- */
 
 static void escape(Buf *out, Str text)
 {

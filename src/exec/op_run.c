@@ -46,8 +46,7 @@ static void pass_log(void *context, Str bytes)
 	progress_log(l->progress, l->line, bytes);
 }
 
-/* --- the root file system
- * --------------------------------------------------------------------------- */
+/* --- the root file system -------------------------------------------------------------------- */
 
 static Err *make_scratch(Running *r)
 {
@@ -118,8 +117,7 @@ static void running_done(Running *r)
 	arena_done(&r->arena);
 }
 
-/* --- the command
- * ---------------------------------------------------------------------------------------- */
+/* --- the command ----------------------------------------------------------------------------- */
 
 static const char **to_argv(Arena *a, const Strs *strs, Str extra)
 {

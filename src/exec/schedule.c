@@ -80,8 +80,7 @@ static const Step *take_ready(Schedule *s)
 	return step;
 }
 
-/* --- one step
- * ------------------------------------------------------------------------------------------ */
+/* --- one step -------------------------------------------------------------------------------- */
 
 static Err *do_op(Build *b, const Step *step, StoreLayer *ret)
 {

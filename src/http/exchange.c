@@ -54,8 +54,7 @@ static bool is_ok_status(int status)
 	return status >= 200 && status < 300;
 }
 
-/* --- what curl calls
- * -------------------------------------------------------------------------------- */
+/* --- what curl calls ------------------------------------------------------------------------- */
 
 static void lower(char *s, size_t len)
 {
@@ -159,8 +158,7 @@ static size_t on_source(char *buf, size_t size, size_t count, void *context)
 	return s->err ? CURL_READFUNC_ABORT : len;
 }
 
-/* --- setting up
- * -------------------------------------------------------------------------------------- */
+/* --- setting up ------------------------------------------------------------------------------ */
 
 static Err *check_header(const HttpHeader *h)
 {
@@ -295,8 +293,7 @@ static void set_options(CURL *easy, State *s, const HttpUrl *url, const char *ur
 	set_method(x, easy, s);
 }
 
-/* --- running
- * ------------------------------------------------------------------------------------------ */
+/* --- running --------------------------------------------------------------------------------- */
 
 static Err *check_stall(State *s)
 {

@@ -33,8 +33,7 @@ typedef struct LayerApply {
  * it as a blob), checks the digest, publishes. */
 NODISCARD Err *layer_apply(Store *s, Reader *tar, const LayerApply *how, StoreLayer *ret);
 
-/* --- entries with sources → a layer (COPY, WORKDIR)
- * ------------------------------------------------ */
+/* --- entries with sources → a layer (COPY, WORKDIR) ------------------------------------------ */
 
 /* Opens the content of a file for reading (O_RDONLY); the caller closes it. */
 typedef struct LayerSource {
@@ -48,8 +47,7 @@ typedef struct LayerSource {
 NODISCARD Err *layer_make(Store *s, const List *list, const LayerSource *source, LayerForm form,
                           const char *overlay_prefix, const Cancel *cancel, StoreLayer *ret);
 
-/* --- an overlay upper directory → a layer (RUN)
- * ------------------------------------------------------ */
+/* --- an overlay upper directory → a layer (RUN) ---------------------------------------------- */
 
 typedef struct LayerUpper {
 	const char *dir_name; /* in the store's scratch directory; renamed into place */
@@ -63,8 +61,7 @@ typedef struct LayerUpper {
 } LayerUpper;
 NODISCARD Err *layer_from_upper(Store *s, const LayerUpper *upper, StoreLayer *ret);
 
-/* --- a layer → bytes
- * --------------------------------------------------------------------------------- */
+/* --- a layer → bytes ------------------------------------------------------------------------- */
 
 /* The uncompressed tar of a layer, from whichever form is there; its digest is the diff ID. */
 NODISCARD Err *layer_write_tar(Store *s, const Digest *diff_id, Writer *out, const Cancel *cancel);

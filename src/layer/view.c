@@ -126,8 +126,7 @@ bool view_find(const View *v, Str path, Arena *a, Entry *ret, size_t *ret_layer)
 	return true;
 }
 
-/* --- symlinks
- * ------------------------------------------------------------------------------------- */
+/* --- symlinks -------------------------------------------------------------------------------- */
 
 typedef struct Walk {
 	const View *view;
@@ -181,8 +180,7 @@ Err *view_resolve(const View *v, Str path, bool follow_last, Arena *a, Str *ret_
 	return NULL;
 }
 
-/* --- the whole tree
- * --------------------------------------------------------------------------------- */
+/* --- the whole tree -------------------------------------------------------------------------- */
 
 typedef struct Head {
 	ListCursor cursor;
@@ -348,8 +346,7 @@ Err *view_names(const View *v, Str path, Arena *a, Str **ret, size_t *ret_count)
 	return e;
 }
 
-/* --- content
- * ----------------------------------------------------------------------------------------- */
+/* --- content --------------------------------------------------------------------------------- */
 
 static Err *layer_dir(const View *v, size_t layer, const char *overlay_prefix, int *ret_fd)
 {

@@ -134,8 +134,7 @@ static Err *write_from_dir(Store *s, const Digest *diff_id, Writer *out, const C
 	return NULL;
 }
 
-/* --- the directory from the tar
- * ----------------------------------------------------------------------- */
+/* --- the directory from the tar -------------------------------------------------------------- */
 
 static Err *extract_dir(void *context, Reader *tar)
 {

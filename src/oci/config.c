@@ -7,8 +7,7 @@
 #include "codec/json.h"
 #include "oci/config.h"
 
-/* --- arrays that grow in the arena
- * ------------------------------------------------------------------- */
+/* --- arrays that grow in the arena ----------------------------------------------------------- */
 
 /* Room for one more of SIZE bytes; doubled, so that N pushes copy O(N) in all. */
 static void *grown(Arena *a, void *at, size_t count, size_t *cap, size_t size)
@@ -66,8 +65,7 @@ ImageConfig image_config_fork(Arena *a, const ImageConfig *c)
 	return f;
 }
 
-/* --- env and labels
- * ------------------------------------------------------------------------------------ */
+/* --- env and labels -------------------------------------------------------------------------- */
 
 /* Entries without '=' exist in the wild: they name a variable too. */
 static bool names(Str entry, Str name)
@@ -109,8 +107,7 @@ void image_config_set_label(Arena *a, ImageConfig *c, Str key, Str value)
 	image_config_add_label(a, c, key, value);
 }
 
-/* --- reading
- * --------------------------------------------------------------------------------------------- */
+/* --- reading --------------------------------------------------------------------------------- */
 
 static Err *get_strs(const JsonValue *object, const char *key, Arena *a, Strs *ret)
 {

@@ -16,8 +16,7 @@
 
 enum { STAGE_NONE = UINT32_MAX };
 
-/* --- variables
- * ---------------------------------------------------------------------------------------- */
+/* --- variables ------------------------------------------------------------------------------- */
 
 typedef struct Var {
 	Str name, value;
@@ -37,8 +36,7 @@ typedef struct StageArg {
 } StageArg;
 typedef VEC(StageArg) StageArgVec;
 
-/* --- stages
- * --------------------------------------------------------------------------------------------- */
+/* --- stages ---------------------------------------------------------------------------------- */
 
 typedef enum RefKind { REF_NONE, REF_STAGE, REF_IMAGE } RefKind;
 
@@ -82,8 +80,7 @@ typedef struct StageWork {
 	unsigned env_changes;
 } StageWork;
 
-/* --- the planner
- * ---------------------------------------------------------------------------------------- */
+/* --- the planner ----------------------------------------------------------------------------- */
 
 typedef struct Planner {
 	Arena *arena;

@@ -19,8 +19,7 @@
 #include "oci/config.h"
 #include "oci/reference.h"
 
-/* --- asking for images
- * ---------------------------------------------------------------------------- */
+/* --- asking for images ----------------------------------------------------------------------- */
 
 typedef struct BaseImage {
 	Reference ref;
@@ -36,8 +35,7 @@ typedef struct ImageLookup {
 	void *context;
 } ImageLookup;
 
-/* --- the request
- * ----------------------------------------------------------------------------------- */
+/* --- the request ----------------------------------------------------------------------------- */
 
 typedef struct PlanArg {
 	Str name, value;
@@ -56,8 +54,7 @@ typedef struct PlanRequest {
 	ImageLookup lookup;
 } PlanRequest;
 
-/* --- the plan
- * -------------------------------------------------------------------------------------- */
+/* --- the plan -------------------------------------------------------------------------------- */
 
 typedef enum StepKind {
 	STEP_BASE, /* FROM: layers of an image, or of scratch (none) */

@@ -218,8 +218,7 @@ Err *plan_ONBUILD(Planner *p, StageWork *s, const Node *node)
 	return NULL;
 }
 
-/* --- STOPSIGNAL
- * --------------------------------------------------------------------------------------------- */
+/* --- STOPSIGNAL ------------------------------------------------------------------------------ */
 
 /* The signals of Linux, without SIG, as moby/sys/signal knows them; RTMIN+n and RTMAX-n apart. */
 static const char *const signal_names[] = {

@@ -218,8 +218,7 @@ Err *plan_globals(Planner *p)
 	return set_epoch(p);
 }
 
-/* --- build args that nothing took
- * --------------------------------------------------------------------- */
+/* --- build args that nothing took ------------------------------------------------------------ */
 
 static bool is_predefined(Str name)
 {
@@ -267,8 +266,7 @@ void plan_warn_unused_args(Planner *p)
 	VEC_PUSH(&p->warnings, plan_take_str(p, &text));
 }
 
-/* --- what a RUN sees
- * -------------------------------------------------------------------------------------- */
+/* --- what a RUN sees ------------------------------------------------------------------------- */
 
 static const PlanArg *given_proxy(const Planner *p, const char *const names[2])
 {

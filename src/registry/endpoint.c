@@ -51,8 +51,7 @@ void endpoint_free(Endpoint *e)
 	free(e);
 }
 
-/* --- which endpoints
- * ------------------------------------------------------------------------------------ */
+/* --- which endpoints ------------------------------------------------------------------------- */
 
 static Endpoint *find_endpoint(Registry *r, Str authority, Str prefix, bool mirror)
 {
@@ -298,8 +297,7 @@ Err *endpoint_send(Registry *r, const Call *call, Arena *a, HttpResponse *ret)
 	}
 }
 
-/* --- what answers mean
- * ----------------------------------------------------------------------------------------- */
+/* --- what answers mean ----------------------------------------------------------------------- */
 
 Str endpoint_repository(Arena *a, const Endpoint *e, const Reference *ref)
 {

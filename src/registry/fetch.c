@@ -55,8 +55,7 @@ typedef struct BlobReader {
 	Err *err;
 } BlobReader;
 
-/* --- the receiving thread
- * ---------------------------------------------------------------------------------- */
+/* --- the receiving thread -------------------------------------------------------------------- */
 
 static Err *wrong(const BlobReader *b, const char *what)
 {
@@ -270,8 +269,7 @@ static void *receive_thread(void *context)
 	return NULL;
 }
 
-/* --- the reader's side
- * -------------------------------------------------------------------------------------- */
+/* --- the reader's side ----------------------------------------------------------------------- */
 
 static Err *blob_read(Reader *base, void *buf, size_t cap, size_t *ret_len)
 {
@@ -352,8 +350,7 @@ Err *registry_fetch_blob(Registry *r, const Reference *ref, const Descriptor *d,
 	return NULL;
 }
 
-/* --- small blobs
- * --------------------------------------------------------------------------------------------- */
+/* --- small blobs ----------------------------------------------------------------------------- */
 
 Err *fetch_small(Registry *r, Endpoint *e, const Reference *ref, const Descriptor *d, size_t limit,
                  Arena *a, Str *ret)

@@ -15,8 +15,7 @@
 
 #include <pthread.h>
 
-/* --- config.c: decant's own settings
- * ------------------------------------------------------------------ */
+/* --- config.c: decant's own settings --------------------------------------------------------- */
 
 typedef struct RegistryConfig {
 	Str *mirrors; /* base URLs for docker.io, without trailing '/' */
@@ -32,8 +31,7 @@ NODISCARD Err *registry_config_add(Arena *a, Str json, const char *name, Registr
 /* Is AUTHORITY ("host:port") listed?  Host names are looked up only if a CIDR is listed. */
 bool registry_config_insecure(const RegistryConfig *c, Str authority, Str host);
 
-/* --- auth.c: credentials
- * ------------------------------------------------------------------------------- */
+/* --- auth.c: credentials --------------------------------------------------------------------- */
 
 typedef struct Credentials {
 	bool found;
@@ -64,8 +62,7 @@ typedef struct Challenge {
 /* The best challenge of all WWW-Authenticate headers of R; NONE if there is none that we know. */
 Challenge auth_challenge(Arena *a, const HttpResponse *r);
 
-/* --- endpoint.c: requests to one base URL
- * --------------------------------------------------------------- */
+/* --- endpoint.c: requests to one base URL ---------------------------------------------------- */
 
 typedef struct Token {
 	Str scope;
@@ -145,8 +142,7 @@ Str endpoint_repository(Arena *a, const Endpoint *e, const Reference *ref);
 typedef Err *EndpointFn(void *context, Endpoint *e);
 NODISCARD Err *endpoint_each(Registry *r, const Reference *ref, EndpointFn *fn, void *context);
 
-/* --- auth_token.c
- * ------------------------------------------------------------------------------------------ */
+/* --- auth_token.c ---------------------------------------------------------------------------- */
 /* The Authorization header's value for SCOPE at E ("" if none is wanted).  E's lock is held. */
 NODISCARD Err *auth_header(Registry *r, Endpoint *e, const Reference *ref, Str scope, Arena *a,
                            Str *ret);

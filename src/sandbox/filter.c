@@ -42,8 +42,7 @@ typedef struct Step {
 typedef VEC(Step) Steps;
 typedef VEC(struct sock_filter) Program;
 
-/* --- the answers for one architecture
- * ---------------------------------------------------------------------- */
+/* --- the answers for one architecture -------------------------------------------------------- */
 
 typedef struct Architecture {
 	uint32_t audit;    /* AUDIT_ARCH_... */
@@ -137,8 +136,7 @@ static void to_steps(Steps *numbers, const Step *bounds, size_t bound_count, Ste
 		add_step(steps, bounds[b].from, bounds[b].answer);
 }
 
-/* --- the program
- * ------------------------------------------------------------------------------------------- */
+/* --- the program ----------------------------------------------------------------------------- */
 
 static void emit(Program *p, unsigned code, uint32_t k, unsigned on_true, unsigned on_false)
 {

@@ -161,8 +161,7 @@ static Err *make_dev(const Inside *in)
 	return attach(in->console_fd, console, "/dev/console");
 }
 
-/* --- /proc and /sys: docker's default masked and read-only paths (moby oci/defaults.go)
- * ------------ */
+/* --- /proc and /sys: docker's default masked and read-only paths (moby oci/defaults.go) ------ */
 
 static const char *const proc_masked[] = {
 	"acpi",          "asound", "interrupts", "kcore",       "keys",
@@ -273,8 +272,7 @@ static Err *make_etc(const Inside *in, Stubs *stubs)
 	return make_etc_file(in, "/etc/hostname", buf_str(&name), stubs);
 }
 
-/* --- the caller's
- * ---------------------------------------------------------------------------------- */
+/* --- the caller's ---------------------------------------------------------------------------- */
 
 static Err *make_tmpfs(const SandboxMount *m, int target_fd)
 {

@@ -236,8 +236,7 @@ NORETURN static void router_main(const Nat *nat, int state_write)
 	_exit(1);
 }
 
-/* --- the server
- * ------------------------------------------------------------------------------------ */
+/* --- the server ------------------------------------------------------------------------------ */
 
 Nat *net_start(void)
 {
@@ -291,8 +290,7 @@ void net_stop(Nat *nat)
 		(void)kill(nat->router, SIGKILL);
 }
 
-/* --- a supervisor
- * ------------------------------------------------------------------------------------ */
+/* --- a supervisor ---------------------------------------------------------------------------- */
 
 static NetFallback wait_for_nat(const Nat *nat)
 {
@@ -418,8 +416,7 @@ Err *net_enter(const Nat *nat, unsigned run, const SandboxPort *ports, size_t po
 	return NULL;
 }
 
-/* --- resolv.conf
- * ------------------------------------------------------------------------------------- */
+/* --- resolv.conf ----------------------------------------------------------------------------- */
 
 static Err *host_resolv_conf(Buf *out)
 {

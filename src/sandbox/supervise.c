@@ -247,8 +247,7 @@ static Err *reap(Supervisor *s)
 	return NULL;
 }
 
-/* --- one run after the other
- * --------------------------------------------------------------------- */
+/* --- one run after the other ----------------------------------------------------------------- */
 
 /*
  * The last process to leave a mount namespace takes all of it down before anybody is told of its

@@ -116,20 +116,17 @@ NODISCARD Err *store_map_list(Store *s, const Digest *diff_id, Arena *a, StoreBl
                               size_t *ret_count);
 NODISCARD Err *store_map_add(Store *s, const Digest *diff_id, const StoreBlobOf *blob);
 
-/* --- cache records
- * --------------------------------------------------------------------------------- */
+/* --- cache records --------------------------------------------------------------------------- */
 /* A record is a small text of the caller with a checksum around it; a damaged one is "not found".
  */
 NODISCARD Err *store_record_get(Store *s, const Digest *key, Buf *out); /* ERR_NOT_FOUND */
 NODISCARD Err *store_record_put(Store *s, const Digest *key, Str text);
 
-/* --- other directories
- * ------------------------------------------------------------------------------ */
+/* --- other directories ----------------------------------------------------------------------- */
 /* "ctx", "logs", "containers": opened, made if absent. */
 NODISCARD Err *store_subdir(Store *s, const char *name, int *ret_fd);
 
-/* --- locks
- * ------------------------------------------------------------------------------------------- */
+/* --- locks ----------------------------------------------------------------------------------- */
 typedef struct StoreLock {
 	int fd;
 } StoreLock;
@@ -140,8 +137,7 @@ NODISCARD Err *store_lock(Store *s, const char *kind, const Digest *key, const C
 NODISCARD Err *store_lock_gc(Store *s, bool exclusive, const Cancel *cancel, StoreLock *ret);
 void store_unlock(StoreLock *l);
 
-/* --- gc, check, layout
- * -------------------------------------------------------------------------------- */
+/* --- gc, check, layout ----------------------------------------------------------------------- */
 /* Remove blobs, layers and maps that no ref and no cache record needs.  Takes the gc lock. */
 NODISCARD Err *store_gc(Store *s, const Cancel *cancel, uint64_t *ret_freed_bytes);
 /* Write oci-layout and index.json for images whose manifest is fixed and whose blobs are all here.

@@ -9,8 +9,7 @@
 
 #include <stdio.h>
 
-/* --- making archives
- * ------------------------------------------------------------------------------ */
+/* --- making archives ------------------------------------------------------------------------- */
 
 static Err *write_entries(const Entry *entries, size_t count, Str data, Buf *out)
 {
@@ -77,8 +76,7 @@ static void add_end(Buf *out)
 	buf_add(out, zero, sizeof zero);
 }
 
-/* --- reading them
- * --------------------------------------------------------------------------------- */
+/* --- reading them ---------------------------------------------------------------------------- */
 
 /* "path|type|mode|uid|mtime|size|link|data|xattrs\n" for each entry. */
 static Err *list_archive(Str archive, Buf *out)
@@ -125,8 +123,7 @@ static void check_list(const char *name, Str archive, const char *want)
 		fail_msg("%s:\ngot:\n%s\nwant:\n%s", name, got.ptr, want);
 }
 
-/* --- round trip
- * ----------------------------------------------------------------------------------- */
+/* --- round trip ------------------------------------------------------------------------------ */
 
 static Str repeat(char c, size_t count, Buf *out)
 {
@@ -256,8 +253,7 @@ static void test_tar_writer_refuses(void **state)
 	assert_true(err && str_eq(err_cause(err), STR("'grown' is longer than it was")));
 }
 
-/* --- archives of others
- * --------------------------------------------------------------------------- */
+/* --- archives of others ---------------------------------------------------------------------- */
 
 static void test_tar_one_header(void **state)
 {
@@ -469,8 +465,7 @@ static void test_tar_global_pax(void **state)
 	check_list("path", buf_str(&archive), "error: 'path' in a global pax header");
 }
 
-/* --- ends
- * ----------------------------------------------------------------------------------------- */
+/* --- ends ------------------------------------------------------------------------------------ */
 
 static void test_tar_ends(void **state)
 {

@@ -33,8 +33,7 @@ static void must(Err *e)
 	fail_msg("unexpected error");
 }
 
-/* --- an image of two layers whose tars are not ours
- * ----------------------------------------------- */
+/* --- an image of two layers whose tars are not ours ------------------------------------------ */
 
 /* A path twice, a link before its file in order, and things that the second layer takes away. */
 static void write_first(TarWriter *tar)

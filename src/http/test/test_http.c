@@ -183,8 +183,7 @@ static void test_retry_delay(void **state)
 	assert_false(retry_status(404) || retry_status(501) || retry_status(200));
 }
 
-/* --- requests
- * -------------------------------------------------------------------------------------- */
+/* --- requests -------------------------------------------------------------------------------- */
 
 enum { ANSWERS_MAX = 24 };
 

@@ -26,8 +26,7 @@ typedef struct Case {
 	bool fails;
 } Case;
 
-/* --- images that do not exist
- * --------------------------------------------------------------------------- */
+/* --- images that do not exist ---------------------------------------------------------------- */
 
 static const struct {
 	const char *name, *config;

@@ -41,8 +41,7 @@ static void assert_str(Str got, const char *want)
 		fail_msg("expected '%s', got '%.*s'", want, STR_ARG(got));
 }
 
-/* --- challenges
- * ------------------------------------------------------------------------------------ */
+/* --- challenges ------------------------------------------------------------------------------ */
 
 static void test_challenge(void **state)
 {
@@ -88,8 +87,7 @@ static void test_challenge(void **state)
 	}
 }
 
-/* --- settings
- * ---------------------------------------------------------------------------------------- */
+/* --- settings -------------------------------------------------------------------------------- */
 
 static void test_config(void **state)
 {
@@ -145,8 +143,7 @@ static void test_config(void **state)
 		            bad[i].want);
 }
 
-/* --- auth files
- * ------------------------------------------------------------------------------------------ */
+/* --- auth files ------------------------------------------------------------------------------ */
 
 /* echo -n user:pass | base64: dXNlcjpwYXNz */
 #define AUTH(key, auth) "\"" key "\":{\"auth\":\"" auth "\"}"

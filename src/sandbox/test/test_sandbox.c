@@ -83,8 +83,7 @@ static void expect_error(const char *name, const Ran *r, ErrKind kind, const cha
 		         (int)err_kind(r->error), cause.ptr, (int)kind, part);
 }
 
-/* --- what a command sees
- * --------------------------------------------------------------------------- */
+/* --- what a command sees --------------------------------------------------------------------- */
 
 static const struct {
 	const char *name, *script;
@@ -298,8 +297,7 @@ static void test_devices(void **state)
 	assert_non_null(strstr(r.out.ptr, "null ok\n"));
 }
 
-/* --- what a command leaves
- * ------------------------------------------------------------------------- */
+/* --- what a command leaves ------------------------------------------------------------------- */
 
 static unsigned count_mounts(void)
 {
@@ -574,8 +572,7 @@ static void test_old_mount_api(void **state)
 	assert_int_equal(count_mounts(), mounts);
 }
 
-/* --- life and death
- * -------------------------------------------------------------------------------- */
+/* --- life and death -------------------------------------------------------------------------- */
 
 typedef struct Canceller {
 	Cancel cancel;
@@ -751,8 +748,7 @@ static void test_terminal(void **state)
 	expect_text("terminal", text, "/dev/console\r\nyes\r\ntty\r\n");
 }
 
-/* --- network
- * --------------------------------------------------------------------------------------- */
+/* --- network --------------------------------------------------------------------------------- */
 
 static void test_host_network(void **state)
 {
@@ -867,8 +863,7 @@ static void test_published_port(void **state)
 	expect_text("published port", a.answer, "welcome\n");
 }
 
-/* --- id maps
- * --------------------------------------------------------------------------------------- */
+/* --- id maps --------------------------------------------------------------------------------- */
 
 static const struct {
 	const char *name, *text, *want;
