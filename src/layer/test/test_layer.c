@@ -63,7 +63,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* --- layers from a short notation: "d a", "f a/b=text", "l a/c>b", "h a/d>a/b", "w gone", "o dir" --- */
+/* --- layers in short: "d a", "f a/b=text", "l a/c>b", "h a/d>a/b", "w gone", "o dir" --- */
 
 static Entry entry_of(const char *line)
 {
