@@ -128,6 +128,8 @@ NODISCARD Err *state_check_layer(Build *b, const Digest *diff_id, StoreLayer *re
 
 /* --- schedule.c --- */
 NODISCARD Err *schedule_run(Build *b);
+/* Is everything known that STEP needs? */
+bool schedule_is_ready(const Build *b, const Step *step);
 /* ERR (or NULL) of STEP, with its place and the stage. */
 NODISCARD Err *schedule_explain(const Build *b, const Step *step, Err *err);
 

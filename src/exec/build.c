@@ -80,11 +80,7 @@ static Err *look_up(Build *b, const Step *step)
 		state->status = STEP_KNOWN;
 		return NULL;
 	}
-	uint32_t origin = step->kind == STEP_COPY && step->copy.origin == ORIGIN_STEP
-	                          ? step->copy.origin_step
-	                          : STEP_NONE;
-	if (b->states[step->parent].status != STEP_KNOWN ||
-	    (origin != STEP_NONE && b->states[origin].status != STEP_KNOWN))
+	if (!schedule_is_ready(b, step))
 		return NULL;
 	Err *e = key_of_step(b, step, &key);
 	if (!e) {

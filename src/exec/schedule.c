@@ -1,9 +1,9 @@
 /*
  * schedule.c - the steps that are missing, over a few worker threads.
  *
- * A step is ready when its parent and its origin are known.  Workers take ready steps in file order
- * (parents come first in it).  Sleeping steps must not wait for cores, so there are more workers
- * than cores.  The first error cancels all; its siblings' ERR_CANCELLED are dropped.
+ * A step is ready when its parent and what it takes files of are known.  Workers take ready steps
+ * in file order (parents come first in it).  Sleeping steps must not wait for cores, so there are
+ * more workers than cores.  The first error cancels all; its siblings' ERR_CANCELLED are dropped.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
@@ -26,10 +26,14 @@ static bool is_known(const Build *b, uint32_t step)
 	return step == STEP_NONE || b->states[step].status == STEP_KNOWN;
 }
 
-static uint32_t origin_of(const Step *step)
+bool schedule_is_ready(const Build *b, const Step *step)
 {
-	return step->kind == STEP_COPY && step->copy.origin == ORIGIN_STEP ? step->copy.origin_step
-	                                                                   : STEP_NONE;
+	if (!is_known(b, step->parent))
+		return false;
+	for (size_t i = 0; i < step->need_count; i++)
+		if (!is_known(b, step->needs[i]))
+			return false;
+	return true;
 }
 
 /*
@@ -50,8 +54,8 @@ static void mark_needed(Schedule *s, uint32_t step)
 		s->left++;
 		if (st->parent != STEP_NONE)
 			s->needed[st->parent] = true;
-		if (origin_of(st) != STEP_NONE)
-			s->needed[origin_of(st)] = true;
+		for (size_t k = 0; k < st->need_count; k++)
+			s->needed[st->needs[k]] = true;
 	}
 }
 
@@ -61,7 +65,7 @@ static const Step *find_ready(const Schedule *s)
 	for (uint32_t i = 0; i < b->plan.step_count; i++) {
 		const Step *step = &b->plan.steps[i];
 		if (s->needed[i] && b->states[i].status == STEP_WAITING &&
-		    is_known(b, step->parent) && is_known(b, origin_of(step)))
+		    schedule_is_ready(b, step))
 			return step;
 	}
 	return NULL;
@@ -128,13 +132,13 @@ static Err *make(Build *b, const Step *step, const StepKey *key, StepResult *ret
 	return record_keep(b, &key->full, ret, buf_str(&key->preimage));
 }
 
-/* A COPY whose origin changed elsewhere than in the paths it takes is a hit by their content. */
+/* A step whose origins changed elsewhere than in the paths it takes is a hit by their content. */
 static Err *find_by_content(Build *b, const Step *step, const StepKey *key, StepResult *ret,
                             bool *ret_found)
 {
 	StepKey content = { 0 };
 	*ret_found = false;
-	if (origin_of(step) == STEP_NONE)
+	if (!step->need_count)
 		return NULL;
 	TRY(key_of_content(b, step, &content));
 	Err *e = record_find(b, &content.full, ret, ret_found);
@@ -147,7 +151,7 @@ static Err *find_by_content(Build *b, const Step *step, const StepKey *key, Step
 static Err *keep_content_key(Build *b, const Step *step, const StepResult *result)
 {
 	StepKey content = { 0 };
-	if (origin_of(step) == STEP_NONE)
+	if (!step->need_count)
 		return NULL;
 	TRY(key_of_content(b, step, &content));
 	Err *e = record_keep(b, &content.full, result, buf_str(&content.preimage));

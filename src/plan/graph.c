@@ -2,7 +2,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
 
-#include "base/limits.h"
 #include "plan/plan-internal.h"
 
 /* A stage on the way of the search, and which of its edges comes next: 0 is its base, N + 1 node N.
@@ -92,29 +91,12 @@ Err *plan_graph(Planner *p)
 	return NULL;
 }
 
-void plan_reserve_steps(Planner *p)
-{
-	/* A stage fails with its first layer too many; each COPY may bring the image of its --from.
-	 */
-	enum { STAGE_STEPS_MAX = 1 + 2 * IMAGE_LAYERS_MAX };
-	for (size_t i = 0; i < p->stage_count; i++) {
-		const StageWork *s = &p->stages[i];
-		size_t steps = 1;
-		for (size_t k = 0; s->out->needed && k < s->node_count && steps < STAGE_STEPS_MAX;
-		     k++)
-			steps += instruction_table[s->nodes[k].id].changes == CHANGES_FILES ? 2 : 0;
-		if (s->out->needed)
-			p->step_room += steps;
-	}
-	p->steps = arena_alloc(p->arena, p->step_room * sizeof *p->steps, _Alignof(Step));
-}
-
 /* All from step NUMBER down; stops where somebody was before. */
 static void mark_down(Planner *p, uint32_t number)
 {
-	for (uint32_t n = number; n != STEP_NONE && !p->steps[n].looked_into;
-	     n = p->steps[n].parent)
-		p->steps[n].looked_into = true;
+	Step *steps = p->steps.at;
+	for (uint32_t n = number; n != STEP_NONE && !steps[n].looked_into; n = steps[n].parent)
+		steps[n].looked_into = true;
 }
 
 static bool is_numeric_owner(Str owner)
@@ -127,8 +109,10 @@ static bool is_numeric_owner(Str owner)
 
 void plan_mark_looked_into(Planner *p)
 {
-	for (size_t i = 0; i < p->step_count; i++) {
-		const Step *step = &p->steps[i];
+	for (size_t i = 0; i < p->steps.len; i++) {
+		const Step *step = &p->steps.at[i];
+		for (size_t k = 0; k < step->need_count; k++)
+			mark_down(p, step->needs[k]);
 		switch (step->kind) {
 		case STEP_BASE:
 			break;
@@ -137,8 +121,6 @@ void plan_mark_looked_into(Planner *p)
 			mark_down(p, step->parent);
 			break;
 		case STEP_COPY:
-			if (step->copy.origin == ORIGIN_STEP)
-				mark_down(p, step->copy.origin_step);
 			/* A name is looked up in /etc/passwd of what is below. */
 			if (!is_numeric_owner(step->copy.chown))
 				mark_down(p, step->parent);

@@ -5,7 +5,6 @@
 #include "base/limits.h"
 #include "plan/plan-internal.h"
 
-#include <assert.h>
 #include <stdarg.h>
 
 /* An instruction without plan_<NAME>() does not link. */
@@ -62,22 +61,43 @@ Err *plan_add_step(Planner *p, StageWork *s, StepKind kind, const Node *node, St
 	if (kind != STEP_BASE && ++s->layers > IMAGE_LAYERS_MAX)
 		return err_at(node->span, "an image cannot have more than %d layers",
 		              IMAGE_LAYERS_MAX);
-	assert(p->step_count < p->step_room); /* plan_reserve_steps() has counted */
-	Step *step = &p->steps[p->step_count];
-	*step = (Step){
-		.number = (uint32_t)p->step_count++,
-		.kind = kind,
-		.span = node->span,
-		.node = node,
-		.stage = s->index,
-		.parent = s->last_step,
-		.position = ++s->position,
-		.total = s->total,
-		.created_by = STR(""),
-	};
+	TRY(plan_grow(p, sizeof(Step), node->span));
+	Step *step = plan_add_source(p, s, kind, node, node->span);
+	step->parent = s->last_step;
+	step->position = ++s->position;
+	step->total = s->total;
 	s->last_step = step->number;
 	*ret = step;
 	return NULL;
+}
+
+Step *plan_add_source(Planner *p, const StageWork *s, StepKind kind, const Node *node, Span span)
+{
+	Step step = {
+		.number = (uint32_t)p->steps.len,
+		.kind = kind,
+		.span = span,
+		.node = node,
+		.stage = s->index,
+		.parent = STEP_NONE,
+		.title = STR(""),
+		.created_by = STR(""),
+	};
+	VEC_PUSH(&p->steps, step);
+	return &p->steps.at[p->steps.len - 1];
+}
+
+void plan_step_needs(Planner *p, Step *step, uint32_t number)
+{
+	for (size_t i = 0; i < step->need_count; i++)
+		if (step->needs[i] == number)
+			return;
+	uint32_t *more =
+		arena_alloc(p->arena, (step->need_count + 1) * sizeof *more, _Alignof(uint32_t));
+	if (step->need_count)
+		memcpy(more, step->needs, step->need_count * sizeof *more);
+	more[step->need_count++] = number;
+	step->needs = more;
 }
 
 Err *plan_grow(Planner *p, size_t bytes, Span span)

@@ -94,8 +94,7 @@ typedef struct Planner {
 	FromRef *refs;       /* one a node of the file */
 	bool has_forward;    /* a --from names its own or a later stage */
 	bool has_image_refs; /* a --from names an image: BuildKit counts it as a stage in titles */
-	Step *steps;         /* in the arena; room for all that the needed stages can make */
-	size_t step_count, step_room;
+	VEC(Step) steps;
 	VEC(Str) warnings;
 	VEC(PlanUse) uses;
 	size_t bytes;    /* of texts and copies so far: see PLAN_BYTES_MAX */
@@ -113,6 +112,11 @@ typedef Err *PlanFn(Planner *p, StageWork *s, const Node *node);
 NODISCARD Err *plan_stage(Planner *p, StageWork *s);
 /* A new step on top of the stage's last one; counted in titles.  Valid until the next one. */
 NODISCARD Err *plan_add_step(Planner *p, StageWork *s, StepKind kind, const Node *node, Step **ret);
+/* A new step on top of nothing, which belongs to no stage's root file system: a source of others.
+ * Valid until the next one. */
+Step *plan_add_source(Planner *p, const StageWork *s, StepKind kind, const Node *node, Span span);
+/* STEP takes files of step NUMBER. */
+void plan_step_needs(Planner *p, Step *step, uint32_t number);
 /* An error at SPAN if the plan, with BYTES more, is too large. */
 NODISCARD Err *plan_grow(Planner *p, size_t bytes, Span span);
 /* "RUN --mount is not supported yet" at SPAN. */
@@ -144,7 +148,6 @@ Str plan_lower(Arena *a, Str s);
 
 /* graph.c */
 NODISCARD Err *plan_graph(Planner *p);
-void plan_reserve_steps(Planner *p);
 void plan_mark_looked_into(Planner *p);
 
 /* plan_from.c */

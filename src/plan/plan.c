@@ -17,6 +17,7 @@ static void planner_done(Planner *p)
 	map_done(&p->globals.vars);
 	map_done(&p->images);
 	map_done(&p->image_steps);
+	VEC_DONE(&p->steps);
 	VEC_DONE(&p->warnings);
 	VEC_DONE(&p->uses);
 }
@@ -32,8 +33,11 @@ static void apply_labels(Planner *p)
 static void hand_out(Planner *p)
 {
 	Plan *plan = p->plan;
-	plan->steps = p->steps;
-	plan->step_count = p->step_count;
+	plan->step_count = p->steps.len;
+	plan->steps =
+		arena_alloc(p->arena, (p->steps.len + 1) * sizeof *plan->steps, _Alignof(Step));
+	if (p->steps.len)
+		memcpy(plan->steps, p->steps.at, p->steps.len * sizeof *plan->steps);
 	plan_finish_histories(p);
 	plan->warning_count = p->warnings.len;
 	plan->warnings = arena_alloc(p->arena, (p->warnings.len + 1) * sizeof *plan->warnings,
@@ -54,7 +58,6 @@ static Err *make(Planner *p)
 	TRY(plan_find_target(p));
 	TRY(plan_graph(p));
 	TRY(plan_check_platforms(p));
-	plan_reserve_steps(p);
 	for (size_t i = 0; i <= p->plan->target; i++)
 		if (p->stages[i].out->needed)
 			TRY(plan_stage(p, &p->stages[i]));

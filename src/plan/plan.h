@@ -120,9 +120,11 @@ typedef struct Step {
 	StepKind kind;
 	Span span; /* of the instruction */
 	const Node *node;
-	uint32_t stage;           /* index in plan->stages */
-	uint32_t parent;          /* the step whose root file system this one changes; STEP_NONE for
-	                             STEP_BASE */
+	uint32_t stage;  /* index in plan->stages */
+	uint32_t parent; /* the step whose root file system this one changes; STEP_NONE for
+	                    STEP_BASE */
+	uint32_t *needs; /* the steps besides the parent whose files it takes, each once */
+	size_t need_count;
 	unsigned position, total; /* "[builder 2/6]" */
 	Str title;                /* "[builder 2/6] RUN mkdir -p /go/src/server" */
 	Str created_by;           /* history text */

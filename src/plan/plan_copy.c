@@ -196,6 +196,8 @@ static Err *plan_copy(Planner *p, StageWork *s, const Node *node)
 	Step *step;
 	TRY(plan_add_step(p, s, STEP_COPY, node, &step));
 	step->copy = copy;
+	if (copy.origin == ORIGIN_STEP)
+		plan_step_needs(p, step, copy.origin_step);
 	step->created_by = history_of(p, node, &copy, dest);
 	step->title = plan_title(p, s, step->position, plan_node_title(p, s, node, STR("")));
 	plan_add_history(s, step->number, step->created_by);

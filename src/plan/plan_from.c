@@ -64,19 +64,9 @@ Err *plan_image_step(Planner *p, StageWork *s, const Node *node, Word name, uint
 	if (!str_eqc(name.text, "scratch"))
 		TRY(find_image(p, s, name, &p->request->platform, &image));
 	uint32_t *number = arena_new(p->arena, uint32_t);
-	assert(p->step_count < p->step_room); /* plan_reserve_steps() has counted */
-	*number = (uint32_t)p->step_count++;
+	Step *step = plan_add_source(p, s, STEP_BASE, node, name.span);
+	*number = step->number;
 	(void)map_put(&p->image_steps, key, number);
-	Step *step = &p->steps[*number];
-	*step = (Step){
-		.number = *number,
-		.kind = STEP_BASE,
-		.span = name.span,
-		.node = node,
-		.stage = s->index,
-		.parent = STEP_NONE,
-		.created_by = STR(""),
-	};
 	set_base(step, image);
 	Str full = image ? reference_full(p->arena, &image->ref) : STR("scratch");
 	step->title = arena_strf(p->arena, "FROM %.*s", STR_ARG(full));
