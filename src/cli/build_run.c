@@ -1,0 +1,175 @@
+/* build_run.c - a build from the command line: its outputs, and what is shown of it. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/base.h"
+
+#include "cli/build_input.h"
+#include "cli/build_options.h"
+#include "cli/build_report.h"
+#include "export/export.h"
+#include "fs/path.h"
+#include "sandbox/sandbox.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+
+typedef struct Outputs {
+	OutputSpec *at;
+	size_t count;
+} Outputs;
+
+static Err *parse_output(Cli *cli, const char *text, Outputs *outputs)
+{
+	OutputSpec *spec = &outputs->at[outputs->count++];
+	Err *e = export_parse_output(cli->arena, str_from(text), spec);
+	if (e) {
+		cli->usage_error = true;
+		return err_while(e, "reading --output '%s'", text);
+	}
+	if (str_eqc(spec->dest, "-") && isatty(STDOUT_FILENO))
+		return err_note(cli_usage(cli, "refusing to write an archive to a terminal"),
+		                "give dest=FILE, or redirect standard output");
+	return NULL;
+}
+
+/* --output, and --push, which is one more of them. */
+static Err *parse_outputs(Cli *cli, const BuildValues *v, Outputs *ret)
+{
+	Outputs outputs = { .at = arena_alloc(cli->arena, (v->outputs.count + 1) * sizeof *ret->at,
+		                              _Alignof(OutputSpec)) };
+	for (size_t i = 0; i < v->outputs.count; i++)
+		TRY(parse_output(cli, v->outputs.at[i], &outputs));
+	if (v->push && !v->tags.count)
+		return err_note(cli_usage(cli, "--push needs a name for the image"),
+		                "give one with --tag");
+	if (v->push)
+		TRY(parse_output(cli, "type=registry", &outputs));
+	*ret = outputs;
+	return NULL;
+}
+
+/* --- results ---------------------------------------------------------------------------------- */
+
+static Err *write_id(const char *file, Str id)
+{
+	AUTO_CLOSE int fd = openat(AT_FDCWD, file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	if (fd < 0)
+		return err_sys(errno, "cannot create '%s'", file);
+	return path_write_all(fd, id.ptr, id.len, file);
+}
+
+static Err *export_all(Cli *cli, const BuildRequest *r, const BuildResult *result,
+                       const Outputs *outputs)
+{
+	ExportImage image = { .name_count = r->tag_count };
+	if (!outputs->count)
+		return NULL;
+	/* A build that found everything has not entered: but layers may be directories, and files
+	 * in them belong to owners that only the namespace may read.  No thread runs then. */
+	TRY(sandbox_enter());
+	TRY(store_reopen(r->store));
+	Str *names = arena_alloc(cli->arena, (r->tag_count + 1) * sizeof *names, _Alignof(Str));
+	for (size_t i = 0; i < r->tag_count; i++)
+		names[i] = reference_full(cli->arena, &r->tags[i]);
+	image.names = names;
+	TRY(image_read(r->store, &result->image_id, cli->arena, &image.image));
+	for (size_t i = 0; i < outputs->count; i++)
+		TRY_WHILE(export_run(r->store, &outputs->at[i], &image, 1, r->progress, r->cancel),
+		          "writing the output of type '%.*s'", STR_ARG(outputs->at[i].type));
+	return NULL;
+}
+
+/* The lines of BuildKit's last step, which scripts look for. */
+static void report_names(Arena *a, const BuildRequest *r, Str id)
+{
+	unsigned line = progress_begin(r->progress, STR(""), "exporting to image");
+	progress_note(r->progress, line, "writing image %s done", id.ptr);
+	for (size_t i = 0; i < r->tag_count; i++)
+		progress_note(r->progress, line, "naming to %s done",
+		              reference_full(a, &r->tags[i]).ptr);
+	progress_end(r->progress, line, PROGRESS_DONE, STR(""));
+}
+
+static void report_end(Cli *cli, Ui *ui, const BuildValues *v, const BuildRequest *r,
+                       const BuildResult *result)
+{
+	Arena *a = cli->arena;
+	Str id = digest_arena_text(a, &result->image_id);
+	Str name = r->tag_count ? reference_familiar(a, &r->tags[0])
+	                        : str_head(str_from_at(id, 7), 12);
+	ui_finish(ui);
+	for (size_t i = 0; i < result->warning_count; i++)
+		ui_say(ui, "warning: %.*s", STR_ARG(result->warnings[i]));
+	build_report_sizes(ui, a, result, name);
+	if (v->quiet)
+		printf("%s\n", id.ptr);
+}
+
+static void on_entered(void *ui)
+{
+	ui_start(ui);
+}
+
+static Err *build(Cli *cli, const BuildValues *v, BuildRequest *r, const Outputs *outputs,
+                  BuildResult *result)
+{
+	TRY(build_image(cli->arena, r, result));
+	Str id = digest_arena_text(cli->arena, &result->image_id);
+	report_names(cli->arena, r, id);
+	TRY(export_all(cli, r, result, outputs));
+	return v->iidfile ? write_id(v->iidfile, id) : NULL;
+}
+
+static const char *style_of(const BuildValues *v)
+{
+	const char *usual = getenv("BUILDKIT_PROGRESS");
+	if (v->quiet)
+		return "quiet";
+	if (v->progress)
+		return v->progress;
+	return usual && *usual ? usual : "auto";
+}
+
+Err *build_run_command(Cli *cli, const void *values, const Arguments *args)
+{
+	const BuildValues *v = values;
+	AUTO_BUILD_INPUT BuildInput input = { .context_fd = -1 };
+	AUTO_UI Ui *ui = NULL;
+	BuildRequest r;
+	BuildResult result = { 0 };
+	Outputs outputs = { 0 };
+	TRY(build_request_make(cli, v, &r));
+	TRY(parse_outputs(cli, v, &outputs));
+	Err *e = ui_open(style_of(v), stderr, &ui);
+	if (e) {
+		cli->usage_error = true;
+		return e;
+	}
+	TRY(build_input_open(cli->arena, args->at[0], v->file, &input));
+	TRY(cli_store(cli, &r.store));
+	store_set_durable(r.store, v->durable);
+	TRY(cli_cancel(cli, &r.cancel));
+	r.dockerfile = &input.dockerfile;
+	r.ignore = input.has_ignore ? &input.ignore : NULL;
+	r.context_fd = input.context_fd;
+	r.context_path = input.context_path;
+	r.progress = ui_progress(ui);
+	r.entered = on_entered;
+	r.entered_context = ui;
+	cli_watch_ui(ui);
+	e = build(cli, v, &r, &outputs, &result);
+	if (!e) {
+		report_end(cli, ui, v, &r, &result);
+	} else if (err_kind(e) != ERR_CANCELLED) {
+		ui_finish(ui);
+		e = cli_advise(cli, e);
+		build_report_failure(ui, cli->arena, &result, e);
+		if (cli->debug)
+			cli_print_debug(e);
+		cli->exit_status = cli_status_of(e);
+		err_free(e); /* printed */
+		e = NULL;
+	}
+	ui_finish(ui);
+	cli_watch_ui(NULL);
+	return e;
+}
