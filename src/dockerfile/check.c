@@ -236,26 +236,35 @@ static Str image_base_name(Str image)
 }
 
 /*
- * A frontend other than docker/dockerfile (and its mirrors and variants) reads another language: a
- * build by our own reader would be a wrong one.
+ * A frontend other than docker/dockerfile, of whatever registry and version, reads another
+ * language: a build by our own reader would be a wrong one.  "dockerfile.v0" is BuildKit's name of
+ * the one that is built in.
  */
-static Err *check_syntax(const Dockerfile *d)
+Err *dockerfile_check_syntax(const Dockerfile *d)
 {
+	static const char *const ours[] = { "dockerfile", "dockerfile-upstream", "dockerfile.v0" };
 	if (!d->syntax.text.len)
 		return NULL;
 	Str image;
 	(void)str_cut(d->syntax.text, ' ', &image);
 	Str base = image_base_name(image);
-	if (str_starts(base, STR("dockerfile")))
-		return NULL;
-	return err_note(
-		err_at(d->syntax.span, "unsupported frontend: '%.*s'", STR_ARG(word_clip(image))),
-		"decant reads Dockerfiles by itself and fetches no frontend");
+	for (size_t i = 0; i < ARRAY_LEN(ours); i++)
+		if (str_eqc(base, ours[i]))
+			return NULL;
+	Err *err = err_new(ERR_INPUT, "unsupported frontend: '%.*s'", STR_ARG(word_clip(image)));
+	if (d->syntax.span.src)
+		err = err_place(err, d->syntax.span);
+	else
+		err = err_note(err, "the build argument BUILDKIT_SYNTAX names it");
+	return err_note(err, "decant reads Dockerfiles by itself and fetches no frontend");
 }
 
 Err *dockerfile_check(const Dockerfile *d)
 {
-	TRY(check_syntax(d));
+	AUTO_ARENA Arena a = ARENA_INIT;
+	CheckOptions options;
+	TRY(dockerfile_check_syntax(d));
+	TRY(check_options_parse(&a, d->check, &options));
 	bool in_stage = false;
 	for (size_t i = 0; i < d->node_count; i++) {
 		const Node *node = &d->nodes[i];

@@ -79,52 +79,85 @@ static Err *set_escape(Dockerfile *d, Str value)
 	return NULL;
 }
 
-/* The lines from AT on that begin with COMMENT, as long as they are directives. */
-static Err *read_zone(Dockerfile *d, size_t at, Str comment, bool only_syntax)
+/* Where directives are looked for, and which of them count there. */
+typedef struct Zone {
+	size_t at;
+	Str comment;
+	unsigned wanted; /* one bit a DirectiveId */
+	bool lenient;    /* what is wrong ends the zone, and is no error */
+} Zone;
+
+static Err *set_directive(Dockerfile *d, DirectiveId id, Str value)
+{
+	if (id == DIRECTIVE_ESCAPE)
+		return set_escape(d, value);
+	*(id == DIRECTIVE_SYNTAX ? &d->syntax : &d->check) =
+		(Word){ value, span_in(d->source, value) };
+	return NULL;
+}
+
+/* The lines from zone->at on, as long as they are directives; zone->at ends behind them. */
+static Err *read_zone(Dockerfile *d, Zone *zone)
 {
 	unsigned seen = 0;
-	Lines lines = { .source = d->source, .at = at };
+	Lines lines = { .source = d->source, .at = zone->at };
 	Str physical, name, value;
 	DirectiveId id;
 	while (line_next_physical(&lines, &physical)) {
 		Str line = rune_trim_left(line_trim_end(physical));
-		if (!read_directive(line, comment, &id, &name, &value))
+		if (!read_directive(line, zone->comment, &id, &name, &value))
 			break;
 		bool again = seen & (1u << id);
 		seen |= 1u << id;
-		if (only_syntax && (id != DIRECTIVE_SYNTAX || again))
-			continue;
+		if (again && zone->lenient)
+			break;
 		if (again)
 			return err_at(span_in(d->source, name),
 			              "only one '%s' directive can be used", names[id]);
-		if (id == DIRECTIVE_ESCAPE)
-			TRY(set_escape(d, value));
-		else if (id == DIRECTIVE_SYNTAX)
-			d->syntax = (Word){ value, span_in(d->source, value) };
-		else
-			d->check = (Word){ value, span_in(d->source, value) };
+		if (zone->wanted & (1u << id))
+			TRY(set_directive(d, id, value));
+		zone->at = lines.at;
 	}
 	return NULL;
 }
 
-Err *directives_parse(const Source *source, Dockerfile *d)
+/* What says which language the file is in, if it is not in "#" lines at the top. */
+static Err *read_other_forms(Arena *a, Dockerfile *d, size_t start)
+{
+	Str text = str_from_at(d->source->text, start);
+	if (str_starts(text, STR("#!"))) {
+		Str line;
+		text = str_cut(text, '\n', &line);
+		start = (size_t)(text.ptr - d->source->text.ptr);
+		Zone behind = { start, STR("#"), 1u << DIRECTIVE_SYNTAX | 1u << DIRECTIVE_CHECK,
+			        true };
+		TRY(read_zone(d, &behind));
+	}
+	Zone slashes = { start, STR("//"), 1u << DIRECTIVE_SYNTAX, true };
+	if (!d->syntax.text.len)
+		TRY(read_zone(d, &slashes));
+	Str value, slice;
+	if (!d->syntax.text.len && json_member_find(a, text, STR("syntax"), &value, &slice))
+		d->syntax = (Word){ value, span_in(d->source, slice) };
+	return NULL;
+}
+
+Err *directives_parse(Arena *a, const Source *source, Dockerfile *d, size_t *ret_end)
 {
 	size_t start = str_starts(source->text, STR("\xef\xbb\xbf")) ? 3 : 0;
 	*d = (Dockerfile){ .source = source,
 		           .escape = '\\',
 		           .syntax = { .text = STR("") },
 		           .check = { .text = STR("") } };
-	TRY(read_zone(d, start, STR("#"), false));
-	if (d->syntax.text.len)
-		return NULL;
-	Str text = str_from_at(source->text, start);
-	if (str_starts(text, STR("#!"))) {
-		Str line;
-		(void)str_cut(text, '\n', &line);
-		start += line.len + 1;
-		TRY(read_zone(d, start, STR("#"), true));
-	}
-	if (!d->syntax.text.len)
-		TRY(read_zone(d, start, STR("//"), true));
-	return NULL;
+	Zone top = { start, STR("#"), ~0u, false };
+	TRY(read_zone(d, &top));
+	*ret_end = top.at;
+	return d->syntax.text.len ? NULL : read_other_forms(a, d, start);
+}
+
+bool directive_parse_check(Str comment, Str *ret_value)
+{
+	Str name;
+	DirectiveId id;
+	return read_directive(comment, STR(""), &id, &name, ret_value) && id == DIRECTIVE_CHECK;
 }

@@ -23,7 +23,12 @@ typedef struct Line {
 	size_t segment_count;
 	uint32_t end;            /* end of the last physical line, its newline left out */
 	Span empty_continuation; /* the first empty line inside; .src NULL: none */
+	Word *comments;          /* above it */
+	size_t comment_count;
 } Line;
+
+typedef VEC(Word) WordVec;
+typedef VEC(NodeFlag) NodeFlagVec;
 
 /* The reader: where it stands in the Source, and the escape character in force. */
 typedef struct Lines {
@@ -31,7 +36,11 @@ typedef struct Lines {
 	const Source *source;
 	size_t at;
 	char escape;
+	size_t directives_end; /* comments that begin before it are directives */
+	WordVec comments;      /* since the last logical line */
 } Lines;
+
+void lines_done(Lines *lines);
 
 /* The next physical line with its line end; false at the end of the Source. */
 bool line_next_physical(Lines *lines, Str *ret);
@@ -48,11 +57,9 @@ Str line_trim_end(Str physical); /* without \r and \n at the end */
 Str word_cut(Str s, Str *ret_head);
 size_t word_blank_length(Str s); /* blanks at the start of S */
 
-typedef VEC(Word) WordVec;
-typedef VEC(NodeFlag) NodeFlagVec;
-
-/* Parser directives at the top, starting behind a BOM; sets escape, syntax, check. */
-NODISCARD Err *directives_parse(const Source *source, Dockerfile *d);
+/* Parser directives at the top, starting behind a BOM; sets escape, syntax, check.  *ret_end: where
+ * the line after the last one begins. */
+NODISCARD Err *directives_parse(Arena *a, const Source *source, Dockerfile *d, size_t *ret_end);
 
 /* Flags at the start of TEXT; *ret_rest is what follows them, trimmed. */
 NODISCARD Err *flags_parse(Arena *a, const Line *line, Str text, Node *node, Str *ret_rest);
@@ -60,6 +67,9 @@ NODISCARD Err *flags_parse(Arena *a, const Line *line, Str text, Node *node, Str
 /* JSON array of strings: *ret_is_json false if TEXT is no JSON array at all (not an error). */
 NODISCARD Err *json_words_parse(Arena *a, const Line *line, Str text, bool *ret_is_json,
                                 Word **ret_words, size_t *ret_count);
+/* TEXT is one JSON object whose member KEY (the last of that name) is a string: that, and its place
+ * in TEXT with the quotes. */
+bool json_member_find(Arena *a, Str text, Str key, Str *ret_value, Str *ret_slice);
 NODISCARD Err *words_split(Arena *a, const Line *line, Str text, Word **ret_words,
                            size_t *ret_count);
 NODISCARD Err *words_assignments(Arena *a, const Line *line, Str text, char escape, Node *node);
@@ -68,6 +78,9 @@ NODISCARD Err *words_assignments(Arena *a, const Line *line, Str text, char esca
 NODISCARD Err *heredocs_read(Arena *a, Lines *lines, const Line *line, Node *node);
 /* Is WORD (one word of a COPY) the start of a heredoc?  Its name, flags and fd without a body. */
 NODISCARD Err *heredoc_word_parse(Arena *a, Str word, bool *ret_is_heredoc, Heredoc *ret);
+
+/* COMMENT (without '#') as "check = value"; false if it is something else. */
+bool directive_parse_check(Str comment, Str *ret_value);
 
 /* Find a flag by name among those of INST_x: FLAG_COUNT if there is none. */
 FlagId flag_find(InstructionId id, Str name);

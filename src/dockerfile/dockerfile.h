@@ -66,6 +66,10 @@ typedef struct Node {
 	Str text; /* the same with the keyword in upper case, as BuildKit shows it in titles */
 	/* An empty line inside a continuation (.src NULL: none): worth a warning. */
 	Span empty_continuation;
+	/* The comment lines above it, from the last instruction or the last empty comment ("#") on:
+	 * without '#' and blanks around; directives are none. */
+	Word *comments;
+	size_t comment_count;
 	struct Node *onbuild; /* ONBUILD: the instruction inside */
 } Node;
 
@@ -73,16 +77,21 @@ typedef struct Dockerfile {
 	const Source *source;
 	char escape; /* '\\' or '`' */
 	Word syntax; /* text "" if none */
-	Word check;  /* value of "# check=", "" if none */
+	Word check;  /* value of "# check=", "" if none: for check_options_parse() */
 	Node *nodes;
 	size_t node_count;
 } Dockerfile;
 
 /* Read and check: dockerfile_parse_tree(), then dockerfile_check(). */
 NODISCARD Err *dockerfile_parse(Arena *a, const Source *source, Dockerfile *ret);
+/* The same with FRONTEND in place of what the syntax directive says: --build-arg BUILDKIT_SYNTAX;
+ * "" for the directive's own. */
+NODISCARD Err *dockerfile_parse_as(Arena *a, const Source *source, Str frontend, Dockerfile *ret);
 /* Read alone: unknown instructions (INST_COUNT) and flags (FLAG_COUNT), missing words and files
  * without FROM pass; only what makes no tree is refused.  For debug ast, linters and editors. */
 NODISCARD Err *dockerfile_parse_tree(Arena *a, const Source *source, Dockerfile *ret);
+/* An error if the syntax directive names a frontend that reads another language than ours. */
+NODISCARD Err *dockerfile_check_syntax(const Dockerfile *d);
 /* All that can be said of a Dockerfile without an image and without values of variables. */
 NODISCARD Err *dockerfile_check(const Dockerfile *d);
 
@@ -90,6 +99,22 @@ NODISCARD Err *dockerfile_check(const Dockerfile *d);
 const Heredoc *node_heredoc(const Node *node, Word word);
 /* The value of the last flag ID, or NULL. */
 const NodeFlag *node_flag(const Node *node, FlagId id);
+
+/* The comment "NAME text" above a FROM or an ARG says what the stage or the argument is for: the
+ * text, "" if there is none. */
+Str node_description(const Node *node, Str name);
+/* The value of a comment "check=..." above the instruction, which counts for it alone; text "" if
+ * there is none. */
+Word node_check(const Node *node);
+
+/* "skip=A,B;error=true;experimental=C" of a check directive, comment or build argument. */
+typedef struct CheckOptions {
+	bool skip_all, experimental_all; /* "skip=all" */
+	bool error;                      /* a warning fails the build */
+	Word *skip, *experimental;       /* names of rules */
+	size_t skip_count, experimental_count;
+} CheckOptions;
+NODISCARD Err *check_options_parse(Arena *a, Word text, CheckOptions *ret);
 
 /* The tree as BuildKit's parser dumps it, one line an instruction (decant debug ast). */
 void dockerfile_dump(const Dockerfile *d, Buf *out);

@@ -145,11 +145,11 @@ static bool scan_literal(Scan *s)
 }
 
 /* "key" : with blanks around. */
-static bool scan_key(Scan *s)
+static bool scan_key(Scan *s, Buf *key)
 {
-	AUTO_BUF Buf key = BUF_INIT;
+	buf_reset(key);
 	skip_blanks(s);
-	if (peek(s) != '"' || !scan_string(s, &key))
+	if (peek(s) != '"' || !scan_string(s, key))
 		return false;
 	skip_blanks(s);
 	return peek(s) == ':' && s->at++ < s->text.len;
@@ -174,8 +174,9 @@ static bool scan_value(Scan *s, unsigned depth)
 		s->at++;
 		return true;
 	}
+	AUTO_BUF Buf key = BUF_INIT;
 	for (;;) {
-		if (open == '{' && !scan_key(s))
+		if (open == '{' && !scan_key(s, &key))
 			return false;
 		skip_blanks(s);
 		if (!scan_value(s, depth + 1))
@@ -255,4 +256,40 @@ Err *json_words_parse(Arena *a, const Line *line, Str text, bool *ret_is_json, W
 	if (words.len)
 		memcpy(*ret_words, words.at, words.len * sizeof(Word));
 	return NULL;
+}
+
+bool json_member_find(Arena *a, Str text, Str key, Str *ret_value, Str *ret_slice)
+{
+	Scan s = { text, 0 };
+	AUTO_BUF Buf name = BUF_INIT;
+	AUTO_BUF Buf value = BUF_INIT;
+	bool found = false;
+	skip_blanks(&s);
+	if (peek(&s) != '{')
+		return false;
+	s.at++;
+	for (;;) {
+		if (!scan_key(&s, &name))
+			return false; /* "{}" has no member either */
+		skip_blanks(&s);
+		size_t start = s.at;
+		bool wanted = str_eq(buf_str(&name), key), string = peek(&s) == '"';
+		buf_reset(&value);
+		if (string ? !scan_string(&s, &value) : !scan_value(&s, 1))
+			return false;
+		if (wanted) {
+			found = string;
+			*ret_value = arena_str(a, buf_str(&value));
+			*ret_slice = (Str){ text.ptr + start, s.at - start };
+		}
+		skip_blanks(&s);
+		if (peek(&s) != ',')
+			break;
+		s.at++;
+	}
+	if (peek(&s) != '}')
+		return false;
+	s.at++;
+	skip_blanks(&s);
+	return found && s.at == text.len;
 }

@@ -7,6 +7,11 @@
 
 typedef VEC(Segment) SegmentVec;
 
+void lines_done(Lines *lines)
+{
+	VEC_DONE(&lines->comments);
+}
+
 bool line_next_physical(Lines *lines, Str *ret)
 {
 	Str rest = str_from_at(lines->source->text, lines->at);
@@ -59,12 +64,42 @@ static Span span_of_slice(const Source *source, Str s)
 	return (Span){ source, start, start + (uint32_t)s.len };
 }
 
+/*
+ * A comment line, for the instruction that follows.  An empty one parts what was said before from
+ * the instruction.  Like BuildKit, only blanks behind a '#' in the first column are trimmed: an
+ * indented comment keeps its '#', so that it is no check=... and no description.
+ */
+static void keep_comment(Lines *lines, Str physical)
+{
+	if (offset_in(lines->source, physical.ptr) < lines->directives_end)
+		return;
+	Str s = rune_trim(str_from_at(physical, 1));
+	if (!s.len)
+		lines->comments.len = 0;
+	else
+		VEC_PUSH(&lines->comments, (Word){ s, span_of_slice(lines->source, s) });
+}
+
+/* The comments so far, which belong to LINE. */
+static void take_comments(Lines *lines, Line *line)
+{
+	size_t count = lines->comments.len;
+	line->comment_count = count;
+	if (!count)
+		return;
+	line->comments = arena_alloc(lines->arena, count * sizeof(Word), _Alignof(Word));
+	memcpy(line->comments, lines->comments.at, count * sizeof(Word));
+	lines->comments.len = 0;
+}
+
 /* The first line of an instruction that holds something; false at the end. */
 static bool first_piece(Lines *lines, Str *ret, bool *ret_continues)
 {
 	Str physical;
 	while (line_next_physical(lines, &physical)) {
 		Str s = rune_trim_left(line_trim_end(physical));
+		if (s.len && s.ptr[0] == '#')
+			keep_comment(lines, physical);
 		if (!s.len || s.ptr[0] == '#')
 			continue;
 		*ret_continues = cut_continuation(&s, lines->escape);
@@ -84,6 +119,7 @@ bool line_next(Lines *lines, Line *ret)
 	const Source *source = lines->source;
 	*ret = (Line){ .source = source,
 		       .end = offset_in(source, piece.ptr) + (uint32_t)piece.len };
+	take_comments(lines, ret);
 	AUTO_VEC SegmentVec segments = { 0 };
 	AUTO_BUF Buf joined = BUF_INIT;
 	VEC_PUSH(&segments, (Segment){ 0, offset_in(source, piece.ptr) });

@@ -156,16 +156,18 @@ static Err *check_text(const Source *source)
 	                "save it as UTF-8");
 }
 
-Err *dockerfile_parse_tree(Arena *a, const Source *source, Dockerfile *ret)
+/* All behind the directives, which end at DIRECTIVES_END. */
+static Err *read_nodes(Arena *a, size_t directives_end, Dockerfile *ret)
 {
-	TRY(check_text(source));
-	TRY(directives_parse(source, ret));
+	const Source *source = ret->source;
 	AUTO_VEC NodeVec nodes = { 0 };
+	CLEANUP(lines_done)
 	Lines lines = {
 		.arena = a,
 		.source = source,
 		.at = str_starts(source->text, STR("\xef\xbb\xbf")) ? 3 : 0,
 		.escape = ret->escape,
+		.directives_end = directives_end,
 	};
 	Line line;
 	while (line_next(&lines, &line)) {
@@ -176,6 +178,8 @@ Err *dockerfile_parse_tree(Arena *a, const Source *source, Dockerfile *ret)
 		TRY(read_instruction(&r, line.text, &node));
 		TRY(heredocs_read(a, &lines, &line, &node));
 		node.empty_continuation = line.empty_continuation;
+		node.comments = line.comments;
+		node.comment_count = line.comment_count;
 		if (node.heredoc_count)
 			node.span.end = (uint32_t)lines.at;
 		VEC_PUSH(&nodes, node);
@@ -191,10 +195,30 @@ Err *dockerfile_parse_tree(Arena *a, const Source *source, Dockerfile *ret)
 	return NULL;
 }
 
+Err *dockerfile_parse_tree(Arena *a, const Source *source, Dockerfile *ret)
+{
+	size_t directives_end;
+	TRY(check_text(source));
+	TRY(directives_parse(a, source, ret, &directives_end));
+	return read_nodes(a, directives_end, ret);
+}
+
+Err *dockerfile_parse_as(Arena *a, const Source *source, Str frontend, Dockerfile *ret)
+{
+	size_t directives_end;
+	TRY(check_text(source));
+	TRY(directives_parse(a, source, ret, &directives_end));
+	if (str_trim(frontend).len)
+		ret->syntax = (Word){ .text = str_trim(frontend) };
+	/* Before the text is read: what is wrong with it is not the point in another language. */
+	TRY(dockerfile_check_syntax(ret));
+	TRY(read_nodes(a, directives_end, ret));
+	return dockerfile_check(ret);
+}
+
 Err *dockerfile_parse(Arena *a, const Source *source, Dockerfile *ret)
 {
-	TRY(dockerfile_parse_tree(a, source, ret));
-	return dockerfile_check(ret);
+	return dockerfile_parse_as(a, source, STR(""), ret);
 }
 
 const NodeFlag *node_flag(const Node *node, FlagId id)

@@ -15,6 +15,15 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+/* --build-arg BUILDKIT_SYNTAX */
+static Str frontend(const BuildRequest *r)
+{
+	for (size_t i = r->arg_count; i-- > 0;)
+		if (str_eqc(r->args[i].name, "BUILDKIT_SYNTAX"))
+			return r->args[i].value;
+	return STR("");
+}
+
 static Err *make_plan(Build *b)
 {
 	const BuildRequest *r = b->request;
@@ -22,7 +31,7 @@ static Err *make_plan(Build *b)
 	unsigned line =
 		progress_begin(b->progress, STR(""), "[internal] load build definition from %s",
 	                       r->dockerfile->name);
-	Err *e = dockerfile_parse(b->arena, r->dockerfile, dockerfile);
+	Err *e = dockerfile_parse_as(b->arena, r->dockerfile, frontend(r), dockerfile);
 	if (e) {
 		progress_end(b->progress, line, PROGRESS_ERROR, err_cause(e));
 		return e;

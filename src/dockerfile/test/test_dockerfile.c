@@ -39,8 +39,8 @@ Dockerfile test_parse(Arena *a, const char *text)
 
 int main(void)
 {
-	const TestTable tables[] = { parse_table, spans_table, refuse_table, expand_table,
-		                     limits_table };
+	const TestTable tables[] = { parse_table,  spans_table,  refuse_table,
+		                     expand_table, limits_table, comments_table };
 	struct CMUnitTest all[100];
 	size_t count = 0;
 	for (size_t t = 0; t < ARRAY_LEN(tables); t++)

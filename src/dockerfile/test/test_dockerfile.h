@@ -24,4 +24,5 @@ typedef struct TestTable {
 	size_t count;
 } TestTable;
 
-extern const TestTable parse_table, spans_table, refuse_table, expand_table, limits_table;
+extern const TestTable parse_table, spans_table, refuse_table, expand_table, limits_table,
+	comments_table;

@@ -157,6 +157,16 @@ static const struct {
 	{ "#!/usr/bin/x\n# syntax=y\nFROM a\n", "y", "", '\\' },
 	{ "//syntax=z\nFROM a\n", "z", "", '\\' },
 	{ "\xef\xbb\xbf# escape=`\nFROM a\n", "", "", '`' },
+	{ "#!/x\n# check=skip=A\n# escape=`\nX", "", "skip=A", '\\' },
+	{ "#!/x\n//syntax=z\nFROM a\n", "z", "", '\\' },
+	{ "// syntax = y --x\nFROM a\n", "y --x", "", '\\' },
+	{ "//check=skip=A\nFROM a\n", "", "", '\\' },
+	{ "{\"a\": [{}], \"syntax\": \"v\\u0077\"}\n", "vw", "", '\\' },
+	{ "#!/x\n{\"syntax\": \"w\"}\n", "w", "", '\\' },
+	{ "{\"syntax\": \"w\", \"syntax\": 1}\n", "", "", '\\' },
+	{ "{\"x\": {\"syntax\": \"w\"}}\n", "", "", '\\' },
+	{ "{\"syntax\": \"w\"} x\n", "", "", '\\' },
+	{ "# syntax=a\n{\"syntax\": \"w\"}\n", "a", "", '\\' },
 };
 
 static void test_directives(void **state)

@@ -64,6 +64,16 @@ static const struct {
 	{ "# escape=x\nFROM a\n", "1:10: invalid escape character: 'x'", "it must be \\ or `" },
 	{ "# escape=`\n# Escape=`\nFROM a\n", "2:3: only one 'escape' directive can be used",
 	  NULL },
+	{ "# check=skpi=A\nFROM a\n", "1:9: invalid check option: 'skpi=A'", NULL },
+	{ "# check=skip=A;error=maybe\nFROM a\n", "1:16: invalid check option: 'error=maybe'",
+	  "error is true or false" },
+	{ "// syntax=example/mydsl\nanything", "1:11: unsupported frontend: 'example/mydsl'",
+	  NULL },
+	{ "{\n \"syntax\": \"example/mydsl:1\"}", "2:12: unsupported frontend: 'example/mydsl:1'",
+	  NULL },
+	/* its text is not looked at */
+	{ "# syntax=example/dockerfile-x\nFROM a\nCMD [1]\n",
+	  "1:10: unsupported frontend: 'example/dockerfile-x'", NULL },
 	{ "# syntax=example/mydsl:1\nFROM a\n", "1:10: unsupported frontend: 'example/mydsl:1'",
 	  NULL },
 };
@@ -133,6 +143,22 @@ static void test_accepted(void **state)
 	}
 }
 
+static void test_frontend_argument(void **state)
+{
+	(void)state;
+	AUTO_ARENA Arena a = ARENA_INIT;
+	Dockerfile d;
+	const Source *foreign = test_source(&a, "# syntax=example/mydsl\nFROM a\n");
+	test_ok(dockerfile_parse_as(&a, foreign, STR("dockerfile.v0"), &d));
+	test_ok(dockerfile_parse_as(&a, foreign, STR(" docker/dockerfile:1 --x"), &d));
+	AUTO_FREE char *text = test_error_text(
+		dockerfile_parse_as(&a, test_source(&a, "FROM a\n"), STR("b/c:1 d"), &d));
+	assert_string_equal(text, "error: unsupported frontend: 'b/c:1'\n"
+	                          "        note: the build argument BUILDKIT_SYNTAX names it\n"
+	                          "        note: decant reads Dockerfiles by itself and fetches no "
+	                          "frontend\n");
+}
+
 static void test_not_text(void **state)
 {
 	(void)state;
@@ -147,9 +173,8 @@ static void test_not_text(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-	cmocka_unit_test(test_refusals),
-	cmocka_unit_test(test_no_place),
-	cmocka_unit_test(test_accepted),
+	cmocka_unit_test(test_refusals), cmocka_unit_test(test_no_place),
+	cmocka_unit_test(test_accepted), cmocka_unit_test(test_frontend_argument),
 	cmocka_unit_test(test_not_text),
 };
 const TestTable refuse_table = { tests, ARRAY_LEN(tests) };
