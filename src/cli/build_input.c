@@ -8,6 +8,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 /* Looked for in a context, in this order. */
 static const char *const dockerfile_names[] = { "Dockerfile", "dockerfile", "Containerfile" };
@@ -84,6 +85,21 @@ static const char *name_in_context(Arena *a, const char *context, const char *na
 	return arena_strf(a, "%s%s%s", context, context[len - 1] == '/' ? "" : "/", name).ptr;
 }
 
+/* What lies in a context, or is found beside a file, may be anything: a pipe is opened without
+ * waiting for who writes to it, and refused. */
+#define OPEN_FOUND (O_RDONLY | O_NOCTTY | O_NONBLOCK)
+
+static Err *check_regular(int fd, const char *name)
+{
+	struct stat st;
+	if (fstat(fd, &st) < 0)
+		return err_sys(errno, "cannot look at '%s'", name);
+	if (S_ISREG(st.st_mode))
+		return NULL;
+	return err_new(ERR_INPUT, "'%s' is %s", name,
+	               S_ISDIR(st.st_mode) ? "a directory" : "no regular file");
+}
+
 static Err *read_opened(Arena *a, int fd, const char *name, size_t limit, Str *ret)
 {
 	AUTO_BUF Buf text = BUF_INIT;
@@ -114,18 +130,30 @@ static Err *read_default(Arena *a, const char *context, int context_fd, Source *
 {
 	for (size_t i = 0; i < ARRAY_LEN(dockerfile_names); i++) {
 		const char *name = dockerfile_names[i];
-		AUTO_CLOSE int fd =
-			path_try_in_root(context_fd, str_from(name), O_RDONLY | O_NOCTTY, 0);
+		AUTO_CLOSE int fd = path_try_in_root(context_fd, str_from(name), OPEN_FOUND, 0);
 		if (fd == -ENOENT)
 			continue;
 		ret->name = name_in_context(a, context, name);
 		if (fd < 0)
 			return cannot_read(ret->name, -fd);
 		*ret_name = name;
+		TRY(check_regular(fd, ret->name));
 		return read_opened(a, fd, ret->name, DOCKERFILE_BYTES_MAX, &ret->text);
 	}
 	return err_note(cannot_read(name_in_context(a, context, "Dockerfile"), ENOENT),
 	                "looked for Dockerfile, dockerfile and Containerfile; -f names another");
+}
+
+/* The name of the context's Dockerfile, or what it would be called. */
+static const char *default_name(int context_fd)
+{
+	for (size_t i = 0; i < ARRAY_LEN(dockerfile_names); i++) {
+		AUTO_CLOSE int fd =
+			path_try_in_root(context_fd, str_from(dockerfile_names[i]), O_PATH, 0);
+		if (fd != -ENOENT)
+			return dockerfile_names[i];
+	}
+	return dockerfile_names[0];
 }
 
 /* FD: of openat or -errno.  *ret_found false if there is none. */
@@ -138,6 +166,7 @@ static Err *take_ignore(Arena *a, int fd, const char *name, BuildInput *in, bool
 	if (owned < 0)
 		return err_sys(-owned, "cannot open '%s'", name);
 	in->ignore.name = name;
+	TRY(check_regular(owned, name));
 	TRY(read_opened(a, owned, name, IGNORE_FILE_BYTES_MAX, &in->ignore.text));
 	in->has_ignore = *ret_found = true;
 	return NULL;
@@ -145,7 +174,7 @@ static Err *take_ignore(Arena *a, int fd, const char *name, BuildInput *in, bool
 
 static int open_path(const char *path)
 {
-	int fd = openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	int fd = openat(AT_FDCWD, path, OPEN_FOUND | O_CLOEXEC);
 	return fd < 0 ? -errno : fd;
 }
 
@@ -159,14 +188,14 @@ static Err *read_ignore(Arena *a, const char *context, const char *file, const c
 		TRY(take_ignore(a, open_path(own), own, in, &found));
 	} else if (name) {
 		Str own = arena_strf(a, "%s.dockerignore", name);
-		TRY(take_ignore(a, path_try_in_root(in->context_fd, own, O_RDONLY | O_NOCTTY, 0),
+		TRY(take_ignore(a, path_try_in_root(in->context_fd, own, OPEN_FOUND, 0),
 		                name_in_context(a, context, own.ptr), in, &found));
 	}
 	for (size_t i = 0; i < ARRAY_LEN(ignore_names) && !found; i++)
-		TRY(take_ignore(a,
-		                path_try_in_root(in->context_fd, str_from(ignore_names[i]),
-		                                 O_RDONLY | O_NOCTTY, 0),
-		                name_in_context(a, context, ignore_names[i]), in, &found));
+		TRY(take_ignore(
+			a,
+			path_try_in_root(in->context_fd, str_from(ignore_names[i]), OPEN_FOUND, 0),
+			name_in_context(a, context, ignore_names[i]), in, &found));
 	return NULL;
 }
 
@@ -210,6 +239,23 @@ Err *build_input_open(Arena *a, const char *context, const char *file, BuildInpu
 {
 	BuildInput in = { .context_fd = -1, .context_path = STR("") };
 	Err *e = open_input(a, context, file, &in);
+	if (e)
+		build_input_close(&in);
+	else
+		*ret = in;
+	return e;
+}
+
+static Err *open_ignore(Arena *a, const char *context, const char *file, BuildInput *in)
+{
+	TRY(open_context(a, context, in));
+	return read_ignore(a, context, file, file ? NULL : default_name(in->context_fd), in);
+}
+
+Err *build_input_open_ignore(Arena *a, const char *context, const char *file, BuildInput *ret)
+{
+	BuildInput in = { .context_fd = -1, .context_path = STR("") };
+	Err *e = open_ignore(a, context, file, &in);
 	if (e)
 		build_input_close(&in);
 	else

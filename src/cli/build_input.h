@@ -23,5 +23,8 @@ typedef struct BuildInput {
 
 /* CONTEXT: the argument; FILE: of -f, NULL if not given. */
 NODISCARD Err *build_input_open(Arena *a, const char *context, const char *file, BuildInput *ret);
+/* The same without the Dockerfile, which need not be there: a directory and its ignore file. */
+NODISCARD Err *build_input_open_ignore(Arena *a, const char *context, const char *file,
+                                       BuildInput *ret);
 void build_input_close(BuildInput *in);
 #define AUTO_BUILD_INPUT CLEANUP(build_input_close)

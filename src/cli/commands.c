@@ -8,6 +8,7 @@
 /* clang-format off */
 #define COMMANDS(X)   \
 	X(build)      \
+	X(check_ignore) \
 	X(images)     \
 	X(inspect)    \
 	X(history)    \
