@@ -70,6 +70,10 @@ ptrdiff_t str_rfind(Str s, char c);
 /* Decimal digits alone, no sign, no overflow; false otherwise. */
 bool str_to_u64(Str s, uint64_t *ret);
 bool str_to_octal(Str s, uint64_t *ret);
+/* What Go's strconv.ParseBool reads: "1", "t", "true", "True", "TRUE", and their opposites. */
+bool str_to_bool(Str s, bool *ret);
+/* A size as docker reads it: "64m", "1.5g", "128MiB", "10 kb", "4096"; k is 1024. */
+bool str_to_bytes(Str s, uint64_t *ret);
 
 /* Cut S at the first SEP: *ret_head gets the part before, the result is the part after. */
 Str str_cut(Str s, char sep, Str *ret_head);

@@ -7,6 +7,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
 
+#include "base/csv.h"
 #include "base/vec.h"
 #include "export/export-internal.h"
 
@@ -18,47 +19,12 @@ typedef struct OutputText {
 	Str compression, level;
 } OutputText;
 
-/* --- CSV ------------------------------------------------------------------------------------- */
-
-/* One field off the front of *REST; *ret_more: a comma followed. */
-static Err *cut_field(Arena *a, Str *rest, Str *ret, bool *ret_more)
-{
-	if (!str_starts(*rest, STR("\""))) {
-		Str text = *rest;
-		*rest = str_cut(text, ',', ret);
-		*ret_more = ret->len < text.len;
-		return str_find(*ret, '"') < 0
-		               ? NULL
-		               : err_new(ERR_INPUT, "a quote in the middle of '%.*s'",
-		                         STR_ARG(*ret));
-	}
-	AUTO_BUF Buf field = BUF_INIT;
-	for (size_t i = 1; i < rest->len; i++) {
-		if (rest->ptr[i] != '"') {
-			buf_add_char(&field, rest->ptr[i]);
-		} else if (i + 1 < rest->len && rest->ptr[i + 1] == '"') {
-			buf_add_char(&field, '"');
-			i++;
-		} else {
-			Str after = str_from_at(*rest, i + 1);
-			if (after.len && after.ptr[0] != ',')
-				return err_new(ERR_INPUT, "text after a closing quote: '%.*s'",
-				               STR_ARG(after));
-			*ret = arena_str(a, buf_str(&field));
-			*ret_more = after.len > 0;
-			*rest = str_from_at(after, 1);
-			return NULL;
-		}
-	}
-	return err_new(ERR_INPUT, "a quote without end");
-}
-
 static Err *cut_fields(Arena *a, Str text, StrVec *ret)
 {
 	bool more = true;
 	while (more) {
 		Str field;
-		TRY(cut_field(a, &text, &field, &more));
+		TRY(csv_cut(a, &text, &field, &more));
 		VEC_PUSH(ret, field);
 	}
 	return NULL;
@@ -66,23 +32,9 @@ static Err *cut_fields(Arena *a, Str text, StrVec *ret)
 
 /* --- keys ------------------------------------------------------------------------------------ */
 
-/* Go's strconv.ParseBool. */
-static bool parse_bool(Str s, bool *ret)
-{
-	static const char *const yes[] = { "1", "t", "T", "TRUE", "true", "True" };
-	static const char *const no[] = { "0", "f", "F", "FALSE", "false", "False" };
-	for (size_t i = 0; i < ARRAY_LEN(yes); i++) {
-		if (str_eqc(s, yes[i]) || str_eqc(s, no[i])) {
-			*ret = str_eqc(s, yes[i]);
-			return true;
-		}
-	}
-	return false;
-}
-
 static Err *take_bool(Str key, Str value, bool *ret)
 {
-	return parse_bool(value, ret)
+	return str_to_bool(value, ret)
 	               ? NULL
 	               : err_new(ERR_INPUT, "'%.*s': expected true or false, not '%.*s'",
 	                         STR_ARG(key), STR_ARG(value));

@@ -4,14 +4,25 @@
 
 #include "plan/plan-internal.h"
 
-/* A stage on the way of the search, and which of its edges comes next: 0 is its base, N + 1 node N.
- */
+/* A stage on the way of the search, and which of its edges comes next: 0 is its base, N + 1 the Nth
+ * --from in it. */
 typedef struct Visit {
 	uint32_t stage;
 	size_t next;
 } Visit;
 
 typedef enum Colour { UNSEEN, ON_THE_WAY, FINISHED } Colour;
+
+static const FromRef *first_ref(const Planner *p, const StageWork *s)
+{
+	return &p->refs.at[p->ref_first[s->nodes - p->file->nodes]];
+}
+
+static size_t edge_count(const Planner *p, const StageWork *s)
+{
+	const uint32_t *first = &p->ref_first[s->nodes - p->file->nodes];
+	return 1 + first[s->node_count] - first[0];
+}
 
 /* Edge NUMBER of S; false if there is none under that number. */
 static bool edge(const Planner *p, const StageWork *s, size_t number, uint32_t *ret_to,
@@ -22,7 +33,7 @@ static bool edge(const Planner *p, const StageWork *s, size_t number, uint32_t *
 		*ret_span = s->base.span;
 		return s->base_stage != STAGE_NONE;
 	}
-	const FromRef *ref = &p->refs[&s->nodes[number - 1] - p->file->nodes];
+	const FromRef *ref = &first_ref(p, s)[number - 1];
 	*ret_to = ref->stage;
 	*ret_span = ref->word.span;
 	return ref->kind == REF_STAGE;
@@ -37,7 +48,7 @@ static Err *find_cycle(const Planner *p, uint32_t start, uint8_t *colour, Visit 
 	while (depth) {
 		Visit *v = &stack[depth - 1];
 		const StageWork *s = &p->stages[v->stage];
-		if (v->next > s->node_count) {
+		if (v->next >= edge_count(p, s)) {
 			colour[v->stage] = FINISHED;
 			depth--;
 			continue;
@@ -53,6 +64,20 @@ static Err *find_cycle(const Planner *p, uint32_t start, uint8_t *colour, Visit 
 		stack[depth++] = (Visit){ to, 0 };
 	}
 	return NULL;
+}
+
+static Err *too_late(const Planner *p, const StageWork *s, size_t number, uint32_t to, Span span)
+{
+	Str later = p->stages[to].out->shown;
+	if (number && first_ref(p, s)[number - 1].is_mount)
+		return err_at(span,
+		              "cannot mount from stage '%.*s', stage needs to be defined before "
+		              "current command",
+		              STR_ARG(later));
+	return err_at(span,
+	              "cannot copy from stage '%.*s', it needs to be defined before current stage "
+	              "'%.*s'",
+	              STR_ARG(later), STR_ARG(s->out->shown));
 }
 
 static Err *check_cycles(const Planner *p)
@@ -74,17 +99,14 @@ Err *plan_graph(Planner *p)
 	/* What a needed stage needs stands before it, so one walk backwards sees all. */
 	for (size_t i = p->plan->target + 1u; i-- > 0;) {
 		const StageWork *s = &p->stages[i];
-		for (size_t k = 0; s->out->needed && k <= s->node_count; k++) {
+		size_t edges = s->out->needed ? edge_count(p, s) : 0;
+		for (size_t k = 0; k < edges; k++) {
 			uint32_t to;
 			Span span;
 			if (!edge(p, s, k, &to, &span))
 				continue;
 			if (to > i)
-				return err_at(
-					span,
-					"cannot copy from stage '%.*s', it needs to be defined "
-					"before current stage '%.*s'",
-					STR_ARG(p->stages[to].out->shown), STR_ARG(s->out->shown));
+				return too_late(p, s, k, to, span);
 			p->stages[to].out->needed = true;
 		}
 	}

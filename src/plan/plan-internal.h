@@ -40,11 +40,12 @@ typedef VEC(StageArg) StageArgVec;
 
 typedef enum RefKind { REF_NONE, REF_STAGE, REF_IMAGE } RefKind;
 
-/* What a --from names. */
+/* What a --from, or the from= of a mount, names. */
 typedef struct FromRef {
 	RefKind kind;
 	uint32_t stage; /* REF_STAGE */
 	Word word;      /* as written */
+	bool is_mount;
 } FromRef;
 
 typedef VEC(PlanHistory) PlanHistoryVec;
@@ -91,9 +92,12 @@ typedef struct Planner {
 	Scope globals;
 	StageWork *stages;
 	size_t stage_count;
-	FromRef *refs;       /* one a node of the file */
+	VEC(FromRef) refs;   /* of all nodes in file order: of a COPY one, of a RUN one a mount */
+	uint32_t *ref_first; /* node N has refs[ref_first[N]] up to, not with, refs[ref_first[N+1]]
+	                      */
 	bool has_forward;    /* a --from names its own or a later stage */
-	bool has_image_refs; /* a --from names an image: BuildKit counts it as a stage in titles */
+	bool has_image_refs; /* a --from names an image, or a mount no stage: BuildKit counts it as
+	                        a stage in titles */
 	VEC(Step) steps;
 	VEC(Str) warnings;
 	VEC(PlanUse) uses;
@@ -145,6 +149,8 @@ NODISCARD Err *plan_find_target(Planner *p);
  * are. */
 NODISCARD Err *plan_note_stages(const Planner *p, Err *err, Str name, size_t count);
 Str plan_lower(Arena *a, Str s);
+/* What the NUMBERth --from of NODE names. */
+const FromRef *plan_ref(const Planner *p, const Node *node, size_t number);
 
 /* graph.c */
 NODISCARD Err *plan_graph(Planner *p);

@@ -148,11 +148,11 @@ static Err *take_destination(Planner *p, const StageWork *s, const Node *node, C
 
 static Err *take_origin(Planner *p, StageWork *s, const Node *node, CopyArgs *copy)
 {
-	const FromRef *ref = &p->refs[node - p->file->nodes];
+	const FromRef *ref = plan_ref(p, node, 0);
 	copy->from_name = STR("");
 	copy->origin = ORIGIN_CONTEXT;
 	copy->origin_step = STEP_NONE;
-	if (ref->kind == REF_NONE)
+	if (!ref)
 		return NULL;
 	copy->from_name = ref->word.text;
 	copy->origin = ORIGIN_STEP;

@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
 
+#include "dockerfile/mount.h"
 #include "plan/plan-internal.h"
 
 Str plan_lower(Arena *a, Str s)
@@ -73,17 +74,21 @@ static bool is_number(Str s)
 	return s.len > from;
 }
 
-/* What a --from of stage S means.  NAMES: the stages up to and with S. */
-static Err *read_ref(Planner *p, const StageWork *s, const Map *names, Word word, FromRef *ret)
+static Err *check_plain(Planner *p, Word from)
 {
 	ExpandScope nothing = { .lookup = no_variables, .escape = p->file->escape };
 	Str expanded;
-	TRY(expand_word(p->arena, &nothing, word, &expanded));
-	if (!str_eq(expanded, word.text))
-		return err_note(
-			err_at(word.span, "variable expansion is not supported for --from"),
-			"define a stage with FROM and an ARG from before the first FROM, and "
-			"name that stage here");
+	TRY(expand_word(p->arena, &nothing, from, &expanded));
+	if (str_eq(expanded, from.text))
+		return NULL;
+	return err_note(err_at(from.span, "variable expansion is not supported for --from"),
+	                "define a stage with FROM and an ARG from before the first FROM, and "
+	                "name that stage here");
+}
+
+/* What WORD as a --from of stage S means.  NAMES: the stages up to and with S. */
+static Err *read_ref(Planner *p, const StageWork *s, const Map *names, Word word, FromRef *ret)
+{
 	*ret = (FromRef){ .kind = REF_IMAGE, .stage = STAGE_NONE, .word = word };
 	if (is_number(word.text)) {
 		Str digits = word.text.ptr[0] == '+' ? str_from_at(word.text, 1) : word.text;
@@ -107,6 +112,50 @@ static Err *read_ref(Planner *p, const StageWork *s, const Map *names, Word word
 	return NULL;
 }
 
+static Err *read_copy_ref(Planner *p, const StageWork *s, const Map *names, const Node *n)
+{
+	const NodeFlag *from = node_flag(n, FLAG_ID_FROM);
+	FromRef ref;
+	if (!from || !from->value.text.len)
+		return NULL;
+	TRY(check_plain(p, from->value));
+	TRY(read_ref(p, s, names, from->value, &ref));
+	VEC_PUSH(&p->refs, ref);
+	return NULL;
+}
+
+/* One for each mount, of kind REF_NONE where it names nothing. */
+static Err *read_mount_refs(Planner *p, const StageWork *s, const Map *names, const Node *n)
+{
+	for (size_t i = 0; i < n->flag_count; i++) {
+		Word from;
+		FromRef ref = { .kind = REF_NONE };
+		if (n->flags[i].id != FLAG_ID_RUN_MOUNT)
+			continue;
+		TRY(mount_from(p->arena, n->flags[i].value, &from));
+		if (from.text.len)
+			TRY(read_ref(p, s, names, from, &ref));
+		else
+			p->has_image_refs = true;
+		ref.is_mount = true;
+		VEC_PUSH(&p->refs, ref);
+	}
+	return NULL;
+}
+
+static Err *read_refs(Planner *p, const StageWork *s, const Map *names, const Node *n)
+{
+	if (n->id == INST_COPY)
+		return read_copy_ref(p, s, names, n);
+	return n->id == INST_RUN ? read_mount_refs(p, s, names, n) : NULL;
+}
+
+const FromRef *plan_ref(const Planner *p, const Node *node, size_t number)
+{
+	const uint32_t *first = &p->ref_first[node - p->file->nodes];
+	return number < first[1] - first[0] ? &p->refs.at[first[0] + number] : NULL;
+}
+
 static Err *read_stage(Planner *p, StageWork *s, Map *names)
 {
 	read_name(p, s);
@@ -115,13 +164,13 @@ static Err *read_stage(Planner *p, StageWork *s, Map *names)
 	if (s->out->name.len)
 		(void)map_put(names, s->out->name, s);
 	s->total = !s->scratch && s->base_stage == STAGE_NONE;
+	p->ref_first[s->nodes - p->file->nodes] = (uint32_t)p->refs.len;
 	for (size_t i = 0; i < s->node_count; i++) {
 		const Node *n = &s->nodes[i];
 		s->total += n->id == INST_RUN || n->id == INST_COPY || n->id == INST_ADD ||
 		            n->id == INST_WORKDIR;
-		const NodeFlag *from = n->id == INST_COPY ? node_flag(n, FLAG_ID_FROM) : NULL;
-		if (from && from->value.text.len)
-			TRY(read_ref(p, s, names, from->value, &p->refs[n - p->file->nodes]));
+		TRY(read_refs(p, s, names, n));
+		p->ref_first[n + 1 - p->file->nodes] = (uint32_t)p->refs.len;
 	}
 	return NULL;
 }
@@ -135,7 +184,8 @@ static void find_froms(Planner *p)
 	p->plan->stages = arena_alloc(p->arena, p->stage_count * sizeof *p->plan->stages,
 	                              _Alignof(PlanStage));
 	p->plan->stage_count = p->stage_count;
-	p->refs = arena_alloc(p->arena, f->node_count * sizeof *p->refs, _Alignof(FromRef));
+	p->ref_first = arena_alloc(p->arena, (f->node_count + 2) * sizeof *p->ref_first,
+	                           _Alignof(uint32_t));
 
 	StageWork *s = NULL;
 	for (size_t i = 0; i < f->node_count; i++) {
@@ -165,8 +215,8 @@ Err *plan_cut_stages(Planner *p)
 		TRY(read_stage(p, &p->stages[i], &names));
 
 	/* A name that no stage up to its own has: perhaps a later one. */
-	for (size_t i = 0; i < p->file->node_count; i++) {
-		FromRef *ref = &p->refs[i];
+	for (size_t i = 0; i < p->refs.len; i++) {
+		FromRef *ref = &p->refs.at[i];
 		if (ref->kind != REF_IMAGE)
 			continue;
 		const StageWork *later = map_get(&names, plan_lower(p->arena, ref->word.text));

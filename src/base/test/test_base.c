@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/csv.h"
 #include "base/err.h"
 #include "base/map.h"
 #include "base/parallel.h"
@@ -173,6 +174,79 @@ static void test_parallel(void **state)
 	assert_non_null(e);
 }
 
+static void test_csv_fields(void **state)
+{
+	(void)state;
+	AUTO_ARENA Arena a = ARENA_INIT;
+	static const struct {
+		const char *text, *fields; /* with ';' between; NULL: an error */
+	} cases[] = {
+		{ "", "" },
+		{ "type=bind,target=/x", "type=bind;target=/x" },
+		{ "a,,b,", "a;;b;" },
+		{ "\"a,b\",c", "a,b;c" },
+		{ "\"say \"\"x\"\"\",c", "say \"x\";c" },
+		{ "a\"b", NULL },
+		{ "\"a\"b,c", NULL },
+		{ "\"a,b", NULL },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		AUTO_BUF Buf got = BUF_INIT;
+		AUTO_ERR Err *e = NULL;
+		bool more = true;
+		for (Str rest = str_from(cases[i].text), field; more && !e;) {
+			e = csv_cut(&a, &rest, &field, &more);
+			if (!e)
+				buf_addf(&got, "%s%.*s", got.ptr ? ";" : "", STR_ARG(field));
+		}
+		if (cases[i].fields)
+			assert_string_equal(e         ? "an error"
+			                    : got.ptr ? got.ptr
+			                              : "",
+			                    cases[i].fields);
+		else
+			assert_non_null(e);
+	}
+}
+
+static void test_sizes(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text;
+		uint64_t bytes; /* UINT64_MAX: none */
+	} cases[] = {
+		{ "0", 0 },
+		{ "4096", 4096 },
+		{ "128m", 128u << 20 },
+		{ "64MiB", 64u << 20 },
+		{ "1.5G", 3ull << 29 },
+		{ "10 kb", 10240 },
+		{ "7b", 7 },
+		{ "2p", 2ull << 50 },
+		{ ".5k", 512 },
+		{ "", UINT64_MAX },
+		{ "m", UINT64_MAX },
+		{ "1.", UINT64_MAX },
+		{ "1x", UINT64_MAX },
+		{ "1bk", UINT64_MAX },
+		{ "1kib2", UINT64_MAX },
+		{ "-1", UINT64_MAX },
+		{ "8192p", UINT64_MAX },
+		{ "99999999999999999999", UINT64_MAX },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		uint64_t bytes = UINT64_MAX;
+		bool ok = str_to_bytes(str_from(cases[i].text), &bytes);
+		if (ok != (cases[i].bytes != UINT64_MAX) || (ok && bytes != cases[i].bytes))
+			fail_msg("'%s': %d %llu", cases[i].text, ok, (unsigned long long)bytes);
+	}
+	bool on;
+	assert_true(str_to_bool(STR("True"), &on) && on);
+	assert_true(str_to_bool(STR("f"), &on) && !on);
+	assert_false(str_to_bool(STR("yes"), &on));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -182,6 +256,8 @@ int main(void)
 		cmocka_unit_test(test_err_cuts_long_lines),
 		cmocka_unit_test(test_err_system),
 		cmocka_unit_test(test_arena),
+		cmocka_unit_test(test_csv_fields),
+		cmocka_unit_test(test_sizes),
 		cmocka_unit_test(test_map),
 		cmocka_unit_test(test_clock),
 		cmocka_unit_test(test_parallel),
