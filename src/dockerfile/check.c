@@ -10,6 +10,8 @@
 #include "base/rune.h"
 #include "dockerfile/dockerfile-internal.h"
 
+#include <stdio.h>
+
 static const char *name_of(const Node *node)
 {
 	return instruction_table[node->id].name;
@@ -39,15 +41,36 @@ static Err *unknown_flag(const Node *node, const NodeFlag *flag)
 	return near ? err_note(err, "did you mean '--%s'?", near) : err;
 }
 
+/* A word of those that the table names. */
+static Err *check_choice(const NodeFlag *flag)
+{
+	enum { CHOICES_MAX = 8 };
+	const Flag *known = &flag_table[flag->id];
+	char text[64]; /* of the table: "default,none,host" */
+	const char *names[CHOICES_MAX];
+	size_t count = 0;
+	(void)snprintf(text, sizeof text, "%s", known->shown);
+	char *rest = text;
+	while (rest && count < CHOICES_MAX) {
+		names[count++] = strsep(&rest, ",");
+		if (str_eqc(flag->value.text, names[count - 1]))
+			return NULL;
+	}
+	Err *err = err_at(flag->value.span, "invalid %s mode: '%.*s'", known->name,
+	                  STR_ARG(word_clip(flag->value.text)));
+	const char *near = dockerfile_suggest(flag->value.text, names, count);
+	return near ? err_note(err, "did you mean '%s'?", near) : err;
+}
+
 static Err *check_flag_value(const NodeFlag *flag)
 {
 	const Flag *known = &flag_table[flag->id];
 	Str value = flag->value.text;
-	if (known->value == FLAG_VALUE) {
+	if (known->value != FLAG_BOOLEAN) {
 		if (!flag->has_value)
 			return err_at(flag->name.span, "missing a value on flag: '--%s'",
 			              known->name);
-		return NULL;
+		return known->value == FLAG_CHOICE ? check_choice(flag) : NULL;
 	}
 	if (!flag->has_value)
 		return NULL;
@@ -59,25 +82,8 @@ static Err *check_flag_value(const NodeFlag *flag)
 	return NULL;
 }
 
-static Err *check_choice(const Node *node, FlagId id, const char *what, const char *const *choices,
-                         size_t count)
-{
-	const NodeFlag *flag = node_flag(node, id);
-	if (!flag)
-		return NULL;
-	for (size_t i = 0; i < count; i++)
-		if (str_eqc(flag->value.text, choices[i]))
-			return NULL;
-	Err *err = err_at(flag->value.span, "invalid %s: '%.*s'", what,
-	                  STR_ARG(word_clip(flag->value.text)));
-	const char *near = dockerfile_suggest(flag->value.text, choices, count);
-	return near ? err_note(err, "did you mean '%s'?", near) : err;
-}
-
 static Err *check_flags(const Node *node)
 {
-	static const char *const networks[] = { "default", "none", "host" };
-	static const char *const securities[] = { "sandbox", "insecure" };
 	bool seen[FLAG_COUNT] = { false };
 	for (size_t i = 0; i < node->flag_count; i++) {
 		const NodeFlag *flag = &node->flags[i];
@@ -89,9 +95,7 @@ static Err *check_flags(const Node *node)
 		seen[flag->id] = true;
 		TRY(check_flag_value(flag));
 	}
-	TRY(check_choice(node, FLAG_ID_RUN_NETWORK, "network mode", networks, ARRAY_LEN(networks)));
-	return check_choice(node, FLAG_ID_RUN_SECURITY, "security mode", securities,
-	                    ARRAY_LEN(securities));
+	return NULL;
 }
 
 static Err *too_few(const Node *node)

@@ -12,10 +12,6 @@
 #include "base/rune.h"
 #include "dockerfile/dockerfile-internal.h"
 
-typedef enum DirectiveId { DIRECTIVE_ESCAPE, DIRECTIVE_SYNTAX, DIRECTIVE_CHECK } DirectiveId;
-
-static const char *const names[] = { "escape", "syntax", "check" };
-
 static Span span_in(const Source *source, Str s)
 {
 	uint32_t start = (uint32_t)(s.ptr - source->text.ptr);
@@ -59,8 +55,8 @@ static bool read_directive(Str line, Str comment, DirectiveId *ret_id, Str *ret_
 		value.len--;
 	if (!value.len)
 		return false;
-	for (DirectiveId i = 0; i < ARRAY_LEN(names); i++)
-		if (word_equal_fold(name, names[i])) {
+	for (DirectiveId i = 0; i < DIRECTIVE_COUNT; i++)
+		if (word_equal_fold(name, directive_table[i].name)) {
 			*ret_id = i;
 			*ret_name = name;
 			*ret_value = value;
@@ -113,7 +109,8 @@ static Err *read_zone(Dockerfile *d, Zone *zone)
 			break;
 		if (again)
 			return err_at(span_in(d->source, name),
-			              "only one '%s' directive can be used", names[id]);
+			              "only one '%s' directive can be used",
+			              directive_table[id].name);
 		if (zone->wanted & (1u << id))
 			TRY(set_directive(d, id, value));
 		zone->at = lines.at;

@@ -1,4 +1,4 @@
-/* instruction.h - the instruction and flag tables, as data. */
+/* instruction.h - the tables of instructions, flags and directives, as data. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
@@ -29,11 +29,17 @@ typedef struct Instruction {
 	int min, max; /* words; max -1: no limit */
 	bool heredoc;
 	Changes changes;
+	const char *usage; /* behind the name: "[FLAGS] SOURCE... DESTINATION" */
+	const char *help;  /* one line */
 } Instruction;
 
 extern const Instruction instruction_table[INST_COUNT];
 
-typedef enum FlagValue { FLAG_VALUE, FLAG_BOOLEAN } FlagValue;
+typedef enum FlagValue {
+	FLAG_VALUE,
+	FLAG_BOOLEAN,
+	FLAG_CHOICE, /* one of a few words */
+} FlagValue;
 
 typedef enum FlagId {
 #define FLAG(id, ...) FLAG_ID_##id,
@@ -47,6 +53,24 @@ typedef struct Flag {
 	FlagValue value;
 	bool repeat;
 	uint32_t instructions; /* one bit an InstructionId */
+	const char *shown;     /* of the value: "USER[:GROUP]"; the words of a CHOICE with commas */
+	const char *help;      /* one line */
 } Flag;
 
 extern const Flag flag_table[FLAG_COUNT];
+
+typedef enum DirectiveId {
+	DIRECTIVE_ESCAPE,
+	DIRECTIVE_SYNTAX,
+	DIRECTIVE_CHECK,
+	DIRECTIVE_COUNT
+} DirectiveId;
+
+/* "# name=value" at the top. */
+typedef struct Directive {
+	const char *name;
+	const char *shown; /* of the value */
+	const char *help;
+} Directive;
+
+extern const Directive directive_table[DIRECTIVE_COUNT];
