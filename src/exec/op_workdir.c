@@ -12,20 +12,44 @@ static Err *no_source(void *context, const Entry *e, int *ret_fd)
 	return err_new(ERR_INPUT, "'%.*s' is no directory", STR_ARG(e->path));
 }
 
-/* The owner of what is made.  A user that the image does not know is root here, as in BuildKit: the
- * RUN that needs it will say so. */
-static Err *find_owner(Build *b, const Step *step, const View *parent, Arena *a, TreeOwner *ret)
+/* TEXT as view_user() reads it; unknown names are told, and leave *ret as it is. */
+static Err *find_user(Build *b, const Step *step, const View *parent, Str text, Arena *a,
+                      const char *instead, ViewUser *ret)
 {
 	ViewUser user = { 0 };
-	Err *e = view_user(parent, step->workdir.user, sandbox_overlay_prefix(), a, &user);
+	Err *e = view_user(parent, text, sandbox_overlay_prefix(), a, &user);
 	if (e && err_kind(e) != ERR_INPUT)
 		return e;
 	if (e)
 		progress_warning(b->progress, b->states[step->number].line,
-		                 "%.*s: the directory belongs to root", STR_ARG(err_cause(e)));
+		                 "%.*s: the directory belongs to %s", STR_ARG(err_cause(e)),
+		                 instead);
+	else
+		*ret = user;
 	err_free(e); /* told as a warning */
+	return NULL;
+}
+
+/*
+ * The owner of what is made: read as BuildKit reads a --chown, so that a number without a group is
+ * its own group.  A user that the image does not know is root here: the RUN that needs it will say
+ * so.
+ */
+static Err *find_owner(Build *b, const Step *step, const View *parent, Arena *a, TreeOwner *ret)
+{
+	Str name, group = str_cut(step->workdir.user, ':', &name);
+	ViewUser user = { 0 }, named = { 0 };
+	uint64_t number;
+	if (name.len)
+		TRY(find_user(b, step, parent, name, a, "root", &user));
+	if (str_to_u64(name, &number))
+		user.gid = user.uid;
+	named.gid = user.gid;
+	if (group.len)
+		TRY(find_user(b, step, parent, arena_strf(a, "0:%.*s", STR_ARG(group)), a,
+		              "its user's group", &named));
 	*ret = (TreeOwner){ .uid = user.uid,
-		            .gid = user.gid,
+		            .gid = named.gid,
 		            .mode = 0755,
 		            .mtime_ns = b->epoch_ns >= 0 ? b->epoch_ns : 0 };
 	return NULL;
@@ -41,7 +65,9 @@ static Err *workdir_list(Build *b, const Step *step, const View *parent, Arena *
 	Entry e;
 	TRY(view_resolve(parent, path_clean_in_root(a, step->workdir.path), true, a, &path,
 	                 &exists));
-	if (!exists || !view_find(parent, path, a, &e, NULL)) {
+	if (path.len == 0)
+		exists = true; /* the root itself: an empty layer */
+	else if (!exists || !view_find(parent, path, a, &e, NULL)) {
 		TRY(find_owner(b, step, parent, a, &owner));
 		TRY(tree_need_dir(parent, list, path, &owner, a));
 	} else if (e.type != ENTRY_DIR) {

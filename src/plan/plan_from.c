@@ -193,7 +193,7 @@ Err *plan_FROM(Planner *p, StageWork *s, const Node *node)
 	else
 		TRY(from_image(p, s));
 	ImageConfig *c = &s->out->config;
-	if (c->working_dir.len)
+	if (c->working_dir.len && c->working_dir.ptr[0] != '/')
 		c->working_dir = plan_path_join(p->arena, STR("/"), c->working_dir);
 	begin_scope(p, s);
 	return NULL;

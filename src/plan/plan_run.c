@@ -71,7 +71,7 @@ Err *plan_RUN(Planner *p, StageWork *s, const Node *node)
 
 	const ImageConfig *c = &s->out->config;
 	plan_run_env(p, s, &run);
-	run.cwd = c->working_dir.len ? c->working_dir : STR("/");
+	run.cwd = plan_path_join(p->arena, c->working_dir, STR(""));
 	run.user = c->user;
 	run.user_span = s->user_span;
 	const NodeFlag *network = node_flag(node, FLAG_ID_RUN_NETWORK);

@@ -32,6 +32,14 @@ Str plan_path_join(Arena *a, Str dir, Str path)
 	return (Str){ out, len };
 }
 
+/* What the config and the history say: an absolute path as it is written, as in BuildKit. */
+static Str new_working_dir(Arena *a, Str current, Str path)
+{
+	if (!path.len && current.len)
+		return current;
+	return path.len && path.ptr[0] == '/' ? path : plan_path_join(a, current, path);
+}
+
 Err *plan_WORKDIR(Planner *p, StageWork *s, const Node *node)
 {
 	ImageConfig *c = &s->out->config;
@@ -39,7 +47,7 @@ Err *plan_WORKDIR(Planner *p, StageWork *s, const Node *node)
 	TRY(plan_expand(p, s, node->words[0], &path));
 	if (path.len && memchr(path.ptr, '\0', path.len))
 		return err_at(node->words[0].span, "a path holds no NUL byte");
-	c->working_dir = plan_path_join(p->arena, c->working_dir, path);
+	c->working_dir = new_working_dir(p->arena, c->working_dir, path);
 	Str text = arena_strf(p->arena, "WORKDIR %.*s", STR_ARG(c->working_dir));
 	if (str_eqc(c->working_dir, "/")) {
 		plan_add_history(s, STEP_NONE, text);
@@ -47,7 +55,8 @@ Err *plan_WORKDIR(Planner *p, StageWork *s, const Node *node)
 	}
 	Step *step;
 	TRY(plan_add_step(p, s, STEP_WORKDIR, node, &step));
-	step->workdir = (WorkdirArgs){ .path = c->working_dir, .user = c->user };
+	step->workdir = (WorkdirArgs){ .path = plan_path_join(p->arena, c->working_dir, STR("")),
+		                       .user = c->user };
 	step->created_by = text;
 	step->title = plan_title(p, s, step->position, plan_node_title(p, s, node, STR("")));
 	plan_add_history(s, step->number, text);
