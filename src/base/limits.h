@@ -51,6 +51,8 @@
 #define XATTRS_PER_FILE_MAX   1024u
 /* One file in a layer: 8 EiB would overflow sums; 1 TiB is beyond any real layer. */
 #define ENTRY_BYTES_MAX (1ull << 40)
+/* One file that ADD downloads: model weights have tens of GB; the disk is full before this. */
+#define DOWNLOAD_BYTES_MAX (256ull << 30)
 /* A content list: 1,000,000 files at about 200 bytes; ten times that. */
 #define LIST_BYTES_MAX (2ull << 30)
 

@@ -6,6 +6,7 @@
  *   key.c       what a step's result depends on → its key, and the preimage that explains it
  *   record.c    cache records: text ↔ StepResult
  *   schedule.c  the DAG over worker threads
+ *   fetch*.c    what comes from elsewhere: asked for, fetched
  *   op_*.c      one step each
  *   result.c    layers + config → image
  */
@@ -16,6 +17,7 @@
 #include "base/vec.h"
 #include "exec/build.h"
 #include "fs/context.h"
+#include "http/client.h"
 #include "layer/layer.h"
 #include "layer/view.h"
 #include "oci/manifest.h"
@@ -67,6 +69,7 @@ typedef struct Build {
 	Resolved **resolved;
 	size_t resolved_count;
 	Registry *registry; /* opened at the first question */
+	HttpClient *http;   /* the same, for downloads; guarded by mutex */
 	Context *context;
 	Ignore ignore;
 	Sandbox *sandbox; /* NULL until something is run */
@@ -93,6 +96,10 @@ typedef struct StepResult {
 } StepResult;
 /* True if there is a record and its layer is here and whole. */
 NODISCARD Err *record_find(Build *b, const Digest *key, StepResult *ret, bool *ret_found);
+/* What record_keep() was given as PREIMAGE; ERR_NOT_FOUND. */
+NODISCARD Err *record_preimage(Build *b, const Digest *key, Buf *ret);
+/* The value of the line "NAME value" of TEXT, before its first empty line. */
+bool record_field(Str text, const char *name, Str *ret);
 NODISCARD Err *record_keep(Build *b, const Digest *key, const StepResult *result, Str preimage);
 
 /* --- key.c --- */

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "exec/copy.h"
+#include "exec/fetch.h"
 #include "fs/path.h"
 
 #include <fcntl.h>
@@ -110,8 +111,11 @@ static Err *look_up(Build *b, const Step *step)
 
 static Err *look_up_all(Build *b)
 {
+	TRY(fetch_look_up_all(b));
 	for (size_t i = 0; i < b->plan.step_count; i++) {
 		const Step *step = &b->plan.steps[i];
+		if (step->kind == STEP_FETCH)
+			continue; /* it was asked for */
 		if (step->kind == STEP_BASE || !b->request->no_cache)
 			TRY(look_up(b, step));
 	}
@@ -207,6 +211,8 @@ static void build_done(Build *b)
 		close(b->init_lower_fd);
 	if (b->context)
 		context_close(b->context);
+	if (b->http)
+		http_client_close(b->http);
 	if (b->registry)
 		registry_close(b->registry);
 	(void)pthread_mutex_destroy(&b->mutex);

@@ -14,11 +14,12 @@
 typedef struct CopyFile {
 	Entry entry; /* path below its match: "" for the match itself; hardlink targets as well */
 	OriginKind origin;
-	Str source;     /* path in the context or the origin's root */
-	size_t layer;   /* ORIGIN_STEP: index in the origin's view */
-	Entry from;     /* ORIGIN_STEP: the entry in the origin */
-	Str body;       /* ORIGIN_INLINE */
-	int archive_fd; /* 1 + fd of the directory an archive was unpacked to; 0: no archive */
+	Str source;       /* path in the context or the origin's root */
+	const View *view; /* ORIGIN_STEP: where it is; NULL: in the set's origin */
+	size_t layer;     /* ORIGIN_STEP: index in that view */
+	Entry from;       /* ORIGIN_STEP: the entry in the origin */
+	Str body;         /* ORIGIN_INLINE */
+	int archive_fd;   /* 1 + fd of the directory an archive was unpacked to; 0: no archive */
 } CopyFile;
 
 typedef struct CopyMatch {
@@ -33,8 +34,9 @@ typedef struct CopyMatch {
 typedef struct CopySet {
 	CopyMatch *matches;
 	size_t count;
-	View *origin; /* ORIGIN_STEP: kept open for reading files */
-	Arena arena;  /* all of the above */
+	View *origin;        /* ORIGIN_STEP: kept open for reading files */
+	VEC(View *) fetched; /* the same of what was fetched */
+	Arena arena;         /* all of the above */
 } CopySet;
 
 void copy_set_done(CopySet *set);
@@ -48,6 +50,10 @@ void copy_content_inputs(const CopySet *set, Buf *out);
  * layer → CopyFile, for files whose bytes come from one. */
 NODISCARD Err *copy_list(Build *b, const Step *step, CopySet *set, const View *parent, Arena *a,
                          List **ret_list, Map *ret_sources);
+
+/* --- copy_fetched.c: ADD of URLs and repositories --- */
+NODISCARD Err *copy_select_fetched(Build *b, CopySet *set, const CopySource *source,
+                                   CopyMatch *ret);
 
 /* --- chown.c --- */
 typedef struct CopyOwner {

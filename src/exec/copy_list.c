@@ -193,19 +193,29 @@ static Err *copy_archive(Placing *p, const CopyMatch *m, Str dest, int dir_fd, c
 	}
 }
 
+/* Files of the context are unpacked unless told not to, downloads only if told to. */
+static bool may_be_archive(const CopyArgs *c, const CopyMatch *m)
+{
+	const CopyFile *f = m->files;
+	if (!c->is_add || m->is_dir || f->entry.type != ENTRY_FILE)
+		return false;
+	return f->view ? c->unpack_fetched : f->origin == ORIGIN_CONTEXT && !c->keep_archives;
+}
+
 /* *ret_done: the file was an archive and its entries are in the list. */
 static Err *try_archive(Placing *p, const CopyMatch *m, Str dest, bool *ret_done)
 {
 	const CopyArgs *c = &p->step->copy;
+	const CopyFile *f = m->files;
 	*ret_done = false;
-	if (!c->is_add || c->keep_archives || m->is_dir || m->files[0].origin != ORIGIN_CONTEXT ||
-	    m->files[0].entry.type != ENTRY_FILE)
+	if (!may_be_archive(c, m))
 		return NULL;
 	AUTO_CLOSE int fd = -1;
 	AUTO_LIST List *list = NULL;
 	int dir_fd = -1;
-	TRY(path_open_beneath(context_root_fd(p->build->context), m->files[0].source,
-	                      O_RDONLY | O_NONBLOCK, 0, &fd));
+	TRY(f->view ? view_open_file(f->view, &f->from, f->layer, sandbox_overlay_prefix(), &fd)
+	            : path_open_beneath(context_root_fd(p->build->context), f->source,
+	                                O_RDONLY | O_NONBLOCK, 0, &fd));
 	TRY(err_place(archive_unpack(p->build, fd, m->source, &dir_fd, &list), m->span));
 	if (!list)
 		return NULL;

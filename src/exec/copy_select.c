@@ -17,6 +17,9 @@ void copy_set_done(CopySet *set)
 		return;
 	if (set->origin)
 		view_close(set->origin);
+	for (size_t i = 0; i < set->fetched.len; i++)
+		view_close(set->fetched.at[i]);
+	VEC_DONE(&set->fetched);
 	arena_done(&set->arena);
 	free(set);
 }
@@ -200,6 +203,12 @@ static void select_inline(Build *b, const CopySource *source, Arena *a, Matches 
 static Err *select_one(Build *b, const CopyArgs *c, CopySet *set, const CopySource *source,
                        Matches *out)
 {
+	if (source->fetch_step != STEP_NONE) {
+		CopyMatch match;
+		TRY(copy_select_fetched(b, set, source, &match));
+		VEC_PUSH(out, match);
+		return NULL;
+	}
 	if (source->is_inline)
 		select_inline(b, source, &set->arena, out);
 	else if (c->origin == ORIGIN_STEP)

@@ -68,13 +68,17 @@ static void copy_inputs(Buf *out, const Step *step)
 	input(out, "op", c->is_add ? STR("add") : STR("copy"));
 	if (c->keep_archives)
 		input(out, "unpack", STR("false"));
+	if (c->unpack_fetched)
+		input(out, "unpack", STR("true"));
 	if (c->link)
 		input(out, "link", STR("true"));
 	input(out, "chown", c->chown);
 	input(out, "chmod", c->chmod);
 	input(out, "dest", c->dest);
 	for (size_t i = 0; i < c->source_count; i++) {
-		input(out, "source", c->sources[i].path);
+		bool fetched = c->sources[i].fetch_step != STEP_NONE;
+		/* What came counts, not where it came from. */
+		input(out, fetched ? "fetched" : "source", fetched ? STR("") : c->sources[i].path);
 		if (c->sources[i].is_inline)
 			input(out, "inline", c->sources[i].inline_body);
 	}
@@ -100,7 +104,9 @@ static void definition(Buf *out, Build *b, const Step *step)
 		input(out, "user", step->workdir.user);
 		break;
 	case STEP_BASE:
-		break; /* an image is its digest: never looked up */
+	case STEP_FETCH:
+		break; /* an image is its digest, and what is fetched has keys of its own: fetch.h
+		        */
 	}
 }
 
@@ -118,6 +124,10 @@ Err *key_of_step(Build *b, const Step *step, StepKey *ret)
 			             &b->states[step->copy.origin_step].identity);
 		else if (step->copy.origin == ORIGIN_CONTEXT)
 			e = copy_context_inputs(b, step, &k.preimage);
+		for (size_t i = 0; i < step->copy.source_count; i++)
+			if (step->copy.sources[i].fetch_step != STEP_NONE)
+				input_digest(&k.preimage, "from",
+				             &b->states[step->copy.sources[i].fetch_step].identity);
 		if (e) {
 			key_done(&k);
 			return e;

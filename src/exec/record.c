@@ -9,7 +9,7 @@
 
 #include "exec/build-internal.h"
 
-static bool field(Str text, const char *name, Str *ret)
+bool record_field(Str text, const char *name, Str *ret)
 {
 	size_t n = strlen(name);
 	while (text.len) {
@@ -30,13 +30,15 @@ static bool parse(Str text, StepResult *ret)
 	Str value;
 	uint64_t n;
 	Err *e = NULL;
-	bool ok = field(text, "layer", &value) && !(e = digest_parse(value, &ret->diff_id)) &&
-	          field(text, "identity", &value) && !(e = digest_parse(value, &ret->identity));
+	bool ok = record_field(text, "layer", &value) &&
+	          !(e = digest_parse(value, &ret->diff_id)) &&
+	          record_field(text, "identity", &value) &&
+	          !(e = digest_parse(value, &ret->identity));
 	err_free(e); /* a record that cannot be read is a miss */
-	if (!ok || !field(text, "created", &value) || !str_to_u64(value, &n))
+	if (!ok || !record_field(text, "created", &value) || !str_to_u64(value, &n))
 		return false;
 	ret->created_ns = (int64_t)n;
-	if (field(text, "cost", &value) && str_to_u64(value, &n))
+	if (record_field(text, "cost", &value) && str_to_u64(value, &n))
 		ret->cost_ns = (int64_t)n;
 	return true;
 }
@@ -73,4 +75,16 @@ Err *record_keep(Build *b, const Digest *key, const StepResult *r, Str preimage)
 	         (long long)r->cost_ns);
 	buf_add_str(&text, preimage);
 	return store_record_put(b->store, key, buf_str(&text));
+}
+
+Err *record_preimage(Build *b, const Digest *key, Buf *ret)
+{
+	AUTO_BUF Buf text = BUF_INIT;
+	TRY(store_record_get(b->store, key, &text));
+	Str rest = buf_str(&text), line;
+	do
+		rest = str_cut(rest, '\n', &line);
+	while (line.len);
+	buf_add_str(ret, rest);
+	return NULL;
 }

@@ -18,7 +18,7 @@ static const ImageConfig *base_config(const Build *b, uint32_t step)
 	while (b->plan.steps[step].parent != STEP_NONE)
 		step = b->plan.steps[step].parent;
 	const Step *base = &b->plan.steps[step];
-	return base->base.scratch ? NULL : &base->base.image.config;
+	return base->kind != STEP_BASE || base->base.scratch ? NULL : &base->base.image.config;
 }
 
 /* The base's history, then one entry an instruction; NOW_NS for those without a layer. */

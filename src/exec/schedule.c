@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/parallel.h"
 #include "exec/copy.h"
+#include "exec/fetch.h"
 
 typedef struct Schedule {
 	Build *build;
@@ -96,7 +97,8 @@ static Err *do_op(Build *b, const Step *step, StoreLayer *ret)
 	case STEP_WORKDIR:
 		return op_workdir(b, step, ret);
 	case STEP_BASE:
-		break; /* run_step has it */
+	case STEP_FETCH:
+		break; /* run_step has them */
 	}
 	return NULL;
 }
@@ -185,12 +187,37 @@ Err *schedule_explain(const Build *b, const Step *step, Err *err)
 		[STEP_COPY] = "copying into",
 		[STEP_RUN] = "running a step of",
 		[STEP_WORKDIR] = "making a directory in",
+		[STEP_FETCH] = "fetching for",
 	};
 	const PlanStage *stage = &b->plan.stages[step->stage];
 	err = plan_note_uses(b->plan.uses, b->plan.use_count, err_place(err, step->span));
 	if (!err || step->kind == STEP_BASE || (b->plan.stage_count == 1 && !stage->name.len))
 		return err;
 	return err_while(err, "%s stage '%.*s'", doings[step->kind], STR_ARG(stage->shown));
+}
+
+static Err *end_badly(const Build *b, const StepState *state, Err *e)
+{
+	bool quiet = err_kind(e) == ERR_CANCELLED;
+	progress_end(b->progress, state->line, quiet ? PROGRESS_CANCELED : PROGRESS_ERROR,
+	             err_cause(e));
+	return e;
+}
+
+/* From elsewhere: its line may have begun when it was asked for. */
+static Err *run_fetch(Build *b, const Step *step)
+{
+	StepResult result;
+	StepState *state = &b->states[step->number];
+	bool cached;
+	if (!state->line)
+		state->line = progress_begin(b->progress, STR(""), "%.*s", STR_ARG(step->title));
+	Err *e = op_fetch(b, step, &result, &cached);
+	if (e)
+		return end_badly(b, state, e);
+	state_set(b, step, &result, cached);
+	progress_end(b->progress, state->line, cached ? PROGRESS_CACHED : PROGRESS_DONE, STR(""));
+	return NULL;
 }
 
 static Err *run_step(Build *b, const Step *step)
@@ -201,6 +228,8 @@ static Err *run_step(Build *b, const Step *step)
 	bool cached;
 	if (step->kind == STEP_BASE)
 		return resolve_need_layers(b, step->number);
+	if (step->kind == STEP_FETCH)
+		return run_fetch(b, step);
 	Str stage = b->plan.stages[step->stage].shown;
 	state->line = progress_begin(b->progress, stage, "%.*s", STR_ARG(step->title));
 	Err *e = key_of_step(b, step, &key);
@@ -208,13 +237,8 @@ static Err *run_step(Build *b, const Step *step)
 		e = find_or_make(b, step, &key, &result, &cached);
 		key_done(&key);
 	}
-	if (e) {
-		e = schedule_explain(b, step, e);
-		bool quiet = err_kind(e) == ERR_CANCELLED;
-		progress_end(b->progress, state->line, quiet ? PROGRESS_CANCELED : PROGRESS_ERROR,
-		             err_cause(e));
-		return e;
-	}
+	if (e)
+		return end_badly(b, state, schedule_explain(b, step, e));
 	state_set(b, step, &result, cached);
 	progress_end(b->progress, state->line, cached ? PROGRESS_CACHED : PROGRESS_DONE, STR(""));
 	return NULL;

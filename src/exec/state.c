@@ -21,7 +21,7 @@ Err *state_need_base(Build *b, uint32_t step)
 	const Step *steps = b->plan.steps;
 	while (steps[step].parent != STEP_NONE)
 		step = steps[step].parent;
-	return resolve_need_layers(b, step);
+	return steps[step].kind == STEP_BASE ? resolve_need_layers(b, step) : NULL;
 }
 
 static Digest add_identity(const Digest *below, const Digest *layer)
@@ -49,10 +49,12 @@ static LayerRef *new_layers(Build *b, size_t count)
 void state_set(Build *b, const Step *step, const StepResult *result, bool cached)
 {
 	StepState *s = &b->states[step->number];
-	const StepState *parent = &b->states[step->parent];
+	const StepState nothing = { 0 };
+	const StepState *parent = step->parent == STEP_NONE ? &nothing : &b->states[step->parent];
 	s->layer_count = parent->layer_count + 1;
 	s->layers = new_layers(b, s->layer_count);
-	memcpy(s->layers, parent->layers, parent->layer_count * sizeof *s->layers);
+	if (parent->layer_count)
+		memcpy(s->layers, parent->layers, parent->layer_count * sizeof *s->layers);
 	s->layers[parent->layer_count] = (LayerRef){
 		.diff_id = result->diff_id,
 		.identity = result->identity,

@@ -85,6 +85,8 @@ NODISCARD Err *http_client_send(HttpClient *c, Arena *a, const HttpRequest *requ
                                 HttpResponse *ret);
 /* The first header of this name; "" if absent. */
 Str http_response_header(const HttpResponse *r, const char *lower_name);
+/* An HTTP date (RFC 9110 5.6.7) as seconds since 1970; false: it is none. */
+bool http_parse_date(Str text, int64_t *ret_s);
 
 static inline void http_client_closep(HttpClient **c)
 {

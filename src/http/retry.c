@@ -2,9 +2,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
 
+#include "http/client.h"
 #include "http/retry-internal.h"
-
-#include <time.h>
 
 enum {
 	FIRST_MS = 200, /* doubled with each try: 0.2, 0.4, 0.8 s ride out a restart of a server */
@@ -44,16 +43,10 @@ static bool read_retry_after(Str text, int64_t now_real_ns, int64_t *ret_ms)
 		*ret_ms = fits ? (int64_t)seconds * 1000 : RETRY_NEVER;
 		return true;
 	}
-	char date[64];
-	if (!text.len || text.len >= sizeof date)
+	int64_t date;
+	if (!http_parse_date(text, &date))
 		return false;
-	memcpy(date, text.ptr, text.len);
-	date[text.len] = '\0';
-	struct tm tm = { 0 };
-	const char *end = strptime(date, "%a, %d %b %Y %H:%M:%S GMT", &tm);
-	if (!end || *end)
-		return false;
-	int64_t ms = ((int64_t)timegm(&tm) - now_real_ns / 1000000000) * 1000;
+	int64_t ms = (date - now_real_ns / 1000000000) * 1000;
 	*ret_ms = ms < 0 ? 0 : ms > SERVER_MOST_MS ? RETRY_NEVER : ms;
 	return true;
 }

@@ -137,6 +137,7 @@ void plan_mark_looked_into(Planner *p)
 			mark_down(p, step->needs[k]);
 		switch (step->kind) {
 		case STEP_BASE:
+		case STEP_FETCH:
 			break;
 		case STEP_RUN:
 		case STEP_WORKDIR:

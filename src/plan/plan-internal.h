@@ -104,6 +104,7 @@ typedef struct Planner {
 	size_t bytes;    /* of texts and copies so far: see PLAN_BYTES_MAX */
 	Map images;      /* "reference platform" → BaseImage * */
 	Map image_steps; /* the same for --from → StageWork-less STEP_BASE: uint32_t * */
+	Map fetch_steps; /* what is fetched, in words → its STEP_FETCH: uint32_t * */
 } Planner;
 
 typedef Err *PlanFn(Planner *p, StageWork *s, const Node *node);
@@ -192,6 +193,15 @@ Str plan_take_str(Planner *p, const Buf *b); /* a copy in the arena */
 /* plan_config.c */
 /* The argv of RUN, CMD, ENTRYPOINT, SHELL: the JSON words, or the shell and the text. */
 Strs plan_command(Planner *p, const StageWork *s, const Node *node);
+
+/* plan_fetch.c */
+/* What SOURCE, a word of NODE that is the path TEXT, names.  A URL is an error for COPY. */
+NODISCARD Err *plan_remote(Planner *p, const Node *node, Span source, Str text, Remote *ret);
+/* What a source fetches and must be, by the flags of NODE (ADD) or none (any other). */
+NODISCARD Err *plan_fetch_flags(Planner *p, const StageWork *s, const Node *node, FetchArgs *fetch);
+/* The STEP_FETCH of FETCH; one for all that ask for the same. */
+NODISCARD Err *plan_fetch_step(Planner *p, const StageWork *s, const Node *node, Span span,
+                               const FetchArgs *fetch, uint32_t *ret);
 
 /* plan_workdir.c */
 /* PATH below DIR, cleaned, absolute; an absolute PATH wins. */

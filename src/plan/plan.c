@@ -18,6 +18,7 @@ static void planner_done(Planner *p)
 	map_done(&p->images);
 	map_done(&p->image_steps);
 	VEC_DONE(&p->refs);
+	map_done(&p->fetch_steps);
 	VEC_DONE(&p->steps);
 	VEC_DONE(&p->warnings);
 	VEC_DONE(&p->uses);

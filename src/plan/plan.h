@@ -18,6 +18,7 @@
 #include "dockerfile/dockerfile.h"
 #include "oci/config.h"
 #include "oci/reference.h"
+#include "remote/remote.h"
 
 /* --- asking for images ----------------------------------------------------------------------- */
 
@@ -61,6 +62,7 @@ typedef enum StepKind {
 	STEP_RUN,
 	STEP_COPY,    /* COPY and ADD */
 	STEP_WORKDIR, /* makes the directory */
+	STEP_FETCH,   /* a download or a git checkout, as a root of its own: no parent */
 } StepKind;
 
 enum { STEP_NONE = UINT32_MAX };
@@ -70,7 +72,7 @@ typedef enum OriginKind {
 	ORIGIN_CONTEXT, /* the build context */
 	ORIGIN_STEP,    /* the result of step .step: another stage, or a STEP_BASE of an image
 	                   (--from=image) */
-	ORIGIN_INLINE,  /* heredocs alone */
+	ORIGIN_INLINE,  /* heredocs and what was fetched alone */
 } OriginKind;
 
 typedef struct CopySource {
@@ -79,6 +81,7 @@ typedef struct CopySource {
 	bool is_inline;  /* a heredoc, whatever the origin of the others ("COPY file <<EOF /dest/")
 	                  */
 	Str inline_body; /* of a heredoc: expanded */
+	uint32_t fetch_step; /* the STEP_FETCH that brings it; STEP_NONE: it is a path */
 } CopySource;
 
 typedef struct CopyArgs {
@@ -88,10 +91,11 @@ typedef struct CopyArgs {
 	size_t source_count;
 	Str dest; /* absolute, cleaned, with its trailing '/' kept if it means "a directory" */
 	Span dest_span;
-	bool is_add;        /* archives are unpacked */
-	bool keep_archives; /* ADD --unpack=false */
-	bool link;          /* COPY --link */
-	Str chown;          /* expanded, "" none */
+	bool is_add;         /* archives are unpacked */
+	bool keep_archives;  /* ADD --unpack=false */
+	bool unpack_fetched; /* ADD --unpack=true: downloads too */
+	bool link;           /* COPY --link */
+	Str chown;           /* expanded, "" none */
 	Span chown_span;
 	Str chmod; /* octal text, checked; "" none */
 	Span chmod_span;
@@ -110,6 +114,15 @@ typedef struct RunArgs {
 	Str script_name;
 } RunArgs;
 
+/* What is fetched, and what it must be. */
+typedef struct FetchArgs {
+	Remote remote;     /* .git with the flags of the instruction merged in */
+	bool has_checksum; /* of a download */
+	Digest checksum;
+	Span checksum_span; /* where it was given; .src NULL: nowhere, or in the URL */
+	bool keep_git_dir;
+} FetchArgs;
+
 typedef struct WorkdirArgs {
 	Str path; /* absolute, cleaned */
 	Str user; /* owner of what is made */
@@ -122,7 +135,7 @@ typedef struct Step {
 	const Node *node;
 	uint32_t stage;  /* index in plan->stages */
 	uint32_t parent; /* the step whose root file system this one changes; STEP_NONE for
-	                    STEP_BASE */
+	                    STEP_BASE and STEP_FETCH */
 	uint32_t *needs; /* the steps besides the parent whose files it takes, each once */
 	size_t need_count;
 	unsigned position, total; /* "[builder 2/6]" */
@@ -138,6 +151,7 @@ typedef struct Step {
 		RunArgs run;
 		CopyArgs copy;
 		WorkdirArgs workdir;
+		FetchArgs fetch;
 	};
 } Step;
 

@@ -11,8 +11,7 @@ static const char *name_of(const Node *node)
 
 static Err *check_flags(const Node *node)
 {
-	static const FlagId refused[] = { FLAG_ID_PARENTS, FLAG_ID_EXCLUDE, FLAG_ID_KEEP_GIT_DIR,
-		                          FLAG_ID_CHECKSUM };
+	static const FlagId refused[] = { FLAG_ID_PARENTS, FLAG_ID_EXCLUDE };
 	return plan_refuse_flags(node, refused, ARRAY_LEN(refused));
 }
 
@@ -54,53 +53,34 @@ static Err *check_chmod(Str mode, Span span)
 	return NULL;
 }
 
-/* As BuildKit tells git from files: a scheme, git@host:, user@host:path. */
-static bool is_git(Str s)
+/* A source that is a path, or the step that fetches it. */
+static Err *take_source(Planner *p, StageWork *s, const Node *node, Word word, CopySource *src)
 {
-	Str before, path = s;
-	if (str_starts(s, STR("git://")) || str_starts(s, STR("ssh://")) ||
-	    str_starts(s, STR("git@")))
-		return true;
-	if (str_starts(s, STR("http://")) || str_starts(s, STR("https://"))) {
-		(void)str_cut(s, '#', &path);
-		(void)str_cut(path, '?', &path);
-		return str_ends(path, STR(".git"));
-	}
-	if (!str_cut(s, ':', &before).len)
-		return false;
-	ptrdiff_t at = str_find(before, '@');
-	return at > 0 && str_find(before, '/') < 0;
-}
-
-static Err *check_source(const Node *node, Word source, Str path)
-{
-	bool url = str_starts(path, STR("http://")) || str_starts(path, STR("https://"));
-	bool git = is_git(path);
-	if (path.len && memchr(path.ptr, '\0', path.len))
-		return err_at(source.span, "a path holds no NUL byte");
-	if (!url && !git)
+	FetchArgs fetch = { 0 };
+	*src = (CopySource){ .span = word.span, .inline_body = STR(""), .fetch_step = STEP_NONE };
+	TRY(plan_expand(p, s, word, &src->path));
+	if (src->path.len && memchr(src->path.ptr, '\0', src->path.len))
+		return err_at(word.span, "a path holds no NUL byte");
+	TRY(plan_remote(p, node, word.span, src->path, &fetch.remote));
+	if (fetch.remote.kind == REMOTE_NONE)
 		return NULL;
-	const char *what = git ? "a git repository" : "a URL";
-	if (node->id == INST_COPY)
-		return err_note(err_at(source.span, "source can't be %s for COPY", what),
-		                "ADD takes it, once this version can");
-	return err_note(plan_not_yet(source.span, "ADD of %s", what),
-	                "fetch it in a RUN, or have it in the build context");
+	src->path = fetch.remote.shown;
+	TRY(plan_fetch_flags(p, s, node, &fetch));
+	return plan_fetch_step(p, s, node, word.span, &fetch, &src->fetch_step);
 }
 
 /* Paths first, then heredocs: the order in which BuildKit copies and shows them. */
-static Err *take_sources(Planner *p, const StageWork *s, const Node *node, CopyArgs *copy)
+static Err *take_sources(Planner *p, StageWork *s, const Node *node, CopyArgs *copy)
 {
-	size_t count = node->word_count - 1, paths = 0;
+	size_t count = node->word_count - 1, paths = 0, fetched = 0;
 	copy->sources = arena_alloc(p->arena, count * sizeof *copy->sources, _Alignof(CopySource));
 	for (size_t i = 0; i < count; i++) {
 		Word word = node->words[i];
 		if (node_heredoc(node, word))
 			continue;
 		CopySource *src = &copy->sources[paths++];
-		*src = (CopySource){ .span = word.span, .inline_body = STR("") };
-		TRY(plan_expand(p, s, word, &src->path));
-		TRY(check_source(node, word, src->path));
+		TRY(take_source(p, s, node, word, src));
+		fetched += src->fetch_step != STEP_NONE;
 	}
 	copy->source_count = paths;
 	for (size_t i = 0; i < count; i++) {
@@ -114,7 +94,8 @@ static Err *take_sources(Planner *p, const StageWork *s, const Node *node, CopyA
 		*src = (CopySource){ .path = h->name,
 			             .span = node->words[i].span,
 			             .is_inline = true,
-			             .inline_body = h->body };
+			             .inline_body = h->body,
+			             .fetch_step = STEP_NONE };
 		if (!h->expand)
 			continue;
 		/* Always '\', whatever the escape directive says. */
@@ -123,8 +104,27 @@ static Err *take_sources(Planner *p, const StageWork *s, const Node *node, CopyA
 		scope.raw_quotes = true;
 		TRY(expand_word(p->arena, &scope, (Word){ h->body, h->span }, &src->inline_body));
 	}
-	if (paths == 0)
+	if (paths == fetched)
 		copy->origin = ORIGIN_INLINE;
+	return NULL;
+}
+
+/* --checksum is for one thing that comes from elsewhere. */
+static Err *check_checksum(Planner *p, const StageWork *s, const Node *node, const CopyArgs *copy)
+{
+	const NodeFlag *flag = node_flag(node, FLAG_ID_CHECKSUM);
+	Str text = STR("");
+	size_t paths = 0;
+	if (flag)
+		TRY(plan_expand(p, s, flag->value, &text));
+	if (!text.len)
+		return NULL;
+	for (size_t i = 0; i < copy->source_count; i++)
+		paths += !copy->sources[i].is_inline;
+	if (paths != 1)
+		return err_at(flag->name.span, "checksum can't be specified for multiple sources");
+	if (copy->sources[0].fetch_step == STEP_NONE)
+		return err_at(flag->name.span, "checksum requires HTTP(S) or Git sources");
 	return NULL;
 }
 
@@ -187,9 +187,11 @@ static Err *plan_copy(Planner *p, StageWork *s, const Node *node)
 	TRY(check_chmod(copy.chmod, copy.chmod_span));
 	TRY(take_origin(p, s, node, &copy));
 	TRY(take_sources(p, s, node, &copy));
+	TRY(check_checksum(p, s, node, &copy));
 	TRY(take_destination(p, s, node, &copy, &dest));
 	const NodeFlag *unpack = node_flag(node, FLAG_ID_UNPACK);
 	copy.keep_archives = copy.is_add && unpack && !is_on(unpack);
+	copy.unpack_fetched = is_on(unpack);
 	copy.link = is_on(node_flag(node, FLAG_ID_LINK)) &&
 	            !copy.chmod.len; /* as BuildKit: --chmod wins */
 
@@ -198,8 +200,12 @@ static Err *plan_copy(Planner *p, StageWork *s, const Node *node)
 	step->copy = copy;
 	if (copy.origin == ORIGIN_STEP)
 		plan_step_needs(p, step, copy.origin_step);
+	for (size_t i = 0; i < copy.source_count; i++)
+		if (copy.sources[i].fetch_step != STEP_NONE)
+			plan_step_needs(p, step, copy.sources[i].fetch_step);
 	step->created_by = history_of(p, node, &copy, dest);
-	step->title = plan_title(p, s, step->position, plan_node_title(p, s, node, STR("")));
+	step->title = plan_title(p, s, step->position,
+	                         remote_redact(p->arena, plan_node_title(p, s, node, STR(""))));
 	plan_add_history(s, step->number, step->created_by);
 	return NULL;
 }

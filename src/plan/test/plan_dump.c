@@ -57,12 +57,17 @@ static void put_copy(Buf *out, const CopyArgs *copy)
 	buf_addf(out, "    from %s", origins[copy->origin]);
 	if (copy->origin == ORIGIN_STEP)
 		buf_addf(out, " %u (%.*s)", copy->origin_step, STR_ARG(copy->from_name));
-	buf_addf(out, "%s%s%s\n", copy->is_add ? ", add" : "", copy->keep_archives ? ", keep" : "",
+	buf_addf(out, "%s%s%s\n", copy->is_add ? ", add" : "",
+	         copy->keep_archives    ? ", keep"
+	         : copy->unpack_fetched ? ", unpack"
+	                                : "",
 	         copy->link ? ", link" : "");
 	for (size_t i = 0; i < copy->source_count; i++) {
 		buf_addf(out, "    source '%.*s'", STR_ARG(copy->sources[i].path));
 		put_place(out, copy->sources[i].span);
 		buf_add_char(out, '\n');
+		if (copy->sources[i].fetch_step != STEP_NONE)
+			buf_addf(out, "    fetched by %u\n", copy->sources[i].fetch_step);
 		if (copy->sources[i].is_inline)
 			put_line(out, "body", copy->sources[i].inline_body);
 	}
@@ -71,9 +76,25 @@ static void put_copy(Buf *out, const CopyArgs *copy)
 	put_line(out, "chmod", copy->chmod);
 }
 
+static void put_fetch(Buf *out, const FetchArgs *fetch)
+{
+	const RemoteGit *git = &fetch->remote.git;
+	char text[DIGEST_TEXT_LEN + 1];
+	put_line(out, fetch->remote.kind == REMOTE_GIT ? "git" : "http", fetch->remote.url);
+	put_line(out, "name", fetch->remote.name);
+	if (fetch->has_checksum)
+		put_line(out, "checksum", digest_text(&fetch->checksum, text));
+	if (fetch->remote.kind != REMOTE_GIT)
+		return;
+	put_line(out, "ref", git->ref);
+	put_line(out, "subdir", git->subdir);
+	put_line(out, "commit", git->checksum);
+	put_line(out, "keep", fetch->keep_git_dir ? STR(".git") : STR(""));
+}
+
 static void put_step(Buf *out, const Plan *plan, const Step *step)
 {
-	static const char *const kinds[] = { "base", "run", "copy", "workdir" };
+	static const char *const kinds[] = { "base", "run", "copy", "workdir", "fetch" };
 	buf_addf(out, "step %u %s of %.*s on ", step->number, kinds[step->kind],
 	         STR_ARG(plan->stages[step->stage].shown));
 	if (step->parent == STEP_NONE)
@@ -95,6 +116,9 @@ static void put_step(Buf *out, const Plan *plan, const Step *step)
 	case STEP_WORKDIR:
 		put_line(out, "path", step->workdir.path);
 		put_line(out, "user", step->workdir.user);
+		break;
+	case STEP_FETCH:
+		put_fetch(out, &step->fetch);
 		break;
 	}
 }

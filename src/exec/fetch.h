@@ -1,0 +1,31 @@
+/*
+ * fetch.h - what comes from elsewhere → a layer in the store, known again by asking the other side.
+ *
+ * WHAT     A STEP_FETCH is a root of its own with what was fetched in it; ADD is a COPY from it.
+ *          Before anything runs, each is asked for: a download by one conditional request (ETag,
+ *          Last-Modified), a repository by one `git ls-remote`; by nothing at all where the
+ *          Dockerfile says what must come (--checksum, a whole commit) and it is here.
+ * KEYS     by content, not by address: two URLs that give the same are one layer
+ * ERRORS   ERR_NETWORK with the URL (passwords masked); ERR_INPUT for a wrong checksum, at its place
+ * SOURCE   BuildKit's source/http and source/git; docs/dockerfile.md
+ */
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "exec/build-internal.h"
+
+/* Ask for all of the plan, side by side; threads are gone when it returns. */
+NODISCARD Err *fetch_look_up_all(Build *b);
+/* Bring step N. */
+NODISCARD Err *op_fetch(Build *b, const Step *step, StepResult *ret, bool *ret_cached);
+
+/* --- what the kinds offer: FIND without fetching, GET --- */
+NODISCARD Err *fetch_http_find(Build *b, const Step *step, StepResult *ret, bool *ret_found);
+NODISCARD Err *fetch_http_get(Build *b, const Step *step, StepResult *ret);
+
+/* The value of the secret NAME; *ret_found false: there is none. */
+NODISCARD Err *fetch_secret(Build *b, Str name, Buf *ret, bool *ret_found);
+/* "Basic ..." for "user:password". */
+void fetch_basic(Str user_info, Buf *ret);
+/* A record's key: KIND and the texts, each a field. */
+Digest fetch_key(const char *kind, const Str *texts, size_t count);

@@ -1,0 +1,126 @@
+/* op_fetch.c - steps that bring something from elsewhere: asked for first, fetched if it changed.
+ */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/base.h"
+
+#include "base/parallel.h"
+#include "codec/base64.h"
+#include "exec/fetch.h"
+
+enum { ASK_THREADS = 8 };
+
+Err *fetch_secret(Build *b, Str name, Buf *ret, bool *ret_found)
+{
+	(void)b, (void)name, (void)ret;
+	*ret_found = false;
+	return NULL;
+}
+
+void fetch_basic(Str user_info, Buf *ret)
+{
+	buf_add_str(ret, STR("Basic "));
+	base64_encode(user_info, ret);
+}
+
+Digest fetch_key(const char *kind, const Str *texts, size_t count)
+{
+	Sha256 h;
+	sha256_init(&h);
+	sha256_add_field(&h, str_from(kind));
+	for (size_t i = 0; i < count; i++)
+		sha256_add_field(&h, texts[i]);
+	return sha256_end(&h);
+}
+
+static Err *find(Build *b, const Step *step, StepResult *ret, bool *ret_found)
+{
+	if (step->fetch.remote.kind == REMOTE_GIT)
+		return err_new(ERR_INPUT, "ADD of a git repository is not supported yet");
+	return fetch_http_find(b, step, ret, ret_found);
+}
+
+static Err *get(Build *b, const Step *step, StepResult *ret)
+{
+	return fetch_http_get(b, step, ret);
+}
+
+/* ERR with the place and the URL; a wrong checksum has its own place. */
+static Err *explain(const Build *b, const Step *step, Err *e)
+{
+	return schedule_explain(b, step,
+	                        err_while(e, "fetching '%.*s'", STR_ARG(step->fetch.remote.shown)));
+}
+
+/* --- asking ----------------------------------------------------------------------------------- */
+
+typedef struct Asked {
+	const Step *step;
+	StepResult result;
+	bool found;
+	Err *error;
+} Asked;
+
+typedef struct Asking {
+	Build *build;
+	Asked *at;
+	size_t count;
+} Asking;
+
+static Err *ask(void *context, size_t index)
+{
+	Asking *asking = context;
+	Asked *a = &asking->at[index];
+	StepState *state = &asking->build->states[a->step->number];
+	state->line =
+		progress_begin(asking->build->progress, STR(""), "%.*s", STR_ARG(a->step->title));
+	a->error = find(asking->build, a->step, &a->result, &a->found);
+	return NULL; /* the first in the file is told, not the first that came */
+}
+
+static Err *take_answer(Build *b, const Asked *a)
+{
+	StepState *state = &b->states[a->step->number];
+	if (a->error) {
+		progress_end(b->progress, state->line, PROGRESS_ERROR, err_cause(a->error));
+		b->failed_line = state->line;
+		return explain(b, a->step, a->error);
+	}
+	if (!a->found)
+		return NULL; /* its line goes on when it is fetched */
+	state_set(b, a->step, &a->result, true);
+	state->status = STEP_KNOWN;
+	progress_end(b->progress, state->line, PROGRESS_CACHED, STR(""));
+	return NULL;
+}
+
+Err *fetch_look_up_all(Build *b)
+{
+	Asking asking = { .build = b };
+	for (size_t i = 0; i < b->plan.step_count; i++)
+		asking.count += b->plan.steps[i].kind == STEP_FETCH;
+	if (!asking.count || b->request->no_cache)
+		return NULL;
+	AUTO_FREE Asked *all = asking.at = xcalloc(asking.count, sizeof *all);
+	size_t n = 0;
+	for (size_t i = 0; i < b->plan.step_count; i++)
+		if (b->plan.steps[i].kind == STEP_FETCH)
+			all[n++].step = &b->plan.steps[i];
+	unsigned threads = n < ASK_THREADS ? (unsigned)n : ASK_THREADS;
+	Err *first = parallel_each(n, threads, ask, &asking);
+	for (size_t i = 0; i < n; i++) {
+		if (first)
+			err_free(all[i].error); /* one is enough */
+		else
+			first = take_answer(b, &all[i]);
+	}
+	return first;
+}
+
+/* --- fetching --------------------------------------------------------------------------------- */
+
+Err *op_fetch(Build *b, const Step *step, StepResult *ret, bool *ret_cached)
+{
+	*ret_cached = false;
+	Err *e = get(b, step, ret);
+	return e ? explain(b, step, e) : NULL;
+}
