@@ -10,6 +10,8 @@
  *	ignore  {"id":..,"patterns":[..],"path":..} → "excluded"
  *	        {"id":..,"file":"text of an ignore file"} → "patterns"
  *	ast [--strict] FILE   the tree; --strict: every instruction checked as a build would
+ *	schema [--markdown]   what instructions, flags, mounts and directives there are, as one JSON
+ *	                      document for editors, or as the tables of docs/dockerfile.md
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
@@ -19,6 +21,7 @@
 #include "base/vec.h"
 #include "cli/cmd_debug.h"
 #include "cli/command.h"
+#include "cli/schema.h"
 #include "codec/json.h"
 #include "dockerfile/expand.h"
 #include "fs/match.h"
@@ -31,6 +34,8 @@
  */
 #define EXIT_USAGE   2
 #define EXIT_REFUSED 3
+
+#define SYNOPSIS     "words | ignore | ast [--strict] FILE | schema [--markdown]"
 
 typedef VEC(Str) StrVec;
 
@@ -228,6 +233,14 @@ static int print_tree(const char *name, bool strict)
 	return 0;
 }
 
+static int print_schema(bool markdown)
+{
+	AUTO_BUF Buf out = BUF_INIT;
+	(markdown ? schema_write_markdown : schema_write_json)(&out);
+	(void)fwrite(out.ptr, 1, out.len, stdout);
+	return 0;
+}
+
 int cmd_debug(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "";
@@ -238,14 +251,17 @@ int cmd_debug(int argc, char **argv)
 		return answer_lines(answer_ignore);
 	if (!strcmp(what, "ast") && (argc == 3 || strict))
 		return print_tree(argv[argc - 1], strict);
-	fprintf(stderr, "usage: decant debug words | ignore | ast [--strict] FILE\n");
+	bool markdown = argc == 3 && !strcmp(argv[2], "--markdown");
+	if (!strcmp(what, "schema") && (argc == 2 || markdown))
+		return print_schema(markdown);
+	fprintf(stderr, "usage: decant debug %s\n", SYNOPSIS);
 	return EXIT_USAGE;
 }
 
 const Command command_debug = {
 	.name = "debug",
 	.group = GROUP_HIDDEN,
-	.synopsis = "words | ignore | ast [--strict] FILE",
-	.help = "Plumbing for the conformance suites",
+	.synopsis = SYNOPSIS,
+	.help = "The Dockerfile reader by itself, for editors, linters and conformance suites",
 	.run_raw = cmd_debug,
 };

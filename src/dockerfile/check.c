@@ -56,10 +56,11 @@ static Err *check_choice(const NodeFlag *flag)
 		if (str_eqc(flag->value.text, names[count - 1]))
 			return NULL;
 	}
-	Err *err = err_at(flag->value.span, "invalid %s mode: '%.*s'", known->name,
+	Err *err = err_at(flag->value.span, "invalid value of flag '--%s': '%.*s'", known->name,
 	                  STR_ARG(word_clip(flag->value.text)));
 	const char *near = dockerfile_suggest(flag->value.text, names, count);
-	return near ? err_note(err, "did you mean '%s'?", near) : err;
+	return near ? err_note(err, "did you mean '%s'?", near)
+	            : err_note(err, "it is one of %s", known->shown);
 }
 
 static Err *check_flag_value(const NodeFlag *flag)
