@@ -195,14 +195,13 @@ static Err *check_volume(const Node *node)
 
 static Err *check_node(const Node *node);
 
-static Err *check_onbuild(const Node *node)
+Err *dockerfile_check_trigger(const Node *node)
 {
-	const Node *inner = node->onbuild;
-	if (inner->id == INST_ONBUILD)
-		return err_at(inner->keyword.span, "ONBUILD cannot trigger another ONBUILD");
-	if (inner->id == INST_FROM || inner->id == INST_MAINTAINER)
-		return err_at(inner->keyword.span, "ONBUILD cannot trigger %s", name_of(inner));
-	return check_node(inner);
+	if (node->id == INST_ONBUILD)
+		return err_at(node->keyword.span, "ONBUILD cannot trigger another ONBUILD");
+	if (node->id == INST_FROM || node->id == INST_MAINTAINER)
+		return err_at(node->keyword.span, "ONBUILD cannot trigger %s", name_of(node));
+	return check_node(node);
 }
 
 static Err *check_node(const Node *node)
@@ -221,7 +220,7 @@ static Err *check_node(const Node *node)
 	if (node->id == INST_VOLUME)
 		return check_volume(node);
 	if (node->id == INST_ONBUILD)
-		return check_onbuild(node);
+		return dockerfile_check_trigger(node->onbuild);
 	if (node->id == INST_SHELL && !node->json)
 		return err_note(
 			err_at(node->rest.span, "SHELL requires its arguments in JSON form"),

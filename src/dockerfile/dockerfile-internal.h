@@ -82,6 +82,9 @@ NODISCARD Err *heredoc_word_parse(Arena *a, Str word, bool *ret_is_heredoc, Here
 /* COMMENT (without '#') as "check = value"; false if it is something else. */
 bool directive_parse_check(Str comment, Str *ret_value);
 
+/* An error if NODE cannot stand in ONBUILD, or is wrong by itself. */
+NODISCARD Err *dockerfile_check_trigger(const Node *node);
+
 /* Find a flag by name among those of INST_x: FLAG_COUNT if there is none. */
 FlagId flag_find(InstructionId id, Str name);
 /* The first bytes of S, for a message that must stay readable. */

@@ -87,6 +87,9 @@ NODISCARD Err *dockerfile_parse(Arena *a, const Source *source, Dockerfile *ret)
 /* The same with FRONTEND in place of what the syntax directive says: --build-arg BUILDKIT_SYNTAX;
  * "" for the directive's own. */
 NODISCARD Err *dockerfile_parse_as(Arena *a, const Source *source, Str frontend, Dockerfile *ret);
+/* The one instruction that an image's ONBUILD keeps as text, read and checked; never with a
+ * directive. */
+NODISCARD Err *dockerfile_parse_trigger(Arena *a, const Source *source, const Node **ret);
 /* Read alone: unknown instructions (INST_COUNT) and flags (FLAG_COUNT), missing words and files
  * without FROM pass; only what makes no tree is refused.  For debug ast, linters and editors. */
 NODISCARD Err *dockerfile_parse_tree(Arena *a, const Source *source, Dockerfile *ret);

@@ -221,6 +221,18 @@ Err *dockerfile_parse(Arena *a, const Source *source, Dockerfile *ret)
 	return dockerfile_parse_as(a, source, STR(""), ret);
 }
 
+Err *dockerfile_parse_trigger(Arena *a, const Source *source, const Node **ret)
+{
+	Dockerfile tree = { .source = source, .escape = '\\' };
+	TRY(check_text(source));
+	TRY(read_nodes(a, 0, &tree));
+	if (tree.node_count > 1)
+		return err_at(tree.nodes[1].span, "a trigger of ONBUILD is one instruction");
+	TRY(dockerfile_check_trigger(&tree.nodes[0]));
+	*ret = &tree.nodes[0];
+	return NULL;
+}
+
 const NodeFlag *node_flag(const Node *node, FlagId id)
 {
 	for (size_t i = node->flag_count; i-- > 0;)

@@ -1,11 +1,11 @@
-/* graph.c - who needs whom: cycles, the stages that the target needs, who is looked into. */
+/* graph.c - who needs whom: cycles among stages, and which steps are looked into. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
 
 #include "plan/plan-internal.h"
 
-/* A stage on the way of the search, and which of its edges comes next: 0 is its base, N + 1 the Nth
- * --from in it. */
+/* A stage on the way of the search, and which of its edges comes next: 0 is its base, N + 1 its
+ * --from number N. */
 typedef struct Visit {
 	uint32_t stage;
 	size_t next;
@@ -13,27 +13,15 @@ typedef struct Visit {
 
 typedef enum Colour { UNSEEN, ON_THE_WAY, FINISHED } Colour;
 
-static const FromRef *first_ref(const Planner *p, const StageWork *s)
-{
-	return &p->refs.at[p->ref_first[s->nodes - p->file->nodes]];
-}
-
-static size_t edge_count(const Planner *p, const StageWork *s)
-{
-	const uint32_t *first = &p->ref_first[s->nodes - p->file->nodes];
-	return 1 + first[s->node_count] - first[0];
-}
-
-/* Edge NUMBER of S; false if there is none under that number. */
-static bool edge(const Planner *p, const StageWork *s, size_t number, uint32_t *ret_to,
-                 Span *ret_span)
+/* Edge NUMBER of S; false if it leads to no stage. */
+static bool edge(const StageWork *s, size_t number, uint32_t *ret_to, Span *ret_span)
 {
 	if (number == 0) {
 		*ret_to = s->base_stage;
 		*ret_span = s->base.span;
 		return s->base_stage != STAGE_NONE;
 	}
-	const FromRef *ref = &first_ref(p, s)[number - 1];
+	const FromRef *ref = &s->refs.at[number - 1];
 	*ret_to = ref->stage;
 	*ret_span = ref->word.span;
 	return ref->kind == REF_STAGE;
@@ -48,14 +36,14 @@ static Err *find_cycle(const Planner *p, uint32_t start, uint8_t *colour, Visit 
 	while (depth) {
 		Visit *v = &stack[depth - 1];
 		const StageWork *s = &p->stages[v->stage];
-		if (v->next >= edge_count(p, s)) {
+		if (v->next > s->refs.len) {
 			colour[v->stage] = FINISHED;
 			depth--;
 			continue;
 		}
 		uint32_t to;
 		Span span;
-		if (!edge(p, s, v->next++, &to, &span) || colour[to] == FINISHED)
+		if (!edge(s, v->next++, &to, &span) || colour[to] == FINISHED)
 			continue;
 		if (colour[to] == ON_THE_WAY)
 			return err_at(span, "circular dependency detected on stage: %.*s",
@@ -66,21 +54,7 @@ static Err *find_cycle(const Planner *p, uint32_t start, uint8_t *colour, Visit 
 	return NULL;
 }
 
-static Err *too_late(const Planner *p, const StageWork *s, size_t number, uint32_t to, Span span)
-{
-	Str later = p->stages[to].out->shown;
-	if (number && first_ref(p, s)[number - 1].is_mount)
-		return err_at(span,
-		              "cannot mount from stage '%.*s', stage needs to be defined before "
-		              "current command",
-		              STR_ARG(later));
-	return err_at(span,
-	              "cannot copy from stage '%.*s', it needs to be defined before current stage "
-	              "'%.*s'",
-	              STR_ARG(later), STR_ARG(s->out->shown));
-}
-
-static Err *check_cycles(const Planner *p)
+Err *plan_check_cycles(const Planner *p)
 {
 	if (!p->has_forward)
 		return NULL; /* all edges go back in the file */
@@ -89,27 +63,6 @@ static Err *check_cycles(const Planner *p)
 	for (uint32_t i = 0; i < p->stage_count; i++)
 		if (colour[i] == UNSEEN)
 			TRY(find_cycle(p, i, colour, stack));
-	return NULL;
-}
-
-Err *plan_graph(Planner *p)
-{
-	TRY(check_cycles(p));
-	p->stages[p->plan->target].out->needed = true;
-	/* What a needed stage needs stands before it, so one walk backwards sees all. */
-	for (size_t i = p->plan->target + 1u; i-- > 0;) {
-		const StageWork *s = &p->stages[i];
-		size_t edges = s->out->needed ? edge_count(p, s) : 0;
-		for (size_t k = 0; k < edges; k++) {
-			uint32_t to;
-			Span span;
-			if (!edge(p, s, k, &to, &span))
-				continue;
-			if (to > i)
-				return too_late(p, s, k, to, span);
-			p->stages[to].out->needed = true;
-		}
-	}
 	return NULL;
 }
 

@@ -111,16 +111,19 @@ Err *plan_grow(Planner *p, size_t bytes, Span span)
 
 Err *plan_stage(Planner *p, StageWork *s)
 {
+	p->stage = s;
+	p->command = NULL;
 	Err *e = plan_FROM(p, s, s->from);
 	if (e)
 		return err_place(e, s->from->span);
-	for (size_t i = 0; i < s->node_count; i++) {
-		const Node *n = &s->nodes[i];
-		e = table[n->id](p, s, n);
+	for (size_t i = 0; i < s->command_count; i++) {
+		const Node *n = s->commands[i].node;
+		p->command = &s->commands[i];
+		e = err_place(table[n->id](p, s, n), n->span);
+		if (!e) /* and what was counted on the way */
+			e = plan_grow(p, sizeof(PlanHistory), n->span);
 		if (e)
-			return err_place(e, n->span);
-		TRY(plan_grow(p, sizeof(PlanHistory),
-		              n->span)); /* and what was counted on the way */
+			return plan_note_trigger(s, p->command, e);
 	}
 	s->out->last_step = s->last_step;
 	return NULL;

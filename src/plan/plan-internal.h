@@ -2,8 +2,9 @@
  * plan-internal.h - what the files of this module share: the planner and the stage in the making.
  *
  * WAY      plan.c: plan_make() → scope.c (global ARGs) → stages.c (cut at FROM, names, --from
- * words) → graph.c (cycles, what the target needs) → ops.c walks each needed stage in file order
- *          and calls plan_<NAME>() for every instruction → plan.c (looked_into, labels, warnings).
+ *          words) → graph.c (cycles) → reach.c (what the target needs: images are asked for, their
+ *          ONBUILD triggers become instructions) → ops.c walks each needed stage in file order and
+ *          calls plan_<NAME>() for every instruction → plan.c (looked_into, labels, warnings).
  * OWNS     results in the arena; Planner and its maps live as long as plan_make() runs
  */
 /* SPDX-License-Identifier: Apache-2.0 */
@@ -38,26 +39,46 @@ typedef VEC(StageArg) StageArgVec;
 
 /* --- stages ---------------------------------------------------------------------------------- */
 
-typedef enum RefKind { REF_NONE, REF_STAGE, REF_IMAGE } RefKind;
+typedef enum RefKind { REF_NONE, REF_STAGE, REF_CONTEXT, REF_IMAGE } RefKind;
 
 /* What a --from, or the from= of a mount, names. */
 typedef struct FromRef {
 	RefKind kind;
-	uint32_t stage; /* REF_STAGE */
-	Word word;      /* as written */
+	uint32_t stage;             /* REF_STAGE */
+	const PlanContext *context; /* REF_CONTEXT */
+	Word word;                  /* as written */
 	bool is_mount;
 } FromRef;
+typedef VEC(FromRef) FromRefVec;
+
+/* An instruction of a stage. */
+typedef struct Command {
+	const Node *node;
+	size_t first_ref, ref_count; /* in StageWork.refs: whose files it takes, as written */
+	bool is_trigger;             /* of ONBUILD, in what the stage is FROM */
+} Command;
+
+/* The stages of one name, in file order. */
+typedef struct StageName {
+	uint32_t *at;
+	size_t count, cap;
+} StageName;
 
 typedef VEC(PlanHistory) PlanHistoryVec;
 
 typedef struct StageWork {
 	uint32_t index;
 	PlanStage *out;
-	const Node *from;  /* the FROM */
-	const Node *nodes; /* those after it */
-	size_t node_count;
-	Word base;           /* what FROM names, expanded */
-	uint32_t base_stage; /* an earlier stage, or STAGE_NONE */
+	const Node *from; /* the FROM */
+	/* What follows it; before that, once it is known to be needed (reach.c), the triggers. */
+	Command *commands;
+	size_t command_count, trigger_count;
+	FromRefVec refs;            /* of the commands */
+	Word base;                  /* what FROM names, expanded */
+	uint32_t base_stage;        /* an earlier stage, or STAGE_NONE */
+	const PlanContext *context; /* stands for the base, or for the whole stage; NULL: none */
+	bool replaced;              /* by context: no instruction of the stage counts */
+	const BaseImage *image;     /* once it was asked for */
 	bool scratch;
 	bool has_platform;        /* --platform was given */
 	Platform wanted_platform; /* --platform, else that of the request */
@@ -92,19 +113,20 @@ typedef struct Planner {
 	Scope globals;
 	StageWork *stages;
 	size_t stage_count;
-	VEC(FromRef) refs;   /* of all nodes in file order: of a COPY one, of a RUN one a mount */
-	uint32_t *ref_first; /* node N has refs[ref_first[N]] up to, not with, refs[ref_first[N+1]]
-	                      */
+	Map names;           /* of stages → StageName * */
+	Map contexts;        /* name → const PlanContext * */
 	bool has_forward;    /* a --from names its own or a later stage */
 	bool has_image_refs; /* a --from names an image, or a mount no stage: BuildKit counts it as
 	                        a stage in titles */
 	VEC(Step) steps;
 	VEC(Str) warnings;
 	VEC(PlanUse) uses;
-	size_t bytes;    /* of texts and copies so far: see PLAN_BYTES_MAX */
-	Map images;      /* "reference platform" → BaseImage * */
-	Map image_steps; /* the same for --from → StageWork-less STEP_BASE: uint32_t * */
-	Map fetch_steps; /* what is fetched, in words → its STEP_FETCH: uint32_t * */
+	size_t bytes;           /* of texts and copies so far: see PLAN_BYTES_MAX */
+	Map images;             /* "reference platform" → BaseImage * */
+	Map image_steps;        /* the same for --from → StageWork-less STEP_BASE: uint32_t * */
+	Map fetch_steps;        /* what is fetched, in words → its STEP_FETCH: uint32_t * */
+	const StageWork *stage; /* that is being planned */
+	const Command *command; /* ... and its instruction; NULL: FROM */
 } Planner;
 
 typedef Err *PlanFn(Planner *p, StageWork *s, const Node *node);
@@ -146,23 +168,57 @@ void plan_run_env(Planner *p, StageWork *s, RunArgs *ret);
 /* stages.c */
 NODISCARD Err *plan_cut_stages(Planner *p);
 NODISCARD Err *plan_find_target(Planner *p);
+/* Does NODE make a layer, so that it is counted in titles? */
+bool plan_is_counted(const Node *node);
+/* What C, an instruction of S, takes files of: to S->refs, and C says which of them are its own. */
+NODISCARD Err *plan_read_refs(Planner *p, StageWork *s, Command *c);
 /* To ERR, about a NAME that is none of the first COUNT stages: which one is near, or which there
  * are. */
 NODISCARD Err *plan_note_stages(const Planner *p, Err *err, Str name, size_t count);
 Str plan_lower(Arena *a, Str s);
-/* What the NUMBERth --from of NODE names. */
+/* What the NUMBERth --from of NODE, the instruction that is being planned, names. */
 const FromRef *plan_ref(const Planner *p, const Node *node, size_t number);
 
 /* graph.c */
-NODISCARD Err *plan_graph(Planner *p);
+NODISCARD Err *plan_check_cycles(const Planner *p);
 void plan_mark_looked_into(Planner *p);
 
+/* reach.c */
+/* The stages that the target needs, each with its base image and the triggers it brings. */
+NODISCARD Err *plan_reach(Planner *p);
+
+/* trigger.c */
+/* The triggers of what S is FROM, before the instructions of S itself. */
+NODISCARD Err *plan_add_triggers(Planner *p, StageWork *s);
+/* ERR of an instruction of S: if it is a trigger, which FROM runs it. */
+NODISCARD Err *plan_note_trigger(const StageWork *s, const Command *c, Err *err);
+
 /* plan_from.c */
-/* An error if this machine cannot build for what the request, or a FROM that is needed, asks. */
-NODISCARD Err *plan_check_platforms(const Planner *p);
-/* The STEP_BASE of the image that a --from names. */
-NODISCARD Err *plan_image_step(Planner *p, StageWork *s, const Node *node, Word name,
-                               uint32_t *ret);
+/* An error at SPAN if this machine cannot build for PLATFORM. */
+NODISCARD Err *plan_check_platform(const Planner *p, const Platform *platform, Span span);
+
+/* images.c */
+/* What S is FROM, asked for: to S->image, which stays NULL if it is no image. */
+NODISCARD Err *plan_base_image(Planner *p, StageWork *s);
+void plan_set_base(Step *step, const BaseImage *image);
+
+/* context.c */
+NODISCARD Err *plan_read_contexts(Planner *p);
+/* The context that stands for the stage or image NAME, or NULL. */
+const PlanContext *plan_find_context(Planner *p, Str name);
+/* "[context busybox] alpine": what is shown of it. */
+Str plan_context_title(Planner *p, const PlanContext *c);
+/* All of the directory C as the root file system of S. */
+NODISCARD Err *plan_context_root(Planner *p, StageWork *s, const PlanContext *c);
+
+/* Where REF of NODE takes its files. */
+typedef struct Origin {
+	OriginKind kind;
+	uint32_t step;    /* ORIGIN_STEP */
+	uint32_t context; /* ORIGIN_CONTEXT */
+} Origin;
+NODISCARD Err *plan_origin(Planner *p, StageWork *s, const Node *node, const FromRef *ref,
+                           Origin *ret);
 
 /* title.c */
 Str plan_title(Planner *p, const StageWork *s, unsigned position, Str text);

@@ -12,12 +12,14 @@ static void planner_done(Planner *p)
 		VEC_DONE(&p->stages[i].history);
 		map_done(&p->stages[i].env_index);
 		map_done(&p->stages[i].label_index);
+		VEC_DONE(&p->stages[i].refs);
 	}
 	map_done(&p->args);
 	map_done(&p->globals.vars);
+	map_done(&p->names);
+	map_done(&p->contexts);
 	map_done(&p->images);
 	map_done(&p->image_steps);
-	VEC_DONE(&p->refs);
 	map_done(&p->fetch_steps);
 	VEC_DONE(&p->steps);
 	VEC_DONE(&p->warnings);
@@ -55,11 +57,12 @@ static void hand_out(Planner *p)
 
 static Err *make(Planner *p)
 {
+	TRY(plan_read_contexts(p));
 	TRY(plan_globals(p));
 	TRY(plan_cut_stages(p));
 	TRY(plan_find_target(p));
-	TRY(plan_graph(p));
-	TRY(plan_check_platforms(p));
+	TRY(plan_check_cycles(p));
+	TRY(plan_reach(p));
 	for (size_t i = 0; i <= p->plan->target; i++)
 		if (p->stages[i].out->needed)
 			TRY(plan_stage(p, &p->stages[i]));

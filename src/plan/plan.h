@@ -42,6 +42,21 @@ typedef struct PlanArg {
 	Str name, value;
 } PlanArg;
 
+/* --build-context: what stands for a stage or an image of its name. */
+typedef enum PlanContextKind {
+	PLAN_CONTEXT_DIR,     /* a local directory */
+	PLAN_CONTEXT_IMAGE,   /* docker-image://ref */
+	PLAN_CONTEXT_SCRATCH, /* docker-image://scratch: nothing */
+} PlanContextKind;
+
+typedef struct PlanContext {
+	Str name;  /* as people write it, without ":latest" (plan_context_name) */
+	Str value; /* as given, without the scheme: for titles and messages */
+	PlanContextKind kind;
+	Reference ref;  /* PLAN_CONTEXT_IMAGE */
+	uint32_t index; /* PLAN_CONTEXT_DIR: what CopyArgs.context says */
+} PlanContext;
+
 typedef struct PlanRequest {
 	const Dockerfile *dockerfile;
 	Str target;          /* "" = the last stage */
@@ -49,9 +64,11 @@ typedef struct PlanRequest {
 	size_t arg_count;
 	const Label *labels; /* --label */
 	size_t label_count;
-	Platform platform;       /* of the result */
-	Platform build_platform; /* of this machine */
-	Str network;             /* --network: "default", "none", "host" */
+	Platform platform;           /* of the result */
+	Platform build_platform;     /* of this machine */
+	Str network;                 /* --network: "default", "none", "host" */
+	const PlanContext *contexts; /* of two with one name the last counts */
+	size_t context_count;
 	ImageLookup lookup;
 } PlanRequest;
 
@@ -69,7 +86,7 @@ enum { STEP_NONE = UINT32_MAX };
 
 /* Where a COPY source, or a mount, takes its files. */
 typedef enum OriginKind {
-	ORIGIN_CONTEXT, /* the build context */
+	ORIGIN_CONTEXT, /* a directory: the build context, or one of --build-context */
 	ORIGIN_STEP,    /* the result of step .step: another stage, or a STEP_BASE of an image
 	                   (--from=image) */
 	ORIGIN_INLINE,  /* heredocs and what was fetched alone */
@@ -87,6 +104,7 @@ typedef struct CopySource {
 typedef struct CopyArgs {
 	OriginKind origin;
 	uint32_t origin_step;
+	uint32_t context; /* ORIGIN_CONTEXT: which; 0 is the main one, else PlanContext.index */
 	CopySource *sources;
 	size_t source_count;
 	Str dest; /* absolute, cleaned, with its trailing '/' kept if it means "a directory" */
@@ -196,5 +214,10 @@ typedef struct Plan {
 } Plan;
 
 NODISCARD Err *plan_make(Arena *a, const PlanRequest *request, Plan *ret);
+/* "name=value" of --build-context; index stays 0. */
+NODISCARD Err *plan_context_parse(Arena *a, Str text, PlanContext *ret);
+/* What a build context, stage or image called NAME is known as: "busybox" for
+ * "docker.io/library/busybox:latest".  ERR_INPUT if it is no image name. */
+NODISCARD Err *plan_context_name(Arena *a, Str name, Str *ret);
 /* To ERR (NULL is fine): which ARG or ENV gave the values in the words where it has its place. */
 NODISCARD Err *plan_note_uses(const PlanUse *uses, size_t count, Err *err);

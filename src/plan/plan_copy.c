@@ -154,11 +154,12 @@ static Err *take_origin(Planner *p, StageWork *s, const Node *node, CopyArgs *co
 	copy->origin_step = STEP_NONE;
 	if (!ref)
 		return NULL;
+	Origin origin;
+	TRY(plan_origin(p, s, node, ref, &origin));
 	copy->from_name = ref->word.text;
-	copy->origin = ORIGIN_STEP;
-	if (ref->kind == REF_IMAGE)
-		return plan_image_step(p, s, node, ref->word, &copy->origin_step);
-	copy->origin_step = p->stages[ref->stage].last_step;
+	copy->origin = origin.kind;
+	copy->origin_step = origin.step;
+	copy->context = origin.context;
 	return NULL;
 }
 

@@ -242,14 +242,20 @@ static int by_text(const void *a, const void *b)
 	return str_cmp(*(const Str *)a, *(const Str *)b);
 }
 
+static void declare(Map *declared, const Node *node)
+{
+	for (size_t i = 0; node->id == INST_ARG && i < node->pair_count; i++)
+		(void)map_put(declared, node->pairs[i].key.text, declared);
+}
+
 void plan_warn_unused_args(Planner *p)
 {
 	AUTO_MAP Map declared = MAP_INIT;
-	for (size_t i = 0; i < p->file->node_count; i++) {
-		const Node *n = &p->file->nodes[i];
-		for (size_t k = 0; n->id == INST_ARG && k < n->pair_count; k++)
-			(void)map_put(&declared, n->pairs[k].key.text, p);
-	}
+	for (size_t i = 0; i < p->file->node_count; i++)
+		declare(&declared, &p->file->nodes[i]);
+	for (size_t i = 0; i < p->stage_count; i++)
+		for (size_t k = 0; k < p->stages[i].trigger_count; k++)
+			declare(&declared, p->stages[i].commands[k].node);
 	AUTO_FREE Str *unused = xreallocarray(NULL, p->args.len + 1, sizeof *unused);
 	size_t count = 0;
 	for (size_t i = 0; i < p->args.len; i++)

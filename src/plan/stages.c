@@ -5,6 +5,8 @@
 #include "dockerfile/mount.h"
 #include "plan/plan-internal.h"
 
+#include <assert.h>
+
 Str plan_lower(Arena *a, Str s)
 {
 	char *copy = arena_alloc(a, s.len + 1, 1);
@@ -38,8 +40,39 @@ static Err *read_platform(Planner *p, StageWork *s)
 	return err_place(platform_parse(p->arena, text, &s->wanted_platform), flag->value.span);
 }
 
-/* NAMES: the stages before this one. */
-static Err *read_base(Planner *p, StageWork *s, const Map *names)
+/* The last stage called NAME (in lower case) before stage END, or STAGE_NONE. */
+static uint32_t last_before(const StageName *list, uint32_t end)
+{
+	size_t low = 0, high = list ? list->count : 0;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (list->at[middle] < end)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low ? list->at[low - 1] : STAGE_NONE;
+}
+
+static void add_name(Planner *p, const StageWork *s)
+{
+	StageName *list = map_get(&p->names, s->out->name);
+	if (!list) {
+		list = arena_new(p->arena, StageName);
+		(void)map_put(&p->names, s->out->name, list);
+	}
+	if (list->count == list->cap) {
+		size_t cap = list->cap ? 2 * list->cap : 1;
+		uint32_t *at = arena_alloc(p->arena, cap * sizeof *at, _Alignof(uint32_t));
+		if (list->count)
+			memcpy(at, list->at, list->count * sizeof *at);
+		list->at = at;
+		list->cap = cap;
+	}
+	list->at[list->count++] = s->index;
+}
+
+static Err *read_base(Planner *p, StageWork *s)
 {
 	Word word = s->from->words[0];
 	s->base = word;
@@ -49,13 +82,27 @@ static Err *read_base(Planner *p, StageWork *s, const Map *names)
 		                       STR_ARG(word.text)),
 		                "variables in FROM come from ARGs before the first FROM alone");
 	s->out->base_name = s->base.text;
-	s->base_stage = STAGE_NONE;
-	const StageWork *earlier = map_get(names, plan_lower(p->arena, s->base.text));
-	if (earlier)
-		s->base_stage = earlier->index;
-	else if (str_eqc(s->base.text, "scratch"))
+	s->base_stage =
+		last_before(map_get(&p->names, plan_lower(p->arena, s->base.text)), s->index);
+	if (s->base_stage == STAGE_NONE && str_eqc(s->base.text, "scratch"))
 		s->scratch = true;
+	else if (s->base_stage == STAGE_NONE)
+		s->context = plan_find_context(p, s->base.text);
 	return NULL;
+}
+
+/* A context of the stage's own name stands for all of it. */
+static void replace_stage(Planner *p, StageWork *s)
+{
+	const PlanContext *c = s->out->name.len ? plan_find_context(p, s->out->name) : NULL;
+	if (!c)
+		return;
+	s->context = c;
+	s->replaced = true;
+	s->base_stage = STAGE_NONE;
+	s->scratch = false;
+	s->command_count = 0;
+	s->out->base_name = c->value;
 }
 
 static bool no_variables(void *context, Str name, Str *ret_value, Span *ret_origin)
@@ -74,6 +121,29 @@ static bool is_number(Str s)
 	return s.len > from;
 }
 
+static Err *find_by_number(const Planner *p, Word word, uint32_t *ret)
+{
+	Str digits = word.text.ptr[0] == '+' ? str_from_at(word.text, 1) : word.text;
+	uint64_t n;
+	if (!str_to_u64(digits, &n) || n >= p->stage_count)
+		return err_note(err_at(word.span, "invalid stage index %.*s", STR_ARG(word.text)),
+		                "this file has %zu stage%s, and the first is number 0",
+		                p->stage_count, p->stage_count == 1 ? "" : "s");
+	*ret = (uint32_t)n;
+	return NULL;
+}
+
+/* The stage that WORD means in stage S: the nearest up to S, else a later one (an error that names
+ * it follows); STAGE_NONE: it is no stage. */
+static uint32_t find_by_name(const Planner *p, const StageWork *s, Str word)
+{
+	const StageName *list = map_get(&p->names, plan_lower(p->arena, word));
+	uint32_t found = last_before(list, s->index + 1);
+	if (found == STAGE_NONE && list)
+		found = list->at[list->count - 1];
+	return found;
+}
+
 static Err *check_plain(Planner *p, Word from)
 {
 	ExpandScope nothing = { .lookup = no_variables, .escape = p->file->escape };
@@ -86,46 +156,37 @@ static Err *check_plain(Planner *p, Word from)
 	                "name that stage here");
 }
 
-/* What WORD as a --from of stage S means.  NAMES: the stages up to and with S. */
-static Err *read_ref(Planner *p, const StageWork *s, const Map *names, Word word, FromRef *ret)
+static Err *read_ref(Planner *p, const StageWork *s, Word word, FromRef *ret)
 {
-	*ret = (FromRef){ .kind = REF_IMAGE, .stage = STAGE_NONE, .word = word };
-	if (is_number(word.text)) {
-		Str digits = word.text.ptr[0] == '+' ? str_from_at(word.text, 1) : word.text;
-		uint64_t n;
-		if (!str_to_u64(digits, &n) || n >= p->stage_count)
-			return err_note(
-				err_at(word.span, "invalid stage index %.*s", STR_ARG(word.text)),
-				"this file has %zu stage%s, and the first is number 0",
-				p->stage_count, p->stage_count == 1 ? "" : "s");
-		ret->kind = REF_STAGE;
-		ret->stage = (uint32_t)n;
-	} else {
-		const StageWork *named = map_get(names, plan_lower(p->arena, word.text));
-		if (named) {
-			ret->kind = REF_STAGE;
-			ret->stage = named->index;
-		}
+	*ret = (FromRef){ .kind = REF_STAGE, .stage = STAGE_NONE, .word = word };
+	if (is_number(word.text))
+		TRY(find_by_number(p, word, &ret->stage));
+	else
+		ret->stage = find_by_name(p, s, word.text);
+	if (ret->stage != STAGE_NONE) {
+		if (ret->stage >= s->index)
+			p->has_forward = true;
+		return NULL;
 	}
-	if (ret->kind == REF_STAGE && ret->stage >= s->index)
-		p->has_forward = true;
+	ret->context = plan_find_context(p, word.text);
+	ret->kind = ret->context ? REF_CONTEXT : REF_IMAGE;
 	return NULL;
 }
 
-static Err *read_copy_ref(Planner *p, const StageWork *s, const Map *names, const Node *n)
+static Err *read_copy_ref(Planner *p, StageWork *s, const Node *n)
 {
 	const NodeFlag *from = node_flag(n, FLAG_ID_FROM);
 	FromRef ref;
 	if (!from || !from->value.text.len)
 		return NULL;
 	TRY(check_plain(p, from->value));
-	TRY(read_ref(p, s, names, from->value, &ref));
-	VEC_PUSH(&p->refs, ref);
+	TRY(read_ref(p, s, from->value, &ref));
+	VEC_PUSH(&s->refs, ref);
 	return NULL;
 }
 
 /* One for each mount, of kind REF_NONE where it names nothing. */
-static Err *read_mount_refs(Planner *p, const StageWork *s, const Map *names, const Node *n)
+static Err *read_mount_refs(Planner *p, StageWork *s, const Node *n)
 {
 	for (size_t i = 0; i < n->flag_count; i++) {
 		Word from;
@@ -134,44 +195,50 @@ static Err *read_mount_refs(Planner *p, const StageWork *s, const Map *names, co
 			continue;
 		TRY(mount_from(p->arena, n->flags[i].value, &from));
 		if (from.text.len)
-			TRY(read_ref(p, s, names, from, &ref));
-		else
-			p->has_image_refs = true;
+			TRY(read_ref(p, s, from, &ref));
 		ref.is_mount = true;
-		VEC_PUSH(&p->refs, ref);
+		VEC_PUSH(&s->refs, ref);
 	}
 	return NULL;
 }
 
-static Err *read_refs(Planner *p, const StageWork *s, const Map *names, const Node *n)
+Err *plan_read_refs(Planner *p, StageWork *s, Command *c)
 {
-	if (n->id == INST_COPY)
-		return read_copy_ref(p, s, names, n);
-	return n->id == INST_RUN ? read_mount_refs(p, s, names, n) : NULL;
+	Err *e = NULL;
+	c->first_ref = s->refs.len;
+	if (c->node->id == INST_COPY)
+		e = read_copy_ref(p, s, c->node);
+	else if (c->node->id == INST_RUN)
+		e = read_mount_refs(p, s, c->node);
+	c->ref_count = s->refs.len - c->first_ref;
+	return e;
 }
 
 const FromRef *plan_ref(const Planner *p, const Node *node, size_t number)
 {
-	const uint32_t *first = &p->ref_first[node - p->file->nodes];
-	return number < first[1] - first[0] ? &p->refs.at[first[0] + number] : NULL;
+	const Command *c = p->command;
+	assert(c->node == node);
+	return number < c->ref_count ? &p->stage->refs.at[c->first_ref + number] : NULL;
 }
 
-static Err *read_stage(Planner *p, StageWork *s, Map *names)
+bool plan_is_counted(const Node *node)
 {
-	read_name(p, s);
+	return node->id == INST_RUN || node->id == INST_COPY || node->id == INST_ADD ||
+	       node->id == INST_WORKDIR;
+}
+
+static Err *read_stage(Planner *p, StageWork *s)
+{
 	TRY(read_platform(p, s));
-	TRY(read_base(p, s, names));
-	if (s->out->name.len)
-		(void)map_put(names, s->out->name, s);
+	TRY(read_base(p, s));
+	replace_stage(p, s);
 	s->total = !s->scratch && s->base_stage == STAGE_NONE;
-	p->ref_first[s->nodes - p->file->nodes] = (uint32_t)p->refs.len;
-	for (size_t i = 0; i < s->node_count; i++) {
-		const Node *n = &s->nodes[i];
-		s->total += n->id == INST_RUN || n->id == INST_COPY || n->id == INST_ADD ||
-		            n->id == INST_WORKDIR;
-		TRY(read_refs(p, s, names, n));
-		p->ref_first[n + 1 - p->file->nodes] = (uint32_t)p->refs.len;
+	for (size_t i = 0; i < s->command_count; i++) {
+		s->total += plan_is_counted(s->commands[i].node);
+		TRY(plan_read_refs(p, s, &s->commands[i]));
 	}
+	for (size_t i = 0; i < s->refs.len; i++)
+		p->has_image_refs |= s->refs.at[i].kind != REF_STAGE;
 	return NULL;
 }
 
@@ -184,8 +251,8 @@ static void find_froms(Planner *p)
 	p->plan->stages = arena_alloc(p->arena, p->stage_count * sizeof *p->plan->stages,
 	                              _Alignof(PlanStage));
 	p->plan->stage_count = p->stage_count;
-	p->ref_first = arena_alloc(p->arena, (f->node_count + 2) * sizeof *p->ref_first,
-	                           _Alignof(uint32_t));
+	Command *commands =
+		arena_alloc(p->arena, f->node_count * sizeof *commands, _Alignof(Command));
 
 	StageWork *s = NULL;
 	for (size_t i = 0; i < f->node_count; i++) {
@@ -195,39 +262,29 @@ static void find_froms(Planner *p)
 				.index = (uint32_t)(s - p->stages),
 				.out = &p->plan->stages[s - p->stages],
 				.from = &f->nodes[i],
-				.nodes = &f->nodes[i + 1],
+				.commands = &commands[i],
 				.history_owner = (uint32_t)(s - p->stages),
+				.base_stage = STAGE_NONE,
 				.last_step = STEP_NONE,
 			};
 			s->out->index = s->index;
 			s->out->last_step = STEP_NONE;
 		} else if (s) {
-			s->node_count++;
+			s->commands[s->command_count++] = (Command){ .node = &f->nodes[i] };
 		}
 	}
 }
 
 Err *plan_cut_stages(Planner *p)
 {
-	AUTO_MAP Map names = MAP_INIT;
 	find_froms(p);
-	for (size_t i = 0; i < p->stage_count; i++)
-		TRY(read_stage(p, &p->stages[i], &names));
-
-	/* A name that no stage up to its own has: perhaps a later one. */
-	for (size_t i = 0; i < p->refs.len; i++) {
-		FromRef *ref = &p->refs.at[i];
-		if (ref->kind != REF_IMAGE)
-			continue;
-		const StageWork *later = map_get(&names, plan_lower(p->arena, ref->word.text));
-		if (later) {
-			ref->kind = REF_STAGE;
-			ref->stage = later->index;
-			p->has_forward = true;
-		} else {
-			p->has_image_refs = true;
-		}
+	for (size_t i = 0; i < p->stage_count; i++) {
+		read_name(p, &p->stages[i]);
+		if (p->stages[i].out->name.len)
+			add_name(p, &p->stages[i]);
 	}
+	for (size_t i = 0; i < p->stage_count; i++)
+		TRY(read_stage(p, &p->stages[i]));
 	return NULL;
 }
 
@@ -273,15 +330,18 @@ Err *plan_note_stages(const Planner *p, Err *err, Str name, size_t count)
 
 Err *plan_find_target(Planner *p)
 {
-	Str wanted = plan_lower(p->arena, p->request->target);
+	Str wanted = p->request->target;
+	uint64_t number;
 	p->plan->target = (uint32_t)p->stage_count - 1;
 	if (!wanted.len)
 		return NULL;
-	for (size_t i = p->stage_count; i-- > 0;) {
-		if (str_eq(p->stages[i].out->name, wanted)) {
-			p->plan->target = (uint32_t)i;
-			return NULL;
-		}
+	uint32_t found = last_before(map_get(&p->names, plan_lower(p->arena, wanted)), STAGE_NONE);
+	/* No name begins with a digit. */
+	if (found == STAGE_NONE && str_to_u64(wanted, &number) && number < p->stage_count)
+		found = (uint32_t)number;
+	if (found != STAGE_NONE) {
+		p->plan->target = found;
+		return NULL;
 	}
 	return plan_note_stages(p,
 	                        err_new(ERR_INPUT, "target stage '%.*s' could not be found",

@@ -12,8 +12,9 @@ Str plan_title(Planner *p, const StageWork *s, unsigned position, Str text)
 	/* BuildKit counts the image of a --from as a stage; only a lone stage has no name shown. */
 	p->bytes += 2 * text.len; /* the text and the title made of it */
 	bool lone = p->stage_count == 1 && !p->has_image_refs;
-	return arena_strf(p->arena, "[%.*s%s%*u/%u] %.*s", lone ? 0 : (int)s->out->shown.len,
-	                  s->out->shown.ptr, lone ? "" : " ", width, position, s->total,
+	const char *trigger = p->command && p->command->is_trigger ? "ONBUILD " : "";
+	return arena_strf(p->arena, "[%.*s%s%*u/%u] %s%.*s", lone ? 0 : (int)s->out->shown.len,
+	                  s->out->shown.ptr, lone ? "" : " ", width, position, s->total, trigger,
 	                  STR_ARG(text));
 }
 

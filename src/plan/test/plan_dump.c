@@ -12,7 +12,10 @@ static void put_place(Buf *out, Span span)
 		return;
 	}
 	err_line_column(span, &line, &column);
-	buf_addf(out, " @%u:%u", line, column);
+	if (strcmp(span.src->name, "Dockerfile") == 0)
+		buf_addf(out, " @%u:%u", line, column);
+	else
+		buf_addf(out, " @%s:%u:%u", span.src->name, line, column);
 }
 
 static void put_line(Buf *out, const char *name, Str value)
@@ -57,6 +60,8 @@ static void put_copy(Buf *out, const CopyArgs *copy)
 	buf_addf(out, "    from %s", origins[copy->origin]);
 	if (copy->origin == ORIGIN_STEP)
 		buf_addf(out, " %u (%.*s)", copy->origin_step, STR_ARG(copy->from_name));
+	if (copy->context)
+		buf_addf(out, " %u (%.*s)", copy->context, STR_ARG(copy->from_name));
 	buf_addf(out, "%s%s%s\n", copy->is_add ? ", add" : "",
 	         copy->keep_archives    ? ", keep"
 	         : copy->unpack_fetched ? ", unpack"

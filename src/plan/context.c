@@ -1,0 +1,147 @@
+/* context.c - --build-context: which names they stand for, and a directory as a root file system.
+ */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/base.h"
+
+#include "plan/plan-internal.h"
+
+Err *plan_context_name(Arena *a, Str name, Str *ret)
+{
+	Reference ref;
+	TRY(reference_parse(a, name, &ref));
+	Str familiar = reference_familiar(a, &ref);
+	if (str_ends(familiar, STR(":latest")))
+		familiar.len -= strlen(":latest");
+	*ret = arena_str(a, familiar);
+	return NULL;
+}
+
+/* The part before "://" ("docker-image"), "" if VALUE is a path; *ret_rest: what follows it. */
+static Str cut_scheme(Str value, Str *ret_rest)
+{
+	ptrdiff_t colon = str_find(value, ':');
+	*ret_rest = value;
+	if (colon <= 0 || !str_starts(str_from_at(value, (size_t)colon), STR("://")))
+		return STR("");
+	for (ptrdiff_t i = 0; i < colon; i++) {
+		char c = value.ptr[i];
+		bool letter = (c | 0x20) >= 'a' && (c | 0x20) <= 'z';
+		bool other = (c >= '0' && c <= '9') || c == '+' || c == '-' || c == '.';
+		if (!letter && !(i && other))
+			return STR("");
+	}
+	*ret_rest = str_from_at(value, (size_t)colon + 3);
+	return str_head(value, (size_t)colon);
+}
+
+static Err *parse_image(Arena *a, Str text, PlanContext *ret)
+{
+	ret->value = text;
+	if (str_eqc(text, "scratch")) {
+		ret->kind = PLAN_CONTEXT_SCRATCH;
+		return NULL;
+	}
+	ret->kind = PLAN_CONTEXT_IMAGE;
+	return reference_parse(a, text, &ret->ref);
+}
+
+Err *plan_context_parse(Arena *a, Str text, PlanContext *ret)
+{
+	static const char *const images[] = { "docker-image", "container-image", "docker" };
+	PlanContext c = { 0 };
+	Str name, rest, value = str_cut(text, '=', &name);
+	if (name.len == text.len)
+		return err_new(ERR_INPUT, "invalid context value: %.*s, expected key=value",
+		               STR_ARG(text));
+	TRY_WHILE(plan_context_name(a, name, &c.name), "reading the context name '%.*s'",
+	          STR_ARG(name));
+	Str scheme = cut_scheme(value, &rest);
+	c.value = value;
+	if (!scheme.len && !value.len)
+		return err_new(ERR_INPUT, "the build context '%.*s' is empty", STR_ARG(name));
+	bool known = !scheme.len;
+	for (size_t i = 0; i < ARRAY_LEN(images) && !known; i++) {
+		if (str_eqc(scheme, images[i])) {
+			TRY_WHILE(parse_image(a, rest, &c), "reading the build context '%.*s'",
+			          STR_ARG(name));
+			known = true;
+		}
+	}
+	if (!known)
+		return err_note(err_new(ERR_INPUT, "unsupported context source %.*s for %.*s",
+		                        STR_ARG(scheme), STR_ARG(name)),
+		                "a directory, or docker-image://IMAGE");
+	*ret = c;
+	return NULL;
+}
+
+/* The empty image and the main context stay what they are. */
+static bool is_reserved(Arena *a, Str name)
+{
+	Str lower = plan_lower(a, name);
+	return str_eqc(lower, "scratch") || str_eqc(lower, "context");
+}
+
+Err *plan_read_contexts(Planner *p)
+{
+	for (size_t i = 0; i < p->request->context_count; i++) {
+		const PlanContext *c = &p->request->contexts[i];
+		if (is_reserved(p->arena, c->name))
+			VEC_PUSH(&p->warnings,
+			         arena_strf(p->arena,
+			                    "the build context '%.*s' is not used: the name is "
+			                    "reserved",
+			                    STR_ARG(c->name)));
+		else
+			(void)map_put(&p->contexts, c->name, (void *)c);
+	}
+	return NULL;
+}
+
+const PlanContext *plan_find_context(Planner *p, Str name)
+{
+	Str known;
+	if (!p->contexts.len || is_reserved(p->arena, name))
+		return NULL;
+	Err *e = plan_context_name(p->arena, name, &known);
+	if (e) {
+		err_free(
+			e); /* no context can be called so; who takes it for an image will say it */
+		return NULL;
+	}
+	return map_get(&p->contexts, known);
+}
+
+Str plan_context_title(Planner *p, const PlanContext *c)
+{
+	return arena_strf(p->arena, "[context %.*s] %.*s", STR_ARG(c->name), STR_ARG(c->value));
+}
+
+Err *plan_context_root(Planner *p, StageWork *s, const PlanContext *c)
+{
+	CopySource *all = arena_new(p->arena, CopySource);
+	*all = (CopySource){ .path = STR("."),
+		             .span = s->base.span,
+		             .inline_body = STR(""),
+		             .fetch_step = STEP_NONE };
+	Step *step;
+	TRY(plan_add_step(p, s, STEP_COPY, s->from, &step));
+	step->copy = (CopyArgs){
+		.origin = ORIGIN_CONTEXT,
+		.origin_step = STEP_NONE,
+		.context = c->index,
+		.sources = all,
+		.source_count = 1,
+		.dest = STR("/"),
+		.dest_span = s->base.span,
+		.keep_archives = true,
+		.chown = STR(""),
+		.chmod = STR(""),
+		.from_name = c->name,
+	};
+	step->position = step->total = s->position = 0;
+	step->title = step->created_by =
+		arena_strf(p->arena, "[context %.*s] load from client", STR_ARG(c->name));
+	plan_add_history(s, step->number, step->created_by);
+	return NULL;
+}

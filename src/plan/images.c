@@ -1,0 +1,117 @@
+/* images.c - asking for images: those of FROM and those that a --from names. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/base.h"
+
+#include "plan/plan-internal.h"
+
+#include <assert.h>
+
+/* Could NAME be meant as a stage?  Images have a host, a path, a tag or a digest, or are few. */
+static bool is_plain(Str name)
+{
+	return str_find(name, '/') < 0 && str_find(name, ':') < 0 && str_find(name, '@') < 0;
+}
+
+/* ERR of an image that stage S names, with what it needs to be understood. */
+static Err *explain(const Planner *p, const StageWork *s, Err *err, Word name)
+{
+	if (err_kind(err) != ERR_CANCELLED && is_plain(name.text))
+		err = plan_note_stages(p, err, name.text, s->index);
+	return err_place(err, name.span);
+}
+
+/* The image NAME for PLATFORM, asked for once. */
+static Err *find_image(Planner *p, const StageWork *s, Word name, const Platform *platform,
+                       const BaseImage **ret)
+{
+	Reference ref;
+	Err *e = reference_parse(p->arena, name.text, &ref);
+	if (e)
+		return explain(p, s, e, name);
+	Str full = reference_full(p->arena, &ref), on = platform_text(p->arena, platform);
+	Str key = arena_strf(p->arena, "%.*s %.*s", STR_ARG(full), STR_ARG(on));
+	BaseImage *image = map_get(&p->images, key);
+	if (!image) {
+		image = arena_new(p->arena, BaseImage);
+		const ImageLookup *lookup = &p->request->lookup;
+		e = lookup->image(lookup->context, &ref, platform, p->arena, image);
+		if (e)
+			return explain(p, s, e, name);
+		(void)map_put(&p->images, key, image);
+	}
+	*ret = image;
+	return NULL;
+}
+
+/* The image of context C. */
+static Err *context_image(Planner *p, const StageWork *s, const PlanContext *c,
+                          const Platform *platform, Span span, const BaseImage **ret)
+{
+	Word name = { reference_full(p->arena, &c->ref), span };
+	return err_while(find_image(p, s, name, platform, ret), "loading the build context '%.*s'",
+	                 STR_ARG(c->name));
+}
+
+Err *plan_base_image(Planner *p, StageWork *s)
+{
+	if (s->scratch || (s->context && s->context->kind != PLAN_CONTEXT_IMAGE))
+		return NULL;
+	if (s->context)
+		TRY(context_image(p, s, s->context, &s->wanted_platform, s->base.span, &s->image));
+	else
+		TRY(find_image(p, s, s->base, &s->wanted_platform, &s->image));
+	assert(s->image); /* no error, so it is there */
+	return plan_check_platform(p, &s->image->config.platform, s->base.span);
+}
+
+void plan_set_base(Step *step, const BaseImage *image)
+{
+	step->base.scratch = !image;
+	if (image)
+		step->base.image = *image;
+}
+
+/* The STEP_BASE of what REF names: an image, or a context that is one. */
+static Err *image_step(Planner *p, StageWork *s, const Node *node, const FromRef *ref,
+                       uint32_t *ret)
+{
+	const PlanContext *c = ref->context;
+	Str key = arena_strf(p->arena, "%s%.*s", c ? "context " : "", STR_ARG(ref->word.text));
+	const uint32_t *known = map_get(&p->image_steps, key);
+	if (known) {
+		*ret = *known;
+		return NULL;
+	}
+	const BaseImage *image = NULL;
+	const Platform *platform = &p->request->platform;
+	if (c && c->kind == PLAN_CONTEXT_IMAGE)
+		TRY(context_image(p, s, c, platform, ref->word.span, &image));
+	else if (!c && !str_eqc(ref->word.text, "scratch"))
+		TRY(find_image(p, s, ref->word, platform, &image));
+	uint32_t *number = arena_new(p->arena, uint32_t);
+	Step *step = plan_add_source(p, s, STEP_BASE, node, ref->word.span);
+	*number = step->number;
+	(void)map_put(&p->image_steps, key, number);
+	plan_set_base(step, image);
+	Str full = image ? reference_full(p->arena, &image->ref) : STR("scratch");
+	step->title =
+		c ? plan_context_title(p, c) : arena_strf(p->arena, "FROM %.*s", STR_ARG(full));
+	*ret = *number;
+	return NULL;
+}
+
+Err *plan_origin(Planner *p, StageWork *s, const Node *node, const FromRef *ref, Origin *ret)
+{
+	*ret = (Origin){ .kind = ORIGIN_STEP, .step = STEP_NONE };
+	if (ref->kind == REF_STAGE) {
+		ret->step = p->stages[ref->stage].last_step;
+		return NULL;
+	}
+	if (ref->kind == REF_CONTEXT && ref->context->kind == PLAN_CONTEXT_DIR) {
+		*ret = (Origin){ .kind = ORIGIN_CONTEXT,
+			         .step = STEP_NONE,
+			         .context = ref->context->index };
+		return NULL;
+	}
+	return image_step(p, s, node, ref, &ret->step);
+}
