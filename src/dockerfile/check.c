@@ -193,6 +193,17 @@ static Err *check_volume(const Node *node)
 	return NULL;
 }
 
+/* The text of a file holds no NUL, but the escapes of JSON can make one. */
+static Err *check_words(const Node *node)
+{
+	for (size_t i = 0; node->json && i < node->word_count; i++)
+		if (str_find(node->words[i].text, '\0') >= 0)
+			return err_note(
+				err_at(node->words[i].span, "\\u0000 cannot be in an argument"),
+				"programs take their arguments up to the first NUL byte");
+	return NULL;
+}
+
 static Err *check_node(const Node *node);
 
 Err *dockerfile_check_trigger(const Node *node)
@@ -211,6 +222,7 @@ static Err *check_node(const Node *node)
 	TRY(check_count(node));
 	TRY(check_flags(node));
 	TRY(check_pairs(node));
+	TRY(check_words(node));
 	if (node->id == INST_FROM)
 		return check_from(node);
 	if (node->id == INST_COPY || node->id == INST_ADD)
