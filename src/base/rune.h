@@ -26,6 +26,9 @@ bool rune_is_space(uint32_t rune);
 bool rune_is_letter(uint32_t rune);
 bool rune_is_print(uint32_t rune); /* U+0020 is; other spaces are not */
 
+/* S as Go's strconv.Quote writes it: "in double quotes", what cannot be printed escaped. */
+void rune_add_quoted(Buf *out, Str s);
+
 /* White space in the Unicode sense cut from the start / from both ends. */
 Str rune_trim_left(Str s);
 Str rune_trim(Str s);

@@ -5,37 +5,10 @@
 #include "base/rune.h"
 #include "dockerfile/dockerfile-internal.h"
 
-static void add_quoted_rune(Buf *out, uint32_t rune, Str bytes)
-{
-	static const char escaped[] = "\a\b\f\n\r\t\v\"\\", letters[] = "abfnrtv\"\\";
-	const char *at = rune && rune < 0x80 ? strchr(escaped, (int)rune) : NULL;
-	if (at)
-		buf_addf(out, "\\%c", letters[at - escaped]);
-	else if (rune == RUNE_BAD && bytes.len == 1)
-		buf_addf(out, "\\x%02x", (unsigned char)bytes.ptr[0]);
-	else if (rune_is_print(rune))
-		buf_add_str(out, bytes);
-	else if (rune < 0x80)
-		buf_addf(out, "\\x%02x", rune);
-	else
-		buf_addf(out, rune < 0x10000 ? "\\u%04x" : "\\U%08x", rune);
-}
-
-/* As Go's strconv.Quote. */
-static void add_quoted(Buf *out, Str s)
-{
-	buf_add_char(out, '"');
-	for (size_t at = 0, len; at < s.len; at += len) {
-		uint32_t rune = rune_at(s, at, &len);
-		add_quoted_rune(out, rune, (Str){ s.ptr + at, len });
-	}
-	buf_add_char(out, '"');
-}
-
 static void add_word(Buf *out, Str s)
 {
 	buf_add_char(out, ' ');
-	add_quoted(out, s);
+	rune_add_quoted(out, s);
 }
 
 static void add_flags(Buf *out, const Node *node)
@@ -50,7 +23,7 @@ static void add_flags(Buf *out, const Node *node)
 			buf_add_str(&flag, f->value.text);
 		}
 		buf_add_str(out, i ? STR(" ") : STR(" ["));
-		add_quoted(out, buf_str(&flag));
+		rune_add_quoted(out, buf_str(&flag));
 	}
 	if (node->flag_count)
 		buf_add_char(out, ']');

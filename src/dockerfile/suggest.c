@@ -25,9 +25,9 @@ static size_t smaller(size_t a, size_t b)
 	return a < b ? a : b;
 }
 
-/* Edits from A to B without regard to case, two neighbours that changed places being one: rows of
- * the table from top to bottom, of which the last three are kept. */
-static size_t edit_distance(Str a, Str b)
+/* Edits from A to B, rows of the table from top to bottom, of which the last three are kept. LOOSE:
+ * without regard to case, two neighbours that changed places being one. */
+static size_t edit_distance(Str a, Str b, bool loose)
 {
 	size_t rows[3][SUGGEST_BYTES_MAX + 1] = { { 0 } };
 	for (size_t j = 0; j <= b.len; j++)
@@ -37,9 +37,10 @@ static size_t edit_distance(Str a, Str b)
 		const size_t *above = rows[(i - 1) % 3];
 		row[0] = i;
 		for (size_t j = 1; j <= b.len; j++) {
-			bool differ = fold(a.ptr[i - 1]) != fold(b.ptr[j - 1]);
+			bool differ = loose ? fold(a.ptr[i - 1]) != fold(b.ptr[j - 1])
+			                    : a.ptr[i - 1] != b.ptr[j - 1];
 			row[j] = smaller(above[j - 1] + differ, smaller(above[j], row[j - 1]) + 1);
-			if (is_turned(a, i, b, j))
+			if (loose && is_turned(a, i, b, j))
 				row[j] = smaller(row[j], rows[(i - 2) % 3][j - 2] + 1);
 		}
 	}
@@ -56,7 +57,7 @@ const char *dockerfile_suggest(Str word, const char *const *names, size_t count)
 		Str name = str_from(names[i]);
 		if (name.len > SUGGEST_BYTES_MAX)
 			continue;
-		size_t distance = edit_distance(word, name);
+		size_t distance = edit_distance(word, name, true);
 		/* A name that would be changed in every letter is no suggestion. */
 		if (distance < best_distance && distance < name.len) {
 			best_distance = distance;
@@ -64,4 +65,11 @@ const char *dockerfile_suggest(Str word, const char *const *names, size_t count)
 		}
 	}
 	return best;
+}
+
+size_t dockerfile_edits(Str a, Str b)
+{
+	if (a.len > SUGGEST_BYTES_MAX || b.len > SUGGEST_BYTES_MAX)
+		return SIZE_MAX;
+	return edit_distance(a, b, false);
 }
