@@ -61,6 +61,7 @@ Err *plan_base_image(Planner *p, StageWork *s)
 	else
 		TRY(find_image(p, s, s->base, &s->wanted_platform, &s->image));
 	assert(s->image); /* no error, so it is there */
+	plan_see_base_platform(p, s, &s->image->config.platform);
 	return plan_check_platform(p, &s->image->config.platform, s->base.span);
 }
 

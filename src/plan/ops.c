@@ -113,12 +113,14 @@ Err *plan_stage(Planner *p, StageWork *s)
 {
 	p->stage = s;
 	p->command = NULL;
+	plan_see_stage(p, s);
 	Err *e = plan_FROM(p, s, s->from);
 	if (e)
 		return err_place(e, s->from->span);
 	for (size_t i = 0; i < s->command_count; i++) {
 		const Node *n = s->commands[i].node;
 		p->command = &s->commands[i];
+		plan_see(p, PLAN_SAW_INSTRUCTION, s, STR(""));
 		e = err_place(table[n->id](p, s, n), n->span);
 		if (!e) /* and what was counted on the way */
 			e = plan_grow(p, sizeof(PlanHistory), n->span);

@@ -23,6 +23,7 @@ typedef struct Var {
 	Str name, value;
 	Str entry;   /* "name=value" */
 	Span origin; /* the ARG or ENV that set it; .src NULL: base image, command line */
+	bool is_env; /* set by ENV, here or in the base image */
 } Var;
 
 /* What a word may name, and what RUN gets.  Last writer wins, be it ARG or ENV (FEATURES A.3). */
@@ -121,6 +122,8 @@ typedef struct Planner {
 	VEC(Step) steps;
 	VEC(Str) warnings;
 	VEC(PlanUse) uses;
+	unsigned unset_asked;   /* see facts.c */
+	VEC(Str) found, unset;  /* names of the last word that are set, and that are not: some */
 	size_t bytes;           /* of texts and copies so far: see PLAN_BYTES_MAX */
 	Map images;             /* "reference platform" → BaseImage * */
 	Map image_steps;        /* the same for --from → StageWork-less STEP_BASE: uint32_t * */
@@ -153,17 +156,40 @@ NODISCARD Err *plan_refuse_flags(const Node *node, const FlagId *ids, size_t cou
 
 /* scope.c */
 void plan_scope_set(Arena *a, Scope *scope, Str name, Str value, Span origin);
+/* The same by ENV. */
+void plan_scope_set_env(Arena *a, Scope *scope, Str name, Str value, Span origin);
 const Var *plan_scope_find(const Scope *scope, Str name);
 void plan_scope_copy(Scope *to, const Scope *from); /* TO is empty */
 NODISCARD Err *plan_globals(Planner *p);
 NODISCARD Err *plan_expand_global(Planner *p, Word word, Str *ret);
 NODISCARD Err *plan_expand(Planner *p, const StageWork *s, Word word, Str *ret);
+/* The same of a heredoc's body: quotes are plain, and '\\' is always the escape character. */
+NODISCARD Err *plan_expand_body(Planner *p, const StageWork *s, Word body, Str *ret);
 ExpandScope plan_expand_scope(Planner *p, const Scope *scope);
 /* The value of --build-arg NAME, or NULL. */
 const PlanArg *plan_build_arg(const Planner *p, Str name);
 void plan_warn_unused_args(Planner *p);
 /* env and key_env of a RUN in S. */
 void plan_run_env(Planner *p, StageWork *s, RunArgs *ret);
+
+/* facts.c: see PlanFacts; nothing is done if nobody asked for them */
+void plan_see(Planner *p, PlanFactKind kind, const StageWork *s, Str text);
+void plan_see_stage(Planner *p, const StageWork *s);
+void plan_see_base_platform(Planner *p, const StageWork *s, const Platform *platform);
+/* p->unset, names of a word of S's instruction. */
+void plan_see_unset(Planner *p, const StageWork *s);
+/* p->unset and p->found, names of a word of S's FROM. */
+void plan_see_from(Planner *p, const StageWork *s);
+/* p->found and p->unset of the word of --platform, which became TEXT. */
+void plan_see_platform(Planner *p, const StageWork *s, Word word, Str text);
+/* EXPANDED: p->found are the names in its default. */
+void plan_see_global_arg(Planner *p, const Node *node, const struct NodePair *pair, Str value,
+                         bool expanded);
+/* S's ARG is about to get VALUE. */
+void plan_see_arg(Planner *p, const StageWork *s, const struct NodePair *pair, Str value,
+                  PlanArgValue how);
+/* FROMs that name no image unless --build-arg says so. */
+void plan_see_defaults(Planner *p);
 
 /* stages.c */
 NODISCARD Err *plan_cut_stages(Planner *p);

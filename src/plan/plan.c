@@ -24,6 +24,8 @@ static void planner_done(Planner *p)
 	VEC_DONE(&p->steps);
 	VEC_DONE(&p->warnings);
 	VEC_DONE(&p->uses);
+	VEC_DONE(&p->found);
+	VEC_DONE(&p->unset);
 }
 
 static void apply_labels(Planner *p)

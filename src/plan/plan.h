@@ -10,7 +10,7 @@
  * ERRORS   ERR_INPUT with a Span: unknown stage (did you mean), cycles, COPY from a later stage,
  *          bad flag values, an instruction or flag that this version cannot do yet
  * SOURCE   BuildKit's dockerfile2llb; history texts byte for byte as its images have them
- * OWNS     everything lives in the arena
+ * OWNS     everything lives in the arena, but for PlanFacts
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
@@ -35,6 +35,56 @@ typedef struct ImageLookup {
 	              BaseImage *ret);
 	void *context;
 } ImageLookup;
+
+/* --- what is seen on the way ------------------------------------------------------------------ */
+
+/* No errors, but what lint/ judges by and what is lost once words are expanded.  In the order in
+ * which BuildKit comes across it. */
+typedef enum PlanFactKind {
+	PLAN_SAW_BAD_DEFAULT, /* a FROM that names no image without --build-arg; text: its word */
+	PLAN_SAW_GLOBAL_ARG,  /* an ARG before the first FROM: text, value */
+	PLAN_SAW_USE,         /* the GLOBAL_ARG, or the FROM, takes the variable text */
+	PLAN_SAW_FROM_UNSET,  /* a FROM uses a variable that no ARG declares: text, near */
+	PLAN_SAW_TARGET_PLATFORM, /* --platform=$TARGETPLATFORM; text: as written */
+	PLAN_SAW_CONST_PLATFORM,  /* --platform without a variable; text: it */
+	PLAN_SAW_STAGE,           /* a stage is planned; other: the stage it goes on with */
+	PLAN_SAW_BASE_PLATFORM,   /* the image text is for platform near, asked for was value */
+	PLAN_SAW_INSTRUCTION,     /* an instruction of a stage begins */
+	PLAN_SAW_UNSET,           /* a word uses a variable that is not set: text, near */
+	PLAN_SAW_VALUE,           /* a word expanded, text: the path of WORKDIR, names of ENV and
+	                             LABEL, ports of EXPOSE, paths of COPY and ADD */
+	PLAN_SAW_ARG,             /* ARG in a stage: text, value; other: PlanArgValue */
+	PLAN_SAW_SHADOWED,        /* the ARG text has another value than the ENV at origin */
+	PLAN_SAW_NO_SHELL,        /* CMD or ENTRYPOINT in the shell form, and no SHELL was given */
+} PlanFactKind;
+
+/* Where the value of an ARG is from. */
+typedef enum PlanArgValue {
+	PLAN_ARG_NONE,
+	PLAN_ARG_GIVEN,
+	PLAN_ARG_DEFAULT,
+	PLAN_ARG_GLOBAL
+} PlanArgValue;
+
+typedef struct PlanFact {
+	PlanFactKind kind;
+	uint32_t stage;   /* index in plan->stages; UINT32_MAX: before the first */
+	uint32_t other;   /* see kind; UINT32_MAX: none */
+	const Node *node; /* the instruction; of ONBUILD: the trigger, which may be none of the
+	                     file's */
+	const Node
+		*place; /* where a person looks: the node, or the FROM that brought the trigger */
+	Str text, value;
+	Str near;    /* of an unset name: what may have been meant; "" nothing */
+	Span origin; /* .src NULL: the base image */
+} PlanFact;
+
+typedef struct PlanFacts {
+	PlanFact *at;
+	size_t len, cap;
+} PlanFacts;
+
+void plan_facts_done(PlanFacts *facts);
 
 /* --- the request ----------------------------------------------------------------------------- */
 
@@ -70,6 +120,8 @@ typedef struct PlanRequest {
 	const PlanContext *contexts; /* of two with one name the last counts */
 	size_t context_count;
 	ImageLookup lookup;
+	bool all_stages;  /* as if the target needed them all */
+	PlanFacts *facts; /* filled as far as planning came, also on error; NULL: not asked for */
 } PlanRequest;
 
 /* --- the plan -------------------------------------------------------------------------------- */

@@ -72,7 +72,8 @@ Err *plan_ENV(Planner *p, StageWork *s, const Node *node)
 		if (str_find(pairs[i].key, '=') >= 0)
 			return err_at(node->pairs[i].key.span,
 			              "the name of a variable holds no '='");
-		plan_scope_set(p->arena, &s->scope, pairs[i].key, pairs[i].value, node->span);
+		plan_see(p, PLAN_SAW_VALUE, s, pairs[i].key);
+		plan_scope_set_env(p->arena, &s->scope, pairs[i].key, pairs[i].value, node->span);
 		Str entry = plan_scope_find(&s->scope, pairs[i].key)->entry;
 		size_t at = find_place(p->arena, &s->env_index, c->env.count, env_name, c,
 		                       pairs[i].key);
@@ -92,6 +93,7 @@ Err *plan_LABEL(Planner *p, StageWork *s, const Node *node)
 	ImageConfig *c = &s->out->config;
 	TRY(expand_pairs(p, s, node, &pairs, &text));
 	for (size_t i = 0; i < node->pair_count; i++) {
+		plan_see(p, PLAN_SAW_VALUE, s, pairs[i].key);
 		size_t at = find_place(p->arena, &s->label_index, c->label_count, label_name, c,
 		                       pairs[i].key);
 		if (at == c->label_count)
@@ -126,6 +128,8 @@ Err *plan_CMD(Planner *p, StageWork *s, const Node *node)
 {
 	AUTO_BUF Buf text = BUF_INIT;
 	ImageConfig *c = &s->out->config;
+	if (!node->json && !c->shell.count)
+		plan_see(p, PLAN_SAW_NO_SHELL, s, STR(""));
 	c->cmd = plan_command(p, s, node);
 	c->args_escaped = true; /* meant for Windows; docker's configs have it */
 	s->cmd_set = true;
@@ -139,6 +143,8 @@ Err *plan_ENTRYPOINT(Planner *p, StageWork *s, const Node *node)
 {
 	AUTO_BUF Buf text = BUF_INIT;
 	ImageConfig *c = &s->out->config;
+	if (!node->json && !c->shell.count)
+		plan_see(p, PLAN_SAW_NO_SHELL, s, STR(""));
 	c->entrypoint = plan_command(p, s, node);
 	c->entrypoint.set = c->entrypoint.count > 0; /* ENTRYPOINT [] is none at all */
 	/* The CMD of the base was arguments for another program. */

@@ -62,6 +62,7 @@ static Err *take_source(Planner *p, StageWork *s, const Node *node, Word word, C
 	if (src->path.len && memchr(src->path.ptr, '\0', src->path.len))
 		return err_at(word.span, "a path holds no NUL byte");
 	TRY(plan_remote(p, node, word.span, src->path, &fetch.remote));
+	plan_see(p, PLAN_SAW_VALUE, s, src->path);
 	if (fetch.remote.kind == REMOTE_NONE)
 		return NULL;
 	src->path = fetch.remote.shown;
@@ -98,11 +99,7 @@ static Err *take_sources(Planner *p, StageWork *s, const Node *node, CopyArgs *c
 			             .fetch_step = STEP_NONE };
 		if (!h->expand)
 			continue;
-		/* Always '\', whatever the escape directive says. */
-		ExpandScope scope = plan_expand_scope(p, &s->scope);
-		scope.escape = '\\';
-		scope.raw_quotes = true;
-		TRY(expand_word(p->arena, &scope, (Word){ h->body, h->span }, &src->inline_body));
+		TRY(plan_expand_body(p, s, (Word){ h->body, h->span }, &src->inline_body));
 	}
 	if (paths == fetched)
 		copy->origin = ORIGIN_INLINE;

@@ -67,6 +67,8 @@ Err *plan_EXPOSE(Planner *p, StageWork *s, const Node *node)
 		size_t count;
 		TRY(expand_words(p->arena, &scope, words[i], &values, &count));
 		for (size_t k = 0; k < count; k++)
+			plan_see(p, PLAN_SAW_VALUE, s, values[k]);
+		for (size_t k = 0; k < count; k++)
 			TRY(add_ports(p, words[i], values[k], &ports));
 	}
 	for (size_t i = 0; i < ports.count; i++)

@@ -100,7 +100,7 @@ static void begin_scope(Planner *p, StageWork *s)
 		return; /* it has its own, and ARGs may have changed what ENV said */
 	for (size_t i = 0; i < c->env.count; i++) {
 		Str name, value = str_cut(c->env.at[i], '=', &name);
-		plan_scope_set(p->arena, &s->scope, name, value, (Span){ 0 });
+		plan_scope_set_env(p->arena, &s->scope, name, value, (Span){ 0 });
 	}
 }
 

@@ -45,6 +45,7 @@ Err *plan_WORKDIR(Planner *p, StageWork *s, const Node *node)
 	ImageConfig *c = &s->out->config;
 	Str path;
 	TRY(plan_expand(p, s, node->words[0], &path));
+	plan_see(p, PLAN_SAW_VALUE, s, path);
 	if (path.len && memchr(path.ptr, '\0', path.len))
 		return err_at(node->words[0].span, "a path holds no NUL byte");
 	c->working_dir = new_working_dir(p->arena, c->working_dir, path);

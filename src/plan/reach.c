@@ -95,6 +95,8 @@ static Err *look_at(Reach *r, uint32_t number)
 static Err *reach(Reach *r)
 {
 	TRY(plan_check_platform(r->planner, &r->planner->request->platform, (Span){ 0 }));
+	for (uint32_t i = 0; r->planner->request->all_stages && i < r->planner->stage_count; i++)
+		need(r, i);
 	need(r, r->planner->plan->target);
 	TRY(walk(r));
 	while (r->fresh.len) {

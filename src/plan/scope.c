@@ -13,13 +13,23 @@ static const char *const proxies[][2] = {
 	{ "ALL_PROXY", "all_proxy" },
 };
 
-void plan_scope_set(Arena *a, Scope *scope, Str name, Str value, Span origin)
+static void set(Arena *a, Scope *scope, Var var)
 {
 	Var *v = arena_new(a, Var);
-	*v = (Var){ name, value, arena_strf(a, "%.*s=%.*s", STR_ARG(name), STR_ARG(value)),
-		    origin };
-	(void)map_put(&scope->vars, name, v); /* the former value lives in the arena */
+	*v = var;
+	v->entry = arena_strf(a, "%.*s=%.*s", STR_ARG(var.name), STR_ARG(var.value));
+	(void)map_put(&scope->vars, v->name, v); /* the former value lives in the arena */
 	scope->changes++;
+}
+
+void plan_scope_set(Arena *a, Scope *scope, Str name, Str value, Span origin)
+{
+	set(a, scope, (Var){ .name = name, .value = value, .origin = origin });
+}
+
+void plan_scope_set_env(Arena *a, Scope *scope, Str name, Str value, Span origin)
+{
+	set(a, scope, (Var){ .name = name, .value = value, .origin = origin, .is_env = true });
 }
 
 const Var *plan_scope_find(const Scope *scope, Str name)
@@ -58,11 +68,29 @@ typedef struct Watch {
 	Span word;
 } Watch;
 
-/* As look_up(); what the word took is kept, for errors about it. */
+/* Of one word: a file of 16 MiB may name a million, and nobody reads more. */
+enum { NAMES_KEPT_MAX = 32 };
+
+typedef VEC(Str) NameVec;
+
+static void keep_name(void *names, Str name)
+{
+	NameVec *v = names;
+	for (size_t i = 0; i < v->len; i++)
+		if (str_eq(v->at[i], name))
+			return;
+	if (v->len < NAMES_KEPT_MAX)
+		VEC_PUSH(v, name);
+}
+
+/* As look_up(); what the word took is kept, for errors about it, and what it did not find. */
 static bool look_up_watched(void *context, Str name, Str *ret_value, Span *ret_origin)
 {
 	const Watch *w = context;
-	if (!look_up((void *)w->scope, name, ret_value, ret_origin))
+	bool set = look_up((void *)w->scope, name, ret_value, ret_origin);
+	if (w->planner->request->facts)
+		keep_name(set ? (void *)&w->planner->found : (void *)&w->planner->unset, name);
+	if (!set)
 		return false;
 	if (ret_origin->src) {
 		PlanUse use = { w->word, plan_scope_find(w->scope, name)->name, *ret_origin };
@@ -72,24 +100,35 @@ static bool look_up_watched(void *context, Str name, Str *ret_value, Span *ret_o
 	return true;
 }
 
-static Err *expand(Planner *p, const Scope *from, Word word, Str *ret)
+static Err *expand(Planner *p, const Scope *from, Word word, bool body, Str *ret)
 {
 	Watch watch = { p, from, word.span };
 	ExpandScope scope = { .lookup = look_up_watched,
 		              .context = &watch,
-		              .escape = p->file->escape };
+		              .escape = body ? '\\' : p->file->escape,
+		              .raw_quotes = body };
+	p->found.len = p->unset.len = 0;
 	TRY(expand_word(p->arena, &scope, word, ret));
 	return plan_grow(p, ret->len, word.span);
 }
 
 Err *plan_expand_global(Planner *p, Word word, Str *ret)
 {
-	return expand(p, &p->globals, word, ret);
+	return expand(p, &p->globals, word, false, ret);
 }
 
 Err *plan_expand(Planner *p, const StageWork *s, Word word, Str *ret)
 {
-	return expand(p, &s->scope, word, ret);
+	Err *e = expand(p, &s->scope, word, false, ret);
+	plan_see_unset(p, s);
+	return e;
+}
+
+Err *plan_expand_body(Planner *p, const StageWork *s, Word body, Str *ret)
+{
+	Err *e = expand(p, &s->scope, body, true, ret);
+	plan_see_unset(p, s);
+	return e;
 }
 
 static bool is_same_use(const PlanUse *a, const PlanUse *b)
@@ -174,15 +213,18 @@ static Err *set_global_args(Planner *p)
 		for (size_t k = 0; n->id == INST_ARG && k < n->pair_count; k++) {
 			const struct NodePair *pair = &n->pairs[k];
 			const PlanArg *given = plan_build_arg(p, pair->key.text);
-			Str value;
+			Str value = STR("");
+			bool expanded = !given && pair->has_value;
 			if (given)
 				value = given->value;
-			else if (pair->has_value)
+			else if (expanded)
 				TRY(plan_expand_global(p, pair->value, &value));
-			else
-				continue;
-			plan_scope_set(p->arena, &p->globals, pair->key.text, value, n->span);
+			plan_see_global_arg(p, n, pair, value, expanded);
+			if (given || expanded)
+				plan_scope_set(p->arena, &p->globals, pair->key.text, value,
+				               n->span);
 		}
+		TRY(plan_grow(p, 0, n->span)); /* and what was counted on the way */
 	}
 	return NULL;
 }
@@ -214,6 +256,7 @@ Err *plan_globals(Planner *p)
 	for (size_t i = 0; i < p->request->arg_count; i++)
 		(void)map_put(&p->args, p->request->args[i].name, (void *)&p->request->args[i]);
 	set_platform_args(p);
+	plan_see_defaults(p);
 	TRY(set_global_args(p));
 	return set_epoch(p);
 }

@@ -30,8 +30,11 @@ static Err *read_platform(Planner *p, StageWork *s)
 	s->wanted_platform = p->request->platform;
 	if (!flag)
 		return NULL;
-	Str text;
-	TRY(plan_expand_global(p, flag->value, &text));
+	Str text = STR("");
+	Err *e = plan_expand_global(p, flag->value, &text);
+	plan_see_from(p, s);
+	plan_see_platform(p, s, flag->value, text);
+	TRY(e);
 	if (!text.len)
 		return err_at(flag->value.span, "empty platform value from expression %.*s",
 		              STR_ARG(flag->value.text));
@@ -76,7 +79,9 @@ static Err *read_base(Planner *p, StageWork *s)
 {
 	Word word = s->from->words[0];
 	s->base = word;
-	TRY(plan_expand_global(p, word, &s->base.text));
+	Err *e = plan_expand_global(p, word, &s->base.text);
+	plan_see_from(p, s);
+	TRY(e);
 	if (!s->base.text.len)
 		return err_note(err_at(word.span, "base name (%.*s) should not be blank",
 		                       STR_ARG(word.text)),
@@ -229,8 +234,8 @@ bool plan_is_counted(const Node *node)
 
 static Err *read_stage(Planner *p, StageWork *s)
 {
-	TRY(read_platform(p, s));
 	TRY(read_base(p, s));
+	TRY(read_platform(p, s));
 	replace_stage(p, s);
 	s->total = !s->scratch && s->base_stage == STAGE_NONE;
 	for (size_t i = 0; i < s->command_count; i++) {
