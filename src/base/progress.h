@@ -24,7 +24,8 @@ typedef enum ProgressKind {
 	PROGRESS_ERROR,    /* the line ends badly; text = cause */
 	PROGRESS_CANCELED, /* the line ends: something else failed, or ^C */
 	PROGRESS_NOTE,     /* text = a remark for the user; line may be 0 (none) */
-	PROGRESS_WARNING,  /* text = a warning; line may be 0 */
+	PROGRESS_WARNING, /* text = a warning; line may be 0; name = the rule that it is from, or ""
+	                   */
 } ProgressKind;
 
 typedef struct ProgressEvent {

@@ -109,6 +109,8 @@ static void json_event(Ui *ui, UiLine *line, const ProgressEvent *event)
 			buf_addf(&out, ",\"total\":%llu", (unsigned long long)event->total);
 	} else if (event->text.len) {
 		add_member(&out, "text", event->text);
+		if (event->kind == PROGRESS_WARNING && event->name.len)
+			add_member(&out, "rule", event->name);
 	}
 	if (line && line->state != UI_RUNNING)
 		buf_addf(&out, ",\"seconds\":%.3f", (double)(line->end_ns - line->begin_ns) / 1e9);

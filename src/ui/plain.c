@@ -120,13 +120,16 @@ static void give_floor(Ui *ui, UiLine *line, int64_t now)
 {
 	if (ui->floor)
 		fprintf(ui->out, "#%u ...\n", ui->floor->shown);
+	ui->floor_since_ns = now;
+	ui->floor = line;
+	if (ui->spoke == line) /* and nobody since: it goes on below what it said */
+		return;
+	ui->spoke = line;
 	AUTO_BUF Buf title = BUF_INIT;
 	ui_text_safe(str_from(line->title), 0, &title);
 	fprintf(ui->out, "%s#%u %.*s\n", ui->wrote ? "\n" : "", line->shown,
 	        STR_ARG(buf_str(&title)));
 	ui->wrote = true;
-	ui->floor = line;
-	ui->floor_since_ns = now;
 }
 
 static void write_pending(Ui *ui, int64_t now)

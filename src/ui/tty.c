@@ -272,7 +272,8 @@ static void write_remark(Ui *ui, const ProgressEvent *event)
 static void tty_event(Ui *ui, UiLine *line, const ProgressEvent *event)
 {
 	(void)line;
-	if (event->kind == PROGRESS_NOTE || event->kind == PROGRESS_WARNING)
+	/* What a rule says is listed at the end. */
+	if (event->kind == PROGRESS_NOTE || (event->kind == PROGRESS_WARNING && !event->name.len))
 		write_remark(ui, event);
 	/* The thread draws.  Until it runs (everything may be in the cache and over in 5 ms) the
 	 * events do, but none of the first moments: a build that is all cached is drawn once. */

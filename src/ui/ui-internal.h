@@ -71,6 +71,7 @@ struct Ui {
 	VEC(char *) stages;
 
 	UiLine *floor; /* plain: whose turn it is to write */
+	UiLine *spoke; /* plain: who had it last */
 	int64_t floor_since_ns;
 	bool wrote; /* plain: something was written (a blank line goes before the next step) */
 	unsigned drawn_rows; /* tty: height of the live part on the screen */
@@ -92,5 +93,3 @@ void ui_size_text(uint64_t bytes, Buf *out);
 void ui_text_safe(Str text, unsigned columns, Buf *out);
 /* The same, but line ends stay. */
 void ui_text_safe_lines(Str text, Buf *out);
-/* The same as ui_text_safe(), but tabs stay: for what may be copied out of a file. */
-void ui_text_safe_log(Str text, Buf *out);

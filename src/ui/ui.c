@@ -365,6 +365,11 @@ void ui_say(Ui *ui, const char *fmt, ...)
 	pthread_mutex_unlock(&ui->lock);
 }
 
+bool ui_has_reader(const Ui *ui)
+{
+	return ui->style != &ui_style_json && ui->style != &ui_style_quiet;
+}
+
 /* On SIGINT the live display says so itself; elsewhere a line does.  In json a text would be noise.
  */
 void ui_signal_cancelling(Ui *ui)

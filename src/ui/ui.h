@@ -54,6 +54,12 @@ void ui_error(Ui *ui, const Err *err);
  */
 void ui_print_error(const Err *err, FILE *out);
 
+/* One line of TEXT from outside, fit for a terminal: escape sequences dropped, other control
+ * characters, bidirectional overrides and invalid UTF-8 replaced; tabs stay. */
+void ui_text_safe_log(Str text, Buf *out);
+/* Is what ui_say() says read by people, and not by programs or nobody? */
+bool ui_has_reader(const Ui *ui);
+
 /* For signal handlers (async-signal-safe).  The first tells the user that things are being stopped;
  * the second puts the terminal back as it was, right before the process dies. */
 void ui_signal_cancelling(Ui *ui);
