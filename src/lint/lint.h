@@ -1,0 +1,82 @@
+/*
+ * lint.h - what is no error in a Dockerfile and still worth a word: rules, and who is told.
+ *
+ * WHAT     lint_run() applies every rule of rules.def to a file, as far as it could be read and planned.
+ *          Rules that docker has keep its names, texts and addresses, and come in its order.  Ours
+ *          come behind them.
+ * LEVELS   WARNING: docker's, and what no image should be built with: told at the end of a build too,
+ *          and status 1 of --check.  EXPERIMENTAL: only where "# check=experimental=" asks for it.
+ *          REMARK: ours alone, told by --check, without effect on the status.
+ * SKIPPING "# check=skip=A,B;error=true;experimental=C" at the top, or --build-arg
+ *          BUILDKIT_DOCKERFILE_CHECK=... in its place; "# check=skip=A" above one instruction
+ * OWNS     results live in the arena
+ * SOURCE   moby/buildkit frontend/dockerfile/linter
+ */
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "plan/plan.h"
+
+/* Lines of a source by offset, found at the first question. */
+typedef struct LineMap {
+	Arena *arena;
+	const Source *source;
+	uint32_t *starts; /* offsets of the lines */
+	size_t count;
+} LineMap;
+
+/* The first and the last line of SPAN, counted from 1. */
+void line_map_find(LineMap *map, Span span, unsigned *ret_first, unsigned *ret_last);
+/* A text that ends in a line end has an empty line behind it, as editors and docker count. */
+unsigned line_map_count(LineMap *map);
+/* Line NUMBER, from 1, without its line end. */
+Str line_map_text(LineMap *map, unsigned number);
+
+typedef enum LintRuleId {
+#define RULE(name, ...) LINT_##name,
+#include "lint/rules.def"
+#undef RULE
+	LINT_RULE_COUNT
+} LintRuleId;
+
+typedef enum LintLevel { LINT_WARNING, LINT_EXPERIMENTAL, LINT_REMARK } LintLevel;
+
+typedef struct LintRule {
+	const char *name, *description;
+	const char *url; /* "" none */
+	LintLevel level;
+} LintRule;
+
+extern const LintRule lint_rule_table[LINT_RULE_COUNT];
+
+typedef struct LintFinding {
+	LintRuleId rule;
+	size_t number;                  /* in the order in which they were found */
+	Str text;                       /* one thought; may hold any bytes of the file */
+	unsigned first_line, last_line; /* from 1; 0: not of this file (ONBUILD of an image) */
+} LintFinding;
+
+typedef struct LintResult {
+	LintFinding *findings; /* in the order in which they were found */
+	size_t count, warning_count;
+	bool as_error; /* error=true */
+} LintResult;
+
+typedef struct LintInput {
+	const Dockerfile *file;
+	const Err *broken; /* of the file's check: rules see what stands before it.  NULL: none */
+	const PlanFacts *facts; /* as far as planning came */
+	const Source *ignore;   /* NULL: none */
+	const PlanArg *args;    /* --build-arg */
+	size_t arg_count;
+	bool remarks; /* REMARKs are wanted */
+} LintInput;
+
+/* The options alone can be wrong: ERR_INPUT with the place of the directive. */
+NODISCARD Err *lint_run(Arena *a, const LintInput *in, LintResult *ret);
+/* "lint violation found for rules: ...", if there are warnings and error=true; else NULL. */
+NODISCARD Err *lint_error(const LintResult *result);
+/* "Rule: text (line N)" */
+Str lint_short(Arena *a, const LintFinding *finding);
+/* A copy of the findings as docker lists them: by line. */
+LintFinding *lint_sorted(Arena *a, const LintResult *result);
