@@ -12,8 +12,8 @@
 
 typedef struct BuildValues {
 	OptionList tags, build_args, labels, outputs;
-	const char *file, *target, *progress, *iidfile, *network, *platform, *builder;
-	bool no_cache, pull, push, quiet, load, durable;
+	const char *file, *target, *progress, *iidfile, *network, *platform, *builder, *call;
+	bool check, no_cache, pull, push, quiet, load, durable;
 	bool ignored;
 	unsigned jobs;
 } BuildValues;

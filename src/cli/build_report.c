@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
 
+#include "cli/build_call.h"
 #include "cli/build_report.h"
 #include "cli/listing.h"
 
@@ -27,6 +28,42 @@ void build_report_sizes(Ui *ui, Arena *a, const BuildResult *result, Str name)
 		else
 			ui_say(ui, "%.*s %s -> %.*s %s", STR_ARG(stage->name), from.ptr,
 			       STR_ARG(name), to.ptr);
+	}
+}
+
+static void expand_warning(Ui *ui, LineMap *lines, const LintFinding *f)
+{
+	const LintRule *rule = &lint_rule_table[f->rule];
+	AUTO_BUF Buf frame = BUF_INIT;
+	ui_say(ui, "%s", rule->description);
+	if (*rule->url)
+		ui_say(ui, "More info: %s", rule->url);
+	build_check_frame(lines, f->first_line, f->last_line, &frame);
+	for (Str rest = buf_str(&frame); rest.len;) {
+		Str line;
+		rest = str_cut(rest, '\n', &line);
+		ui_say(ui, "%.*s", STR_ARG(line));
+	}
+	ui_say(ui, "%s", "");
+}
+
+void build_report_warnings(Ui *ui, Arena *a, const BuildResult *result, bool debug)
+{
+	const LintResult *lint = &result->lint;
+	LineMap lines = { .arena = a, .source = result->source };
+	if (!lint->warning_count || !ui_has_reader(ui))
+		return;
+	ui_say(ui, "%s", "");
+	ui_say(ui, " %zu warning%s found%s:", lint->warning_count,
+	       lint->warning_count == 1 ? "" : "s", debug ? "" : " (use --debug to expand)");
+	for (size_t i = 0; i < lint->count; i++) {
+		const LintFinding *f = &lint->findings[i];
+		if (lint_rule_table[f->rule].level == LINT_REMARK)
+			continue;
+		Str text = lint_short(a, f);
+		ui_say(ui, " - %.*s", STR_ARG(text));
+		if (debug)
+			expand_warning(ui, &lines, f);
 	}
 }
 

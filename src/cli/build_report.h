@@ -8,5 +8,8 @@
 /* What multistage bought: "builder 890 MB -> go-server:latest 12.1 MB, 98.6 % left behind", a line
  * for each stage that is not the result; nothing for one stage.  NAME: of the result. */
 void build_report_sizes(Ui *ui, Arena *a, const BuildResult *result, Str name);
+/* What rules have found: " 2 warnings found (use --debug to expand):" and a line for each; DEBUG:
+ * with their explanations and the lines of the file.  For people alone. */
+void build_report_warnings(Ui *ui, Arena *a, const BuildResult *result, bool debug);
 /* The failed step's title and the tail of its log, then the error.  After ui_finish(). */
 void build_report_failure(Ui *ui, Arena *a, const BuildResult *result, const Err *err);

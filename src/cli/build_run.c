@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
 
+#include "cli/build_call.h"
 #include "cli/build_input.h"
 #include "cli/build_options.h"
 #include "cli/build_report.h"
@@ -99,9 +100,23 @@ static void report_end(Cli *cli, Ui *ui, const BuildValues *v, const BuildReques
 	ui_finish(ui);
 	for (size_t i = 0; i < result->warning_count; i++)
 		ui_say(ui, "warning: %.*s", STR_ARG(result->warnings[i]));
+	build_report_warnings(ui, a, result, cli->debug);
 	build_report_sizes(ui, a, result, name);
 	if (v->quiet)
 		printf("%s\n", id.ptr);
+}
+
+/* E is taken. */
+static void report_failure(Cli *cli, Ui *ui, const BuildResult *result, Err *e)
+{
+	ui_finish(ui);
+	e = cli_advise(cli, e);
+	build_report_warnings(ui, cli->arena, result, cli->debug);
+	build_report_failure(ui, cli->arena, result, e);
+	if (cli->debug)
+		cli_print_debug(e);
+	cli->exit_status = cli_status_of(e);
+	err_free(e);
 }
 
 static void on_entered(void *ui)
@@ -119,13 +134,15 @@ static Err *build(Cli *cli, const BuildValues *v, BuildRequest *r, const Outputs
 	return v->iidfile ? write_id(v->iidfile, id) : NULL;
 }
 
-static const char *style_of(const BuildValues *v)
+static const char *style_of(const BuildValues *v, const BuildCall *call)
 {
 	const char *usual = getenv("BUILDKIT_PROGRESS");
 	if (v->quiet)
 		return "quiet";
 	if (v->progress)
 		return v->progress;
+	if (call) /* the answer is all that is wanted */
+		return "quiet";
 	return usual && *usual ? usual : "auto";
 }
 
@@ -137,16 +154,20 @@ Err *build_run_command(Cli *cli, const void *values, const Arguments *args)
 	BuildRequest r;
 	BuildResult result = { 0 };
 	Outputs outputs = { 0 };
+	const BuildCall *call;
+	TRY(build_call_parse(cli, v, &call));
 	TRY(build_request_make(cli, v, &r));
 	TRY(parse_outputs(cli, v, &outputs));
-	Err *e = ui_open(style_of(v), stderr, &ui);
+	Err *e = ui_open(style_of(v, call), stderr, &ui);
 	if (e) {
 		cli->usage_error = true;
 		return e;
 	}
 	TRY(build_input_open(cli->arena, args->at[0], v->file, &input));
-	TRY(cli_store(cli, &r.store));
-	store_set_durable(r.store, v->durable);
+	if (!call || build_call_needs_store(call)) {
+		TRY(cli_store(cli, &r.store));
+		store_set_durable(r.store, v->durable);
+	}
 	TRY(cli_cancel(cli, &r.cancel));
 	r.dockerfile = &input.dockerfile;
 	r.ignore = input.has_ignore ? &input.ignore : NULL;
@@ -156,18 +177,14 @@ Err *build_run_command(Cli *cli, const void *values, const Arguments *args)
 	r.entered = on_entered;
 	r.entered_context = ui;
 	cli_watch_ui(ui);
-	e = build(cli, v, &r, &outputs, &result);
-	if (!e) {
-		report_end(cli, ui, v, &r, &result);
-	} else if (err_kind(e) != ERR_CANCELLED) {
-		ui_finish(ui);
-		e = cli_advise(cli, e);
-		build_report_failure(ui, cli->arena, &result, e);
-		if (cli->debug)
-			cli_print_debug(e);
-		cli->exit_status = cli_status_of(e);
-		err_free(e); /* printed */
-		e = NULL;
+	if (call) {
+		e = build_call_run(cli, call, &r, ui);
+	} else {
+		e = build(cli, v, &r, &outputs, &result);
+		if (!e)
+			report_end(cli, ui, v, &r, &result);
+		else if (err_kind(e) != ERR_CANCELLED)
+			report_failure(cli, ui, &result, TAKE_PTR(e));
 	}
 	ui_finish(ui);
 	cli_watch_ui(NULL);

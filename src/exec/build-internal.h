@@ -1,6 +1,7 @@
 /*
  * build-internal.h - one build on its way: what the files of the engine share.
  *
+ *   make_plan.c the Dockerfile read, planned, judged
  *   build.c     the story: plan, look up, enter, run, name the result
  *   resolve.c   base images: the store first, then the registry
  *   key.c       what a step's result depends on → its key, and the preimage that explains it
@@ -62,8 +63,13 @@ typedef struct Build {
 	Store *store;
 	Progress *progress;
 	Cancel *cancel;
-	Arena *arena; /* of the build; guarded by mutex once threads run */
+	Cancel own_cancel; /* if the request has none */
+	Arena *arena;      /* of the build; guarded by mutex once threads run */
 	pthread_mutex_t mutex;
+	unsigned plan_line; /* progress line of the Dockerfile */
+	Dockerfile file;
+	PlanFacts facts;
+	LintResult lint;
 	Plan plan;
 	StepState *states; /* one a plan->steps */
 	Resolved **resolved;
@@ -79,6 +85,15 @@ typedef struct Build {
 	unsigned steps_run, steps_cached, failed_line;
 	bool network_told; /* the note about the host's network was given */
 } Build;
+
+/* --- build.c --- */
+/* build_done() also after an error. */
+NODISCARD Err *build_init(Build *b, Arena *a, const BuildRequest *request);
+void build_done(Build *b);
+
+/* --- make_plan.c --- */
+/* b->file, lint and plan; on error all that it came to. */
+NODISCARD Err *make_plan(Build *b, const BuildLookRequest *how);
 
 /* --- resolve.c --- */
 NODISCARD Err *resolve_image(void *build, const Reference *ref, const Platform *platform, Arena *a,

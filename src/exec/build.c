@@ -16,45 +16,6 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-/* --build-arg BUILDKIT_SYNTAX */
-static Str frontend(const BuildRequest *r)
-{
-	for (size_t i = r->arg_count; i-- > 0;)
-		if (str_eqc(r->args[i].name, "BUILDKIT_SYNTAX"))
-			return r->args[i].value;
-	return STR("");
-}
-
-static Err *make_plan(Build *b)
-{
-	const BuildRequest *r = b->request;
-	Dockerfile *dockerfile = arena_new(b->arena, Dockerfile);
-	unsigned line =
-		progress_begin(b->progress, STR(""), "[internal] load build definition from %s",
-	                       r->dockerfile->name);
-	Err *e = dockerfile_parse_as(b->arena, r->dockerfile, frontend(r), dockerfile);
-	if (e) {
-		progress_end(b->progress, line, PROGRESS_ERROR, err_cause(e));
-		return e;
-	}
-	progress_end(b->progress, line, PROGRESS_DONE, STR(""));
-	PlanRequest plan = {
-		.dockerfile = dockerfile,
-		.target = r->target,
-		.args = r->args,
-		.arg_count = r->arg_count,
-		.labels = r->labels,
-		.label_count = r->label_count,
-		.platform = r->platform,
-		.build_platform = platform_host(),
-		.network = r->network.len ? r->network : STR("default"),
-		.lookup = { resolve_image, b },
-	};
-	TRY(plan_make(b->arena, &plan, &b->plan));
-	b->epoch_ns = b->plan.source_date_epoch < 0 ? -1 : b->plan.source_date_epoch * 1000000000;
-	return NULL;
-}
-
 static bool uses_context(const Plan *p)
 {
 	for (size_t i = 0; i < p->step_count; i++)
@@ -185,7 +146,7 @@ static Err *build(Build *b, BuildResult *ret)
 	AUTO_LOCK StoreLock lock = STORE_LOCK_NONE;
 	bool complete;
 	TRY(store_lock_gc(b->store, false, b->cancel, &lock));
-	TRY(make_plan(b));
+	TRY(make_plan(b, &(BuildLookRequest){ 0 }));
 	b->states = arena_alloc(b->arena, (b->plan.step_count + 1) * sizeof *b->states,
 	                        _Alignof(StepState));
 	for (size_t i = 0; i < b->plan.step_count; i++)
@@ -200,7 +161,25 @@ static Err *build(Build *b, BuildResult *ret)
 	return result_image(b, ret);
 }
 
-static void build_done(Build *b)
+Err *build_init(Build *b, Arena *a, const BuildRequest *request)
+{
+	*b = (Build){ .request = request,
+		      .store = request->store,
+		      .progress = request->progress,
+		      .arena = a,
+		      .cancel = request->cancel,
+		      .own_cancel = { .fd = -1 },
+		      .init_lower_fd = -1,
+		      .now_ns = clock_real_ns(),
+		      .epoch_ns = -1 };
+	(void)pthread_mutex_init(&b->mutex, NULL);
+	if (b->cancel)
+		return NULL;
+	b->cancel = &b->own_cancel;
+	return cancel_open(&b->own_cancel);
+}
+
+void build_done(Build *b)
 {
 	for (size_t i = 0; b->states && i < b->plan.step_count; i++) {
 		copy_set_done(b->states[i].copy);
@@ -215,35 +194,26 @@ static void build_done(Build *b)
 		http_client_close(b->http);
 	if (b->registry)
 		registry_close(b->registry);
+	plan_facts_done(&b->facts);
 	(void)pthread_mutex_destroy(&b->mutex);
+	if (b->own_cancel.fd >= 0)
+		cancel_close(&b->own_cancel);
 }
 
 Err *build_image(Arena *a, const BuildRequest *request, BuildResult *ret)
 {
-	Cancel own = { .fd = -1 };
-	Build b = { .request = request,
-		    .store = request->store,
-		    .progress = request->progress,
-		    .arena = a,
-		    .cancel = request->cancel,
-		    .init_lower_fd = -1,
-		    .now_ns = clock_real_ns(),
-		    .epoch_ns = -1 };
+	CLEANUP(build_done) Build b;
 	*ret = (BuildResult){ 0 };
-	if (!b.cancel) {
-		TRY(cancel_open(&own));
-		b.cancel = &own;
-	}
-	(void)pthread_mutex_init(&b.mutex, NULL);
-	Err *e = build(&b, ret);
+	Err *e = build_init(&b, a, request);
+	if (!e)
+		e = build(&b, ret);
 	ret->steps_run = b.steps_run;
 	ret->steps_cached = b.steps_cached;
 	ret->failed_line = b.failed_line;
 	ret->warnings = b.plan.warnings;
 	ret->warning_count = b.plan.warning_count;
-	build_done(&b);
-	if (own.fd >= 0)
-		cancel_close(&own);
+	ret->lint = b.lint;
+	ret->source = request->dockerfile;
 	if (!e || err_kind(e) == ERR_CANCELLED || !request->tag_count)
 		return e;
 	return err_while(e, "building '%.*s'", STR_ARG(reference_familiar(a, &request->tags[0])));

@@ -12,6 +12,7 @@
 
 #include "base/cancel.h"
 #include "base/progress.h"
+#include "lint/lint.h"
 #include "plan/plan.h"
 #include "store/store.h"
 
@@ -55,7 +56,32 @@ typedef struct BuildResult {
 	unsigned steps_run, steps_cached;
 	Str *warnings;
 	size_t warning_count;
+	LintResult lint;      /* also set on error */
+	const Source *source; /* of the Dockerfile; also set on error */
 	unsigned failed_line; /* progress line of the step that failed; also set on error; 0 none */
 } BuildResult;
 
 NODISCARD Err *build_image(Arena *a, const BuildRequest *request, BuildResult *ret);
+
+/* --- look.c: what a build would be, without building ------------------------------------------ */
+
+typedef struct BuildLookRequest {
+	bool all_stages; /* and not those alone that the target needs */
+	bool remarks;    /* LintLevel REMARK is wanted */
+	bool reads_only; /* plan nothing: the request needs no store */
+} BuildLookRequest;
+
+typedef struct BuildLook {
+	Dockerfile file; /* node_count 0: it could not be read */
+	Plan plan;       /* without an error */
+	PlanFacts facts; /* as far as planning came */
+	LintResult lint;
+	Err *error; /* why a build would fail before it runs anything; NULL */
+} BuildLook;
+
+/* Reads and plans; base images are asked for, nothing is run, made or kept.  Errors of its own are
+ * those that say nothing about the file. */
+NODISCARD Err *build_look(Arena *a, const BuildRequest *request, const BuildLookRequest *how,
+                          BuildLook *ret);
+void build_look_done(BuildLook *look);
+#define AUTO_BUILD_LOOK CLEANUP(build_look_done)

@@ -1,0 +1,88 @@
+/* make_plan.c - the Dockerfile read, planned and judged: what every build begins with, and --check
+ * is. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/base.h"
+
+#include "exec/build-internal.h"
+
+/* --build-arg BUILDKIT_SYNTAX */
+static Str frontend(const BuildRequest *r)
+{
+	for (size_t i = r->arg_count; i-- > 0;)
+		if (str_eqc(r->args[i].name, "BUILDKIT_SYNTAX"))
+			return r->args[i].value;
+	return STR("");
+}
+
+static Err *read_file(Build *b)
+{
+	const Source *source = b->request->dockerfile;
+	b->plan_line = progress_begin(b->progress, STR(""),
+	                              "[internal] load build definition from %s", source->name);
+	Err *e = dockerfile_parse_as(b->arena, source, frontend(b->request), &b->file);
+	progress_end(b->progress, b->plan_line, e ? PROGRESS_ERROR : PROGRESS_DONE,
+	             e ? err_cause(e) : STR(""));
+	return e;
+}
+
+static Err *plan(Build *b, bool all_stages)
+{
+	const BuildRequest *r = b->request;
+	PlanRequest request = {
+		.dockerfile = &b->file,
+		.target = r->target,
+		.args = r->args,
+		.arg_count = r->arg_count,
+		.labels = r->labels,
+		.label_count = r->label_count,
+		.platform = r->platform,
+		.build_platform = platform_host(),
+		.network = r->network.len ? r->network : STR("default"),
+		.lookup = { resolve_image, b },
+		.all_stages = all_stages,
+		.facts = &b->facts,
+	};
+	TRY(plan_make(b->arena, &request, &b->plan));
+	b->epoch_ns = b->plan.source_date_epoch < 0 ? -1 : b->plan.source_date_epoch * 1000000000;
+	return NULL;
+}
+
+static void tell(Build *b, const LintFinding *finding)
+{
+	const LintRule *rule = &lint_rule_table[finding->rule];
+	if (rule->level != LINT_REMARK)
+		progress_send(b->progress, &(ProgressEvent){ .kind = PROGRESS_WARNING,
+		                                             .line = b->plan_line,
+		                                             .text = lint_short(b->arena, finding),
+		                                             .name = str_from(rule->name) });
+}
+
+static Err *judge(Build *b, const Err *broken, bool remarks)
+{
+	const BuildRequest *r = b->request;
+	LintInput in = { .file = &b->file,
+		         .broken = broken,
+		         .facts = &b->facts,
+		         .ignore = r->ignore,
+		         .args = r->args,
+		         .arg_count = r->arg_count,
+		         .remarks = remarks };
+	TRY(lint_run(b->arena, &in, &b->lint));
+	for (size_t i = 0; i < b->lint.count; i++)
+		tell(b, &b->lint.findings[i]);
+	return NULL;
+}
+
+Err *make_plan(Build *b, const BuildLookRequest *how)
+{
+	Err *broken = read_file(b);
+	if (!b->file.node_count || how->reads_only) /* no tree: there is nothing to judge */
+		return broken;
+	Err *e = broken ? broken : plan(b, how->all_stages);
+	Err *wrong = judge(b, broken, how->remarks);
+	if (wrong) { /* the options: what comes of them is worth nothing */
+		err_free(e);
+		return wrong;
+	}
+	return e ? e : lint_error(&b->lint);
+}
