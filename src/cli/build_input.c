@@ -178,24 +178,35 @@ static int open_path(const char *path)
 	return fd < 0 ? -errno : fd;
 }
 
-/* FILE: of -f, NULL if the Dockerfile is NAME of the context; both NULL: from standard input. */
-static Err *read_ignore(Arena *a, const char *context, const char *file, const char *name,
-                        BuildInput *in)
+/* --ignorefile FILE: it must be there. */
+static Err *read_named_ignore(Arena *a, const char *file, BuildInput *in)
+{
+	bool found;
+	TRY(take_ignore(a, open_path(file), file, in, &found));
+	return found ? NULL
+	             : err_new(ERR_INPUT, "cannot open the ignore file '%s': %s", file,
+	                       strerror(ENOENT));
+}
+
+/* NAME: of the Dockerfile in the context, if it is there; else it came by -f or standard input. */
+static Err *read_ignore(Arena *a, const BuildInputNames *names, const char *name, BuildInput *in)
 {
 	bool found = false;
-	if (file) {
-		const char *own = arena_strf(a, "%s.dockerignore", file).ptr;
-		TRY(take_ignore(a, open_path(own), own, in, &found));
-	} else if (name) {
+	if (names->ignore_file)
+		return read_named_ignore(a, names->ignore_file, in);
+	if (name) {
 		Str own = arena_strf(a, "%s.dockerignore", name);
 		TRY(take_ignore(a, path_try_in_root(in->context_fd, own, OPEN_FOUND, 0),
-		                name_in_context(a, context, own.ptr), in, &found));
+		                name_in_context(a, names->context, own.ptr), in, &found));
+	} else if (names->file && strcmp(names->file, "-") != 0) {
+		const char *own = arena_strf(a, "%s.dockerignore", names->file).ptr;
+		TRY(take_ignore(a, open_path(own), own, in, &found));
 	}
 	for (size_t i = 0; i < ARRAY_LEN(ignore_names) && !found; i++)
 		TRY(take_ignore(
 			a,
 			path_try_in_root(in->context_fd, str_from(ignore_names[i]), OPEN_FOUND, 0),
-			name_in_context(a, context, ignore_names[i]), in, &found));
+			name_in_context(a, names->context, ignore_names[i]), in, &found));
 	return NULL;
 }
 
@@ -217,28 +228,41 @@ static Err *from_stdin_alone(Arena *a, const char *file, BuildInput *in)
 	return NULL;
 }
 
-static Err *open_input(Arena *a, const char *context, const char *file, BuildInput *in)
+static Err *open_input(Arena *a, const BuildInputNames *names, BuildInput *in)
 {
-	const char *name = NULL;
-	if (strcmp(context, "-") == 0)
+	const char *name = NULL, *file = names->file;
+	if (strcmp(names->context, "-") == 0)
 		return from_stdin_alone(a, file, in);
-	TRY(open_context(a, context, in));
+	TRY(open_context(a, names->context, in));
 	if (file && strcmp(file, "-") == 0) {
-		file = NULL;
 		in->dockerfile.name = "Dockerfile";
 		TRY(read_stdin(a, &in->dockerfile.text));
 	} else if (file) {
 		TRY(read_named(a, file, &in->dockerfile));
 	} else {
-		TRY(read_default(a, context, in->context_fd, &in->dockerfile, &name));
+		TRY(read_default(a, names->context, in->context_fd, &in->dockerfile, &name));
 	}
-	return read_ignore(a, context, file, name, in);
+	return read_ignore(a, names, name, in);
 }
 
-Err *build_input_open(Arena *a, const char *context, const char *file, BuildInput *ret)
+static Err *open_ignore(Arena *a, const BuildInputNames *names, BuildInput *in)
+{
+	TRY(open_context(a, names->context, in));
+	return read_ignore(a, names, names->file ? NULL : default_name(in->context_fd), in);
+}
+
+static Err *open_directory(Arena *a, const BuildInputNames *names, BuildInput *in)
+{
+	TRY(open_context(a, names->context, in));
+	return read_ignore(a, names, NULL, in);
+}
+
+typedef Err *Opening(Arena *a, const BuildInputNames *names, BuildInput *in);
+
+static Err *open_by(Opening *opening, Arena *a, const BuildInputNames *names, BuildInput *ret)
 {
 	BuildInput in = { .context_fd = -1, .context_path = STR("") };
-	Err *e = open_input(a, context, file, &in);
+	Err *e = opening(a, names, &in);
 	if (e)
 		build_input_close(&in);
 	else
@@ -246,21 +270,20 @@ Err *build_input_open(Arena *a, const char *context, const char *file, BuildInpu
 	return e;
 }
 
-static Err *open_ignore(Arena *a, const char *context, const char *file, BuildInput *in)
+Err *build_input_open(Arena *a, const BuildInputNames *names, BuildInput *ret)
 {
-	TRY(open_context(a, context, in));
-	return read_ignore(a, context, file, file ? NULL : default_name(in->context_fd), in);
+	return open_by(open_input, a, names, ret);
 }
 
-Err *build_input_open_ignore(Arena *a, const char *context, const char *file, BuildInput *ret)
+Err *build_input_open_ignore(Arena *a, const BuildInputNames *names, BuildInput *ret)
 {
-	BuildInput in = { .context_fd = -1, .context_path = STR("") };
-	Err *e = open_ignore(a, context, file, &in);
-	if (e)
-		build_input_close(&in);
-	else
-		*ret = in;
-	return e;
+	return open_by(open_ignore, a, names, ret);
+}
+
+Err *build_input_open_directory(Arena *a, const char *path, BuildInput *ret)
+{
+	BuildInputNames names = { .context = path };
+	return open_by(open_directory, a, &names, ret);
 }
 
 void build_input_close(BuildInput *in)

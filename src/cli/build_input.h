@@ -3,8 +3,8 @@
  *
  * RULES    those of docker build: -f is relative to the working directory; without
  *          it the context's Dockerfile, dockerfile or Containerfile; "-" reads the Dockerfile from
- *          standard input.  Ignore file: <Dockerfile>.dockerignore beside the Dockerfile, else the
- *          context's .containerignore or .dockerignore.
+ *          standard input.  Ignore file: that of --ignorefile, else <Dockerfile>.dockerignore beside
+ *          the Dockerfile, else the context's .containerignore or .dockerignore.
  * ERRORS   ERR_INPUT in docker's words: path "x" not found; failed to read dockerfile: open x: ...
  */
 /* SPDX-License-Identifier: Apache-2.0 */
@@ -21,10 +21,17 @@ typedef struct BuildInput {
 	bool has_ignore;
 } BuildInput;
 
-/* CONTEXT: the argument; FILE: of -f, NULL if not given. */
-NODISCARD Err *build_input_open(Arena *a, const char *context, const char *file, BuildInput *ret);
+/* What the command line says.  NULL: not given. */
+typedef struct BuildInputNames {
+	const char *context;     /* the argument */
+	const char *file;        /* -f */
+	const char *ignore_file; /* --ignorefile */
+} BuildInputNames;
+
+NODISCARD Err *build_input_open(Arena *a, const BuildInputNames *names, BuildInput *ret);
 /* The same without the Dockerfile, which need not be there: a directory and its ignore file. */
-NODISCARD Err *build_input_open_ignore(Arena *a, const char *context, const char *file,
-                                       BuildInput *ret);
+NODISCARD Err *build_input_open_ignore(Arena *a, const BuildInputNames *names, BuildInput *ret);
+/* Of --build-context: a directory and the ignore file in it. */
+NODISCARD Err *build_input_open_directory(Arena *a, const char *path, BuildInput *ret);
 void build_input_close(BuildInput *in);
 #define AUTO_BUILD_INPUT CLEANUP(build_input_close)

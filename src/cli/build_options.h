@@ -11,8 +11,9 @@
 #include "exec/build.h"
 
 typedef struct BuildValues {
-	OptionList tags, build_args, labels, outputs;
+	OptionList tags, build_args, labels, outputs, contexts;
 	const char *file, *target, *progress, *iidfile, *network, *platform, *builder, *call;
+	const char *ignore_file;
 	bool check, no_cache, pull, push, quiet, load, durable;
 	bool ignored;
 	unsigned jobs;

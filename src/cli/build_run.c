@@ -3,6 +3,7 @@
 #include "base/base.h"
 
 #include "cli/build_call.h"
+#include "cli/build_contexts.h"
 #include "cli/build_input.h"
 #include "cli/build_options.h"
 #include "cli/build_report.h"
@@ -150,6 +151,7 @@ Err *build_run_command(Cli *cli, const void *values, const Arguments *args)
 {
 	const BuildValues *v = values;
 	AUTO_BUILD_INPUT BuildInput input = { .context_fd = -1 };
+	AUTO_BUILD_CONTEXTS BuildContexts contexts = { 0 };
 	AUTO_UI Ui *ui = NULL;
 	BuildRequest r;
 	BuildResult result = { 0 };
@@ -163,7 +165,9 @@ Err *build_run_command(Cli *cli, const void *values, const Arguments *args)
 		cli->usage_error = true;
 		return e;
 	}
-	TRY(build_input_open(cli->arena, args->at[0], v->file, &input));
+	BuildInputNames names = { args->at[0], v->file, v->ignore_file };
+	TRY(build_input_open(cli->arena, &names, &input));
+	TRY(build_contexts_open(cli, &v->contexts, &contexts));
 	if (!call || build_call_needs_store(call)) {
 		TRY(cli_store(cli, &r.store));
 		store_set_durable(r.store, v->durable);
@@ -173,6 +177,10 @@ Err *build_run_command(Cli *cli, const void *values, const Arguments *args)
 	r.ignore = input.has_ignore ? &input.ignore : NULL;
 	r.context_fd = input.context_fd;
 	r.context_path = input.context_path;
+	r.contexts = contexts.at;
+	r.context_count = contexts.count;
+	r.directories = contexts.directories;
+	r.directory_count = contexts.directory_count;
 	r.progress = ui_progress(ui);
 	r.entered = on_entered;
 	r.entered_context = ui;

@@ -17,7 +17,7 @@
 #define EXIT_FATAL        128
 
 typedef struct CheckIgnoreValues {
-	const char *file, *directory;
+	const char *file, *directory, *ignore_file;
 	bool verbose, non_matching, quiet, from_stdin, nul;
 } CheckIgnoreValues;
 
@@ -35,6 +35,11 @@ static const Option check_ignore_options[] = {
 	  .choices = "FILE",
 	  .help = "Dockerfile of the build, whose own NAME.dockerignore goes first",
 	  .offset = offsetof(CheckIgnoreValues, file) },
+	{ .name = "ignorefile",
+	  .kind = OPTION_TEXT,
+	  .choices = "FILE",
+	  .help = "Ignore file of the build, in place of the one found",
+	  .offset = offsetof(CheckIgnoreValues, ignore_file) },
 	{ .name = "non-matching",
 	  .letter = 'n',
 	  .kind = OPTION_FLAG,
@@ -168,8 +173,8 @@ static Err *run_check_ignore(Cli *cli, const void *values, const Arguments *args
 	const CheckIgnoreValues *v = values;
 	TRY(check_usage(cli, v, args));
 	AUTO_BUILD_INPUT BuildInput input = { .context_fd = -1 };
-	TRY(build_input_open_ignore(cli->arena, v->directory ? v->directory : ".", v->file,
-	                            &input));
+	BuildInputNames names = { v->directory ? v->directory : ".", v->file, v->ignore_file };
+	TRY(build_input_open_ignore(cli->arena, &names, &input));
 	Check c = { .values = v, .root = input.context_path, .ignore_name = input.ignore.name };
 	Source *source = arena_new(cli->arena, Source); /* errors point to it */
 	*source = input.ignore;

@@ -76,8 +76,8 @@ typedef struct Build {
 	size_t resolved_count;
 	Registry *registry; /* opened at the first question */
 	HttpClient *http;   /* the same, for downloads; guarded by mutex */
-	Context *context;
-	Ignore ignore;
+	Context **contexts; /* the main one and those of request->directories; NULL: not used */
+	Ignore *ignores;
 	Sandbox *sandbox; /* NULL until something is run */
 	int init_lower_fd;
 	int64_t now_ns;   /* when the build began */

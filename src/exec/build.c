@@ -16,27 +16,51 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-static bool uses_context(const Plan *p)
+static bool uses_context(const Plan *p, size_t number)
 {
-	for (size_t i = 0; i < p->step_count; i++)
-		if (p->steps[i].kind == STEP_COPY && p->steps[i].copy.origin == ORIGIN_CONTEXT)
+	for (size_t i = 0; i < p->step_count; i++) {
+		const Step *step = &p->steps[i];
+		if (step->kind == STEP_COPY && step->copy.origin == ORIGIN_CONTEXT &&
+		    step->copy.context == number)
 			return true;
+	}
 	return false;
 }
 
-static Err *open_context(Build *b)
+/* The stat cache of one directory under two names would be written twice. */
+static Digest cache_name(Str path, size_t number)
 {
-	const BuildRequest *r = b->request;
-	if (r->context_fd < 0 || !uses_context(&b->plan))
-		return NULL;
+	AUTO_BUF Buf text = BUF_INIT;
+	buf_add_str(&text, path);
+	if (number)
+		buf_addf(&text, "\n%zu", number);
+	return sha256_of(buf_str(&text));
+}
+
+static Err *open_context(Build *b, size_t number, const BuildDirectory *d)
+{
 	AUTO_CLOSE int cache = -1;
 	char hex[DIGEST_HEX_LEN + 1];
-	Digest name = sha256_of(r->context_path);
-	if (r->ignore)
-		TRY(ignore_parse(b->arena, r->ignore, &b->ignore));
+	Digest name = cache_name(d->path, number);
+	if (d->fd < 0 || !uses_context(&b->plan, number))
+		return NULL;
+	if (d->ignore)
+		TRY(ignore_parse(b->arena, d->ignore, &b->ignores[number]));
 	TRY(store_subdir(b->store, "ctx", &cache));
-	return context_open(r->context_fd, &b->ignore, cache, digest_hex(&name, hex).ptr,
-	                    &b->context);
+	return context_open(d->fd, &b->ignores[number], cache, digest_hex(&name, hex).ptr,
+	                    &b->contexts[number]);
+}
+
+static Err *open_contexts(Build *b)
+{
+	const BuildRequest *r = b->request;
+	size_t count = r->directory_count + 1;
+	BuildDirectory first = { r->context_fd, r->context_path, r->ignore };
+	b->contexts = arena_alloc(b->arena, count * sizeof(Context *), _Alignof(Context *));
+	b->ignores = arena_alloc(b->arena, count * sizeof *b->ignores, _Alignof(Ignore));
+	for (size_t i = 0; i < count; i++)
+		TRY(open_context(b, i, i ? &r->directories[i - 1] : &first));
+	return NULL;
 }
 
 /* One step from the cache, if all that it depends on is known. */
@@ -151,7 +175,7 @@ static Err *build(Build *b, BuildResult *ret)
 	                        _Alignof(StepState));
 	for (size_t i = 0; i < b->plan.step_count; i++)
 		(void)pthread_mutex_init(&b->states[i].mutex, NULL);
-	TRY(open_context(b));
+	TRY(open_contexts(b));
 	TRY(look_up_all(b));
 	TRY(is_complete(b, &complete));
 	if (!complete) {
@@ -188,8 +212,9 @@ void build_done(Build *b)
 	sandbox_close(b->sandbox);
 	if (b->init_lower_fd >= 0)
 		close(b->init_lower_fd);
-	if (b->context)
-		context_close(b->context);
+	for (size_t i = 0; b->contexts && i <= b->request->directory_count; i++)
+		if (b->contexts[i])
+			context_close(b->contexts[i]);
 	if (b->http)
 		http_client_close(b->http);
 	if (b->registry)

@@ -16,12 +16,23 @@
 #include "plan/plan.h"
 #include "store/store.h"
 
+/* A directory that --build-context names. */
+typedef struct BuildDirectory {
+	int fd;
+	Str path;             /* real path */
+	const Source *ignore; /* of its own; NULL: none */
+} BuildDirectory;
+
 typedef struct BuildRequest {
 	Store *store;
 	const Source *dockerfile;
-	int context_fd;       /* directory, borrowed; -1: an empty context */
-	Str context_path;     /* real path, for the stat cache's name */
-	const Source *ignore; /* .dockerignore; NULL: none */
+	int context_fd;              /* directory, borrowed; -1: an empty context */
+	Str context_path;            /* real path, for the stat cache's name */
+	const Source *ignore;        /* .dockerignore; NULL: none */
+	const PlanContext *contexts; /* --build-context */
+	size_t context_count;
+	const BuildDirectory *directories; /* those that are; PlanContext.index N is [N - 1] */
+	size_t directory_count;
 	Str target;
 	const PlanArg *args;
 	size_t arg_count;

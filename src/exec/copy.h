@@ -34,9 +34,10 @@ typedef struct CopyMatch {
 typedef struct CopySet {
 	CopyMatch *matches;
 	size_t count;
-	View *origin;        /* ORIGIN_STEP: kept open for reading files */
-	VEC(View *) fetched; /* the same of what was fetched */
-	Arena arena;         /* all of the above */
+	const Context *context; /* ORIGIN_CONTEXT: which */
+	View *origin;           /* ORIGIN_STEP: kept open for reading files */
+	VEC(View *) fetched;    /* the same of what was fetched */
+	Arena arena;            /* all of the above */
 } CopySet;
 
 void copy_set_done(CopySet *set);

@@ -214,7 +214,7 @@ static Err *try_archive(Placing *p, const CopyMatch *m, Str dest, bool *ret_done
 	AUTO_LIST List *list = NULL;
 	int dir_fd = -1;
 	TRY(f->view ? view_open_file(f->view, &f->from, f->layer, sandbox_overlay_prefix(), &fd)
-	            : path_open_beneath(context_root_fd(p->build->context), f->source,
+	            : path_open_beneath(context_root_fd(p->build->contexts[c->context]), f->source,
 	                                O_RDONLY | O_NONBLOCK, 0, &fd));
 	TRY(err_place(archive_unpack(p->build, fd, m->source, &dir_fd, &list), m->span));
 	if (!list)

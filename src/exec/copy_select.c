@@ -43,16 +43,22 @@ static void take_context_match(const ContextMatch *m, const CopySource *source, 
 	VEC_PUSH(out, match);
 }
 
-static Err *select_context(Build *b, const CopySource *source, Arena *a, Matches *out)
+static Err *select_context(Build *b, const CopyArgs *c, CopySet *set, const CopySource *source,
+                           Matches *out)
 {
 	ContextSelection sel;
-	if (!b->context)
+	Context *context = b->contexts[c->context];
+	if (!context)
 		return err_note(err_new(ERR_NOT_FOUND, "no such file in the build context: '%.*s'",
 		                        STR_ARG(source->path)),
 		                "this build has no context: the Dockerfile came alone");
-	TRY(context_select(b->context, source->path, b->cancel, a, &sel));
+	set->context = context;
+	Err *e = context_select(context, source->path, b->cancel, &set->arena, &sel);
+	if (e && c->context)
+		return err_while(e, "looking into the build context '%.*s'", STR_ARG(c->from_name));
+	TRY(e);
 	for (size_t i = 0; i < sel.count; i++)
-		take_context_match(&sel.matches[i], source, a, out);
+		take_context_match(&sel.matches[i], source, &set->arena, out);
 	return NULL;
 }
 
@@ -214,7 +220,7 @@ static Err *select_one(Build *b, const CopyArgs *c, CopySet *set, const CopySour
 	else if (c->origin == ORIGIN_STEP)
 		return select_origin(b, c, set, source, &set->arena, out);
 	else
-		return select_context(b, source, &set->arena, out);
+		return select_context(b, c, set, source, out);
 	return NULL;
 }
 

@@ -38,6 +38,8 @@ static Err *plan(Build *b, bool all_stages)
 		.platform = r->platform,
 		.build_platform = platform_host(),
 		.network = r->network.len ? r->network : STR("default"),
+		.contexts = r->contexts,
+		.context_count = r->context_count,
 		.lookup = { resolve_image, b },
 		.all_stages = all_stages,
 		.facts = &b->facts,

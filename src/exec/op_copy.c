@@ -38,7 +38,7 @@ static Err *open_source(void *context, const Entry *e, int *ret_fd)
 		                         ret_fd);
 	switch (f->origin) {
 	case ORIGIN_CONTEXT:
-		return path_open_beneath(context_root_fd(s->build->context), f->source,
+		return path_open_beneath(context_root_fd(s->set->context), f->source,
 		                         O_RDONLY | O_NONBLOCK, 0, ret_fd);
 	case ORIGIN_STEP:
 		return view_open_file(f->view ? f->view : s->set->origin, &f->from, f->layer,

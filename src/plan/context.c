@@ -45,32 +45,53 @@ static Err *parse_image(Arena *a, Str text, PlanContext *ret)
 	return reference_parse(a, text, &ret->ref);
 }
 
-Err *plan_context_parse(Arena *a, Str text, PlanContext *ret)
+/* A git repository or a URL; else *ret_found is false. */
+static Err *parse_remote(Arena *a, Str text, PlanContext *ret, bool *ret_found)
+{
+	TRY(remote_parse(a, text, &ret->remote));
+	*ret_found = ret->remote.kind != REMOTE_NONE && !ret->remote.git.maybe_local;
+	if (!*ret_found)
+		return NULL;
+	ret->kind = PLAN_CONTEXT_REMOTE;
+	ret->value = ret->remote.shown;
+	if (ret->remote.kind == REMOTE_HTTP)
+		ret->remote.name = STR("context");
+	return NULL;
+}
+
+/* To RET, whose name is known, what VALUE says. */
+static Err *parse_value(Arena *a, Str value, PlanContext *ret)
 {
 	static const char *const images[] = { "docker-image", "container-image", "docker" };
+	Str rest, scheme = cut_scheme(value, &rest);
+	bool found;
+	ret->value = value;
+	TRY(parse_remote(a, value, ret, &found));
+	if (found)
+		return NULL;
+	for (size_t i = 0; i < ARRAY_LEN(images); i++)
+		if (str_eqc(scheme, images[i]))
+			return parse_image(a, rest, ret);
+	if (!value.len)
+		return err_new(ERR_INPUT, "an empty value is no build context");
+	if (!scheme.len)
+		return NULL;
+	return err_note(err_new(ERR_INPUT, "unsupported context source %.*s for %.*s",
+	                        STR_ARG(scheme), STR_ARG(ret->name)),
+	                "a build context is a directory, docker-image://IMAGE, a git repository "
+	                "or an https:// URL");
+}
+
+Err *plan_context_parse(Arena *a, Str text, PlanContext *ret)
+{
 	PlanContext c = { 0 };
-	Str name, rest, value = str_cut(text, '=', &name);
+	Str name, value = str_cut(text, '=', &name);
 	if (name.len == text.len)
 		return err_new(ERR_INPUT, "invalid context value: %.*s, expected key=value",
 		               STR_ARG(text));
 	TRY_WHILE(plan_context_name(a, name, &c.name), "reading the context name '%.*s'",
 	          STR_ARG(name));
-	Str scheme = cut_scheme(value, &rest);
-	c.value = value;
-	if (!scheme.len && !value.len)
-		return err_new(ERR_INPUT, "the build context '%.*s' is empty", STR_ARG(name));
-	bool known = !scheme.len;
-	for (size_t i = 0; i < ARRAY_LEN(images) && !known; i++) {
-		if (str_eqc(scheme, images[i])) {
-			TRY_WHILE(parse_image(a, rest, &c), "reading the build context '%.*s'",
-			          STR_ARG(name));
-			known = true;
-		}
-	}
-	if (!known)
-		return err_note(err_new(ERR_INPUT, "unsupported context source %.*s for %.*s",
-		                        STR_ARG(scheme), STR_ARG(name)),
-		                "a directory, or docker-image://IMAGE");
+	TRY_WHILE(parse_value(a, value, &c), "reading the build context '%.*s'", STR_ARG(name));
 	*ret = c;
 	return NULL;
 }
@@ -117,8 +138,23 @@ Str plan_context_title(Planner *p, const PlanContext *c)
 	return arena_strf(p->arena, "[context %.*s] %.*s", STR_ARG(c->name), STR_ARG(c->value));
 }
 
+Err *plan_context_origin(Planner *p, const StageWork *s, const Node *node, Span span,
+                         const PlanContext *c, Origin *ret)
+{
+	if (c->kind == PLAN_CONTEXT_DIR) {
+		*ret = (Origin){ .kind = ORIGIN_CONTEXT, .step = STEP_NONE, .context = c->index };
+		return NULL;
+	}
+	FetchArgs fetch = { .remote = c->remote };
+	*ret = (Origin){ .kind = ORIGIN_STEP };
+	TRY(plan_fetch_flags(p, s, node, &fetch));
+	return plan_fetch_step(p, s, node, span, &fetch, &ret->step);
+}
+
 Err *plan_context_root(Planner *p, StageWork *s, const PlanContext *c)
 {
+	Origin origin;
+	TRY(plan_context_origin(p, s, s->from, s->base.span, c, &origin));
 	CopySource *all = arena_new(p->arena, CopySource);
 	*all = (CopySource){ .path = STR("."),
 		             .span = s->base.span,
@@ -127,9 +163,9 @@ Err *plan_context_root(Planner *p, StageWork *s, const PlanContext *c)
 	Step *step;
 	TRY(plan_add_step(p, s, STEP_COPY, s->from, &step));
 	step->copy = (CopyArgs){
-		.origin = ORIGIN_CONTEXT,
-		.origin_step = STEP_NONE,
-		.context = c->index,
+		.origin = origin.kind,
+		.origin_step = origin.step,
+		.context = origin.context,
 		.sources = all,
 		.source_count = 1,
 		.dest = STR("/"),
@@ -139,6 +175,8 @@ Err *plan_context_root(Planner *p, StageWork *s, const PlanContext *c)
 		.chmod = STR(""),
 		.from_name = c->name,
 	};
+	if (origin.kind == ORIGIN_STEP)
+		plan_step_needs(p, step, origin.step);
 	step->position = step->total = s->position = 0;
 	step->title = step->created_by =
 		arena_strf(p->arena, "[context %.*s] load from client", STR_ARG(c->name));

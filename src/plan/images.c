@@ -108,11 +108,8 @@ Err *plan_origin(Planner *p, StageWork *s, const Node *node, const FromRef *ref,
 		ret->step = p->stages[ref->stage].last_step;
 		return NULL;
 	}
-	if (ref->kind == REF_CONTEXT && ref->context->kind == PLAN_CONTEXT_DIR) {
-		*ret = (Origin){ .kind = ORIGIN_CONTEXT,
-			         .step = STEP_NONE,
-			         .context = ref->context->index };
-		return NULL;
-	}
+	const PlanContext *c = ref->context;
+	if (c && (c->kind == PLAN_CONTEXT_DIR || c->kind == PLAN_CONTEXT_REMOTE))
+		return plan_context_origin(p, s, node, ref->word.span, c, ret);
 	return image_step(p, s, node, ref, &ret->step);
 }

@@ -229,20 +229,24 @@ NODISCARD Err *plan_base_image(Planner *p, StageWork *s);
 void plan_set_base(Step *step, const BaseImage *image);
 
 /* context.c */
-NODISCARD Err *plan_read_contexts(Planner *p);
-/* The context that stands for the stage or image NAME, or NULL. */
-const PlanContext *plan_find_context(Planner *p, Str name);
-/* "[context busybox] alpine": what is shown of it. */
-Str plan_context_title(Planner *p, const PlanContext *c);
-/* All of the directory C as the root file system of S. */
-NODISCARD Err *plan_context_root(Planner *p, StageWork *s, const PlanContext *c);
-
-/* Where REF of NODE takes its files. */
+/* Where files come from. */
 typedef struct Origin {
 	OriginKind kind;
 	uint32_t step;    /* ORIGIN_STEP */
 	uint32_t context; /* ORIGIN_CONTEXT */
 } Origin;
+NODISCARD Err *plan_read_contexts(Planner *p);
+/* The context that stands for the stage or image NAME, or NULL. */
+const PlanContext *plan_find_context(Planner *p, Str name);
+/* "[context busybox] alpine": what is shown of it. */
+Str plan_context_title(Planner *p, const PlanContext *c);
+/* All of C, a directory or what is fetched, as the root file system of S. */
+NODISCARD Err *plan_context_root(Planner *p, StageWork *s, const PlanContext *c);
+
+/* The origin that C, a directory or remote, is. */
+NODISCARD Err *plan_context_origin(Planner *p, const StageWork *s, const Node *node, Span span,
+                                   const PlanContext *c, Origin *ret);
+/* Where REF of NODE takes its files. */
 NODISCARD Err *plan_origin(Planner *p, StageWork *s, const Node *node, const FromRef *ref,
                            Origin *ret);
 

@@ -97,6 +97,8 @@ typedef enum PlanContextKind {
 	PLAN_CONTEXT_DIR,     /* a local directory */
 	PLAN_CONTEXT_IMAGE,   /* docker-image://ref */
 	PLAN_CONTEXT_SCRATCH, /* docker-image://scratch: nothing */
+	PLAN_CONTEXT_REMOTE,  /* a git repository, or a file behind a URL, which is called "context"
+	                       */
 } PlanContextKind;
 
 typedef struct PlanContext {
@@ -104,6 +106,7 @@ typedef struct PlanContext {
 	Str value; /* as given, without the scheme: for titles and messages */
 	PlanContextKind kind;
 	Reference ref;  /* PLAN_CONTEXT_IMAGE */
+	Remote remote;  /* PLAN_CONTEXT_REMOTE */
 	uint32_t index; /* PLAN_CONTEXT_DIR: what CopyArgs.context says */
 } PlanContext;
 

@@ -76,7 +76,7 @@ static Err *from_image(Planner *p, StageWork *s)
 	if (context) {
 		hide_position(s, step);
 		step->title = plan_context_title(p, context);
-		if (context->kind == PLAN_CONTEXT_DIR)
+		if (context->kind == PLAN_CONTEXT_DIR || context->kind == PLAN_CONTEXT_REMOTE)
 			return plan_context_root(p, s, context);
 	} else if (image) {
 		Str full = reference_full(p->arena, &image->ref);
