@@ -30,7 +30,9 @@ typedef struct TreeNode {
 	const char *name; /* borrowed from its TreeDir */
 	uint32_t name_len;
 	mode_t mode;   /* 0: left out, or gone since its directory was read */
-	bool excluded; /* a directory that the ignore file leaves out, though not all below it */
+	bool excluded; /* a directory that the ignore file or the filter leaves out, though perhaps
+	                  not all below it */
+	bool implied;  /* by the filter */
 	bool hashed;   /* sha256 is set */
 	bool fresh;    /* by reading the file in this run, and not racy: to be remembered */
 	bool has_capability;
@@ -52,8 +54,9 @@ struct TreeDir {
 typedef struct Tree {
 	Context *context;
 	const Cancel *cancel;
-	VEC(TreeDir *) dirs; /* all of them, parents first; dirs.at[0] is the top */
-	size_t name_count;   /* in all directories so far */
+	const MatchFilter *filter; /* NULL: all; of paths below the top */
+	VEC(TreeDir *) dirs;       /* all of them, parents first; dirs.at[0] is the top */
+	size_t name_count;         /* in all directories so far */
 } Tree;
 
 /* The directory PATH (clean, without links) and all below it. */

@@ -26,6 +26,7 @@ typedef struct Finding {
 	const Cancel *cancel;
 	Arena *arena;
 	Str source; /* as written */
+	const MatchFilter *filter;
 	VEC(ContextMatch) matches;
 	const IgnorePattern *left_out_by; /* of the last thing that was there but left out */
 } Finding;
@@ -140,7 +141,7 @@ static Err *file_entry(Emission *em, const TreeNode *n, ContextFile *f)
 static Err *emit(Emission *em, const TreeNode *n, Str source, size_t path_len)
 {
 	ContextFile *f = &em->files[em->count];
-	*f = (ContextFile){ .source = source };
+	*f = (ContextFile){ .source = source, .implied = n->implied };
 	f->entry = (Entry){ .path = str_from_at(source, source.len - path_len),
 		            .link = STR(""),
 		            .mode = n->mode & 07777,
@@ -229,7 +230,8 @@ static Err *take_match(Finding *f, const struct stat *st, Str name, Str real, bo
                        bool *ret_found)
 {
 	bool is_dir = S_ISDIR(st->st_mode);
-	CLEANUP(context_tree_done) Tree t = { .context = f->context, .cancel = f->cancel };
+	CLEANUP(context_tree_done)
+	Tree t = { .context = f->context, .cancel = f->cancel, .filter = f->filter };
 	TRY(is_dir ? context_tree_scan(&t, real) : context_tree_scan_file(&t, real));
 	TRY(context_tree_hash(&t));
 	CLEANUP(emission_done) Emission em = { .tree = &t, .arena = f->arena, .real = real };
@@ -416,13 +418,21 @@ static Err *select_locked(Finding *f, ContextSelection *ret)
 	return NULL;
 }
 
-Err *context_select(Context *c, Str source, const Cancel *cancel, Arena *a, ContextSelection *ret)
+Err *context_select_filtered(Context *c, Str source, const MatchFilter *filter,
+                             const Cancel *cancel, Arena *a, ContextSelection *ret)
 {
 	CLEANUP(finding_done)
-	Finding f = { .context = c, .cancel = cancel, .arena = a, .source = source };
+	Finding f = {
+		.context = c, .cancel = cancel, .arena = a, .source = source, .filter = filter
+	};
 	/* one at a time: each works on all cores, and the second finds what the first has hashed */
 	(void)pthread_mutex_lock(&c->mutex);
 	Err *e = select_locked(&f, ret);
 	(void)pthread_mutex_unlock(&c->mutex);
 	return e;
+}
+
+Err *context_select(Context *c, Str source, const Cancel *cancel, Arena *a, ContextSelection *ret)
+{
+	return context_select_filtered(c, source, NULL, cancel, a, ret);
 }

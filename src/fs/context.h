@@ -38,9 +38,10 @@ void context_set_threads(Context *c, unsigned threads);
 void context_close(Context *c);
 
 typedef struct ContextFile {
-	Entry entry; /* path relative to the matched source: "" for a file, or for the directory
-	                itself */
-	Str source;  /* path in the context, symlinks resolved: opened with path_open_beneath */
+	Entry entry;  /* path relative to the matched source: "" for a file, or for the directory
+	                 itself */
+	Str source;   /* path in the context, symlinks resolved: opened with path_open_beneath */
+	bool implied; /* a directory that the filter has not, but something below it */
 } ContextFile;
 
 typedef struct ContextMatch {
@@ -59,6 +60,9 @@ typedef struct ContextSelection {
 /* SOURCE as written (after expansion).  Everything in *ret lives in A. */
 NODISCARD Err *context_select(Context *c, Str source, const Cancel *cancel, Arena *a,
                               ContextSelection *ret);
+/* Of matches that are directories only what FILTER (NULL: all) wants; nothing else is read. */
+NODISCARD Err *context_select_filtered(Context *c, Str source, const MatchFilter *filter,
+                                       const Cancel *cancel, Arena *a, ContextSelection *ret);
 int context_root_fd(const Context *c);
 
 static inline void context_closep(Context **c)

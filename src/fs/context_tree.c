@@ -138,17 +138,24 @@ static char *read_target(int dir_fd, const char *name)
 	return xstrdup(target);
 }
 
-/* Does the ignore file leave PATH out, so that there is no need to look at it?  Directories that
- * may hold something taken back in are EXCLUDED instead. */
-static bool leave_out(const Ignore *ig, Str path, unsigned char type, TreeNode *n)
+/* Does the ignore file or the filter leave PATH out, so that there is no need to look at it?
+ * Directories that may hold something wanted are EXCLUDED instead. */
+static bool leave_out(const Tree *t, Str path, unsigned char type, TreeNode *n)
 {
-	if (!ig || ig->count == 0 || !ignore_excludes(ig, path, NULL))
+	const Ignore *ig = t->context->ignore;
+	bool maybe_dir = type == DT_DIR || type == DT_UNKNOWN;
+	if (ig && ig->count > 0 && ignore_excludes(ig, path, NULL)) {
+		if (!maybe_dir || !ig->has_negation || !ignore_may_reinclude_below(ig, path))
+			return true;
+		n->excluded = true;
+	}
+	if (!t->filter)
 		return false;
-	if ((type != DT_DIR && type != DT_UNKNOWN) || !ig->has_negation ||
-	    !ignore_may_reinclude_below(ig, path))
-		return true;
-	n->excluded = true;
-	return false;
+	size_t top = t->dirs.at[0]->path.len;
+	MatchVerdict v = match_filter(t->filter, str_from_at(path, top + (top > 0)), maybe_dir);
+	n->implied = v == MATCH_BELOW;
+	n->excluded |= n->implied;
+	return v == MATCH_LEAVE;
 }
 
 static Err *look_at(const Tree *t, const TreeDir *d, int dir_fd, TreeNode *n, Str path,
@@ -205,7 +212,7 @@ static Err *look_at_piece(void *context, size_t i)
 		TreeNode *n = &p.dir->nodes[k];
 		memcpy(path + base, n->name, n->name_len + 1);
 		Str full = { path, base + n->name_len };
-		if (leave_out(j->tree->context->ignore, full, p.dir->names.names[k].type, n))
+		if (leave_out(j->tree, full, p.dir->names.names[k].type, n))
 			continue;
 		if (full.len >= PATH_BYTES_MAX)
 			return err_new(ERR_INPUT, "the path is too long for an image: '%.*s'",

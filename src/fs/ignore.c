@@ -138,3 +138,25 @@ bool ignore_may_reinclude_below(const Ignore *ig, Str directory)
 			return true;
 	return false;
 }
+
+bool ignore_may_match_below(const Ignore *ig, Str directory)
+{
+	for (size_t i = 0; i < ig->count; i++)
+		if (!ig->patterns[i].negate &&
+		    ignore_program_may_match_below(ig->patterns[i].program, directory))
+			return true;
+	return false;
+}
+
+MatchVerdict match_filter(const MatchFilter *f, Str path, bool is_dir)
+{
+	if (!f)
+		return MATCH_TAKE;
+	bool included = !f->include || ignore_excludes(f->include, path, NULL);
+	bool excluded = f->exclude && ignore_excludes(f->exclude, path, NULL);
+	if (included && !excluded)
+		return MATCH_TAKE;
+	bool below = is_dir && (included || ignore_may_match_below(f->include, path)) &&
+	             (!excluded || ignore_may_reinclude_below(f->exclude, path));
+	return below ? MATCH_BELOW : MATCH_LEAVE;
+}

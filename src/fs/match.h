@@ -49,3 +49,24 @@ NODISCARD Err *ignore_from_patterns(Arena *a, const Str *patterns, size_t count,
 bool ignore_excludes(const Ignore *ig, Str path, const IgnorePattern **ret_by);
 /* For a directory that is excluded: could something below it be re-included by a '!' line? */
 bool ignore_may_reinclude_below(const Ignore *ig, Str directory);
+/* Could a line without '!' match something below DIRECTORY? */
+bool ignore_may_match_below(const Ignore *ig, Str directory);
+
+/*
+ * What of a directory is wanted: COPY --parents and --exclude.  Paths are those below the
+ * directory; a list matches a path when ignore_excludes() says so.  A directory that is not wanted
+ * itself comes along with what is wanted below it.
+ */
+typedef struct MatchFilter {
+	const Ignore *include; /* NULL: everything */
+	const Ignore *exclude; /* NULL: nothing */
+} MatchFilter;
+
+typedef enum MatchVerdict {
+	MATCH_TAKE,
+	MATCH_LEAVE, /* and all below it */
+	MATCH_BELOW, /* a directory that is wanted only if something below it is */
+} MatchVerdict;
+
+/* F may be NULL.  PATH is not "". */
+MatchVerdict match_filter(const MatchFilter *f, Str path, bool is_dir);

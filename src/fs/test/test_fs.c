@@ -69,8 +69,8 @@ void test_str(Str s, const char *text)
 
 int main(void)
 {
-	const TestTable tables[] = { context_table, path_table, list_table, walk_table,
-		                     match_table };
+	const TestTable tables[] = { context_table, filter_table, path_table,
+		                     list_table,    walk_table,   match_table };
 	struct CMUnitTest all[200];
 	size_t count = 0;
 	for (size_t t = 0; t < ARRAY_LEN(tables); t++) {

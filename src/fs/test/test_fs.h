@@ -24,7 +24,7 @@ typedef struct TestTable {
 	size_t count;
 } TestTable;
 
-extern const TestTable context_table, path_table, list_table, walk_table, match_table;
+extern const TestTable context_table, filter_table, path_table, list_table, walk_table, match_table;
 
 /* A new, empty directory below $TMPDIR; removed by test_dir_done. */
 typedef struct TestDir {
