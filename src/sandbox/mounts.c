@@ -124,7 +124,9 @@ static Err *mount_in_dev(const char *name, const char *type, unsigned long flags
 {
 	if (mkdirat(AT_FDCWD, name, 0755) < 0 && errno != EEXIST)
 		return err_sys(errno, "cannot make '/dev/%s'", name);
-	if (mount(type, name, type, flags, options) < 0)
+	/* what `mount` shows as the source is as with runc: "shm", "devpts", "mqueue" */
+	const char *source = strcmp(type, "tmpfs") == 0 ? name : type;
+	if (mount(source, name, type, flags, options) < 0)
 		return hints_for_mount(err_sys(errno, "cannot mount '/dev/%s'", name));
 	return NULL;
 }
