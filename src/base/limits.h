@@ -17,6 +17,8 @@
 #define EXPANSION_BYTES_MAX (1u << 20)
 /* ${a:-${b:-...}}: nobody nests 10; each level costs stack. */
 #define SUBSTITUTION_DEPTH_MAX 64u
+/* COPY --chmod=u=rwX,...: read once a file; a sensible one has 20. */
+#define CHMOD_BYTES_MAX 256u
 /* All that a plan's texts and copies come to: words of many bytes in many lines. */
 #define PLAN_BYTES_MAX (256u << 20)
 /* ONBUILD ONBUILD ...: refused as a build step anyway; the reader recurses. */

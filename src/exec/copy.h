@@ -9,6 +9,7 @@
 #pragma once
 
 #include "exec/build-internal.h"
+#include "fs/match.h"
 
 /* One file to be copied. */
 typedef struct CopyFile {
@@ -19,6 +20,7 @@ typedef struct CopyFile {
 	size_t layer;     /* ORIGIN_STEP: index in that view */
 	Entry from;       /* ORIGIN_STEP: the entry in the origin */
 	Str body;         /* ORIGIN_INLINE */
+	bool implied;     /* a directory that is here only for what is below it (CopyWant) */
 	int archive_fd;   /* 1 + fd of the directory an archive was unpacked to; 0: no archive */
 } CopyFile;
 
@@ -55,6 +57,28 @@ NODISCARD Err *copy_list(Build *b, const Step *step, CopySet *set, const View *p
 /* --- copy_fetched.c: ADD of URLs and repositories --- */
 NODISCARD Err *copy_select_fetched(Build *b, CopySet *set, const CopySource *source,
                                    CopyMatch *ret);
+
+/* --- copy_filter.c --- */
+/* What of one source is wanted: --parents, --exclude. */
+typedef struct CopyWant {
+	Str path;           /* the source; with --parents: the directory before its pivot */
+	bool filtered;      /* filter says what is wanted of directories */
+	MatchFilter filter; /* include: NULL unless --parents */
+	Ignore include, exclude;
+	Str required; /* path below .path that must be there, "" none */
+} CopyWant;
+/* *ret points into itself: it must stay where it is. */
+NODISCARD Err *copy_want(const CopyArgs *c, const CopySource *source, Arena *a, CopyWant *ret);
+/* Is what is required among MATCHES? */
+bool copy_want_is_met(const CopyWant *want, const CopyMatch *matches, size_t count);
+/* ERR: what is required is not there; why not, although the path exists. */
+NODISCARD Err *copy_want_note(const CopyWant *want, Err *err);
+
+/* --- copy_origin.c --- */
+/* The matches of SOURCE in the step that C copies from are added to *OUT. */
+typedef VEC(CopyMatch) CopyMatches;
+NODISCARD Err *copy_origin_select(Build *b, const CopyArgs *c, CopySet *set,
+                                  const CopySource *source, const CopyWant *want, CopyMatches *out);
 
 /* --- chown.c --- */
 typedef struct CopyOwner {

@@ -8,10 +8,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
 
+#include "base/mode.h"
 #include "exec/copy.h"
 #include "fs/path.h"
 
 #include <fcntl.h>
+
+/* What --chmod gives to directories that are made: as docker 28.5, whose umask of 022 takes its
+ * part, and whose mkdir takes no set-ID and sticky bits.  BuildKit alone has no umask. */
+enum { MADE_MASK = 0755 };
 
 typedef struct Placing {
 	Build *build;
@@ -21,11 +26,10 @@ typedef struct Placing {
 	ListBuilder *list;
 	Map *sources;
 	CopyOwner owner;
-	bool has_mode;
+	bool has_mode; /* in octal; else .mode_text, "" none */
 	uint32_t mode;
-	TreeOwner made; /* directories that are made on the way: --chmod through the umask 022, as
-	                   measured */
-	TreeOwner top;  /* the destination of a directory: --chmod as it is */
+	Str mode_text;
+	TreeOwner made; /* directories on the way to the destination, and that of a directory */
 } Placing;
 
 static bool dest_entry(const Placing *p, Str path, Entry *ret)
@@ -46,8 +50,12 @@ static void set_owner_and_mode(const Placing *p, Entry *e)
 		e->uid = p->owner.uid;
 		e->gid = p->owner.gid;
 	}
-	if (p->has_mode && e->type != ENTRY_SYMLINK)
+	if (e->type == ENTRY_SYMLINK)
+		return;
+	if (p->has_mode)
 		e->mode = p->mode;
+	else if (p->mode_text.len)
+		(void)mode_change(p->mode_text, e->type == ENTRY_DIR, &e->mode); /* was checked */
 }
 
 static void add(Placing *p, const Entry *entry, const CopyFile *file)
@@ -81,14 +89,20 @@ static Err *add_dir(Placing *p, const CopyMatch *m, const CopyFile *file, Str pa
 {
 	Entry there, e = file->entry;
 	const Entry *given = list_builder_find(p->list, path);
-	bool file_there = given ? given->type != ENTRY_DIR
-	                        : dest_entry(p, path, &there) && there.type != ENTRY_DIR;
-	if (file_there)
+	bool is_there = given || dest_entry(p, path, &there);
+	if (given)
+		there = *given;
+	if (is_there && there.type != ENTRY_DIR)
 		return err_at(m->span, "cannot copy to non-directory: '/%.*s'", STR_ARG(path));
 	TRY(tree_need_dir(p->parent, p->list, entry_parent(path), &p->made, p->arena));
+	if (file->implied && is_there) { /* on the way to what is wanted: only its mode counts */
+		there.mode = e.mode;
+		e = there;
+	} else {
+		set_owner_and_mode(p, &e);
+	}
 	e.path = path;
 	e.opaque = false;
-	set_owner_and_mode(p, &e);
 	add(p, &e, file);
 	return NULL;
 }
@@ -96,11 +110,14 @@ static Err *add_dir(Placing *p, const CopyMatch *m, const CopyFile *file, Str pa
 /* The destination directory itself: kept as it is, or made; only its time is the source's. */
 static Err *top_dir(Placing *p, const CopyMatch *m, Str dest)
 {
+	Entry there;
+	if (m->is_dir && dest_entry(p, dest, &there) && there.type != ENTRY_DIR)
+		return err_at(p->step->copy.dest_span, "cannot copy to non-directory: '/%.*s'",
+		              STR_ARG(dest));
 	TRY(err_place(tree_need_dir(p->parent, p->list, entry_parent(dest), &p->made, p->arena),
 	              p->step->copy.dest_span));
-	TRY(err_place(
-		tree_need_dir(p->parent, p->list, dest, m->is_dir ? &p->top : &p->made, p->arena),
-		p->step->copy.dest_span));
+	TRY(err_place(tree_need_dir(p->parent, p->list, dest, &p->made, p->arena),
+	              p->step->copy.dest_span));
 	Entry *e = dest.len ? list_builder_find(p->list, dest) : NULL;
 	if (e && m->is_dir && m->count) {
 		Entry timed = *e;
@@ -220,7 +237,11 @@ static Err *try_archive(Placing *p, const CopyMatch *m, Str dest, bool *ret_done
 	if (!list)
 		return NULL;
 	*ret_done = true;
-	return copy_archive(p, m, dest, dir_fd, list);
+	Placing as_packed = *p; /* --chmod is not for what an archive holds, nor where it goes */
+	as_packed.has_mode = false;
+	as_packed.mode_text = STR("");
+	as_packed.made.mode = 0755;
+	return copy_archive(&as_packed, m, dest, dir_fd, list);
 }
 
 /* --- one instruction ------------------------------------------------------------------------- */
@@ -236,8 +257,8 @@ static bool is_dir_now(const Placing *p, Str dest)
 	return dest.len == 0 || (dest_entry(p, dest, &e) && e.type == ENTRY_DIR);
 }
 
-/* INTO_DIR: DEST is a directory whether it is there or not.  Of several matches of one wildcard
- * that go to one file name the last one stays, as in BuildKit and buildah. */
+/* INTO_DIR: DEST is a directory whether it is there or not.  Of several files that go to one name
+ * the last one stays, be they matches of a wildcard or sources of their own, as in BuildKit. */
 static Err *copy_match(Placing *p, const CopyMatch *m, Str dest, bool into_dir)
 {
 	bool done;
@@ -246,12 +267,17 @@ static Err *copy_match(Placing *p, const CopyMatch *m, Str dest, bool into_dir)
 	TRY(try_archive(p, m, dest, &done));
 	if (done)
 		return NULL;
-	Str path = into_dir || is_dir_now(p, dest) ? join(p->arena, dest, m->name) : dest;
+	into_dir |= is_dir_now(p, dest);
+	Str path = into_dir ? join(p->arena, dest, m->name) : dest;
+	if (!into_dir && list_builder_find(p->list, dest))
+		progress_warning(p->build->progress, p->build->states[p->step->number].line,
+		                 "'%.*s' takes the place of what was just copied to '/%.*s': for a "
+		                 "directory, end the destination with '/'",
+		                 STR_ARG(m->name), STR_ARG(dest));
 	return add_file(p, m, &m->files[0], path, m->files[0].entry.link);
 }
 
-/* DEST with links followed, and whether it must be a directory: by its slash, or for several
- * sources. */
+/* DEST with links followed, and whether it must be a directory: by its slash alone. */
 static Err *find_dest(Placing *p, Str *ret_dest, bool *ret_into_dir)
 {
 	const CopyArgs *c = &p->step->copy;
@@ -260,7 +286,7 @@ static Err *find_dest(Placing *p, Str *ret_dest, bool *ret_into_dir)
 	if (p->parent)
 		TRY(err_place(view_resolve(p->parent, dest, true, p->arena, &dest, &exists),
 		              c->dest_span));
-	*ret_into_dir = str_ends(c->dest, STR("/")) || c->source_count > 1;
+	*ret_into_dir = str_ends(c->dest, STR("/"));
 	*ret_dest = dest;
 	return NULL;
 }
@@ -270,16 +296,13 @@ static Err *set_up(Placing *p)
 	const CopyArgs *c = &p->step->copy;
 	uint64_t mode = 0;
 	TRY(copy_owner(p->parent, c->chown, c->chown_span, &p->owner));
-	p->has_mode = c->chmod.len > 0;
-	if (p->has_mode && (!str_to_octal(c->chmod, &mode) || mode > 07777))
-		return err_at(c->chmod_span, "invalid chmod parameter: '%.*s'", STR_ARG(c->chmod));
+	p->has_mode = str_to_octal(c->chmod, &mode);
 	p->mode = (uint32_t)mode;
-	p->top = (TreeOwner){ .uid = p->owner.uid,
-		              .gid = p->owner.gid,
-		              .mode = p->has_mode ? p->mode : 0755,
-		              .mtime_ns = p->build->epoch_ns >= 0 ? p->build->epoch_ns : 0 };
-	p->made = p->top;
-	p->made.mode &= ~(uint32_t)022;
+	p->mode_text = p->has_mode ? STR("") : c->chmod;
+	p->made = (TreeOwner){ .uid = p->owner.uid,
+		               .gid = p->owner.gid,
+		               .mode = p->has_mode ? p->mode & MADE_MASK : 0755,
+		               .mtime_ns = p->build->epoch_ns >= 0 ? p->build->epoch_ns : 0 };
 	return NULL;
 }
 

@@ -4,8 +4,6 @@
 #include "base/base.h"
 
 #include "exec/copy.h"
-#include "fs/match.h"
-#include "fs/path.h"
 
 /* Up to so many files stand in a preimage one by one; more are one digest (a record stays small).
  */
@@ -24,12 +22,10 @@ void copy_set_done(CopySet *set)
 	free(set);
 }
 
-typedef VEC(CopyMatch) Matches;
-
 /* --- from the build context ------------------------------------------------------------------ */
 
 static void take_context_match(const ContextMatch *m, const CopySource *source, Arena *a,
-                               Matches *out)
+                               CopyMatches *out)
 {
 	CopyMatch match = {
 		.name = m->name, .source = source->path, .span = source->span, .is_dir = m->is_dir
@@ -39,157 +35,55 @@ static void take_context_match(const ContextMatch *m, const CopySource *source, 
 	for (size_t i = 0; i < m->count; i++)
 		match.files[i] = (CopyFile){ .entry = m->files[i].entry,
 			                     .origin = ORIGIN_CONTEXT,
+			                     .implied = m->files[i].implied,
 			                     .source = m->files[i].source };
 	VEC_PUSH(out, match);
 }
 
-static Err *select_context(Build *b, const CopyArgs *c, CopySet *set, const CopySource *source,
-                           Matches *out)
+/* What is required is not there: as the context says it of a plain path, or why it was not taken.
+ */
+static Err *missing_in_context(Build *b, CopySet *set, const CopySource *source,
+                               const CopyWant *want)
 {
 	ContextSelection sel;
-	Context *context = b->contexts[c->context];
-	if (!context)
+	TRY(context_select(set->context, source->path, b->cancel, &set->arena, &sel));
+	return copy_want_note(want,
+	                      err_new(ERR_NOT_FOUND, "no such file in the build context: '%.*s'",
+	                              STR_ARG(source->path)));
+}
+
+static Err *look_into_context(Build *b, CopySet *set, const CopySource *source,
+                              const CopyWant *want, CopyMatches *out)
+{
+	ContextSelection sel;
+	size_t before = out->len;
+	TRY(context_select_filtered(set->context, want->path, want->filtered ? &want->filter : NULL,
+	                            b->cancel, &set->arena, &sel));
+	for (size_t i = 0; i < sel.count; i++)
+		if (sel.matches[i].is_dir || !want->filter.include)
+			take_context_match(&sel.matches[i], source, &set->arena, out);
+	if (!copy_want_is_met(want, out->at + before, out->len - before))
+		return missing_in_context(b, set, source, want);
+	return NULL;
+}
+
+static Err *select_context(Build *b, const CopyArgs *c, CopySet *set, const CopySource *source,
+                           const CopyWant *want, CopyMatches *out)
+{
+	set->context = b->contexts[c->context];
+	if (!set->context)
 		return err_note(err_new(ERR_NOT_FOUND, "no such file in the build context: '%.*s'",
 		                        STR_ARG(source->path)),
 		                "this build has no context: the Dockerfile came alone");
-	set->context = context;
-	Err *e = context_select(context, source->path, b->cancel, &set->arena, &sel);
+	Err *e = look_into_context(b, set, source, want, out);
 	if (e && c->context)
 		return err_while(e, "looking into the build context '%.*s'", STR_ARG(c->from_name));
-	TRY(e);
-	for (size_t i = 0; i < sel.count; i++)
-		take_context_match(&sel.matches[i], source, &set->arena, out);
-	return NULL;
-}
-
-/* --- from another step ----------------------------------------------------------------------- */
-
-typedef struct Collect {
-	Arena *arena;
-	Str prefix;
-	VEC(CopyFile) files;
-} Collect;
-
-static Str below_prefix(Str path, Str prefix)
-{
-	return str_from_at(path, prefix.len ? prefix.len + (path.len > prefix.len) : 0);
-}
-
-static Err *collect(void *context, const Entry *e, size_t layer)
-{
-	Collect *c = context;
-	CopyFile f = { .origin = ORIGIN_STEP, .layer = layer, .from = entry_copy(c->arena, e) };
-	f.source = f.from.path;
-	f.entry = f.from;
-	f.entry.path = below_prefix(f.from.path, c->prefix);
-	if (e->type == ENTRY_HARDLINK)
-		f.entry.link = below_prefix(f.from.link, c->prefix);
-	VEC_PUSH(&c->files, f);
-	return NULL;
-}
-
-static Err *take_origin_path(const CopySet *set, Str path, const Entry *e, Str name,
-                             const CopySource *source, Arena *a, Matches *out)
-{
-	Collect c = { .arena = a, .prefix = path };
-	CopyMatch match = { .name = arena_str(a, name),
-		            .source = source->path,
-		            .span = source->span,
-		            .is_dir = e->type == ENTRY_DIR };
-	if (match.is_dir && path.len == 0) { /* the root itself is in no list */
-		CopyFile root = { .origin = ORIGIN_STEP,
-			          .entry = { .type = ENTRY_DIR, .mode = 0755 } };
-		VEC_PUSH(&c.files, root);
-	}
-	Err *err = view_each(set->origin, path, collect, &c);
-	if (!err && match.is_dir && (c.files.len == 0 || c.files.at[0].entry.path.len)) {
-		/* a directory that no layer names, only implies */
-		CopyFile made = { .origin = ORIGIN_STEP, .entry = *e };
-		made.entry.path = STR("");
-		VEC_PUSH(&c.files, made);
-		memmove(c.files.at + 1, c.files.at, (c.files.len - 1) * sizeof *c.files.at);
-		c.files.at[0] = made;
-	}
-	match.files = arena_alloc(a, (c.files.len + 1) * sizeof *match.files, _Alignof(CopyFile));
-	if (c.files.len)
-		memcpy(match.files, c.files.at, c.files.len * sizeof *match.files);
-	match.count = c.files.len;
-	VEC_DONE(&c.files);
-	if (!err && match.count)
-		VEC_PUSH(out, match);
-	return err;
-}
-
-/* One path without magic: links are followed, the last one too. */
-static Err *select_plain(CopySet *set, Str path, Str name, const CopySource *source, Arena *a,
-                         bool *ret_found, Matches *out)
-{
-	Str real;
-	bool exists;
-	Entry e;
-	TRY(view_resolve(set->origin, path, true, a, &real, &exists));
-	*ret_found = exists && view_find(set->origin, real, a, &e, NULL);
-	if (!*ret_found)
-		return NULL;
-	return take_origin_path(set, real, &e, name, source, a, out);
-}
-
-/* Expand the magic components of PATTERN from DONE on; depth is the number of components. */
-static Err *select_glob(CopySet *set, Str done, Str pattern, const CopySource *source, Arena *a,
-                        Matches *out)
-{
-	Str part, rest = str_cut(pattern, '/', &part);
-	if (part.len == 0) {
-		bool found;
-		return select_plain(set, done, entry_name(done), source, a, &found, out);
-	}
-	if (!match_has_magic(part)) {
-		Str next =
-			done.len ? arena_strf(a, "%.*s/%.*s", STR_ARG(done), STR_ARG(part)) : part;
-		return select_glob(set, next, rest, source, a, out);
-	}
-	Str real, *names;
-	bool exists;
-	size_t count;
-	TRY(view_resolve(set->origin, done, true, a, &real, &exists));
-	if (!exists)
-		return NULL;
-	TRY(view_names(set->origin, real, a, &names, &count));
-	for (size_t i = 0; i < count; i++) {
-		bool match;
-		TRY(match_glob(part, names[i], &match));
-		if (!match)
-			continue;
-		Str next = done.len ? arena_strf(a, "%.*s/%.*s", STR_ARG(done), STR_ARG(names[i]))
-		                    : names[i];
-		TRY(select_glob(set, next, rest, source, a, out));
-	}
-	return NULL;
-}
-
-static Err *select_origin(Build *b, const CopyArgs *c, CopySet *set, const CopySource *source,
-                          Arena *a, Matches *out)
-{
-	Str path = path_clean_in_root(a, source->path);
-	if (!set->origin) {
-		TRY(state_need_base(b, c->origin_step));
-		TRY(state_view(b, c->origin_step, &set->origin));
-	}
-	if (match_has_magic(path))
-		return select_glob(set, STR(""), path, source, a, out);
-	bool found;
-	TRY(select_plain(set, path, entry_name(path), source, a, &found, out));
-	if (found)
-		return NULL;
-	return err_note(
-		err_new(ERR_NOT_FOUND, "no such file in '%.*s': '%.*s'", STR_ARG(c->from_name),
-	                STR_ARG(source->path)),
-		"paths of --from are relative to the root of that stage, not to its WORKDIR");
+	return e;
 }
 
 /* --- from the Dockerfile --------------------------------------------------------------------- */
 
-static void select_inline(Build *b, const CopySource *source, Arena *a, Matches *out)
+static void select_inline(Build *b, const CopySource *source, Arena *a, CopyMatches *out)
 {
 	CopyFile *f = arena_new(a, CopyFile);
 	*f = (CopyFile){ .origin = ORIGIN_INLINE, .body = source->inline_body };
@@ -207,26 +101,28 @@ static void select_inline(Build *b, const CopySource *source, Arena *a, Matches 
 }
 
 static Err *select_one(Build *b, const CopyArgs *c, CopySet *set, const CopySource *source,
-                       Matches *out)
+                       CopyMatches *out)
 {
+	CopyWant want;
 	if (source->fetch_step != STEP_NONE) {
 		CopyMatch match;
 		TRY(copy_select_fetched(b, set, source, &match));
 		VEC_PUSH(out, match);
 		return NULL;
 	}
-	if (source->is_inline)
+	if (source->is_inline) {
 		select_inline(b, source, &set->arena, out);
-	else if (c->origin == ORIGIN_STEP)
-		return select_origin(b, c, set, source, &set->arena, out);
-	else
-		return select_context(b, c, set, source, out);
-	return NULL;
+		return NULL;
+	}
+	TRY(copy_want(c, source, &set->arena, &want));
+	if (c->origin == ORIGIN_STEP)
+		return copy_origin_select(b, c, set, source, &want, out);
+	return select_context(b, c, set, source, &want, out);
 }
 
 static Err *select_all(Build *b, const Step *step, CopySet *set)
 {
-	Matches matches = { 0 };
+	CopyMatches matches = { 0 };
 	const CopyArgs *c = &step->copy;
 	Err *e = NULL;
 	for (size_t i = 0; i < c->source_count && !e; i++)
@@ -276,7 +172,9 @@ static void file_line(Buf *out, const CopyMatch *m, const CopyFile *f)
 	char hex[DIGEST_HEX_LEN + 1];
 	buf_addf(out, "file %c %o %u %u %llu %s ", (char)e->type, e->mode, e->uid, e->gid,
 	         (unsigned long long)e->size,
-	         e->type == ENTRY_FILE ? digest_hex(&e->sha256, hex).ptr : "-");
+	         e->type == ENTRY_FILE ? digest_hex(&e->sha256, hex).ptr
+	         : f->implied          ? "implied"
+	                               : "-");
 	escape(out, m->name);
 	buf_add_char(out, '/');
 	escape(out, e->path);

@@ -72,6 +72,10 @@ static void copy_inputs(Buf *out, const Step *step)
 		input(out, "unpack", STR("true"));
 	if (c->link)
 		input(out, "link", STR("true"));
+	if (c->parents)
+		input(out, "parents", STR("true"));
+	for (size_t i = 0; i < c->exclude_count; i++)
+		input(out, "exclude", c->excludes[i].text);
 	input(out, "chown", c->chown);
 	input(out, "chmod", c->chmod);
 	input(out, "dest", c->dest);

@@ -170,8 +170,11 @@ typedef struct CopyArgs {
 	bool link;           /* COPY --link */
 	Str chown;           /* expanded, "" none */
 	Span chown_span;
-	Str chmod; /* octal text, checked; "" none */
+	Str chmod; /* octal, or for mode_change(); checked; "" none */
 	Span chmod_span;
+	bool parents; /* COPY --parents: the path of a source is kept below the destination */
+	const Word *excludes; /* --exclude, as written */
+	size_t exclude_count;
 	Str from_name; /* text of --from for messages, "" none */
 } CopyArgs;
 

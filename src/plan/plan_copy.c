@@ -2,17 +2,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
 
+#include "base/limits.h"
+#include "base/mode.h"
 #include "plan/plan-internal.h"
 
 static const char *name_of(const Node *node)
 {
 	return instruction_table[node->id].name;
-}
-
-static Err *check_flags(const Node *node)
-{
-	static const FlagId refused[] = { FLAG_ID_PARENTS, FLAG_ID_EXCLUDE };
-	return plan_refuse_flags(node, refused, ARRAY_LEN(refused));
 }
 
 static bool is_on(const NodeFlag *flag)
@@ -33,24 +29,31 @@ static Err *take_flag(Planner *p, const StageWork *s, const Node *node, FlagId i
 
 static Err *check_chmod(Str mode, Span span)
 {
-	uint64_t n;
-	if (!mode.len)
+	uint64_t octal;
+	uint32_t changed = 0;
+	if (!mode.len || (str_to_octal(mode, &octal) && octal <= 07777))
 		return NULL;
-	if (!str_to_octal(mode, &n)) {
-		bool numeric = mode.ptr[0] >= '0' && mode.ptr[0] <= '9';
-		if (!numeric)
-			return err_note(
-				plan_not_yet(span, "the symbolic mode '%.*s'", STR_ARG(mode)),
-				"write it in octal, as in --chmod=0755");
-		n = UINT64_MAX;
-	}
-	if (n > 07777)
+	if (mode.ptr[0] >= '0' && mode.ptr[0] <= '9')
 		return err_at(
 			span,
 			"invalid chmod parameter: '%.*s'. it should be octal string and between 0 "
 			"and 07777",
 			STR_ARG(mode));
+	if (mode.len > CHMOD_BYTES_MAX || !mode_change(mode, false, &changed))
+		return err_note(err_at(span, "invalid chmod parameter: '%.*s'", STR_ARG(mode)),
+		                "write it in octal, as in --chmod=0755, or as chmod(1) takes it, "
+		                "as in --chmod=u=rwX,go=rX");
 	return NULL;
+}
+
+/* Patterns are taken as they stand: variables in them are not replaced. */
+static void take_excludes(Planner *p, const Node *node, CopyArgs *copy)
+{
+	Word *list = arena_alloc(p->arena, (node->flag_count + 1) * sizeof *list, _Alignof(Word));
+	for (size_t i = 0; i < node->flag_count; i++)
+		if (node->flags[i].id == FLAG_ID_EXCLUDE)
+			list[copy->exclude_count++] = node->flags[i].value;
+	copy->excludes = list;
 }
 
 /* A source that is a path, or the step that fetches it. */
@@ -163,7 +166,7 @@ static Err *take_origin(Planner *p, StageWork *s, const Node *node, CopyArgs *co
 static Str history_of(Planner *p, const Node *node, const CopyArgs *copy, Str dest)
 {
 	AUTO_BUF Buf text = BUF_INIT;
-	buf_addf(&text, "%s", name_of(node));
+	buf_addf(&text, "%s%s", name_of(node), copy->parents ? " --parents" : "");
 	if (copy->chown.len)
 		buf_addf(&text, " --chown=%.*s", STR_ARG(copy->chown));
 	if (copy->chmod.len)
@@ -179,10 +182,11 @@ static Err *plan_copy(Planner *p, StageWork *s, const Node *node)
 {
 	CopyArgs copy = { .is_add = node->id == INST_ADD };
 	Str dest = STR("");
-	TRY(check_flags(node));
 	TRY(take_flag(p, s, node, FLAG_ID_CHOWN, &copy.chown, &copy.chown_span));
 	TRY(take_flag(p, s, node, FLAG_ID_CHMOD, &copy.chmod, &copy.chmod_span));
 	TRY(check_chmod(copy.chmod, copy.chmod_span));
+	take_excludes(p, node, &copy);
+	copy.parents = is_on(node_flag(node, FLAG_ID_PARENTS));
 	TRY(take_origin(p, s, node, &copy));
 	TRY(take_sources(p, s, node, &copy));
 	TRY(check_checksum(p, s, node, &copy));

@@ -62,11 +62,11 @@ static void put_copy(Buf *out, const CopyArgs *copy)
 		buf_addf(out, " %u (%.*s)", copy->origin_step, STR_ARG(copy->from_name));
 	if (copy->context)
 		buf_addf(out, " %u (%.*s)", copy->context, STR_ARG(copy->from_name));
-	buf_addf(out, "%s%s%s\n", copy->is_add ? ", add" : "",
+	buf_addf(out, "%s%s%s%s\n", copy->is_add ? ", add" : "",
 	         copy->keep_archives    ? ", keep"
 	         : copy->unpack_fetched ? ", unpack"
 	                                : "",
-	         copy->link ? ", link" : "");
+	         copy->link ? ", link" : "", copy->parents ? ", parents" : "");
 	for (size_t i = 0; i < copy->source_count; i++) {
 		buf_addf(out, "    source '%.*s'", STR_ARG(copy->sources[i].path));
 		put_place(out, copy->sources[i].span);
@@ -76,6 +76,8 @@ static void put_copy(Buf *out, const CopyArgs *copy)
 		if (copy->sources[i].is_inline)
 			put_line(out, "body", copy->sources[i].inline_body);
 	}
+	for (size_t i = 0; i < copy->exclude_count; i++)
+		put_line(out, "exclude", copy->excludes[i].text);
 	put_line(out, "dest", copy->dest);
 	put_line(out, "chown", copy->chown);
 	put_line(out, "chmod", copy->chmod);
