@@ -48,6 +48,8 @@ typedef struct StepState {
 	bool here;             /* STEP_BASE: its layers are in the store (checked or pulled) */
 	pthread_mutex_t mutex; /* STEP_BASE: one pull for all that need it */
 	struct CopySet *copy;  /* STEP_COPY: what it takes, once it was looked up */
+	struct GitCommit
+		*commit; /* STEP_FETCH of a repository: what its reference meant when asked */
 } StepState;
 
 /* A base image that came from the registry's answer and may have to be pulled. */

@@ -22,6 +22,8 @@ NODISCARD Err *op_fetch(Build *b, const Step *step, StepResult *ret, bool *ret_c
 /* --- what the kinds offer: FIND without fetching, GET --- */
 NODISCARD Err *fetch_http_find(Build *b, const Step *step, StepResult *ret, bool *ret_found);
 NODISCARD Err *fetch_http_get(Build *b, const Step *step, StepResult *ret);
+NODISCARD Err *fetch_git_find(Build *b, const Step *step, StepResult *ret, bool *ret_found);
+NODISCARD Err *fetch_git_get(Build *b, const Step *step, StepResult *ret);
 
 /* The value of the secret NAME; *ret_found false: there is none. */
 NODISCARD Err *fetch_secret(Build *b, Str name, Buf *ret, bool *ret_found);

@@ -62,7 +62,18 @@ static void run_inputs(Buf *out, const Step *step)
 		input(out, "script", r->script);
 }
 
-static void copy_inputs(Buf *out, const Step *step)
+/* What came counts, not where it came from; nor when, unless the commit's time was asked for. */
+static void source_input(Buf *out, const Build *b, const CopySource *source)
+{
+	if (source->fetch_step == STEP_NONE) {
+		input(out, "source", source->path);
+		return;
+	}
+	const FetchArgs *f = &b->plan.steps[source->fetch_step].fetch;
+	input(out, "fetched", f->remote.git.mtime_commit ? STR("commit times") : STR(""));
+}
+
+static void copy_inputs(Buf *out, const Build *b, const Step *step)
 {
 	const CopyArgs *c = &step->copy;
 	input(out, "op", c->is_add ? STR("add") : STR("copy"));
@@ -80,9 +91,7 @@ static void copy_inputs(Buf *out, const Step *step)
 	input(out, "chmod", c->chmod);
 	input(out, "dest", c->dest);
 	for (size_t i = 0; i < c->source_count; i++) {
-		bool fetched = c->sources[i].fetch_step != STEP_NONE;
-		/* What came counts, not where it came from. */
-		input(out, fetched ? "fetched" : "source", fetched ? STR("") : c->sources[i].path);
+		source_input(out, b, &c->sources[i]);
 		if (c->sources[i].is_inline)
 			input(out, "inline", c->sources[i].inline_body);
 	}
@@ -100,7 +109,7 @@ static void definition(Buf *out, Build *b, const Step *step)
 		run_inputs(out, step);
 		break;
 	case STEP_COPY:
-		copy_inputs(out, step);
+		copy_inputs(out, b, step);
 		break;
 	case STEP_WORKDIR:
 		input(out, "op", STR("workdir"));

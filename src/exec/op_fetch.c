@@ -34,14 +34,14 @@ Digest fetch_key(const char *kind, const Str *texts, size_t count)
 
 static Err *find(Build *b, const Step *step, StepResult *ret, bool *ret_found)
 {
-	if (step->fetch.remote.kind == REMOTE_GIT)
-		return err_new(ERR_INPUT, "ADD of a git repository is not supported yet");
-	return fetch_http_find(b, step, ret, ret_found);
+	return step->fetch.remote.kind == REMOTE_GIT ? fetch_git_find(b, step, ret, ret_found)
+	                                             : fetch_http_find(b, step, ret, ret_found);
 }
 
 static Err *get(Build *b, const Step *step, StepResult *ret)
 {
-	return fetch_http_get(b, step, ret);
+	return step->fetch.remote.kind == REMOTE_GIT ? fetch_git_get(b, step, ret)
+	                                             : fetch_http_get(b, step, ret);
 }
 
 /* ERR with the place and the URL; a wrong checksum has its own place. */
