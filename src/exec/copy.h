@@ -16,7 +16,7 @@ typedef struct CopyFile {
 	Entry entry; /* path below its match: "" for the match itself; hardlink targets as well */
 	OriginKind origin;
 	Str source;       /* path in the context or the origin's root */
-	const View *view; /* ORIGIN_STEP: where it is; NULL: in the set's origin */
+	const View *view; /* ORIGIN_STEP: where it is */
 	size_t layer;     /* ORIGIN_STEP: index in that view */
 	Entry from;       /* ORIGIN_STEP: the entry in the origin */
 	Str body;         /* ORIGIN_INLINE */
@@ -36,10 +36,10 @@ typedef struct CopyMatch {
 typedef struct CopySet {
 	CopyMatch *matches;
 	size_t count;
-	const Context *context; /* ORIGIN_CONTEXT: which */
-	View *origin;           /* ORIGIN_STEP: kept open for reading files */
-	VEC(View *) fetched;    /* the same of what was fetched */
-	Arena arena;            /* all of the above */
+	Context *context;    /* ORIGIN_CONTEXT: which */
+	View *origin;        /* ORIGIN_STEP: kept open for reading files */
+	VEC(View *) fetched; /* the same of what was fetched */
+	Arena arena;         /* all of the above */
 } CopySet;
 
 void copy_set_done(CopySet *set);
@@ -53,10 +53,6 @@ void copy_content_inputs(const CopySet *set, Buf *out);
  * layer → CopyFile, for files whose bytes come from one. */
 NODISCARD Err *copy_list(Build *b, const Step *step, CopySet *set, const View *parent, Arena *a,
                          List **ret_list, Map *ret_sources);
-
-/* --- copy_fetched.c: ADD of URLs and repositories --- */
-NODISCARD Err *copy_select_fetched(Build *b, CopySet *set, const CopySource *source,
-                                   CopyMatch *ret);
 
 /* --- copy_filter.c --- */
 /* What of one source is wanted: --parents, --exclude. */
@@ -79,6 +75,14 @@ NODISCARD Err *copy_want_note(const CopyWant *want, Err *err);
 typedef VEC(CopyMatch) CopyMatches;
 NODISCARD Err *copy_origin_select(Build *b, const CopyArgs *c, CopySet *set,
                                   const CopySource *source, const CopyWant *want, CopyMatches *out);
+
+/* All of PATH in VIEW that is wanted, as one match; "" is the root. */
+NODISCARD Err *copy_origin_take(View *view, const CopySource *source, const CopyWant *want,
+                                Str path, Arena *a, CopyMatches *out);
+
+/* --- copy_fetched.c: ADD of URLs and repositories --- */
+NODISCARD Err *copy_select_fetched(Build *b, const CopyArgs *c, CopySet *set,
+                                   const CopySource *source, CopyMatches *out);
 
 /* --- chown.c --- */
 typedef struct CopyOwner {

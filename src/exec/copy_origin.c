@@ -8,7 +8,7 @@
 
 /* One COPY --from looking for one source. */
 typedef struct Search {
-	CopySet *set;
+	View *view;
 	const CopySource *source;
 	const CopyWant *want;
 	Arena *arena;
@@ -62,7 +62,7 @@ static void move_link(Collect *c, CopyFile *f, Str target)
 static Err *collect(void *context, const Entry *e, size_t layer)
 {
 	Collect *c = context;
-	CopyFile f = { .origin = ORIGIN_STEP, .layer = layer };
+	CopyFile f = { .origin = ORIGIN_STEP, .view = c->view, .layer = layer };
 	Str path = below_prefix(e->path, c->prefix);
 	if (path.len) {
 		MatchVerdict v = match_filter(c->filter, path, e->type == ENTRY_DIR);
@@ -104,7 +104,7 @@ static void put_top(Collect *c, const Entry *e)
 {
 	if (e->type != ENTRY_DIR || (c->files.len && !c->files.at[0].entry.path.len))
 		return;
-	CopyFile top = { .origin = ORIGIN_STEP, .entry = *e };
+	CopyFile top = { .origin = ORIGIN_STEP, .view = c->view, .entry = *e };
 	top.entry.path = STR("");
 	VEC_PUSH(&c->files, top);
 	memmove(c->files.at + 1, c->files.at, (c->files.len - 1) * sizeof *c->files.at);
@@ -116,7 +116,7 @@ static Err *take_path(Search *s, Str path, const Entry *e, Str name)
 {
 	bool is_dir = e->type == ENTRY_DIR;
 	CLEANUP(collect_done)
-	Collect c = { .view = s->set->origin, .arena = s->arena, .prefix = path };
+	Collect c = { .view = s->view, .arena = s->arena, .prefix = path };
 	if (s->want->filter.include && !is_dir)
 		return NULL; /* --parents takes files by their pattern alone */
 	c.filter = s->want->filtered && is_dir ? &s->want->filter : NULL;
@@ -143,8 +143,8 @@ static Err *select_plain(Search *s, Str path, Str name)
 	Str real;
 	bool exists;
 	Entry e;
-	TRY(view_resolve(s->set->origin, path, true, s->arena, &real, &exists));
-	s->found = exists && view_find(s->set->origin, real, s->arena, &e, NULL);
+	TRY(view_resolve(s->view, path, true, s->arena, &real, &exists));
+	s->found = exists && view_find(s->view, real, s->arena, &e, NULL);
 	return s->found ? take_path(s, real, &e, name) : NULL;
 }
 
@@ -163,7 +163,7 @@ static Err *select_name(Search *s, Str dir, Str name, Str rest)
 	if (!rest.len)
 		return select_plain(s, path, name);
 	/* as in the build context: a wildcard does not look through links */
-	bool is_dir = view_find(s->set->origin, path, s->arena, &e, NULL) && e.type == ENTRY_DIR;
+	bool is_dir = view_find(s->view, path, s->arena, &e, NULL) && e.type == ENTRY_DIR;
 	return is_dir ? select_below(s, path, rest) : NULL;
 }
 
@@ -174,7 +174,7 @@ static Err *select_below(Search *s, Str dir, Str pattern)
 	size_t count;
 	if (!match_has_magic(part))
 		return select_name(s, dir, part, rest);
-	TRY(view_names(s->set->origin, dir, s->arena, &names, &count));
+	TRY(view_names(s->view, dir, s->arena, &names, &count));
 	for (size_t i = 0; i < count; i++) {
 		bool match;
 		TRY(match_glob(part, names[i], &match));
@@ -197,7 +197,7 @@ static Err *select_glob(Search *s, Str pattern)
 	}
 	Str real;
 	bool exists;
-	TRY(view_resolve(s->set->origin, head, true, s->arena, &real, &exists));
+	TRY(view_resolve(s->view, head, true, s->arena, &real, &exists));
 	return exists ? select_below(s, real, rest) : NULL;
 }
 
@@ -211,21 +211,21 @@ static Err *not_found(const CopyArgs *c, const CopySource *source)
 static Err *is_there(const Search *s, bool *ret)
 {
 	Str real;
-	return view_resolve(s->set->origin, path_clean_in_root(s->arena, s->source->path), true,
-	                    s->arena, &real, ret);
+	return view_resolve(s->view, path_clean_in_root(s->arena, s->source->path), true, s->arena,
+	                    &real, ret);
 }
 
 Err *copy_origin_select(Build *b, const CopyArgs *c, CopySet *set, const CopySource *source,
                         const CopyWant *want, CopyMatches *out)
 {
-	Search s = { set, source, want, &set->arena, out, true };
-	Str path = path_clean_in_root(s.arena, want->path);
-	size_t before = out->len;
-	bool there = false;
 	if (!set->origin) {
 		TRY(state_need_base(b, c->origin_step));
 		TRY(state_view(b, c->origin_step, &set->origin));
 	}
+	Search s = { set->origin, source, want, &set->arena, out, true };
+	Str path = path_clean_in_root(s.arena, want->path);
+	size_t before = out->len;
+	bool there = false;
 	TRY(match_has_magic(path) ? select_glob(&s, path)
 	                          : select_plain(&s, path, entry_name(path)));
 	if (match_has_magic(path))
@@ -239,4 +239,14 @@ Err *copy_origin_select(Build *b, const CopyArgs *c, CopySet *set, const CopySou
 	return err_note(
 		not_found(c, source),
 		"paths of --from are relative to the root of that stage, not to its WORKDIR");
+}
+
+Err *copy_origin_take(View *view, const CopySource *source, const CopyWant *want, Str path,
+                      Arena *a, CopyMatches *out)
+{
+	Search s = { view, source, want, a, out, true };
+	Entry e = { .type = ENTRY_DIR, .mode = 0755 };
+	if (path.len && !view_find(view, path, a, &e, NULL))
+		return err_new(ERR_CORRUPT, "what was fetched has no '%.*s'", STR_ARG(path));
+	return take_path(&s, path, &e, path);
 }

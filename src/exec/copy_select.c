@@ -104,12 +104,8 @@ static Err *select_one(Build *b, const CopyArgs *c, CopySet *set, const CopySour
                        CopyMatches *out)
 {
 	CopyWant want;
-	if (source->fetch_step != STEP_NONE) {
-		CopyMatch match;
-		TRY(copy_select_fetched(b, set, source, &match));
-		VEC_PUSH(out, match);
-		return NULL;
-	}
+	if (source->fetch_step != STEP_NONE)
+		return copy_select_fetched(b, c, set, source, out);
 	if (source->is_inline) {
 		select_inline(b, source, &set->arena, out);
 		return NULL;

@@ -41,8 +41,8 @@ static Err *open_source(void *context, const Entry *e, int *ret_fd)
 		return path_open_beneath(context_root_fd(s->set->context), f->source,
 		                         O_RDONLY | O_NONBLOCK, 0, ret_fd);
 	case ORIGIN_STEP:
-		return view_open_file(f->view ? f->view : s->set->origin, &f->from, f->layer,
-		                      sandbox_overlay_prefix(), ret_fd);
+		return view_open_file(f->view, &f->from, f->layer, sandbox_overlay_prefix(),
+		                      ret_fd);
 	case ORIGIN_INLINE:
 		return open_inline(f->body, ret_fd);
 	}

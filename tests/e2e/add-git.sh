@@ -79,6 +79,8 @@ umask 022
 dockerfile "ADD --chown=3:4 --chmod=700 $URL#main:sub /y"
 is "a subdirectory; --chown and --chmod" "$(tree)" "700 3:4 /y/x.sh #!/bin/sh
 777 3:4 /y/link /etc/shadow"
+dockerfile "ADD --exclude=sub/link --exclude=a $URL#main /x/"
+is "--exclude" "$(paths)" "/x/sub/x.sh "
 got=
 for form in "#main" "#light" "#v1" "#both" "#refs/heads/main" "#heads/main" "#$old" "#$head" "?branch=both" "?tag=both" "?ref=light" \
 	"?tag=refs/tags/v1" "?commit=$head" "?commit=${head:0:9}" "?commit=${tag:0:7}&tag=v1" "?commit=$head&tag=v1" \
