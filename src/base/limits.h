@@ -15,6 +15,9 @@
 /* One word after expansion: A=$B$B doubles a line; an environment string is 128 KiB
  * (MAX_ARG_STRLEN). */
 #define EXPANSION_BYTES_MAX (1u << 20)
+/* Expanding all of a plan's words: steps of matching, variables looked up, bytes copied.  A second
+ * or so; a pattern of 100 on a value of 100 KiB is 10 M. */
+#define EXPANSION_STEPS_MAX (256u << 20)
 /* ${a:-${b:-...}}: nobody nests 10; each level costs stack. */
 #define SUBSTITUTION_DEPTH_MAX 64u
 /* COPY --chmod=u=rwX,...: read once a file; a sensible one has 20. */

@@ -73,6 +73,16 @@ bool str_to_octal(Str s, uint64_t *ret)
 	return to_number(s, 8, ret);
 }
 
+Str str_clip(Str s, size_t bytes)
+{
+	if (s.len <= bytes)
+		return s;
+	size_t len = bytes;
+	while (len + 4 > bytes && len && ((unsigned char)s.ptr[len] & 0xc0) == 0x80)
+		len--;
+	return str_head(s, len);
+}
+
 void buf_done(Buf *b)
 {
 	free(b->ptr);

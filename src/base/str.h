@@ -75,6 +75,9 @@ bool str_to_bool(Str s, bool *ret);
 /* A size as docker reads it: "64m", "1.5g", "128MiB", "10 kb", "4096"; k is 1024. */
 bool str_to_bytes(Str s, uint64_t *ret);
 
+/* The first BYTES of S or a few less, so that no character is cut: for messages. */
+Str str_clip(Str s, size_t bytes);
+
 /* Cut S at the first SEP: *ret_head gets the part before, the result is the part after. */
 Str str_cut(Str s, char sep, Str *ret_head);
 

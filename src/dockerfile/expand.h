@@ -18,6 +18,9 @@ typedef struct ExpandScope {
 	bool raw_quotes;  /* heredoc bodies: quotes are plain characters */
 	bool raw_escapes; /* escape characters protect, and stay (titles of RUN) */
 	bool skip_unset;  /* leave ${unset} as it is written (history texts) */
+	/* What all words that share this have cost so far (EXPANSION_STEPS_MAX is the end of it);
+	 * NULL: each word has its own. */
+	uint64_t *steps;
 } ExpandScope;
 
 /* One word → one string (ENV, LABEL, COPY ...). */

@@ -27,15 +27,18 @@ typedef struct Lex {
 	size_t at;
 	Span place; /* of the word, for errors */
 	char escape;
-	bool plain_quotes; /* quotes are characters like any other */
-	bool keep_quotes;  /* quotes group, and stay in the result */
-	bool keep_escapes; /* escape characters protect, and stay in the result */
-	bool skip_unset;   /* $unset stays as written */
-	size_t limit;      /* of the result in bytes; 0: EXPANSION_BYTES_MAX */
-	LexWords *words;   /* of the whole text; set by lex_run() */
-	unsigned depth;    /* of ${...} inside ${...} */
-	uint64_t steps;    /* of pattern matching, see LEX_STEPS_MAX */
+	bool plain_quotes;  /* quotes are characters like any other */
+	bool keep_quotes;   /* quotes group, and stay in the result */
+	bool keep_escapes;  /* escape characters protect, and stay in the result */
+	bool skip_unset;    /* $unset stays as written */
+	size_t limit;       /* of the result in bytes; 0: EXPANSION_BYTES_MAX */
+	LexWords *words;    /* of the whole text; set by lex_run() */
+	unsigned depth;     /* of ${...} inside ${...} */
+	uint64_t own_steps; /* if the scope shares none */
 } Lex;
+
+/* STEPS more of work; an error if all that was done is too much (EXPANSION_STEPS_MAX). */
+NODISCARD Err *lex_spend(Lex *lex, uint64_t steps);
 
 /* Read all of lex->text: the string to OUT, the words to WORDS (may be NULL). */
 NODISCARD Err *lex_run(Lex *lex, Buf *out, LexWords *words);

@@ -35,8 +35,24 @@ static Str next(Lex *x)
 	return bytes;
 }
 
-static Err *check_size(const Lex *x, const Buf *out)
+static uint64_t *steps_of(Lex *x)
 {
+	return x->scope && x->scope->steps ? x->scope->steps : &x->own_steps;
+}
+
+Err *lex_spend(Lex *x, uint64_t steps)
+{
+	uint64_t *sum = steps_of(x);
+	*sum += steps;
+	return *sum <= EXPANSION_STEPS_MAX
+	               ? NULL
+	               : err_note(err_at(x->place, "this takes too long to expand"),
+	                          "long values, patterns, and many of them multiply");
+}
+
+static Err *check_size(Lex *x, const Buf *out)
+{
+	TRY(lex_spend(x, 0));
 	size_t limit = x->limit ? x->limit : EXPANSION_BYTES_MAX;
 	if (out->len <= limit)
 		return NULL;
@@ -105,13 +121,19 @@ static Err *read_single_quotes(Lex *x, Buf *out)
 	return NULL;
 }
 
-/* The result of a lookup; *ret_value is "" if NAME is not set. */
-static bool look_up(const Lex *x, Str name, Str *ret_value, Span *ret_origin)
+/*
+ * The result of a lookup; *ret_value is "" if NAME is not set.  That a value is copied counts as
+ * work, since what comes of it may be thrown away: ${unset:+$long}.
+ */
+static bool look_up(Lex *x, Str name, Str *ret_value, Span *ret_origin)
 {
+	enum { COPIED_BYTES_A_STEP = 16 };
 	*ret_value = STR("");
 	*ret_origin = (Span){ 0 };
-	return x->scope && x->scope->lookup &&
-	       x->scope->lookup(x->scope->context, name, ret_value, ret_origin);
+	bool set = x->scope && x->scope->lookup &&
+	           x->scope->lookup(x->scope->context, name, ret_value, ret_origin);
+	*steps_of(x) += 1 + ret_value->len / COPIED_BYTES_A_STEP;
+	return set;
 }
 
 /*
@@ -138,7 +160,7 @@ static Str read_name(Lex *x)
 }
 
 /* ${name} with nothing after the name. */
-static void add_plain(const Lex *x, Str name, bool braces, Buf *out)
+static void add_plain(Lex *x, Str name, bool braces, Buf *out)
 {
 	Str value;
 	Span origin;

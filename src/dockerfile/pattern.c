@@ -14,12 +14,8 @@
 #include "base/rune.h"
 #include "dockerfile/lex-internal.h"
 
-/* Steps of matching a word may cost: a second or so; a pattern of 100 on a value of 100 KiB is 10
- * M. */
-#define LEX_STEPS_MAX (256u << 20)
-
-#define TOKEN_STAR    0x110000u /* beyond Unicode */
-#define TOKEN_ANY     0x110001u
+#define TOKEN_STAR 0x110000u /* beyond Unicode */
+#define TOKEN_ANY  0x110001u
 
 typedef VEC(uint32_t) RuneVec;
 
@@ -34,14 +30,16 @@ static void runes_done(Runes *r)
 	VEC_DONE(&r->offsets);
 }
 
-static void runes_from(Runes *r, Str s)
+static Err *runes_from(Lex *lex, Runes *r, Str s)
 {
 	size_t at = 0, len;
+	TRY(lex_spend(lex, s.len));
 	for (; at < s.len; at += len) {
 		VEC_PUSH(&r->offsets, (uint32_t)at);
 		VEC_PUSH(&r->runes, rune_at(s, at, &len));
 	}
 	VEC_PUSH(&r->offsets, (uint32_t)at);
+	return NULL;
 }
 
 static void reverse(RuneVec *v)
@@ -160,9 +158,7 @@ static Err *find(Machine *m, const RuneVec *runes, size_t from, bool anchored, b
 			add_thread(m, &m->now, 0, (uint32_t)i);
 		if (!m->now.count)
 			break;
-		m->lex->steps += m->now.count;
-		if (m->lex->steps > LEX_STEPS_MAX)
-			return err_at(m->lex->place, "matching this pattern takes too long");
+		TRY(lex_spend(m->lex, m->now.count));
 		set_clear(&m->soon);
 		uint32_t rune = i < runes->len ? runes->at[i] : '\n';
 		for (size_t t = 0; t < m->now.count; t++) {
@@ -195,7 +191,7 @@ Err *pattern_trim(Lex *lex, Str pattern, Str value, bool suffix, PatternStar sta
 	CLEANUP(vec_free_at) RuneVec tokens = { 0 };
 	TRY(tokens_from(lex, pattern, &tokens));
 	CLEANUP(runes_done) Runes runes = { 0 };
-	runes_from(&runes, value);
+	TRY(runes_from(lex, &runes, value));
 	if (suffix) {
 		/* The shortest match at the end is the leftmost one of both read backwards. */
 		reverse(&tokens);
@@ -258,7 +254,7 @@ Err *pattern_replace(Lex *lex, Str pattern, Str value, Str replacement, bool all
 	CLEANUP(vec_free_at) RuneVec tokens = { 0 };
 	TRY(tokens_from(lex, pattern, &tokens));
 	CLEANUP(runes_done) Runes runes = { 0 };
-	runes_from(&runes, value);
+	TRY(runes_from(lex, &runes, value));
 	CLEANUP(machine_done) Machine m;
 	machine_init(&m, lex, &tokens, STAR_LONGEST);
 	const uint32_t *offset = runes.offsets.at;

@@ -34,12 +34,7 @@ Str word_cut(Str s, Str *ret_head)
 
 Str word_clip(Str s)
 {
-	if (s.len <= CLIP_BYTES)
-		return s;
-	size_t len = CLIP_BYTES;
-	while (len > CLIP_BYTES - 4 && ((unsigned char)s.ptr[len] & 0xc0) == 0x80)
-		len--; /* not in the middle of a character */
-	return str_head(s, len);
+	return str_clip(s, CLIP_BYTES);
 }
 
 Err *word_check_count(const Line *line, Str text, size_t count)

@@ -10,6 +10,7 @@
 #include "base/base.h"
 
 #include "base/clock.h"
+#include "base/limits.h"
 #include "exec/build-internal.h"
 
 /* The image that the target's root file system begins with; NULL for scratch. */
@@ -88,6 +89,17 @@ static Err *find_before(Build *b, const Digest *key, Digest *ret, bool *ret_foun
 	return NULL;
 }
 
+/* What is larger would be an image that nobody reads, decant among them. */
+static Err *check_config_size(const Buf *json)
+{
+	if (json->len <= IMAGE_CONFIG_BYTES_MAX)
+		return NULL;
+	return err_note(
+		err_new(ERR_INPUT, "the config of the image is larger than %u MiB",
+	                IMAGE_CONFIG_BYTES_MAX >> 20),
+		"a long CMD, ENV or LABEL makes it so, or a history of very many instructions");
+}
+
 static Err *write_config(Build *b, const PlanStage *stage, const StepState *state, Arena *a,
                          Digest *ret)
 {
@@ -96,6 +108,7 @@ static Err *write_config(Build *b, const PlanStage *stage, const StepState *stat
 	char text[DIGEST_TEXT_LEN + 1];
 	bool found = false;
 	format(b, stage, state, 0, a, &timeless);
+	TRY(check_config_size(&timeless));
 	Digest key = image_key(buf_str(&timeless));
 	/* Of several builds that end at once, one gives the image its times; the others take them.
 	 */
@@ -106,6 +119,7 @@ static Err *write_config(Build *b, const PlanStage *stage, const StepState *stat
 	if (found)
 		return NULL;
 	format(b, stage, state, b->epoch_ns >= 0 ? b->epoch_ns : clock_real_ns(), a, &json);
+	TRY(check_config_size(&json));
 	TRY(store_blob_put(b->store, buf_str(&json), true, ret));
 	return store_record_put(b->store, &key, digest_text(ret, text));
 }

@@ -229,7 +229,8 @@ Err *ignore_compile(Arena *a, Str pattern, const IgnoreProgram **ret)
 	}
 	AUTO_VEC AtomVec atoms = { 0 };
 	if (!read_expression(a, buf_str(&expression), &atoms))
-		return err_new(ERR_INPUT, "syntax error in pattern: '%.*s'", STR_ARG(pattern));
+		return err_new(ERR_INPUT, "syntax error in pattern: '%.*s'",
+		               STR_ARG(str_clip(pattern, 80)));
 	if (atoms.len > ATOMS_MAX)
 		return err_new(ERR_INPUT, "pattern longer than %u characters", ATOMS_MAX);
 	p->literal = plain_tail(a, &atoms);

@@ -122,7 +122,8 @@ static Str cut_chunk(Str pattern, bool *ret_star, Str *ret_chunk)
 
 static Err *bad_pattern(Str pattern)
 {
-	return err_new(ERR_INPUT, "syntax error in pattern: '%.*s'", STR_ARG(pattern));
+	return err_new(ERR_INPUT, "syntax error in pattern: '%.*s'",
+	               STR_ARG(str_clip(pattern, 80)));
 }
 
 /* Find CHUNK behind a star: false only if it is bad.  LAST: it must reach the end of the path. */

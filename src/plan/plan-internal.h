@@ -122,14 +122,15 @@ typedef struct Planner {
 	VEC(Step) steps;
 	VEC(Str) warnings;
 	VEC(PlanUse) uses;
-	unsigned unset_asked;   /* see facts.c */
-	VEC(Str) found, unset;  /* names of the last word that are set, and that are not: some */
-	size_t bytes;           /* of texts and copies so far: see PLAN_BYTES_MAX */
-	Map images;             /* "reference platform" → BaseImage * */
-	Map image_steps;        /* the same for --from → StageWork-less STEP_BASE: uint32_t * */
-	Map fetch_steps;        /* what is fetched, in words → its STEP_FETCH: uint32_t * */
-	const StageWork *stage; /* that is being planned */
-	const Command *command; /* ... and its instruction; NULL: FROM */
+	uint64_t expansion_steps; /* see EXPANSION_STEPS_MAX */
+	unsigned unset_asked;     /* see facts.c */
+	VEC(Str) found, unset;    /* names of the last word that are set, and that are not: some */
+	size_t bytes;             /* of texts and copies so far: see PLAN_BYTES_MAX */
+	Map images;               /* "reference platform" → BaseImage * */
+	Map image_steps;          /* the same for --from → StageWork-less STEP_BASE: uint32_t * */
+	Map fetch_steps;          /* what is fetched, in words → its STEP_FETCH: uint32_t * */
+	const StageWork *stage;   /* that is being planned */
+	const Command *command;   /* ... and its instruction; NULL: FROM */
 } Planner;
 
 typedef Err *PlanFn(Planner *p, StageWork *s, const Node *node);

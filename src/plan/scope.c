@@ -59,13 +59,15 @@ ExpandScope plan_expand_scope(Planner *p, const Scope *scope)
 	/* look_up only reads: the const is taken off for the interface alone. */
 	return (ExpandScope){ .lookup = look_up,
 		              .context = (void *)scope,
-		              .escape = p->file->escape };
+		              .escape = p->file->escape,
+		              .steps = &p->expansion_steps };
 }
 
 typedef struct Watch {
 	Planner *planner;
 	const Scope *scope;
 	Span word;
+	unsigned kept;
 } Watch;
 
 /* Of one word: a file of 16 MiB may name a million, and nobody reads more. */
@@ -86,13 +88,14 @@ static void keep_name(void *names, Str name)
 /* As look_up(); what the word took is kept, for errors about it, and what it did not find. */
 static bool look_up_watched(void *context, Str name, Str *ret_value, Span *ret_origin)
 {
-	const Watch *w = context;
+	enum { USES_OF_A_WORD_MAX = 64 }; /* no error names more */
+	Watch *w = context;
 	bool set = look_up((void *)w->scope, name, ret_value, ret_origin);
 	if (w->planner->request->facts)
 		keep_name(set ? (void *)&w->planner->found : (void *)&w->planner->unset, name);
 	if (!set)
 		return false;
-	if (ret_origin->src) {
+	if (ret_origin->src && w->kept++ < USES_OF_A_WORD_MAX) {
 		PlanUse use = { w->word, plan_scope_find(w->scope, name)->name, *ret_origin };
 		VEC_PUSH(&w->planner->uses, use);
 		w->planner->bytes += sizeof use;
@@ -102,11 +105,12 @@ static bool look_up_watched(void *context, Str name, Str *ret_value, Span *ret_o
 
 static Err *expand(Planner *p, const Scope *from, Word word, bool body, Str *ret)
 {
-	Watch watch = { p, from, word.span };
+	Watch watch = { p, from, word.span, 0 };
 	ExpandScope scope = { .lookup = look_up_watched,
 		              .context = &watch,
 		              .escape = body ? '\\' : p->file->escape,
-		              .raw_quotes = body };
+		              .raw_quotes = body,
+		              .steps = &p->expansion_steps };
 	p->found.len = p->unset.len = 0;
 	TRY(expand_word(p->arena, &scope, word, ret));
 	return plan_grow(p, ret->len, word.span);
