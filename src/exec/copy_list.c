@@ -199,6 +199,8 @@ static Err *add_unpacked(Placing *p, const CopyMatch *m, const Entry *e, Str des
 static Err *copy_archive(Placing *p, const CopyMatch *m, Str dest, int dir_fd, const List *list)
 {
 	TRY(top_dir(p, m, dest));
+	p->made.uid = p->made.gid =
+		0; /* parents that an archive leaves out: --chown is not for them */
 	ListCursor c = list_cursor(list, STR(""));
 	for (;;) {
 		Entry e;

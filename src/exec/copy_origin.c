@@ -48,13 +48,11 @@ static void move_link(Collect *c, CopyFile *f, Str target)
 		return;
 	}
 	Entry file;
-	size_t layer;
-	if (!view_find(c->view, target, c->arena, &file, &layer))
+	if (!view_find_linked(c->view, f->layer, target, c->arena, &file))
 		return;
 	Str path = f->entry.path, *kept = arena_new(c->arena, Str);
 	f->from = f->entry = file;
 	f->source = file.path;
-	f->layer = layer;
 	f->entry.path = *kept = path;
 	(void)map_put(&c->moved, arena_str(c->arena, target), kept);
 }

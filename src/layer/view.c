@@ -11,6 +11,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
 
+#include "base/map.h"
 #include "base/vec.h"
 #include "fs/path.h"
 #include "layer/layer.h"
@@ -199,7 +200,8 @@ typedef struct Merge {
 	const View *view;
 	Head *heads;
 	VEC(Open) open;
-	Arena arena; /* paths of open directories */
+	Map alone;   /* "layer path" of a target that does not show → Str *, its first link */
+	Arena arena; /* paths of open directories, and of these */
 } Merge;
 
 static void advance(Head *h)
@@ -228,7 +230,14 @@ static size_t shown_from(Merge *m, Str path)
 	return m->open.len ? m->open.at[m->open.len - 1].from : 0;
 }
 
-/* A link whose file is hidden, or was replaced above, stands for the content itself. */
+bool view_find_linked(const View *v, size_t layer, Str path, Arena *a, Entry *ret)
+{
+	return list_find(v->lists[layer], path, a, ret) &&
+	       (ret->type != ENTRY_HARDLINK || list_find(v->lists[layer], ret->link, a, ret));
+}
+
+/* A link whose file is hidden, or was replaced above, or is not below PREFIX, stands for the
+ * content itself; those after it are links to it. */
 static Err *plain_if_alone(Merge *m, Entry *e, size_t layer, Str prefix, Arena *a)
 {
 	Entry target, shown;
@@ -237,10 +246,19 @@ static Err *plain_if_alone(Merge *m, Entry *e, size_t layer, Str prefix, Arena *
 	    view_find(m->view, e->link, a, &shown, &shown_layer) && shown_layer == layer &&
 	    shown.type == ENTRY_FILE)
 		return NULL;
+	Str key = arena_strf(&m->arena, "%zu %.*s", layer, STR_ARG(e->link));
+	const Str *first = map_get(&m->alone, key);
+	if (first) {
+		e->link = *first;
+		return NULL;
+	}
 	if (!list_find(m->view->lists[layer], e->link, a, &target))
 		return err_new(ERR_CORRUPT,
 		               "'%.*s' is a hard link to '%.*s', which is not in its layer",
 		               STR_ARG(e->path), STR_ARG(e->link));
+	Str *path = arena_new(&m->arena, Str);
+	*path = arena_str(&m->arena, e->path);
+	(void)map_put(&m->alone, key, path);
 	target.path = e->path;
 	*e = target;
 	return NULL;
@@ -309,6 +327,7 @@ Err *view_each(const View *v, Str prefix, ViewFn *fn, void *context)
 	}
 	free(m.heads);
 	VEC_DONE(&m.open);
+	map_done(&m.alone);
 	arena_done(&m.arena);
 	return e;
 }

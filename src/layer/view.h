@@ -30,10 +30,13 @@ bool view_find(const View *v, Str path, Arena *a, Entry *ret, size_t *ret_layer)
 NODISCARD Err *view_resolve(const View *v, Str path, bool follow_last, Arena *a, Str *ret_path,
                             bool *ret_exists);
 
-/* All entries at and below PREFIX, merged, in order.  Hard links come out as ENTRY_HARDLINK where
- * their target is below PREFIX too, else as files.  Stops at the first error of FN. */
+/* All entries at and below PREFIX, merged, in order.  A hard link whose target shows below PREFIX
+ * comes out as ENTRY_HARDLINK; of others that have one target the first is the file, the rest are
+ * links to it.  Stops at the first error of FN. */
 typedef Err *ViewFn(void *context, const Entry *e, size_t layer);
 NODISCARD Err *view_each(const View *v, Str prefix, ViewFn *fn, void *context);
+/* The file that a hard link to PATH stands for in its own layer LAYER, shown or not. */
+bool view_find_linked(const View *v, size_t layer, Str path, Arena *a, Entry *ret);
 /* The names directly below directory PATH, sorted, in A: for wildcards. */
 NODISCARD Err *view_names(const View *v, Str path, Arena *a, Str **ret, size_t *ret_count);
 
