@@ -8,13 +8,12 @@ mkdir ctx && cd ctx || exit 1
 build() { run decant build --progress=plain -t img "$@" .; }
 # yes or no, for each COPY in order
 hits() {
-	local step
-	for step in $(grep -o '^#[0-9]* \[[^]]*[0-9]/[0-9]\] COPY' <<<"$ERR" | cut -d' ' -f1); do
-		grep -q "^$step CACHED" <<<"$ERR" && printf yes || printf no
-		printf ' '
-	done
+	local step _
+	while read -r step _; do
+		grep -q "^$step CACHED" <<<"$ERR" && printf 'yes ' || printf 'no '
+	done < <(grep -o '^#[0-9]* \[[^]]*[0-9]/[0-9]\] COPY' <<<"$ERR")
 }
-layers() { decant image inspect --format '{{json .RootFS.Layers}}' "${1:-img}"; }
+last_layer() { decant image inspect --format '{{json .RootFS.Layers}}' img | tr ',' '\n' | tail -n 1; }
 
 echo foo1 >foo1
 echo foo2 >foo2
@@ -91,21 +90,21 @@ COPY --link --chmod=0750 tree/deep /z/
 D
 build --target a
 status "--link" 0
-linked=$(layers | tr ',' '\n' | tail -n 1)
+linked=$(last_layer)
 for target in b c; do
 	build --target $target
 	is "--link on another base is a hit" "$(hits)" "no yes "
-	is "and the same layer" "$(layers | tr ',' '\n' | tail -n 1)" "$linked"
+	is "and the same layer" "$(last_layer)" "$linked"
 done
 echo changed >foo1
 build --target a
 is "a changed base does not touch it" "$(hits)" "no yes "
-is "the layer is that of before" "$(layers | tr ',' '\n' | tail -n 1)" "$linked"
+is "the layer is that of before" "$(last_layer)" "$linked"
 build --target e
-other=$(layers | tr ',' '\n' | tail -n 1)
+other=$(last_layer)
 build --target d
 is "--chmod switches --link off: the base counts" "$(hits)" "yes no "
-ok "and gives its directory" [ "$(layers | tr ',' '\n' | tail -n 1)" != "$other" ]
+ok "and gives its directory" [ "$(last_layer)" != "$other" ]
 
 # Of another stage only the files that are taken count, with --parents and --exclude as well.
 cat >Dockerfile <<'D'
