@@ -65,20 +65,19 @@ static Err *set_tags(Cli *cli, const BuildValues *v, BuildRequest *r)
 
 static Err *set_platform(Cli *cli, const BuildValues *v, BuildRequest *r)
 {
+	const char *text = v->platform ? v->platform : getenv("DOCKER_DEFAULT_PLATFORM");
 	r->platform = platform_host();
-	if (!v->platform || !*v->platform)
+	if (!text || !*text)
 		return NULL;
-	if (strchr(v->platform, ','))
-		return cli_usage(cli, "several platforms are not supported yet: --platform %s",
-		                 v->platform);
-	Platform host = r->platform;
-	Err *e = platform_parse(cli->arena, str_from(v->platform), &r->platform);
-	if (!e && !platform_fit(&host, &r->platform))
-		e = err_new(ERR_INPUT,
-		            "this machine builds for %s only: --platform %s is not supported yet",
-		            platform_text(cli->arena, &host).ptr, v->platform);
+	if (strchr(text, ','))
+		return err_note(cli_usage(cli,
+		                          "several platforms are not supported yet: --platform %s",
+		                          text),
+		                "build one after the other");
+	Err *e = platform_parse(cli->arena, str_from(text), &r->platform);
+	r->platform_given = !e;
 	cli->usage_error = e;
-	return e;
+	return e ? err_while(e, "reading --platform") : NULL;
 }
 
 Err *build_request_make(Cli *cli, const BuildValues *v, BuildRequest *r)

@@ -90,7 +90,7 @@ static const Option build_options[] = {
 	{ .name = "platform",
 	  .kind = OPTION_TEXT,
 	  STORED(platform),
-	  .help = "Platform of the image (only this machine's)" },
+	  .help = "Platform of the image: os/arch[/variant] (default this machine's)" },
 	{ .name = "progress",
 	  .kind = OPTION_TEXT,
 	  .choices = "auto,plain,tty,json,quiet",

@@ -54,8 +54,9 @@ typedef struct StepState {
 
 /* A base image that came from the registry's answer and may have to be pulled. */
 typedef struct Resolved {
-	Str name;   /* full reference and platform */
-	bool local; /* in the store when asked */
+	Str name;          /* full reference and platform */
+	Platform platform; /* asked for */
+	bool local;        /* in the store when asked */
 	RegistryImage remote;
 	BaseImage base;
 } Resolved;

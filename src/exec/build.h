@@ -41,7 +41,8 @@ typedef struct BuildRequest {
 	const Reference *tags; /* names for the result; may be none */
 	size_t tag_count;
 	Platform platform; /* of this machine unless said otherwise */
-	Str network;       /* "default", "none", "host"; "" = default */
+	bool platform_given;
+	Str network; /* "default", "none", "host"; "" = default */
 	bool no_cache;
 	bool pull;          /* ask the registry for every base image */
 	unsigned jobs;      /* steps at once; 0: 8 or twice the cores */

@@ -101,7 +101,7 @@ static void definition(Buf *out, Build *b, const Step *step)
 {
 	AUTO_ARENA Arena a = ARENA_INIT;
 	buf_add_str(out, STR(KEY_VERSION));
-	input(out, "platform", platform_text(&a, &b->request->platform));
+	input(out, "platform", platform_text(&a, &b->plan.stages[step->stage].platform));
 	if (b->epoch_ns >= 0)
 		buf_addf(out, "epoch %lld\n", (long long)b->epoch_ns);
 	switch (step->kind) {

@@ -36,6 +36,7 @@ static Err *plan(Build *b, bool all_stages)
 		.labels = r->labels,
 		.label_count = r->label_count,
 		.platform = r->platform,
+		.platform_given = r->platform_given,
 		.build_platform = platform_host(),
 		.network = r->network.len ? r->network : STR("default"),
 		.contexts = r->contexts,

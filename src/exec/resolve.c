@@ -16,26 +16,72 @@ static Err *need_registry(Build *b)
 	return b->registry ? NULL : registry_open(b->cancel, &b->registry);
 }
 
-/* The image in the store, if it is one for PLATFORM; *ret_found false: ask the registry. */
-static Err *find_local(Build *b, Str name, const Platform *platform, Arena *a, BaseImage *base,
+/* The image of CONFIG, if its config is in the store; *ret_found false: it is not. */
+static Err *read_local(Build *b, Str name, const Digest *config, Arena *a, BaseImage *base,
                        bool *ret_found)
 {
-	StoreRef ref;
 	AUTO_BUF Buf json = BUF_INIT;
-	*ret_found = false;
-	Err *e = store_ref_get(b->store, name, a, &ref);
-	if (!e)
-		e = store_blob_read(b->store, &ref.config, IMAGE_CONFIG_BYTES_MAX, &json);
+	Err *e = store_blob_read(b->store, config, IMAGE_CONFIG_BYTES_MAX, &json);
 	if (!e)
 		e = image_config_parse(a, buf_str(&json), name.ptr, &base->config);
-	if (e) {
-		if (err_kind(e) != ERR_NOT_FOUND && err_kind(e) != ERR_CORRUPT)
-			return e;
-		err_free(e); /* absent or damaged: pulled (again) */
+	*ret_found = !e;
+	if (e && err_kind(e) != ERR_NOT_FOUND && err_kind(e) != ERR_CORRUPT)
+		return e;
+	err_free(e); /* absent or damaged: pulled (again) */
+	base->config_digest = *config;
+	return NULL;
+}
+
+/*
+ * A name leads to one image, that of this machine.  Which image it means for another platform is a
+ * record.
+ */
+static Digest foreign_key(Str name, const Platform *platform)
+{
+	AUTO_ARENA Arena a = ARENA_INIT;
+	Sha256 h;
+	sha256_init(&h);
+	sha256_add_field(&h, STR("decant image of a platform 1"));
+	sha256_add_field(&h, name);
+	sha256_add_field(&h, platform_text(&a, platform));
+	return sha256_end(&h);
+}
+
+static Err *find_foreign(Build *b, Str name, const Platform *platform, Arena *a, BaseImage *base,
+                         bool *ret_found)
+{
+	AUTO_BUF Buf text = BUF_INIT;
+	Digest key = foreign_key(name, platform), config;
+	*ret_found = false;
+	Err *e = store_record_get(b->store, &key, &text);
+	if (!e)
+		e = digest_parse(str_trim(buf_str(&text)), &config);
+	if (e && err_kind(e) == ERR_SYSTEM)
+		return e;
+	err_free(e); /* never pulled, or the record is damaged */
+	return e ? NULL : read_local(b, name, &config, a, base, ret_found);
+}
+
+/* The image in the store.  *ret_fits false: none, or (its config is set then) one for another
+ * platform. */
+static Err *find_local(Build *b, Str name, const Platform *platform, Arena *a, BaseImage *base,
+                       bool *ret_found, bool *ret_fits)
+{
+	StoreRef ref;
+	*ret_found = *ret_fits = false;
+	Err *e = store_ref_get(b->store, name, a, &ref);
+	if (e && err_kind(e) != ERR_NOT_FOUND && err_kind(e) != ERR_CORRUPT)
+		return e;
+	err_free(e); /* absent or damaged: pulled (again) */
+	if (!e)
+		TRY(read_local(b, name, &ref.config, a, base, ret_found));
+	*ret_fits = *ret_found && platform_fit(platform, &base->config.platform) > 0;
+	if (*ret_fits)
 		return NULL;
-	}
-	base->config_digest = ref.config;
-	*ret_found = platform_fit(platform, &base->config.platform) > 0;
+	BaseImage other = { .ref = base->ref };
+	TRY(find_foreign(b, name, platform, a, &other, ret_fits));
+	if (*ret_fits)
+		*base = other;
 	return NULL;
 }
 
@@ -66,23 +112,53 @@ static Err *ask_registry(Build *b, Resolved *r, const Platform *platform, Arena 
 	return NULL;
 }
 
-Err *resolve_image(void *context, const Reference *ref, const Platform *platform, Arena *a,
-                   BaseImage *ret)
+/* No registry has it: is the one for another platform good enough?  It is if nobody asked for one.
+ */
+static bool may_be_foreign(const Build *b, const Platform *platform, const Err *e)
 {
-	Build *b = context;
-	Resolved *r = arena_new(a, Resolved);
-	r->base.ref = *ref;
-	r->name = reference_full(a, ref);
-	if (!b->request->pull)
-		TRY(find_local(b, r->name, platform, a, &r->base, &r->local));
-	if (!r->local)
-		TRY(ask_registry(b, r, platform, a));
+	const Platform *usual = &b->request->platform;
+	bool is_usual =
+		str_eq(platform->arch, usual->arch) && str_eq(platform->variant, usual->variant);
+	return !b->request->platform_given && is_usual && err_kind(e) != ERR_CANCELLED &&
+	       err_kind(e) != ERR_SYSTEM;
+}
+
+static void keep_resolved(Build *b, Resolved *r, Arena *a)
+{
 	Resolved **grown =
 		arena_alloc(a, (b->resolved_count + 1) * sizeof(Resolved *), _Alignof(Resolved *));
 	if (b->resolved_count)
 		memcpy(grown, b->resolved, b->resolved_count * sizeof(Resolved *));
 	grown[b->resolved_count++] = r;
 	b->resolved = grown;
+}
+
+Err *resolve_image(void *context, const Reference *ref, const Platform *platform, Arena *a,
+                   BaseImage *ret)
+{
+	Build *b = context;
+	bool found = false;
+	Resolved *r = arena_new(a, Resolved);
+	r->base.ref = *ref;
+	r->name = reference_full(a, ref);
+	r->platform = *platform;
+	if (!b->request->pull)
+		TRY(find_local(b, r->name, platform, a, &r->base, &found, &r->local));
+	if (!r->local) {
+		BaseImage foreign = r->base;
+		Err *e = ask_registry(b, r, platform, a);
+		if (e && !(found && may_be_foreign(b, platform, e)))
+			return found ? err_note(e, "the store has it for %s",
+			                        platform_text(a, &foreign.config.platform).ptr)
+			             : e;
+		if (e) {
+			err_free(e); /* the planner sees that it is for another platform */
+			b->failed_line = 0;
+			r->base = foreign;
+			r->local = true;
+		}
+	}
+	keep_resolved(b, r, a);
 	*ret = r->base;
 	return NULL;
 }
@@ -110,37 +186,43 @@ static Err *layers_here(Build *b, const StepState *s, bool *ret_here)
 	return NULL;
 }
 
-/* The pulled image is an image of the store from now on, under the name that FROM gave. */
+/* The pulled image is an image of the store from now on: under the name that FROM gave, or, for
+ * another platform than this machine's, under that name with its digest. */
 static Err *keep_image(Build *b, const Resolved *r, Arena *a)
 {
 	Digest config, manifest;
+	Platform host = platform_host();
+	char text[DIGEST_TEXT_LEN + 1];
 	TRY(store_blob_put(b->store, r->remote.config_json, true, &config));
 	TRY(store_blob_put(b->store, r->remote.manifest_json, true, &manifest));
 	StoreRef ref = { .name = r->name,
 		         .config = config,
 		         .manifest = manifest,
 		         .pulled = r->remote.top_digest };
-	(void)a;
+	if (!platform_fit(&host, &r->base.config.platform)) {
+		Digest key = foreign_key(r->name, &r->platform);
+		Reference exact = r->base.ref;
+		exact.has_digest = true;
+		exact.digest = r->remote.manifest_digest;
+		ref.name = reference_full(a, &exact);
+		TRY(store_record_put(b->store, &key, digest_text(&config, text)));
+	}
 	TRY(store_ref_set(b->store, &ref));
 	return store_layout_write(b->store);
 }
 
-static Err *pull(Build *b, const Step *step, Resolved *r)
+static Err *pull(Build *b, Resolved *r)
 {
-	AUTO_ARENA Arena a = ARENA_INIT;
 	if (r->local) { /* its config is here but layers are missing: ask where they come from */
 		(void)pthread_mutex_lock(&b->mutex);
-		Err *e = ask_registry(b, r, &b->request->platform, b->arena);
+		Err *e = ask_registry(b, r, &r->platform, b->arena);
 		(void)pthread_mutex_unlock(&b->mutex);
 		TRY(err_note(e, "layers of the image '%.*s' are missing in the store",
 		             STR_ARG(r->name)));
 		r->local = false;
 	}
-	TRY(of_registry(pull_layers(b->store, b->registry, &r->base.ref, &r->remote, b->progress,
-	                            NULL, b->cancel)));
-	TRY(keep_image(b, r, &a));
-	(void)step;
-	return NULL;
+	return of_registry(pull_layers(b->store, b->registry, &r->base.ref, &r->remote, b->progress,
+	                               NULL, b->cancel));
 }
 
 static void fill_sizes(Build *b, StepState *s)
@@ -156,15 +238,17 @@ static void fill_sizes(Build *b, StepState *s)
 
 static Err *need_layers(Build *b, const Step *step, StepState *s)
 {
+	AUTO_ARENA Arena a = ARENA_INIT;
 	bool here;
+	Resolved *r = find_resolved(b, &step->base.image.config_digest);
 	TRY(layers_here(b, s, &here));
-	if (!here) {
-		Resolved *r = find_resolved(b, &step->base.image.config_digest);
-		if (!r)
-			return err_new(ERR_NOT_FOUND, "the image of '%.*s' is not known",
-			               STR_ARG(step->title));
-		TRY(pull(b, step, r));
-	}
+	if (!r)
+		return err_new(ERR_NOT_FOUND, "the image of '%.*s' is not known",
+		               STR_ARG(step->title));
+	if (!here)
+		TRY(pull(b, r));
+	if (!r->local) /* also if another image had brought its layers */
+		TRY(keep_image(b, r, &a));
 	fill_sizes(b, s);
 	return NULL;
 }

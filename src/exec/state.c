@@ -76,7 +76,7 @@ void state_set_base(Build *b, const Step *step)
 	s->layers = new_layers(b, count);
 	s->layer_count = count;
 	s->identity = (Digest){ 0 };
-	s->here = count == 0;
+	s->here = step->base.scratch;
 	for (size_t i = 0; i < count; i++) {
 		s->layers[i] = (LayerRef){ .diff_id = config->diff_ids[i],
 			                   .identity = config->diff_ids[i] };

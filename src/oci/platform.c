@@ -58,7 +58,7 @@ static bool is_in(Str s, const char *const *names, size_t count)
 	return false;
 }
 
-static void normalise(Platform *p)
+void platform_normalise(Platform *p)
 {
 	/* Twice: "aarch64/v8" is first arm64/v8, then arm64. */
 	for (int round = 0; round < 2; round++) {
@@ -85,7 +85,7 @@ Platform platform_host(void)
 	if (uname(&u) < 0)
 		return p;
 	Platform machine = { STR("linux"), str_from(u.machine), STR("") };
-	normalise(&machine);
+	platform_normalise(&machine);
 	for (size_t i = 0; i < ARRAY_LEN(known_arches); i++)
 		if (str_eqc(machine.arch, known_arches[i]))
 			p.arch = str_from(known_arches[i]);
@@ -138,7 +138,7 @@ Err *platform_parse(Arena *a, Str text, Platform *ret)
 		p = (Platform){ part[0], host.arch, host.variant };
 	else if (count == 1)
 		p = (Platform){ STR("linux"), part[0], STR("") };
-	normalise(&p);
+	platform_normalise(&p);
 	if (count == 1 && !is_in(p.arch, known_arches, ARRAY_LEN(known_arches)))
 		return err_note(err_new(ERR_INPUT,
 		                        "unknown operating system or architecture '%.*s'",
@@ -172,8 +172,8 @@ int platform_fit(const Platform *wanted, const Platform *offered)
 	enum { FIT_EXACT = 1000, FIT_OLDER_VARIANT = 500, FIT_32_BIT = 100 };
 
 	Platform w = *wanted, o = *offered;
-	normalise(&w);
-	normalise(&o);
+	platform_normalise(&w);
+	platform_normalise(&o);
 	if (!str_eq(w.os, o.os))
 		return 0;
 	int have = variant_level(&w), need = variant_level(&o);

@@ -12,6 +12,8 @@ typedef struct Platform {
 Platform platform_host(void); /* of this machine, from uname */
 /* "linux/arm64/v8", "amd64", "local"; aliases (x86_64, aarch64) are normalised. */
 NODISCARD Err *platform_parse(Arena *a, Str text, Platform *ret);
+/* Spellings that mean the same made one, as platform_parse() does. */
+void platform_normalise(Platform *p);
 Str platform_text(Arena *a, const Platform *p);
 /* How well OFFERED runs on WANTED: 0 not at all, higher is better (exact variant best). */
 int platform_fit(const Platform *wanted, const Platform *offered);

@@ -221,7 +221,7 @@ NODISCARD Err *plan_add_triggers(Planner *p, StageWork *s);
 NODISCARD Err *plan_note_trigger(const StageWork *s, const Command *c, Err *err);
 
 /* plan_from.c */
-/* An error at SPAN if this machine cannot build for PLATFORM. */
+/* An error at SPAN if nobody can build for PLATFORM here. */
 NODISCARD Err *plan_check_platform(const Planner *p, const Platform *platform, Span span);
 
 /* images.c */

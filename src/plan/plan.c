@@ -36,6 +36,24 @@ static void apply_labels(Planner *p)
 		                       p->request->labels[i].value);
 }
 
+/* What the result is for: what --platform says, else what its base is. */
+static void set_platform(Planner *p)
+{
+	ImageConfig *config = &p->plan->stages[p->plan->target].config;
+	const Platform *wanted = &p->request->platform;
+	if (p->request->platform_given) {
+		bool same = str_eq(config->platform.os, wanted->os) &&
+		            str_eq(config->platform.arch, wanted->arch);
+		if (!same)
+			config->os_version = STR("");
+		if (!same || wanted->variant.len)
+			config->platform.variant = wanted->variant;
+		config->platform.os = wanted->os;
+		config->platform.arch = wanted->arch;
+	}
+	platform_normalise(&config->platform);
+}
+
 static void hand_out(Planner *p)
 {
 	Plan *plan = p->plan;
@@ -69,6 +87,7 @@ static Err *make(Planner *p)
 		if (p->stages[i].out->needed)
 			TRY(plan_stage(p, &p->stages[i]));
 	apply_labels(p);
+	set_platform(p);
 	plan_warn_unused_args(p);
 	plan_mark_looked_into(p);
 	hand_out(p);

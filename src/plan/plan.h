@@ -118,6 +118,8 @@ typedef struct PlanRequest {
 	const Label *labels; /* --label */
 	size_t label_count;
 	Platform platform;           /* of the result */
+	bool platform_given;         /* --platform: the result is said to be for it, else it is for
+	                                what its base is for */
 	Platform build_platform;     /* of this machine */
 	Str network;                 /* --network: "default", "none", "host" */
 	const PlanContext *contexts; /* of two with one name the last counts */
@@ -243,6 +245,7 @@ typedef struct PlanStage {
 	Str shown;      /* "builder", "stage-1" */
 	unsigned index; /* in the file */
 	bool needed;
+	Platform platform;    /* that its programs are for: the base image's */
 	Str base_name;        /* what FROM named, after expansion */
 	uint32_t last_step;   /* its root file system; STEP_NONE if not needed */
 	ImageConfig config;   /* what it would be as an image: everything but diff_ids, history,

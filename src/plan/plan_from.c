@@ -45,14 +45,10 @@ static void set_scratch_config(const Planner *p, ImageConfig *c)
 
 Err *plan_check_platform(const Planner *p, const Platform *platform, Span span)
 {
-	const Platform *machine = &p->request->build_platform;
-	Str text = platform_text(p->arena, platform), own = platform_text(p->arena, machine);
-	if (!str_eqc(platform->os, "linux"))
-		return err_at(span, "only linux images can be built, not %.*s", STR_ARG(text));
-	if (platform_fit(machine, platform) > 0)
+	if (str_eqc(platform->os, "linux"))
 		return NULL;
-	return err_at(span, "this machine builds for %.*s only: %.*s is not supported yet",
-	              STR_ARG(own), STR_ARG(text));
+	Str text = platform_text(p->arena, platform);
+	return err_at(span, "only linux images can be built, not %.*s", STR_ARG(text));
 }
 
 /* What BuildKit neither shows nor counts. */
@@ -114,6 +110,8 @@ Err *plan_FROM(Planner *p, StageWork *s, const Node *node)
 	ImageConfig *c = &s->out->config;
 	if (c->working_dir.len && c->working_dir.ptr[0] != '/')
 		c->working_dir = plan_path_join(p->arena, STR("/"), c->working_dir);
+	s->out->platform =
+		s->base_stage == STAGE_NONE ? c->platform : p->stages[s->base_stage].out->platform;
 	begin_scope(p, s);
 	return NULL;
 }

@@ -140,6 +140,15 @@ static void put_stage(Buf *out, const Plan *plan, const PlanStage *stage)
 		return;
 	}
 	buf_addf(out, ", ends with %u%s\n", stage->last_step, target ? ", target" : "");
+	AUTO_ARENA Arena a = ARENA_INIT;
+	const ImageConfig *c = &stage->config;
+	Str platform = platform_text(&a, &c->platform),
+	    programs = platform_text(&a, &stage->platform);
+	if (!str_eqc(platform, "linux/amd64"))
+		put_line(out, "platform", platform);
+	if (!str_eq(platform, programs))
+		put_line(out, "programs for", programs);
+	put_line(out, "os.version", c->os_version);
 	AUTO_BUF Buf config = BUF_INIT;
 	image_config_format_run(&stage->config, &config);
 	put_line(out, "config", buf_str(&config));

@@ -42,6 +42,7 @@ static const struct {
 	  "\"WorkingDir\":\"w/../work/\",\"Labels\":{\"l\":\"base\"},\"ExposedPorts\":{\"1/"
 	  "tcp\":{}},"
 	  "\"Healthcheck\":{\"Test\":[\"NONE\"]}" },
+	{ "docker.io/library/arm:latest", "\"Env\":[\"PATH=/arm\"]" }, /* for linux/arm/v6 alone */
 	{ "docker.io/library/onbuild:latest", "\"OnBuild\":[\"RUN x\"]" },
 	{ "docker.io/library/triggers:latest", "\"Env\":[\"PATH=/bin\"],\"OnBuild\":[\"ARG "
 	                                       "V=1\",\"ENV E=$V\",\"COPY --from=tools /t /\","
@@ -76,11 +77,14 @@ static Err *fake_image(void *context, const Reference *ref, const Platform *plat
 			continue;
 		if (!images[i].config)
 			return err_new(ERR_NETWORK, "could not resolve host: registry");
-		Str json = arena_strf(a,
-		                      "{\"architecture\":\"%.*s\",\"os\":\"%.*s\",\"config\":{%s},"
-		                      "\"rootfs\":{\"diff_ids\":[]}}",
-		                      STR_ARG(platform->arch), STR_ARG(platform->os),
-		                      images[i].config);
+		bool arm = str_eqc(ref->path, "library/arm");
+		Str json = arena_strf(
+			a,
+			"{\"architecture\":\"%.*s\",\"os\":\"%.*s\",\"variant\":\"%.*s\","
+			"\"os.version\":\"%s\",\"config\":{%s},\"rootfs\":{\"diff_ids\":[]}}",
+			STR_ARG(arm ? STR("arm") : platform->arch), STR_ARG(platform->os),
+			STR_ARG(arm ? STR("v6") : platform->variant), arm ? "6.1" : "",
+			images[i].config);
 		ret->ref = *ref;
 		return image_config_parse(a, json, "fake", &ret->config);
 	}
@@ -153,7 +157,8 @@ static Err *make(Arena *a, const Case *c, const Source *source, Asked *asked, Pl
 	TRY(read_contexts(a, c->contexts, &request));
 	TRY(platform_parse(a, STR("linux/amd64"), &request.build_platform));
 	request.platform = request.build_platform;
-	if (c->platform.len)
+	request.platform_given = c->platform.len > 0;
+	if (request.platform_given)
 		TRY(platform_parse(a, first_line(c->platform), &request.platform));
 	return plan_make(a, &request, ret);
 }
