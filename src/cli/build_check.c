@@ -44,8 +44,7 @@ void build_check_frame(LineMap *lines, unsigned first, unsigned last, Buf *out)
 static void add_finding(LineMap *lines, const LintFinding *f, Buf *out)
 {
 	const LintRule *rule = &lint_rule_table[f->rule];
-	bool remark = rule->level == LINT_REMARK;
-	buf_addf(out, "\n%s: %s", remark ? "REMARK" : "WARNING", rule->name);
+	buf_addf(out, "\n%s: %s", f->is_remark ? "REMARK" : "WARNING", rule->name);
 	if (*rule->url)
 		buf_addf(out, " - %s", rule->url);
 	buf_add_char(out, '\n');
@@ -65,10 +64,10 @@ void build_check_text(const BuildLook *look, Arena *a, Buf *out)
 	else if (!look->error)
 		buf_addf(out, "Check complete, no warnings found.\n");
 	for (size_t i = 0; i < look->lint.count; i++)
-		if (lint_rule_table[sorted[i].rule].level != LINT_REMARK)
+		if (!sorted[i].is_remark)
 			add_finding(&lines, &sorted[i], out);
 	for (size_t i = 0; remarks && i < look->lint.count; i++)
-		if (lint_rule_table[sorted[i].rule].level == LINT_REMARK)
+		if (sorted[i].is_remark)
 			add_finding(&lines, &sorted[i], out);
 }
 
@@ -105,7 +104,7 @@ static void write_findings(JsonWriter *w, const BuildLook *look, bool remarks)
 	for (size_t i = 0; i < look->lint.count; i++) {
 		const LintFinding *f = &look->lint.findings[i];
 		const LintRule *rule = &lint_rule_table[f->rule];
-		if ((rule->level == LINT_REMARK) != remarks)
+		if (f->is_remark != remarks)
 			continue;
 		json_write_object(w);
 		json_write_key(w, "ruleName");

@@ -58,7 +58,7 @@ void build_report_warnings(Ui *ui, Arena *a, const BuildResult *result, bool deb
 	       lint->warning_count == 1 ? "" : "s", debug ? "" : " (use --debug to expand)");
 	for (size_t i = 0; i < lint->count; i++) {
 		const LintFinding *f = &lint->findings[i];
-		if (lint_rule_table[f->rule].level == LINT_REMARK)
+		if (f->is_remark)
 			continue;
 		Str text = lint_short(a, f);
 		ui_say(ui, " - %.*s", STR_ARG(text));

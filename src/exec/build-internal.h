@@ -2,6 +2,7 @@
  * build-internal.h - one build on its way: what the files of the engine share.
  *
  *   make_plan.c the Dockerfile read, planned, judged
+ *   judge.c     rules that need to know files: what a COPY takes, what a layer holds
  *   build.c     the story: plan, look up, enter, run, name the result
  *   resolve.c   base images: the store first, then the registry
  *   key.c       what a step's result depends on → its key, and the preimage that explains it
@@ -93,6 +94,17 @@ typedef struct Build {
 /* build_done() also after an error. */
 NODISCARD Err *build_init(Build *b, Arena *a, const BuildRequest *request);
 void build_done(Build *b);
+/* b->states and b->context, once there is a plan. */
+NODISCARD Err *build_prepare(Build *b);
+/* STEP from the cache, if all that it depends on is known. */
+NODISCARD Err *build_look_up(Build *b, const Step *step);
+
+/* --- judge.c --- */
+/* Rules that look at files: findings are added to b->lint.  An error if warnings are errors. */
+NODISCARD Err *judge_steps(Build *b, bool remarks);
+LintInput judge_input(const Build *b, bool remarks);
+/* Warnings to whoever shows the progress, from finding FROM on. */
+void judge_tell(Build *b, size_t from);
 
 /* --- make_plan.c --- */
 /* b->file, lint and plan; on error all that it came to. */

@@ -63,8 +63,7 @@ static Err *open_contexts(Build *b)
 	return NULL;
 }
 
-/* One step from the cache, if all that it depends on is known. */
-static Err *look_up(Build *b, const Step *step)
+Err *build_look_up(Build *b, const Step *step)
 {
 	StepState *state = &b->states[step->number];
 	StepKey key;
@@ -102,7 +101,7 @@ static Err *look_up_all(Build *b)
 		if (step->kind == STEP_FETCH)
 			continue; /* it was asked for */
 		if (step->kind == STEP_BASE || !b->request->no_cache)
-			TRY(look_up(b, step));
+			TRY(build_look_up(b, step));
 	}
 	return NULL;
 }
@@ -165,23 +164,29 @@ static Err *enter(Build *b)
 	return NULL;
 }
 
+Err *build_prepare(Build *b)
+{
+	b->states = arena_alloc(b->arena, (b->plan.step_count + 1) * sizeof *b->states,
+	                        _Alignof(StepState));
+	for (size_t i = 0; i < b->plan.step_count; i++)
+		(void)pthread_mutex_init(&b->states[i].mutex, NULL);
+	return open_contexts(b);
+}
+
 static Err *build(Build *b, BuildResult *ret)
 {
 	AUTO_LOCK StoreLock lock = STORE_LOCK_NONE;
 	bool complete;
 	TRY(store_lock_gc(b->store, false, b->cancel, &lock));
 	TRY(make_plan(b, &(BuildLookRequest){ 0 }));
-	b->states = arena_alloc(b->arena, (b->plan.step_count + 1) * sizeof *b->states,
-	                        _Alignof(StepState));
-	for (size_t i = 0; i < b->plan.step_count; i++)
-		(void)pthread_mutex_init(&b->states[i].mutex, NULL);
-	TRY(open_contexts(b));
+	TRY(build_prepare(b));
 	TRY(look_up_all(b));
 	TRY(is_complete(b, &complete));
 	if (!complete) {
 		TRY(enter(b));
 		TRY(schedule_run(b));
 	}
+	TRY(judge_steps(b, false));
 	return result_image(b, ret);
 }
 

@@ -4,6 +4,20 @@
 
 #include "exec/build-internal.h"
 
+/* What is here of the steps without asking anybody or running anything, and what rules say of it.
+ */
+static Err *judge(Build *b)
+{
+	TRY(build_prepare(b));
+	for (size_t i = 0; i < b->plan.step_count; i++) {
+		const Step *step = &b->plan.steps[i];
+		AUTO_ERR Err *e = step->kind == STEP_FETCH ? NULL : build_look_up(b, step);
+		if (e && err_kind(e) == ERR_CANCELLED)
+			return TAKE_PTR(e); /* others are for a build to tell */
+	}
+	return judge_steps(b, true);
+}
+
 Err *build_look(Arena *a, const BuildRequest *request, const BuildLookRequest *how, BuildLook *ret)
 {
 	AUTO_LOCK StoreLock lock = STORE_LOCK_NONE;
@@ -13,6 +27,8 @@ Err *build_look(Arena *a, const BuildRequest *request, const BuildLookRequest *h
 	if (!how->reads_only)
 		TRY(store_lock_gc(b.store, false, b.cancel, &lock));
 	ret->error = make_plan(&b, how);
+	if (!ret->error && how->remarks)
+		ret->error = judge(&b);
 	if (ret->error && err_kind(ret->error) == ERR_CANCELLED)
 		return TAKE_PTR(ret->error);
 	ret->file = b.file;

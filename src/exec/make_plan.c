@@ -50,29 +50,12 @@ static Err *plan(Build *b, bool all_stages)
 	return NULL;
 }
 
-static void tell(Build *b, const LintFinding *finding)
+static Err *judge_text(Build *b, const Err *broken, bool remarks)
 {
-	const LintRule *rule = &lint_rule_table[finding->rule];
-	if (rule->level != LINT_REMARK)
-		progress_send(b->progress, &(ProgressEvent){ .kind = PROGRESS_WARNING,
-		                                             .line = b->plan_line,
-		                                             .text = lint_short(b->arena, finding),
-		                                             .name = str_from(rule->name) });
-}
-
-static Err *judge(Build *b, const Err *broken, bool remarks)
-{
-	const BuildRequest *r = b->request;
-	LintInput in = { .file = &b->file,
-		         .broken = broken,
-		         .facts = &b->facts,
-		         .ignore = r->ignore,
-		         .args = r->args,
-		         .arg_count = r->arg_count,
-		         .remarks = remarks };
+	LintInput in = judge_input(b, remarks);
+	in.broken = broken;
 	TRY(lint_run(b->arena, &in, &b->lint));
-	for (size_t i = 0; i < b->lint.count; i++)
-		tell(b, &b->lint.findings[i]);
+	judge_tell(b, 0);
 	return NULL;
 }
 
@@ -82,7 +65,7 @@ Err *make_plan(Build *b, const BuildLookRequest *how)
 	if (!b->file.node_count || how->reads_only) /* no tree: there is nothing to judge */
 		return broken;
 	Err *e = broken ? broken : plan(b, how->all_stages);
-	Err *wrong = judge(b, broken, how->remarks);
+	Err *wrong = judge_text(b, broken, how->remarks);
 	if (wrong) { /* the options: what comes of them is worth nothing */
 		err_free(e);
 		return wrong;

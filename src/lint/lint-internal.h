@@ -5,6 +5,10 @@
  *   options.c      "skip=A,B;error=true", at the top and above one instruction
  *   rules_file.c   rules that need the text alone
  *   rules_plan.c   rules that need variables, stages and images
+ *   rules_own.c    ours that need the text and what planning saw
+ *   rules_copy.c   ours about the files that a COPY or ADD takes
+ *   rules_layer.c  ours about the files that a layer holds
+ *   secret.c       is this file a key or a token?
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
@@ -21,6 +25,7 @@ typedef enum LintTime {
 	LINT_AT_STAGE, /* for every FROM of a file in which nothing is wrong */
 	LINT_AT_FILE,  /* once, if nothing is wrong */
 	LINT_AT_FACT,  /* for every PlanFact */
+	LINT_AT_STEP,  /* for every step that makes files, once it is known what it takes */
 } LintTime;
 
 typedef struct LintOptions {
@@ -51,6 +56,11 @@ typedef struct Linter {
 	const Node *place;    /* whose lines are shown, and whose comments count */
 	const PlanFact *fact; /* LINT_AT_FACT */
 	LintStage *stage;     /* LINT_AT_FACT, NULL before the first */
+	const Step *step;     /* LINT_AT_STEP */
+	const Plan *plan;     /* LINT_AT_STEP */
+	const LintFiles *files;
+	const LintTaken *taken; /* LINT_AT_STEP of COPY and ADD; NULL: not known */
+	bool in_result;         /* LINT_AT_STEP: the layer becomes one of the image */
 } Linter;
 
 #define RULE(name, ...) void lint_rule_##name(Linter *l);
@@ -59,6 +69,8 @@ typedef struct Linter {
 
 /* RULE has found something at the event's instruction. */
 void lint_report(Linter *l, LintRuleId rule, const char *fmt, ...) PRINTF(3, 4);
+/* The same, without effect on the status, whatever the table says. */
+void lint_remark(Linter *l, LintRuleId rule, const char *fmt, ...) PRINTF(3, 4);
 /* The same at the lines of NODE; the event's instruction still says what is skipped. */
 void lint_report_at(Linter *l, LintRuleId rule, const Node *node, const char *fmt, ...)
 	PRINTF(4, 5);
@@ -70,3 +82,15 @@ Word lint_options_word(const LintInput *in);
 NODISCARD Err *lint_options_read(Arena *a, Word word, LintOptions *ret);
 /* O and what the comments above NODE add to it. */
 void lint_options_at(Arena *a, const Node *node, LintOptions *o);
+
+/* secret.c */
+/* What the file PATH, if it holds TEXT, gives away: "a private key"; NULL: nothing. */
+const char *lint_secret(Str path, Str text);
+/* Could it be one, by its name?  Only then its text is worth reading. */
+bool lint_secret_name(Str path);
+/* Is one of WORDS a whole part of NAME, cut at '_'?  Case makes no difference. */
+bool lint_has_part(Str name, const char *const *words, size_t count);
+/* Does NAME sound as if its value were to be kept? */
+bool lint_is_secret_variable(Str name);
+/* "12.3 MB" */
+Str lint_size(Linter *l, uint64_t bytes);

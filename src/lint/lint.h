@@ -15,6 +15,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include "codec/entry.h"
+#include "fs/list.h"
 #include "plan/plan.h"
 
 /* Lines of a source by offset, found at the first question. */
@@ -51,6 +53,7 @@ extern const LintRule lint_rule_table[LINT_RULE_COUNT];
 
 typedef struct LintFinding {
 	LintRuleId rule;
+	bool is_remark;
 	size_t number;                  /* in the order in which they were found */
 	Str text;                       /* one thought; may hold any bytes of the file */
 	unsigned first_line, last_line; /* from 1; 0: not of this file (ONBUILD of an image) */
@@ -69,11 +72,47 @@ typedef struct LintInput {
 	const Source *ignore;   /* NULL: none */
 	const PlanArg *args;    /* --build-arg */
 	size_t arg_count;
-	bool remarks; /* REMARKs are wanted */
+	bool remarks;    /* REMARKs are wanted */
+	bool is_planned; /* to its end: facts are complete */
 } LintInput;
+
+/* --- files ------------------------------------------------------------------------------------ */
+
+/* One file that a COPY or ADD takes. */
+typedef struct LintFile {
+	Str path;            /* in the context, or in the root of the other step */
+	const Entry *entry;  /* type, mode, owner and size count */
+	const void *context; /* of whoever answers; NULL: of no build context */
+	bool below;          /* found in a directory that was named, and not named itself */
+} LintFile;
+
+typedef struct LintTaken {
+	LintFile *files;
+	size_t count;
+	size_t match_count; /* what the words matched; 0: wildcards for which there is nothing */
+} LintTaken;
+
+/* Answers about files.  False: not known, which is no error: a rule then says nothing. */
+typedef struct LintFiles {
+	void *context;
+	/* FILTER: those alone whose path it wants; NULL: all. */
+	bool (*taken)(void *context, const Step *step, bool (*filter)(Str path), Arena *a,
+	              LintTaken *ret);
+	/* The first LIMIT bytes of a file of the build context. */
+	bool (*read)(void *context, const LintFile *file, size_t limit, Buf *out);
+	/* The layer that STEP has made: it is in the cache.  list_close() is the caller's. */
+	bool (*made)(void *context, const Step *step, List **ret);
+	/* What is at PATH before STEP. */
+	bool (*below)(void *context, const Step *step, Str path, Arena *a, Entry *ret);
+	/* Bytes of the files at and below PATH before STEP that are not of the base image. */
+	bool (*weigh)(void *context, const Step *step, Str path, uint64_t *ret);
+} LintFiles;
 
 /* The options alone can be wrong: ERR_INPUT with the place of the directive. */
 NODISCARD Err *lint_run(Arena *a, const LintInput *in, LintResult *ret);
+/* Rules that look at files, for every step of PLAN; findings are added to IO. */
+NODISCARD Err *lint_run_steps(Arena *a, const LintInput *in, const Plan *plan,
+                              const LintFiles *files, LintResult *io);
 /* "lint violation found for rules: ...", if there are warnings and error=true; else NULL. */
 NODISCARD Err *lint_error(const LintResult *result);
 /* "Rule: text (line N)" */

@@ -28,7 +28,8 @@ static const struct {
 static void call(Linter *l, LintTime time)
 {
 	for (size_t i = 0; i < LINT_RULE_COUNT; i++)
-		if (calls[i].time == time)
+		if (calls[i].time == time &&
+		    (l->in->remarks || lint_rule_table[i].level != LINT_REMARK))
 			calls[i].run(l);
 }
 
@@ -42,21 +43,24 @@ static bool is_wanted(const Linter *l, LintRuleId rule)
 	case LINT_EXPERIMENTAL: /* what is asked for is not skipped */
 		return o.experimental_all || o.experimental[rule];
 	case LINT_REMARK:
-		return l->in->remarks && !o.skip_all && !o.skip[rule];
 	case LINT_WARNING:
 		break;
 	}
 	return !o.skip_all && !o.skip[rule];
 }
 
-static void keep(Linter *l, LintRuleId rule, const Node *node, const char *fmt, va_list ap)
+static void keep(Linter *l, LintRuleId rule, bool remark, const Node *node, const char *fmt,
+                 va_list ap)
 {
-	if (!is_wanted(l, rule))
+	remark = remark || lint_rule_table[rule].level == LINT_REMARK;
+	if ((remark && !l->in->remarks) || !is_wanted(l, rule))
 		return;
 	AUTO_FREE char *text = NULL;
 	if (vasprintf(&text, fmt, ap) < 0)
 		die_oom(0);
-	LintFinding found = { .rule = rule, .text = arena_str(l->arena, str_from(text)) };
+	LintFinding found = { .rule = rule,
+		              .is_remark = remark,
+		              .text = arena_str(l->arena, str_from(text)) };
 	if (node->span.src == l->file->source)
 		line_map_find(&l->lines, node->span, &found.first_line, &found.last_line);
 	VEC_PUSH(&l->findings, found);
@@ -66,7 +70,7 @@ void lint_report_at(Linter *l, LintRuleId rule, const Node *node, const char *fm
 {
 	va_list ap;
 	va_start(ap, fmt);
-	keep(l, rule, node, fmt, ap);
+	keep(l, rule, false, node, fmt, ap);
 	va_end(ap);
 }
 
@@ -74,7 +78,15 @@ void lint_report(Linter *l, LintRuleId rule, const char *fmt, ...)
 {
 	va_list ap;
 	va_start(ap, fmt);
-	keep(l, rule, l->place, fmt, ap);
+	keep(l, rule, false, l->place, fmt, ap);
+	va_end(ap);
+}
+
+void lint_remark(Linter *l, LintRuleId rule, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	keep(l, rule, true, l->place, fmt, ap);
 	va_end(ap);
 }
 
@@ -131,27 +143,91 @@ static void linter_done(Linter *l)
 	VEC_DONE(&l->findings);
 }
 
+/* What L has found, behind what RET has. */
+static void hand_out(Linter *l, LintResult *ret)
+{
+	size_t count = ret->count + l->findings.len;
+	LintFinding *all = arena_alloc(l->arena, (count + 1) * sizeof *all, _Alignof(LintFinding));
+	if (ret->count)
+		memcpy(all, ret->findings, ret->count * sizeof *all);
+	for (size_t i = 0; i < l->findings.len; i++) {
+		LintFinding *f = &all[ret->count + i];
+		*f = l->findings.at[i];
+		f->number = ret->count + i;
+		ret->warning_count += !f->is_remark;
+	}
+	ret->findings = all;
+	ret->count = count;
+	ret->as_error = l->options.as_error;
+}
+
+static Err *linter_init(Linter *l, Arena *a, const LintInput *in)
+{
+	*l = (Linter){ .arena = a,
+		       .in = in,
+		       .file = in->file,
+		       .lines = { .arena = a, .source = in->file->source } };
+	return lint_options_read(a, lint_options_word(in), &l->options);
+}
+
 Err *lint_run(Arena *a, const LintInput *in, LintResult *ret)
 {
-	CLEANUP(linter_done) Linter l = { .arena = a, .in = in, .file = in->file };
-	l.lines.source = in->file->source;
-	l.lines.arena = a;
+	CLEANUP(linter_done) Linter l;
 	*ret = (LintResult){ 0 };
-	TRY(lint_options_read(a, lint_options_word(in), &l.options));
+	TRY(linter_init(&l, a, in));
 	for (size_t i = 0; i < in->file->node_count; i++)
 		l.stage_count += in->file->nodes[i].id == INST_FROM;
 	l.stages = arena_alloc(a, (l.stage_count + 1) * sizeof *l.stages, _Alignof(LintStage));
 	run_on_text(&l);
 	run_on_facts(&l);
-	ret->as_error = l.options.as_error;
-	ret->count = l.findings.len;
-	ret->findings =
-		arena_alloc(a, (l.findings.len + 1) * sizeof *ret->findings, _Alignof(LintFinding));
-	for (size_t i = 0; i < l.findings.len; i++) {
-		ret->findings[i] = l.findings.at[i];
-		ret->findings[i].number = i;
-		ret->warning_count += lint_rule_table[l.findings.at[i].rule].level != LINT_REMARK;
+	hand_out(&l, ret);
+	return NULL;
+}
+
+/* A build, where remarks are not wanted, asks for no more than it has looked at anyway. */
+static bool has_step_rules(const Linter *l, const Step *step)
+{
+	if (step->kind == STEP_COPY)
+		return l->in->remarks || step->copy.origin == ORIGIN_CONTEXT;
+	return l->in->remarks && step->kind == STEP_RUN;
+}
+
+/* Mark the steps whose layers the image has: the target's last one, and those below it. */
+static void mark_result(const Plan *plan, bool *in_result)
+{
+	uint32_t step = plan->stages[plan->target].last_step;
+	while (step != STEP_NONE) {
+		in_result[step] = true;
+		step = plan->steps[step].parent;
 	}
+}
+
+Err *lint_run_steps(Arena *a, const LintInput *in, const Plan *plan, const LintFiles *files,
+                    LintResult *io)
+{
+	CLEANUP(linter_done) Linter l;
+	TRY(linter_init(&l, a, in));
+	AUTO_FREE bool *in_result = xcalloc(plan->step_count + 1, sizeof *in_result);
+	mark_result(plan, in_result);
+	l.plan = plan;
+	l.files = files;
+	for (size_t i = 0; i < plan->step_count; i++) {
+		AUTO_ARENA Arena step_arena = ARENA_INIT;
+		LintTaken taken;
+		l.step = &plan->steps[i];
+		l.node = l.place = l.step->node;
+		l.in_result = in_result[i];
+		if (!has_step_rules(&l, l.step))
+			continue;
+		bool known =
+			l.step->kind == STEP_COPY &&
+			files->taken(files->context, l.step, in->remarks ? NULL : lint_secret_name,
+		                     &step_arena, &taken);
+		l.taken = known ? &taken : NULL;
+		call(&l, LINT_AT_STEP);
+	}
+	if (l.findings.len)
+		hand_out(&l, io);
 	return NULL;
 }
 
@@ -163,7 +239,7 @@ Err *lint_error(const LintResult *result)
 	bool told[LINT_RULE_COUNT] = { false };
 	for (size_t i = 0; result->as_error && i < result->count; i++) {
 		LintRuleId rule = result->findings[i].rule;
-		if (told[rule] || lint_rule_table[rule].level == LINT_REMARK)
+		if (told[rule] || result->findings[i].is_remark)
 			continue;
 		told[rule] = true;
 		buf_addf(&names, "%s%s", names.len ? ", " : "", lint_rule_table[rule].name);

@@ -4,8 +4,7 @@
 
 #include "base/rune.h"
 #include "lint/lint-internal.h"
-
-#include <strings.h>
+#include "oci/platform.h"
 
 static bool is_fact(const Linter *l, PlanFactKind kind, InstructionId id)
 {
@@ -106,32 +105,13 @@ void lint_rule_LegacyKeyValueFormat(Linter *l)
 	            STR_ARG(n->keyword.text), STR_ARG(n->keyword.text));
 }
 
-/* Is one of WORDS a whole part of NAME, cut at '_'? */
-static bool has_part(Str name, const char *const *words, size_t count)
-{
-	while (name.len) {
-		Str part;
-		name = str_cut(name, '_', &part);
-		for (size_t i = 0; i < count; i++)
-			if (part.len == strlen(words[i]) &&
-			    strncasecmp(part.ptr, words[i], part.len) == 0)
-				return true;
-	}
-	return false;
-}
-
 void lint_rule_SecretsUsedInArgOrEnv(Linter *l)
 {
-	static const char *const secret[] = { "apikey", "auth",     "credential", "credentials",
-		                              "key",    "password", "pword",      "passwd",
-		                              "secret", "token" };
-	static const char *const harmless[] = { "public", "file", "version" };
 	bool arg = l->fact->kind == PLAN_SAW_ARG;
 	Str name = l->fact->text;
 	if (!arg && !is_fact(l, PLAN_SAW_VALUE, INST_ENV))
 		return;
-	if (!has_part(name, secret, ARRAY_LEN(secret)) ||
-	    has_part(name, harmless, ARRAY_LEN(harmless)))
+	if (!lint_is_secret_variable(name))
 		return;
 	AUTO_BUF Buf quoted = BUF_INIT;
 	rune_add_quoted(&quoted, name);

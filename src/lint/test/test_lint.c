@@ -121,13 +121,63 @@ static void test_lines(void **state)
 	assert_int_equal(last, 4);
 }
 
+/* By name and content; what is no secret, or nobody's own, is none. */
+static void test_secrets(void **state)
+{
+	static const char key[] = "-----BEGIN RSA PRIVATE KEY-----\nMIIB\n";
+	static const struct {
+		const char *path, *text;
+		bool secret;
+	} cases[] = {
+		{ "id_rsa", key, true },
+		{ "a/b/server.key", key, true },
+		{ "a/b/server.key", "-----BEGIN CERTIFICATE-----\n", false },
+		{ "key.pem", "-----BEGIN PUBLIC KEY-----\n", false },
+		{ "key.pem", "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n", false },
+		{ "testdata/server.key", key, false },
+		{ "a/node_modules/x/server.key", key, false },
+		{ "id_rsa.pub", key, false },
+		{ "readme.md", key, false }, /* by its name nothing to look into */
+		{ ".npmrc", "//r/:_authToken=abc\n", true },
+		{ ".npmrc", "//r/:_authToken=${NPM_TOKEN}\n", false },
+		{ ".npmrc", "registry=https://r/\n", false },
+		{ ".pypirc", "[pypi]\npassword = x\n", true },
+		{ "home/.netrc", "machine h login l password p\n", true },
+		{ ".git-credentials", "https://u:t@h\n", true },
+		{ ".aws/credentials", "aws_secret_access_key = abc\n", true },
+		{ "credentials", "aws_secret_access_key = abc\n", false },
+		{ "aws/credentials", "aws_secret_access_key = abc\n", false },
+		{ ".docker/config.json", "{\"auths\":{\"r\":{\"auth\":\"YTpi\"}}}", true },
+		{ ".docker/config.json", "{\"auths\":{}}", false },
+		{ "config.json", "{\"auth\":\"YTpi\"}", false },
+		{ ".kube/config", "    client-key-data: LS0t\n", true },
+		{ ".env", "API_TOKEN=dGhpc2lzbm90YTEyMzQ\n", true },
+		{ ".env.production", "A=1\nSECRET='abcdefgh12345678'\n", true },
+		{ ".env", "DB_PASSWORD=postgres\n", false },
+		{ ".env", "API_TOKEN=${TOKEN_OF_THE_HOST_12}\n", false },
+		{ ".env", "BUILD_ID=abcdefgh12345678\n", false },
+		{ ".env", "#API_TOKEN=dGhpc2lzbm90YTEyMzQ\n", false },
+		{ ".env.example", "API_TOKEN=dGhpc2lzbm90YTEyMzQ\n", false },
+		{ "", "", false },
+	};
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		Str path = str_from(cases[i].path), text = str_from(cases[i].text);
+		bool found = lint_secret(path, text) != NULL;
+		if (found != cases[i].secret)
+			fail_msg("%s with '%s': %s", path.ptr, text.ptr,
+			         found ? "found" : "not found");
+		if (found) /* what is not read is not found */
+			assert_true(lint_secret_name(path));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_page),
-		cmocka_unit_test(test_addresses),
-		cmocka_unit_test(test_options),
-		cmocka_unit_test(test_lines),
+		cmocka_unit_test(test_page),    cmocka_unit_test(test_addresses),
+		cmocka_unit_test(test_options), cmocka_unit_test(test_lines),
+		cmocka_unit_test(test_secrets),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
