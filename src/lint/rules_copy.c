@@ -67,6 +67,15 @@ static Str file_name(Str path)
 	return str_from_at(path, (size_t)(str_rfind(path, '/') + 1));
 }
 
+/* Does anything behind the step cost more than the step itself? */
+static bool is_followed_by_run(const Linter *l)
+{
+	for (size_t i = l->step->number + 1; i < l->plan->step_count; i++)
+		if (l->plan->steps[i].kind == STEP_RUN && l->plan->steps[i].stage == l->step->stage)
+			return true;
+	return false;
+}
+
 void lint_rule_CopyNeverCached(Linter *l)
 {
 	Str own = file_name(str_from(l->file->source->name));
@@ -90,7 +99,7 @@ void lint_rule_CopyNeverCached(Linter *l)
 		            "%s takes '.git' along (%zu files, %.*s), which is another with each "
 		            "commit: exclude it in .dockerignore",
 		            name_of(l), count, STR_ARG(lint_size(l, bytes)));
-	if (takes_file)
+	if (takes_file && is_followed_by_run(l))
 		lint_report(
 			l, LINT_CopyNeverCached,
 			"%s takes '%.*s' itself along, so that each change of it runs this step "

@@ -124,6 +124,19 @@ static const Step *changes_copied(Linter *l, Str command, const char **ret_name)
 	return NULL;
 }
 
+/* What is known to be small does not matter; what another stage has not made yet is not known. */
+static bool is_small(const Linter *l, const Step *copy)
+{
+	AUTO_ARENA Arena a = ARENA_INIT;
+	LintTaken taken;
+	uint64_t bytes = 0;
+	if (!l->files->taken(l->files->context, copy, NULL, &a, &taken))
+		return false;
+	for (size_t i = 0; i < taken.count; i++)
+		bytes += taken.files[i].entry->type == ENTRY_FILE ? taken.files[i].entry->size : 0;
+	return bytes < BYTES_MIN;
+}
+
 static void guess_stored_again(Linter *l)
 {
 	const Strs *argv = &l->step->run.argv;
@@ -132,7 +145,7 @@ static void guess_stored_again(Linter *l)
 	for (; command.len; command = next_command(command)) {
 		const char *name;
 		const Step *copy = changes_copied(l, command, &name);
-		if (!copy)
+		if (!copy || is_small(l, copy))
 			continue;
 		line_map_find(&l->lines, copy->span, &first, &last);
 		lint_report(l, LINT_StoredTwice,
