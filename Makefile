@@ -8,7 +8,7 @@ SECONDS ?= 60
 setup = test -f $(1)/build.ninja || { mkdir -p $(1) && meson setup $(1) $(2) >$(1)/setup.log || { cat $(1)/setup.log; rm -rf $(1)/meson-private; exit 1; }; }
 sanitize = -Db_lundef=false -Db_sanitize=$(1)
 
-.PHONY: all deps check debug tsan lint format golden-update fuzz bench demo conform cover install clean help
+.PHONY: all deps check debug tsan lint format golden-update fuzz torture fuzz-build bench demo conform cover install clean help
 all: $(BUILD)/build.ninja        ## build/decant
 	@ninja -C $(BUILD) --quiet && ln -sfn src/cli/decant $(BUILD)/decant
 $(BUILD)/build.ninja:
@@ -31,9 +31,12 @@ format:                          ## rewrite the C files as .clang-format has the
 golden-update: all               ## write what decant does now into tests/golden (read the diff!)
 	@tools/run-golden --decant $(BUILD)/decant --update
 fuzz:                            ## fuzz one reader: make fuzz T=dockerfile SECONDS=60 (clang)
+	@tools/fuzz --seconds $(SECONDS) $(T)
+torture:                         ## fuzz every reader for ten minutes; goes on where it was stopped
+	@tools/fuzz --seconds 600
+fuzz-build: deps
+	@tools/install-deps.sh fuzz
 	@$(call setup,build-fuzz,--native-file tools/clang.ini -Dfuzz=true $(call sanitize,address$(comma)undefined))
-	@ninja -C build-fuzz --quiet tests/fuzz/fuzz_$(T)
-	@mkdir -p build-fuzz/corpus/$(T) && build-fuzz/tests/fuzz/fuzz_$(T) -max_total_time=$(SECONDS) build-fuzz/corpus/$(T) tests/fuzz/$(T)
 bench: all                       ## the numbers that the documents quote, beside their floors
 	@bench/run --build $(BUILD)
 demo:                            ## build and run examples/go-server, from nothing

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Install what decant needs of Debian 12, and only what is not there yet.
-# usage: tools/install-deps.sh [build] [test] [lint] [demo] [bench]     (default: build test)
+# usage: tools/install-deps.sh [build] [test] [lint] [fuzz] [demo] [bench]     (default: build test)
 # Root installs by apt; anyone else is told what is missing.
 set -eu
 
@@ -14,9 +14,10 @@ packages() {
 		;;
 	test)  echo python3 busybox-static docker-registry skopeo umoci curl git ;;
 	lint)  echo clang clang-format clang-tidy shellcheck codespell ;;
+	fuzz)  echo clang libclang-rt-dev ;;
 	demo)  echo curl debootstrap busybox-static python3 dpkg-dev xz-utils ca-certificates ;;
 	bench) echo python3 busybox-static ;;
-	*)     echo "install-deps.sh: no such group: '$1' (build, test, lint, demo, bench)" >&2; return 2 ;;
+	*)     echo "install-deps.sh: no such group: '$1' (build, test, lint, fuzz, demo, bench)" >&2; return 2 ;;
 	esac
 }
 
