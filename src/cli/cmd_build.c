@@ -27,7 +27,8 @@ static const Option build_options[] = {
 	  .kind = OPTION_LIST,
 	  .value = "name=value",
 	  STORED(contexts),
-	  .help = "What FROM NAME and --from=NAME mean: NAME=DIR, =docker-image://IMAGE, =URL" },
+	  .help = "What FROM NAME and --from=NAME mean: DIR, docker-image://IMAGE, "
+	          "oci-layout://DIR, URL" },
 	{ .name = "call",
 	  .kind = OPTION_TEXT,
 	  .choices = "build,check,outline,targets,subrequests.describe",

@@ -4,7 +4,7 @@
  *   make_plan.c the Dockerfile read, planned, judged
  *   judge.c     rules that need to know files: what a COPY takes, what a layer holds
  *   build.c     the story: plan, look up, enter, run, name the result
- *   resolve.c   base images: the store first, then the registry
+ *   resolve.c   base images: the store first, then the registry, or an OCI layout (layout.c)
  *   key.c       what a step's result depends on → its key, and the preimage that explains it
  *   record.c    cache records: text ↔ StepResult
  *   schedule.c  the DAG over worker threads
@@ -18,6 +18,7 @@
 #include "base/map.h"
 #include "base/vec.h"
 #include "exec/build.h"
+#include "exec/layout.h"
 #include "fs/context.h"
 #include "http/client.h"
 #include "layer/layer.h"
@@ -58,6 +59,8 @@ typedef struct Resolved {
 	Str name;          /* full reference and platform */
 	Platform platform; /* asked for */
 	bool local;        /* in the store when asked */
+	bool in_layout;    /* of layout, not of a registry */
+	Layout layout;
 	RegistryImage remote;
 	BaseImage base;
 } Resolved;
@@ -113,6 +116,9 @@ NODISCARD Err *make_plan(Build *b, const BuildLookRequest *how);
 /* --- resolve.c --- */
 NODISCARD Err *resolve_image(void *build, const Reference *ref, const Platform *platform, Arena *a,
                              BaseImage *ret);
+NODISCARD Err *resolve_layout(void *build, const PlanContext *layout, const Platform *platform,
+                              Arena *a, BaseImage *ret);
+void resolve_done(Build *b);
 /* The layers of a STEP_BASE are in the store afterwards. */
 NODISCARD Err *resolve_need_layers(Build *b, uint32_t step);
 

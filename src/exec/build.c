@@ -222,6 +222,7 @@ void build_done(Build *b)
 			context_close(b->contexts[i]);
 	if (b->http)
 		http_client_close(b->http);
+	resolve_done(b);
 	if (b->registry)
 		registry_close(b->registry);
 	plan_facts_done(&b->facts);

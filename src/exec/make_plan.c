@@ -41,7 +41,7 @@ static Err *plan(Build *b, bool all_stages)
 		.network = r->network.len ? r->network : STR("default"),
 		.contexts = r->contexts,
 		.context_count = r->context_count,
-		.lookup = { resolve_image, b },
+		.lookup = { resolve_image, resolve_layout, b },
 		.all_stages = all_stages,
 		.facts = &b->facts,
 	};

@@ -30,8 +30,7 @@ enum {
 
 typedef struct Pull {
 	Store *store;
-	Registry *registry;
-	const Reference *ref;
+	const PullSource *source;
 	const Manifest *manifest;
 	const ImageConfig *config;
 	Progress *progress;
@@ -145,7 +144,7 @@ static Err *fetch_into(Pull *p, const Descriptor *d, const Digest *diff_id, int 
 	Tee tee;
 	CompressionId compression = COMPRESSION_NONE;
 	AUTO_READER Reader *blob = NULL;
-	TRY(registry_fetch_blob(p->registry, p->ref, d, p->progress, p->line, &blob));
+	TRY(p->source->open(p->source->context, d, p->progress, p->line, &blob));
 	TRY(tee_open(&tee, p, blob, fd));
 	TRY(unpack(p, d, diff_id, &tee, &compression));
 	TRY(store_blob_publish(p->store, name, &d->digest));
@@ -242,17 +241,15 @@ static Err *pull_all(Pull *p, const char *name)
 	return err_while(err, "pulling %s", name);
 }
 
-static Err *pull_into(Store *s, Registry *r, const Reference *ref, const RegistryImage *image,
-                      Progress *progress, const PullListener *listener, const Cancel *cancel,
-                      unsigned *ret_fetched)
+static Err *pull_into(Store *s, const PullSource *source, const char *name,
+                      const RegistryImage *image, Progress *progress, const PullListener *listener,
+                      const Cancel *cancel, unsigned *ret_fetched)
 {
 	AUTO_ARENA Arena a = ARENA_INIT;
 	ImageConfig config;
-	const char *name = reference_familiar(&a, ref).ptr;
 	TRY_WHILE(read_config(image, name, &a, &config), "pulling %s", name);
 	Pull p = { .store = s,
-		   .registry = r,
-		   .ref = ref,
+		   .source = source,
 		   .manifest = &image->manifest,
 		   .config = &config,
 		   .progress = progress,
@@ -265,11 +262,43 @@ static Err *pull_into(Store *s, Registry *r, const Reference *ref, const Registr
 	return store_sync_layers(s, config.diff_ids, config.diff_id_count);
 }
 
+typedef struct FromRegistry {
+	Registry *registry;
+	const Reference *ref;
+} FromRegistry;
+
+static Err *open_remote(void *context, const Descriptor *d, Progress *progress, unsigned line,
+                        Reader **ret)
+{
+	const FromRegistry *from = context;
+	return registry_fetch_blob(from->registry, from->ref, d, progress, line, ret);
+}
+
+static Err *pull_from_registry(Store *s, Registry *r, const Reference *ref,
+                               const RegistryImage *image, Progress *progress,
+                               const PullListener *listener, const Cancel *cancel,
+                               unsigned *ret_fetched)
+{
+	AUTO_ARENA Arena a = ARENA_INIT;
+	FromRegistry from = { r, ref };
+	PullSource source = { open_remote, &from };
+	return pull_into(s, &source, reference_familiar(&a, ref).ptr, image, progress, listener,
+	                 cancel, ret_fetched);
+}
+
 Err *pull_layers(Store *s, Registry *r, const Reference *ref, const RegistryImage *image,
                  Progress *progress, const PullListener *listener, const Cancel *cancel)
 {
 	unsigned fetched;
-	return pull_into(s, r, ref, image, progress, listener, cancel, &fetched);
+	return pull_from_registry(s, r, ref, image, progress, listener, cancel, &fetched);
+}
+
+Err *pull_layers_from(Store *s, const PullSource *source, const char *name,
+                      const RegistryImage *image, Progress *progress, const PullListener *listener,
+                      const Cancel *cancel)
+{
+	unsigned fetched;
+	return pull_into(s, source, name, image, progress, listener, cancel, &fetched);
 }
 
 /* Does the name say already what we are about to say? */
@@ -297,7 +326,7 @@ Err *pull_image(Store *s, Registry *r, const Reference *ref, const Platform *pla
 	TRY(registry_resolve(r, ref, platform, a, image));
 	/* Nothing of it is named yet: gc may not run before the name says that it is needed. */
 	TRY(store_lock_gc(s, false, cancel, &gc));
-	TRY(pull_into(s, r, ref, image, progress, listener, cancel, &fetched));
+	TRY(pull_from_registry(s, r, ref, image, progress, listener, cancel, &fetched));
 
 	StoreRef name = { .name = reference_full(a, ref), .pulled = image->top_digest };
 	TRY(store_blob_put(s, image->config_json, true, &name.config));

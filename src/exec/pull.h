@@ -31,6 +31,19 @@ typedef struct PullListener {
 NODISCARD Err *pull_image(Store *s, Registry *r, const Reference *ref, const Platform *platform,
                           Progress *progress, const PullListener *listener, const Cancel *cancel,
                           Arena *a, PullResult *ret);
+/* Who has the blobs of an image. */
+typedef struct PullSource {
+	/* The blob D as a stream that fails at its end if it is not what D says.  Called by several
+	 * threads.  LINE gets progress_bytes. */
+	Err *(*open)(void *context, const Descriptor *d, Progress *progress, unsigned line,
+	             Reader **ret);
+	void *context;
+} PullSource;
+
+/* The layers of an image, called NAME, that SOURCE has. */
+NODISCARD Err *pull_layers_from(Store *s, const PullSource *source, const char *name,
+                                const RegistryImage *image, Progress *progress,
+                                const PullListener *listener, const Cancel *cancel);
 /* The layers of an image that was resolved before; no ref is set.  For FROM in a build. */
 NODISCARD Err *pull_layers(Store *s, Registry *r, const Reference *ref, const RegistryImage *image,
                            Progress *progress, const PullListener *listener, const Cancel *cancel);

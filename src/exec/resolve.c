@@ -11,6 +11,9 @@
 #include "exec/build-internal.h"
 #include "exec/pull.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 static Err *need_registry(Build *b)
 {
 	return b->registry ? NULL : registry_open(b->cancel, &b->registry);
@@ -163,6 +166,40 @@ Err *resolve_image(void *context, const Reference *ref, const Platform *platform
 	return NULL;
 }
 
+Err *resolve_layout(void *context, const PlanContext *layout, const Platform *platform, Arena *a,
+                    BaseImage *ret)
+{
+	Build *b = context;
+	const char *path = layout->path.ptr; /* in an arena: it ends with a NUL */
+	AUTO_CLOSE int fd = openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return err_note(err_sys(errno, "cannot open the OCI image layout '%s'", path),
+		                "oci-layout://DIR[:TAG][@DIGEST]");
+	Resolved *r = arena_new(a, Resolved);
+	*r = (Resolved){ .name = arena_str(a, layout->value),
+		         .platform = *platform,
+		         .in_layout = true,
+		         .layout = { fd, path } };
+	r->base.ref = layout->ref;
+	TRY(layout_resolve(&r->layout, layout->tag,
+	                   layout->ref.has_digest ? &layout->ref.digest : NULL, platform, a,
+	                   &r->remote));
+	TRY(err_set_kind(image_config_parse(a, r->remote.config_json, path, &r->base.config),
+	                 ERR_INPUT));
+	r->base.config_digest = r->remote.manifest.config.digest;
+	(void)TAKE_FD(fd);
+	keep_resolved(b, r, a);
+	*ret = r->base;
+	return NULL;
+}
+
+void resolve_done(Build *b)
+{
+	for (size_t i = 0; i < b->resolved_count; i++)
+		if (b->resolved[i]->in_layout)
+			close(b->resolved[i]->layout.fd);
+}
+
 static Resolved *find_resolved(Build *b, const Digest *config)
 {
 	for (size_t i = 0; i < b->resolved_count; i++)
@@ -213,6 +250,11 @@ static Err *keep_image(Build *b, const Resolved *r, Arena *a)
 
 static Err *pull(Build *b, Resolved *r)
 {
+	if (r->in_layout) {
+		PullSource source = { layout_open_blob, &r->layout };
+		return of_registry(pull_layers_from(b->store, &source, r->name.ptr, &r->remote,
+		                                    b->progress, NULL, b->cancel));
+	}
 	if (r->local) { /* its config is here but layers are missing: ask where they come from */
 		(void)pthread_mutex_lock(&b->mutex);
 		Err *e = ask_registry(b, r, &r->platform, b->arena);
@@ -247,7 +289,7 @@ static Err *need_layers(Build *b, const Step *step, StepState *s)
 		               STR_ARG(step->title));
 	if (!here)
 		TRY(pull(b, r));
-	if (!r->local) /* also if another image had brought its layers */
+	if (!r->local && !r->in_layout) /* also if another image had brought its layers */
 		TRY(keep_image(b, r, &a));
 	fill_sizes(b, s);
 	return NULL;

@@ -45,6 +45,34 @@ static Err *parse_image(Arena *a, Str text, PlanContext *ret)
 	return reference_parse(a, text, &ret->ref);
 }
 
+/* "path[:tag][@digest]"; a ':' in a part that holds a '/' belongs to the path. */
+static Err *parse_layout(Arena *a, Str text, PlanContext *ret)
+{
+	Digest digest;
+	ptrdiff_t at = str_rfind(text, '@');
+	bool has_digest = at >= 0 && str_find(str_from_at(text, (size_t)at), '/') < 0;
+	ret->kind = PLAN_CONTEXT_LAYOUT;
+	ret->value = ret->path = text;
+	if (has_digest) {
+		TRY(digest_parse(str_from_at(text, (size_t)at + 1), &digest));
+		ret->path = str_head(text, (size_t)at);
+	}
+	ptrdiff_t colon = str_rfind(ret->path, ':');
+	ret->tag = STR("");
+	if (colon >= 0 && str_find(str_from_at(ret->path, (size_t)colon), '/') < 0) {
+		ret->tag = str_from_at(ret->path, (size_t)colon + 1);
+		ret->path = str_head(ret->path, (size_t)colon);
+	}
+	if (!ret->path.len)
+		return err_new(ERR_INPUT, "oci-layout:// without the path of a directory");
+	TRY(reference_parse(a, ret->name, &ret->ref));
+	ret->ref.has_digest = has_digest;
+	if (has_digest)
+		ret->ref.digest = digest;
+	ret->path = arena_str(a, ret->path);
+	return NULL;
+}
+
 /* A git repository or a URL; else *ret_found is false. */
 static Err *parse_remote(Arena *a, Str text, PlanContext *ret, bool *ret_found)
 {
@@ -72,14 +100,16 @@ static Err *parse_value(Arena *a, Str value, PlanContext *ret)
 	for (size_t i = 0; i < ARRAY_LEN(images); i++)
 		if (str_eqc(scheme, images[i]))
 			return parse_image(a, rest, ret);
+	if (str_eqc(scheme, "oci-layout"))
+		return parse_layout(a, rest, ret);
 	if (!value.len)
 		return err_new(ERR_INPUT, "an empty value is no build context");
 	if (!scheme.len)
 		return NULL;
 	return err_note(err_new(ERR_INPUT, "unsupported context source %.*s for %.*s",
 	                        STR_ARG(scheme), STR_ARG(ret->name)),
-	                "a build context is a directory, docker-image://IMAGE, a git repository "
-	                "or an https:// URL");
+	                "a build context is a directory, docker-image://IMAGE, oci-layout://DIR, "
+	                "a git repository or an https:// URL");
 }
 
 Err *plan_context_parse(Arena *a, Str text, PlanContext *ret)

@@ -43,18 +43,40 @@ static Err *find_image(Planner *p, const StageWork *s, Word name, const Platform
 	return NULL;
 }
 
+static Err *layout_image(Planner *p, const PlanContext *c, const Platform *platform,
+                         const BaseImage **ret)
+{
+	Str key = arena_strf(p->arena, "%.*s in %.*s", STR_ARG(platform_text(p->arena, platform)),
+	                     STR_ARG(c->value));
+	BaseImage *image = map_get(&p->images, key);
+	if (!image) {
+		const ImageLookup *lookup = &p->request->lookup;
+		image = arena_new(p->arena, BaseImage);
+		TRY(lookup->layout(lookup->context, c, platform, p->arena, image));
+		(void)map_put(&p->images, key, image);
+	}
+	*ret = image;
+	return NULL;
+}
+
+static bool is_image(const PlanContext *c)
+{
+	return c->kind == PLAN_CONTEXT_IMAGE || c->kind == PLAN_CONTEXT_LAYOUT;
+}
+
 /* The image of context C. */
 static Err *context_image(Planner *p, const StageWork *s, const PlanContext *c,
                           const Platform *platform, Span span, const BaseImage **ret)
 {
 	Word name = { reference_full(p->arena, &c->ref), span };
-	return err_while(find_image(p, s, name, platform, ret), "loading the build context '%.*s'",
-	                 STR_ARG(c->name));
+	Err *e = c->kind == PLAN_CONTEXT_LAYOUT ? layout_image(p, c, platform, ret)
+	                                        : find_image(p, s, name, platform, ret);
+	return err_place(err_while(e, "loading the build context '%.*s'", STR_ARG(c->name)), span);
 }
 
 Err *plan_base_image(Planner *p, StageWork *s)
 {
-	if (s->scratch || (s->context && s->context->kind != PLAN_CONTEXT_IMAGE))
+	if (s->scratch || (s->context && !is_image(s->context)))
 		return NULL;
 	if (s->context)
 		TRY(context_image(p, s, s->context, &s->wanted_platform, s->base.span, &s->image));
@@ -85,7 +107,7 @@ static Err *image_step(Planner *p, StageWork *s, const Node *node, const FromRef
 	}
 	const BaseImage *image = NULL;
 	const Platform *platform = &p->request->platform;
-	if (c && c->kind == PLAN_CONTEXT_IMAGE)
+	if (c && is_image(c))
 		TRY(context_image(p, s, c, platform, ref->word.span, &image));
 	else if (!c && !str_eqc(ref->word.text, "scratch"))
 		TRY(find_image(p, s, ref->word, platform, &image));

@@ -28,11 +28,35 @@ typedef struct BaseImage {
 	ImageConfig config; /* with diff_ids and history */
 } BaseImage;
 
+/* --build-context: what stands for a stage or an image of its name. */
+typedef enum PlanContextKind {
+	PLAN_CONTEXT_DIR,     /* a local directory */
+	PLAN_CONTEXT_IMAGE,   /* docker-image://ref */
+	PLAN_CONTEXT_SCRATCH, /* docker-image://scratch: nothing */
+	PLAN_CONTEXT_LAYOUT,  /* oci-layout://path[:tag][@digest]: an image in a directory */
+	PLAN_CONTEXT_REMOTE,  /* a git repository, or a file behind a URL, which is called "context"
+	                       */
+} PlanContextKind;
+
+typedef struct PlanContext {
+	Str name;  /* as people write it, without ":latest" (plan_context_name) */
+	Str value; /* as given, without the scheme: for titles and messages */
+	PlanContextKind kind;
+	Reference ref;  /* PLAN_CONTEXT_IMAGE; PLAN_CONTEXT_LAYOUT: the name with TAG or DIGEST */
+	Str path;       /* PLAN_CONTEXT_LAYOUT: the directory */
+	Str tag;        /* PLAN_CONTEXT_LAYOUT; "" none */
+	Remote remote;  /* PLAN_CONTEXT_REMOTE */
+	uint32_t index; /* PLAN_CONTEXT_DIR: what CopyArgs.context says */
+} PlanContext;
+
 typedef struct ImageLookup {
 	/* The image REF for PLATFORM.  Called once for each distinct pair.  Errors are given the
 	 * Span of the FROM. */
 	Err *(*image)(void *context, const Reference *ref, const Platform *platform, Arena *a,
 	              BaseImage *ret);
+	/* The same for a PLAN_CONTEXT_LAYOUT. */
+	Err *(*layout)(void *context, const PlanContext *layout, const Platform *platform, Arena *a,
+	               BaseImage *ret);
 	void *context;
 } ImageLookup;
 
@@ -91,24 +115,6 @@ void plan_facts_done(PlanFacts *facts);
 typedef struct PlanArg {
 	Str name, value;
 } PlanArg;
-
-/* --build-context: what stands for a stage or an image of its name. */
-typedef enum PlanContextKind {
-	PLAN_CONTEXT_DIR,     /* a local directory */
-	PLAN_CONTEXT_IMAGE,   /* docker-image://ref */
-	PLAN_CONTEXT_SCRATCH, /* docker-image://scratch: nothing */
-	PLAN_CONTEXT_REMOTE,  /* a git repository, or a file behind a URL, which is called "context"
-	                       */
-} PlanContextKind;
-
-typedef struct PlanContext {
-	Str name;  /* as people write it, without ":latest" (plan_context_name) */
-	Str value; /* as given, without the scheme: for titles and messages */
-	PlanContextKind kind;
-	Reference ref;  /* PLAN_CONTEXT_IMAGE */
-	Remote remote;  /* PLAN_CONTEXT_REMOTE */
-	uint32_t index; /* PLAN_CONTEXT_DIR: what CopyArgs.context says */
-} PlanContext;
 
 typedef struct PlanRequest {
 	const Dockerfile *dockerfile;

@@ -91,6 +91,57 @@ D
 status "scratch cannot be replaced" 0
 like "which is said" "$ERR" "warning: the build context 'scratch' is not used"
 
+# --- OCI image layouts -----------------------------------------------------------------------------
+run decant build -q -o type=oci,dest=layout.tar -t laid:v1 - <<'D'
+FROM alpine:edge
+RUN echo laid > /laid
+ENV LAID=1
+ONBUILD RUN echo triggered > /triggered
+D
+mkdir layout && tar -xf layout.tar -C layout
+digest=$(python3 -c 'import json; print(json.load(open("layout/index.json"))["manifests"][0]["digest"])')
+decant rmi -f laid:v1 >/dev/null
+DECANT_ROOT=$T/other-store
+cat >main/Dockerfile <<'D'
+FROM anything:1 AS a
+RUN [ "$LAID" = 1 ] && [ "$(cat /laid /triggered)" = "$(printf 'laid\ntriggered')" ]
+FROM scratch
+COPY --from=anything:1 /laid /
+D
+cat >main/two <<'D'
+FROM anything:1
+RUN cat /laid
+D
+for ref in layout layout:v1 "layout@$digest" "layout:v1@$digest" "$PWD/layout"; do
+	run decant build -q --no-cache -f main/two --build-context "anything:1=oci-layout://$ref" main
+	status "oci-layout://${ref/$PWD/DIR} is an image" 0
+done
+run decant build --progress=plain -t fromlayout -f main/two --build-context "anything:1=oci-layout://layout" main
+like "its layers came from there" "$ERR" 'CACHED|pull layout'
+run decant run --rm fromlayout cat /triggered
+is "with its triggers" "$OUT" triggered
+run decant build -q --build-context "anything:1=oci-layout://layout" main
+status "--from takes files of it" 0
+run decant build -q --build-context "anything:1=oci-layout://layout:v2" main
+like "a tag that is not there" "$ERR" "the layout 'layout' has no image 'v2'"
+like "and those that are" "$ERR" "note: it has '.*v1'"
+run decant build -q --build-context "anything:1=oci-layout://www-none" main
+like "a directory that is not there" "$ERR" "main/Dockerfile:.*: error: cannot open the OCI image layout 'www-none': No such file"
+run decant build -q --build-context "anything:1=oci-layout://main" main
+like "a directory that is no layout" "$ERR" "'main' is no OCI image layout"
+DECANT_ROOT=$T/third-store
+blob=$(find layout/blobs -size +100k | head -n 1)
+cp "$blob" saved && printf x | dd of="$blob" bs=1 seek=70000 conv=notrunc status=none
+run decant build -q -f main/two --build-context "anything:1=oci-layout://layout" main
+ok "a layer that is damaged is refused" [ "$STATUS" -ne 0 ]
+rm "$blob"
+run decant build -q -f main/two --build-context "anything:1=oci-layout://layout" main
+like "one that is missing too" "$ERR" "the layout 'layout' has no 'blobs/sha256/"
+ln -s "$PWD/saved" "$blob"
+run decant build -q -f main/two --build-context "anything:1=oci-layout://layout" main
+ok "a link leads nowhere outside" [ "$STATUS" -ne 0 ]
+DECANT_ROOT=$T/store
+
 # --- URLs ------------------------------------------------------------------------------------------
 mkdir www && echo page >www/page
 port=$(free_port)

@@ -139,7 +139,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.platform = platform_host(),
 		.build_platform = platform_host(),
 		.network = STR("default"),
-		.lookup = { fake_image, &triggers },
+		.lookup = { .image = fake_image, .context = &triggers },
 		.all_stages = size % 2,
 		.facts = &facts,
 	};
