@@ -2,7 +2,7 @@
  * tar.h - tar archives: read from anyone, written in one way.
  *
  * READ     ustar, GNU (long names, base-256 numbers, old sparse as an error), pax (local and global
- *          headers, SCHILY.xattr.*, LIBARCHIVE.xattr.*, GNU.sparse.* as an error naming the entry).
+ *          headers, SCHILY.xattr.*, LIBARCHIVE.xattr.*, GNU.sparse.*: holes are read as zeros).
  *          Whiteouts come out as they lie in the tar (".wh.x"): layer/apply.c knows what they mean.
  *          Names are cleaned of leading "/" and "./" and trailing "/"; ".." or NUL or an empty
  *          whiteout is ERR_CORRUPT naming the entry.  "" (the root, "./") is given as path "".
@@ -12,7 +12,7 @@
  * in the header and, where the ns are not 0, a pax mtime.  Directories get a trailing '/'.
  *          ENTRY_WHITEOUT is written as an empty file ".wh.NAME", mode 0, uid 0, mtime 0;
  *          opaque as an empty file ".wh..wh..opq" right after the directory's own entry.
- * ERRORS   ERR_INPUT    a sparse file: a good archive, but not one that is read here yet
+ * ERRORS   ERR_INPUT    a good archive with an entry that no image takes: old sparse, types of others
  *          ERR_CORRUPT  bad header checksum, cut archive, bad number, pax length, size over
  *                       limits.h, names that are not clean; the entry's name is in the message
  * LIMITS   PAX_HEADER_BYTES_MAX, PATH_BYTES_MAX, ENTRY_BYTES_MAX, XATTR_* of base/limits.h
