@@ -79,7 +79,7 @@ static Err *unpack(Build *b, int fd, CompressionId id, bool foreign, int root, L
 	return extract_tar(&x, plain, ret_list);
 }
 
-Err *archive_unpack(Build *b, int fd, Str name, int *ret_dir_fd, List **ret_list)
+Err *archive_unpack(Build *b, int fd, Str name, Arena *a, Str *ret_dir, List **ret_list)
 {
 	bool is;
 	CompressionId id;
@@ -91,16 +91,18 @@ Err *archive_unpack(Build *b, int fd, Str name, int *ret_dir_fd, List **ret_list
 	if (!is)
 		return NULL;
 	TRY(store_tmp_fd(b->store, &tmp));
-	store_tmp_name(b->store, "add",
-	               dir); /* removed with the scratch space when the build ends */
+	/* removed with the scratch space when the build ends */
+	store_tmp_name(b->store, "add", dir);
 	if (mkdirat(tmp, dir, 0755) < 0)
 		return err_sys(errno, "cannot create a scratch directory");
 	AUTO_CLOSE int root = openat(tmp, dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (root < 0)
 		return err_sys(errno, "cannot open a scratch directory");
 	Err *e = unpack(b, fd, id, foreign != NULL, root, ret_list);
+	if (e && err_kind(e) == ERR_CORRUPT) /* the user's file, not the store */
+		e = err_set_kind(e, ERR_INPUT);
 	if (e)
 		return err_while(e, "unpacking the archive '%.*s'", STR_ARG(name));
-	*ret_dir_fd = TAKE_FD(root);
+	*ret_dir = arena_str(a, str_from(dir));
 	return NULL;
 }

@@ -21,7 +21,7 @@ typedef struct CopyFile {
 	Entry from;       /* ORIGIN_STEP: the entry in the origin */
 	Str body;         /* ORIGIN_INLINE */
 	bool implied;     /* a directory that is here only for what is below it (CopyWant) */
-	int archive_fd;   /* 1 + fd of the directory an archive was unpacked to; 0: no archive */
+	bool unpacked;    /* of an archive: source is below the store's scratch directory */
 } CopyFile;
 
 typedef struct CopyMatch {
@@ -93,7 +93,7 @@ NODISCARD Err *copy_owner(const View *parent, Str text, Span span, CopyOwner *re
 
 /* --- archive.c: ADD of local archives --- */
 /*
- * If the file FD is an archive (by its content, never by its name), its entries, and its files in a
- * scratch directory of which *ret_dir_fd is open.  *ret_list NULL: it is none.
+ * If the file FD is an archive (by its content, never by its name), its entries, and its files
+ * below *ret_dir, a name in the store's scratch directory.  *ret_list NULL: it is none.
  */
-NODISCARD Err *archive_unpack(Build *b, int fd, Str name, int *ret_dir_fd, List **ret_list);
+NODISCARD Err *archive_unpack(Build *b, int fd, Str name, Arena *a, Str *ret_dir, List **ret_list);

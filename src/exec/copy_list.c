@@ -149,11 +149,6 @@ static Err *copy_dir(Placing *p, const CopyMatch *m, Str dest)
 
 /* --- ADD of archives ------------------------------------------------------------------------- */
 
-typedef struct Unpacked {
-	CopyFile file;
-	int dir_fd;
-} Unpacked;
-
 /* A directory of the archive lands where links of the image lead, inside the root (T-132). */
 static Err *archive_dir_path(Placing *p, Str dest, Str dir, Str *ret)
 {
@@ -174,14 +169,14 @@ static void keep_capability(Entry *e)
 	e->xattr_count = 0;
 }
 
-static Err *add_unpacked(Placing *p, const CopyMatch *m, const Entry *e, Str dest, int dir_fd)
+static Err *add_unpacked(Placing *p, const CopyMatch *m, const Entry *e, Str dest, Str unpacked)
 {
 	CopyFile *f = arena_new(p->arena, CopyFile);
 	Str dir, link = e->link;
 	*f = (CopyFile){ .entry = entry_copy(p->arena, e),
 		         .origin = ORIGIN_CONTEXT,
-		         .archive_fd = dir_fd + 1 };
-	f->source = f->entry.path;
+		         .unpacked = true };
+	f->source = join(p->arena, unpacked, f->entry.path);
 	keep_capability(&f->entry);
 	if (e->type == ENTRY_DIR) {
 		TRY(archive_dir_path(p, dest, f->entry.path, &dir));
@@ -196,7 +191,7 @@ static Err *add_unpacked(Placing *p, const CopyMatch *m, const Entry *e, Str des
 	return add_file(p, m, f, join(p->arena, dir, entry_name(f->entry.path)), link);
 }
 
-static Err *copy_archive(Placing *p, const CopyMatch *m, Str dest, int dir_fd, const List *list)
+static Err *copy_archive(Placing *p, const CopyMatch *m, Str dest, Str unpacked, const List *list)
 {
 	TRY(top_dir(p, m, dest));
 	p->made.uid = p->made.gid =
@@ -208,7 +203,7 @@ static Err *copy_archive(Placing *p, const CopyMatch *m, Str dest, int dir_fd, c
 		if (!list_next(&c, p->arena, &e))
 			return NULL;
 		if (e.path.len)
-			TRY(add_unpacked(p, m, &e, dest, dir_fd));
+			TRY(add_unpacked(p, m, &e, dest, unpacked));
 	}
 }
 
@@ -231,11 +226,11 @@ static Err *try_archive(Placing *p, const CopyMatch *m, Str dest, bool *ret_done
 		return NULL;
 	AUTO_CLOSE int fd = -1;
 	AUTO_LIST List *list = NULL;
-	int dir_fd = -1;
+	Str dir = STR("");
 	TRY(f->view ? view_open_file(f->view, &f->from, f->layer, sandbox_overlay_prefix(), &fd)
 	            : path_open_beneath(context_root_fd(p->build->contexts[c->context]), f->source,
 	                                O_RDONLY | O_NONBLOCK, 0, &fd));
-	TRY(err_place(archive_unpack(p->build, fd, m->source, &dir_fd, &list), m->span));
+	TRY(err_place(archive_unpack(p->build, fd, m->source, p->arena, &dir, &list), m->span));
 	if (!list)
 		return NULL;
 	*ret_done = true;
@@ -243,7 +238,7 @@ static Err *try_archive(Placing *p, const CopyMatch *m, Str dest, bool *ret_done
 	as_packed.has_mode = false;
 	as_packed.mode_text = STR("");
 	as_packed.made.mode = 0755;
-	return copy_archive(&as_packed, m, dest, dir_fd, list);
+	return copy_archive(&as_packed, m, dest, dir, list);
 }
 
 /* --- one instruction ------------------------------------------------------------------------- */

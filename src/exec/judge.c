@@ -29,7 +29,7 @@ static bool taken(void *context, const Step *step, bool (*filter)(Str path), Are
 	for (size_t i = 0; i < set->count; i++)
 		for (size_t k = 0; k < set->matches[i].count; k++) {
 			const CopyFile *f = &set->matches[i].files[k];
-			if (f->origin == step->copy.origin && !f->archive_fd &&
+			if (f->origin == step->copy.origin && !f->unpacked &&
 			    (!filter || filter(f->source)))
 				VEC_PUSH(&files, (LintFile){ .path = f->source,
 				                             .entry = &f->entry,

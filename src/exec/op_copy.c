@@ -33,9 +33,11 @@ static Err *open_source(void *context, const Entry *e, int *ret_fd)
 	const CopyFile *f = map_get(&s->by_path, e->path);
 	if (!f)
 		return err_new(ERR_INPUT, "nothing is known of '%.*s'", STR_ARG(e->path));
-	if (f->archive_fd)
-		return path_open_beneath(f->archive_fd - 1, f->source, O_RDONLY | O_NONBLOCK, 0,
-		                         ret_fd);
+	if (f->unpacked) {
+		int tmp;
+		TRY(store_tmp_fd(s->build->store, &tmp));
+		return path_open_beneath(tmp, f->source, O_RDONLY | O_NONBLOCK, 0, ret_fd);
+	}
 	switch (f->origin) {
 	case ORIGIN_CONTEXT:
 		return path_open_beneath(context_root_fd(s->set->context), f->source,

@@ -1,0 +1,126 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# ADD of local archives: told by content, laid out inside the root, whole.
+. "$(dirname "$0")/../lib/e2e.sh"
+needs python3 xz bzip2 zstd
+mkdir ctx pack && cd ctx || exit 1
+
+dockerfile() { printf '%s\n' 'FROM scratch' "$@" >Dockerfile; }
+build() { run decant build --progress=plain -t img "$@" .; }
+# The image's files: mode owner path, and what is in them or where they point.
+tree() {
+	decant build -q -o type=tar,dest="$T/out.tar" . >/dev/null && python3 - "$T/out.tar" <<-'P'
+	import sys, tarfile
+	t = tarfile.open(sys.argv[1])
+	for m in sorted(t, key=lambda m: m.name):
+	    what = m.linkname if not m.isreg() else t.extractfile(m).read(40).decode(errors="replace").strip("\n\0")
+	    print(f"{m.mode:o} {m.uid}:{m.gid} /{m.name}", what if not m.islnk() else f"= {what}")
+	P
+}
+archive() { # name entry...: "path[:type[:text or link[:mode[:uid]]]]"
+	python3 - "$@" <<-'P'
+	import io, sys, tarfile
+	kinds = {"f": tarfile.REGTYPE, "d": tarfile.DIRTYPE, "l": tarfile.SYMTYPE, "h": tarfile.LNKTYPE, "p": tarfile.FIFOTYPE}
+	with tarfile.open(sys.argv[1], "w") as t:
+	    for word in sys.argv[2:]:
+	        path, kind, text, mode, uid = (word.split(":") + ["f", "", "644", "0"][len(word.split(":")) - 1:])[:5]
+	        m = tarfile.TarInfo(path)
+	        m.type, m.mode, m.uid, m.gid, m.mtime = kinds[kind], int(mode, 8), int(uid), int(uid), 1000000000
+	        if kind in "lh":
+	            m.linkname = text
+	            t.addfile(m)
+	        else:
+	            data = text.encode()
+	            m.size = len(data) if kind == "f" else 0
+	            t.addfile(m, io.BytesIO(data))
+	P
+}
+
+# --- told by content
+archive plain.txt inner:f:hello:640:5
+gzip -c plain.txt >gz && bzip2 -c plain.txt >bz && xz -c plain.txt >xz && zstd -qc plain.txt >zst
+dockerfile "ADD plain.txt /plain" "ADD gz /gz" "ADD bz /bz/" "ADD xz /xz" "ADD zst /zst"
+is "plain, gzip, bzip2, xz, zstd, whatever they are called" "$(tree | grep inner)" "640 5:5 /bz/inner hello
+640 5:5 /gz/inner hello
+640 5:5 /plain/inner hello
+640 5:5 /xz/inner hello
+640 5:5 /zst/inner hello"
+: >x.tar.gz
+echo text >y.tar
+gzip -c y.tar >z.tar.gz
+head -c 600 plain.txt | gzip -c >cut.tgz
+dockerfile "ADD x.tar.gz y.tar z.tar.gz /d/" "ADD --unpack=false plain.txt /kept"
+is "what is none is copied: empty, text, gzip of text; and what is to be kept" "$(tree | awk '{print $3}' | tr '\n' ' ')" \
+	"/d /d/x.tar.gz /d/y.tar /d/z.tar.gz /kept "
+dockerfile "COPY plain.txt /p"
+is "COPY unpacks nothing" "$(tree | awk '{print $3}')" "/p"
+archive a.tar one:f:1
+archive b.tar two:f:2
+dockerfile "ADD *.tar /dest" "ADD a.tar b.tar plain.txt /many"
+is "each match of a wildcard, and each of several" "$(tree | awk '{print $3}' | tr '\n' ' ')" "/dest /dest/one /dest/two /dest/y.tar /many /many/inner /many/one /many/two "
+
+# --- layout
+archive orphan.tar deep/er/file:f:x:600:7
+dockerfile "ADD orphan.tar /dest/"
+is "T-131 entries whose directories are not in the archive" "$(tree)" "755 0:0 /dest 
+755 0:0 /dest/deep 
+755 0:0 /dest/deep/er 
+600 7:7 /dest/deep/er/file x"
+archive links.tar "lib/x:f:through" "usr/local/y:f:other"
+dockerfile "ADD base.tar /" "ADD links.tar /"
+archive base.tar usr/lib:d::755 lib:l:/usr/lib opt:d::755 usr/local:l:/../../../opt
+is "T-132 absolute links that the image has are followed, inside the root" "$(tree | grep -E 'x|y')" "644 0:0 /opt/y other
+644 0:0 /usr/lib/x through"
+archive owned.tar d:d::750:9 d/f:f:x:640:9 l:l:d:777:9
+dockerfile "ADD --chown=3:4 owned.tar /made/here"
+is "T-133 --chown is for all entries and the directory that is made" "$(tree)" "755 3:4 /made 
+755 3:4 /made/here 
+750 3:4 /made/here/d 
+640 3:4 /made/here/d/f x
+777 3:4 /made/here/l d"
+archive hard.tar b:f:body:600 a:h:b:600 c/d:h:b:600
+dockerfile "ADD hard.tar /h/"
+is "hard links stay one file" "$(tree)" "755 0:0 /h 
+600 0:0 /h/a body
+600 0:0 /h/b = h/a
+755 0:0 /h/c 
+600 0:0 /h/c/d = h/a"
+archive twice.tar f:f:one f:f:two d:f:file d:d::755 d/x:f:in
+dockerfile "ADD twice.tar /t"
+is "of two entries of one name the last stays" "$(tree | awk '{print $3, $4}' | tr '\n' ' ')" "/t  /t/d  /t/d/x in /t/f two "
+
+# --- holes
+truncate -s 3M ../pack/sparse && echo end >>../pack/sparse
+for format in "posix --sparse-version=0.0" "posix --sparse-version=0.1" "posix --sparse-version=1.0"; do
+	# shellcheck disable=SC2086  # two words
+	tar -C ../pack -cSf holes --format=$format sparse
+	dockerfile "ADD holes /s"
+	build -o "$T/files"
+	ok "sparse, $format" cmp ../pack/sparse "$T/files/s/sparse"
+	rm -rf "$T/files"
+done
+tar -C ../pack -cSf holes --format=gnu sparse
+build
+status "old GNU sparse is refused, as by docker" 3
+like "with what to do" "$ERR" "make the archive with tar --format=posix"
+
+# --- damage
+dockerfile "ADD cut.tgz /d"
+build
+status "an archive that is cut short" 3
+like "is told at its place" "$ERR" "^Dockerfile:2:5: error: the archive is cut short"
+archive wh.tar ok:f:1 .wh.gone:f:
+dockerfile "ADD wh.tar /d"
+build
+like "what would delete files of the image is refused" "$ERR" "'.wh.gone' would be a whiteout"
+archive file.tar x/y:f:1
+dockerfile "COPY y.tar /x" "ADD file.tar /"
+build
+like "a directory where the image has a file" "$ERR" "^Dockerfile:3:5: error: "
+for i in $(seq 300); do cp a.tar "many-$i.tgz"; done
+dockerfile "ADD many-*.tgz /m"
+(ulimit -n 200 && build && exit "$STATUS")
+is "many archives need no more descriptors than few" "$?" 0
+
+ok "nothing is left" [ -z "$(leftovers)" ]
+done_testing
