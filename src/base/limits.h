@@ -58,7 +58,8 @@
 #define ENTRY_BYTES_MAX (1ull << 40)
 /* One file that ADD downloads: model weights have tens of GB; the disk is full before this. */
 #define DOWNLOAD_BYTES_MAX (256ull << 30)
-/* One file with holes in an archive: a few bytes can ask for all of it, and a layer has no holes. */
+/* One file with holes in an archive: a few bytes can ask for all of it, and a layer has no holes.
+ */
 #define SPARSE_BYTES_MAX (64ull << 30)
 /* A content list: 1,000,000 files at about 200 bytes; ten times that. */
 #define LIST_BYTES_MAX (2ull << 30)
