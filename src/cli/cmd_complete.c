@@ -9,6 +9,7 @@
 #include "base/base.h"
 
 #include "cli/command.h"
+#include "cli/complete_dockerfile.h"
 #include "exec/container.h"
 
 #include <limits.h>
@@ -16,8 +17,11 @@
 
 typedef struct Line {
 	Cli *cli;
-	const char *current; /* the word being written */
-	const char *lead;    /* printed before each candidate: "--progress=" */
+	const char *current;    /* the word being written */
+	const char *lead;       /* printed before each candidate: "--progress=" */
+	const Command *command; /* NULL: none yet */
+	char *const *words;     /* behind its name, up to the one being written */
+	int word_count;
 } Line;
 
 static void offer(const Line *line, const char *candidate, const char *help)
@@ -74,6 +78,16 @@ static void offer_commands(const Line *line, const char *noun)
 	}
 }
 
+static void offer_of_dockerfile(const Line *line, CompleteKind kind)
+{
+	Candidate *list = NULL;
+	size_t count = 0;
+	complete_dockerfile(line->cli->arena, line->command, line->word_count, line->words, kind,
+	                    &list, &count);
+	for (size_t i = 0; i < count; i++)
+		offer(line, list[i].text, list[i].help);
+}
+
 static void offer_choices(const Line *line, const char *choices)
 {
 	if (!choices)
@@ -88,6 +102,10 @@ static void offer_choices(const Line *line, const char *choices)
 		offer_commands(line, "");
 	else if (strcmp(choices, "CONTAINER") == 0)
 		offer_containers(line);
+	else if (strcmp(choices, "STAGE") == 0)
+		offer_of_dockerfile(line, COMPLETE_STAGES);
+	else if (strcmp(choices, "ARG") == 0)
+		offer_of_dockerfile(line, COMPLETE_ARGS);
 	else
 		for (Str rest = str_from(choices); rest.len;) {
 			Str one;
@@ -140,6 +158,9 @@ static Err *run_complete(Cli *cli, const void *values, const Arguments *args)
 	const char *previous = before > 0 ? args->at[before - 1] : "";
 	const char *equals = strchr(line.current, '=');
 	const Option *o = value_option(c, previous, strlen(previous));
+	line.command = c;
+	line.words = (char *const *)args->at + start + words;
+	line.word_count = before - start - words - (o != NULL); /* without the option itself */
 	if (!o && line.current[0] == '-' && equals) {
 		o = value_option(c, line.current, (size_t)(equals - line.current));
 		Str lead = { line.current, (size_t)(equals - line.current) + 1 };

@@ -35,8 +35,8 @@ typedef struct Option {
 	const char *value; /* what help calls the value; NULL: "string" */
 	const char *help;  /* one line, an upper-case letter first, no full stop */
 	size_t offset;     /* of the member that it sets, in the command's values */
-	/* for completion: "auto,plain,tty", "FILE", "DIRECTORY", "IMAGE", "CONTAINER", "NETWORK";
-	 * NULL: nothing */
+	/* for completion: "auto,plain,tty", "FILE", "DIRECTORY", "IMAGE", "CONTAINER", "NETWORK",
+	 * "STAGE" and "ARG" (those of the Dockerfile); NULL: nothing */
 	const char *choices;
 } Option;
 
