@@ -22,6 +22,17 @@ static const ImageConfig *base_config(const Build *b, uint32_t step)
 	return base->kind != STEP_BASE || base->base.scratch ? NULL : &base->base.image.config;
 }
 
+/* The history of an image whose one layer need_a_layer() has added: its last entry is that layer's.
+ */
+static void claim_layer(ImageConfig *c, History *history, int64_t now_ns)
+{
+	if (!c->history_count)
+		history[c->history_count++] = (History){ .created_ns = now_ns,
+			                                 .created_by = STR("FROM scratch"),
+			                                 .comment = STR("buildkit.dockerfile.v0") };
+	history[c->history_count - 1].empty_layer = false;
+}
+
 /* The base's history, then one entry an instruction; NOW_NS for those without a layer. */
 static void fill_history(Build *b, const PlanStage *stage, int64_t now_ns, ImageConfig *c, Arena *a)
 {
@@ -45,6 +56,11 @@ static void fill_history(Build *b, const PlanStage *stage, int64_t now_ns, Image
 	}
 	c->history = history;
 	c->history_count = count;
+	size_t layers = 0;
+	for (size_t i = 0; i < count; i++)
+		layers += !history[i].empty_layer;
+	if (!layers && c->diff_id_count == 1)
+		claim_layer(c, history, now_ns);
 }
 
 static void fill_layers(const StepState *state, ImageConfig *c, Arena *a)
@@ -187,11 +203,42 @@ static Err *sync_layers(Build *b, const StepState *state)
 	return store_sync_layers(b->store, ids, state->layer_count);
 }
 
+static Err *no_source(void *context, const Entry *e, int *ret_fd)
+{
+	(void)context;
+	(void)ret_fd;
+	return err_new(ERR_INPUT, "'%.*s' is no file of an empty layer", STR_ARG(e->path));
+}
+
+/*
+ * An image without any layer gets an empty one: a manifest must name at least one (image-spec,
+ * image-manifest-schema.json), and not every registry or runtime takes one that does not.  BuildKit
+ * writes such a manifest, buildah adds a layer.
+ */
+static Err *need_a_layer(Build *b, const StepState *state, StepState *ret)
+{
+	*ret = (StepState){ .layers = state->layers, .layer_count = state->layer_count };
+	if (state->layer_count)
+		return NULL;
+	StoreLayer layer;
+	LayerSource source = { no_source, NULL };
+	AUTO_LIST List *nothing = list_builder_finish(list_builder_new());
+	TRY(layer_make(b->store, nothing, &source, LAYER_FORM_TAR, sandbox_overlay_prefix(),
+	               b->cancel, &layer));
+	ret->layers = arena_new(b->arena, LayerRef);
+	ret->layers[0] = (LayerRef){ .diff_id = layer.diff_id,
+		                     .size_bytes = layer.size_bytes,
+		                     .empty = true };
+	ret->layer_count = 1;
+	return NULL;
+}
+
 Err *result_image(Build *b, BuildResult *ret)
 {
 	const PlanStage *stage = &b->plan.stages[b->plan.target];
-	const StepState *state = &b->states[stage->last_step];
+	StepState whole, *state = &whole;
 	TRY(state_need_base(b, stage->last_step)); /* an image is whole, or it is not named */
+	TRY(need_a_layer(b, &b->states[stage->last_step], &whole));
 	TRY(write_config(b, stage, state, b->arena, &ret->image_id));
 	TRY(sync_layers(b, state));
 	TRY(name_image(b, &ret->image_id, b->arena));
