@@ -92,5 +92,7 @@ bool lint_secret_name(Str path);
 bool lint_has_part(Str name, const char *const *words, size_t count);
 /* Does NAME sound as if its value were to be kept? */
 bool lint_is_secret_variable(Str name);
+/* Where PART first stands in TEXT, or -1. */
+ptrdiff_t lint_find(Str text, Str part);
 /* "12.3 MB" */
 Str lint_size(Linter *l, uint64_t bytes);

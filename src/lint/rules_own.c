@@ -140,13 +140,15 @@ static bool is_name_char(char c)
 
 static bool names(Str text, Str name)
 {
-	const char *at = text.ptr, *end = text.ptr + text.len;
-	while (text.len && (at = memmem(at, (size_t)(end - at), name.ptr, name.len))) {
-		bool begins = at == text.ptr || !is_name_char(at[-1]);
-		bool ends = at + name.len == end || !is_name_char(at[name.len]);
-		if (begins && ends)
+	ptrdiff_t at;
+	char before = ' ';
+	while ((at = lint_find(text, name)) >= 0) {
+		before = at ? text.ptr[at - 1] : before;
+		Str rest = str_from_at(text, (size_t)at + name.len);
+		if (!is_name_char(before) && !(rest.len && is_name_char(rest.ptr[0])))
 			return true;
-		at++;
+		before = text.ptr[at];
+		text = str_from_at(text, (size_t)at + 1);
 	}
 	return false;
 }
@@ -251,11 +253,11 @@ static bool names_package(Str rest)
  * x" does not. */
 static bool is_install(Str text, const Installer *in)
 {
-	size_t len = strlen(in->command);
-	const char *at;
-	while (text.len && (at = memmem(text.ptr, text.len, in->command, len))) {
-		text = str_from_at(text, (size_t)(at - text.ptr) + len);
-		if (str_ends(str_from(in->command), STR("-r")) || !names_package(text))
+	Str command = str_from(in->command);
+	ptrdiff_t at;
+	while ((at = lint_find(text, command)) >= 0) {
+		text = str_from_at(text, (size_t)at + command.len);
+		if (str_ends(command, STR("-r")) || !names_package(text))
 			return true;
 	}
 	return false;

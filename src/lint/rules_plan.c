@@ -45,14 +45,6 @@ void lint_rule_RedundantTargetPlatform(Linter *l)
 		            STR_ARG(l->fact->text));
 }
 
-static bool holds(Str text, Str part)
-{
-	for (size_t i = 0; part.len && i + part.len <= text.len; i++)
-		if (memcmp(text.ptr + i, part.ptr, part.len) == 0)
-			return true;
-	return false;
-}
-
 /* A stage whose name says what it is for may have a platform of its own. */
 void lint_rule_FromPlatformFlagConstDisallowed(Linter *l)
 {
@@ -61,7 +53,7 @@ void lint_rule_FromPlatformFlagConstDisallowed(Linter *l)
 		return;
 	AUTO_ERR Err *e = platform_parse(l->arena, l->fact->text, &platform);
 	Str name = l->node->word_count == 3 ? l->node->words[2].text : STR("");
-	if (e || holds(name, platform.os) || holds(name, platform.arch))
+	if (e || lint_find(name, platform.os) >= 0 || lint_find(name, platform.arch) >= 0)
 		return;
 	AUTO_BUF Buf value = BUF_INIT;
 	rune_add_quoted(&value, l->fact->text);

@@ -61,20 +61,34 @@ static bool is_harmless_place(Str path)
 	return false;
 }
 
+ptrdiff_t lint_find(Str text, Str part)
+{
+	size_t at = 0;
+	while (part.len && at + part.len <= text.len) {
+		ptrdiff_t next = str_find(
+			str_head(str_from_at(text, at), text.len - at - part.len + 1), part.ptr[0]);
+		if (next < 0)
+			return -1;
+		at += (size_t)next;
+		if (memcmp(text.ptr + at, part.ptr, part.len) == 0)
+			return (ptrdiff_t)at;
+		at++;
+	}
+	return -1;
+}
+
 static bool holds(Str text, const char *part)
 {
-	return text.len && memmem(text.ptr, text.len, part, strlen(part)) != NULL;
+	return lint_find(text, str_from(part)) >= 0;
 }
 
 /* --- contents --------------------------------------------------------------------------------- */
 
 static const char *private_key(Str text)
 {
-	const char *at = text.len ? memmem(text.ptr, text.len, "PRIVATE KEY-----", 16) : NULL;
+	bool key = holds(text, "-----BEGIN ") && holds(text, "PRIVATE KEY-----");
 	/* One with a passphrase is no use without it. */
-	if (!at || !holds(text, "-----BEGIN ") || holds(text, "ENCRYPTED"))
-		return NULL;
-	return "a private key";
+	return key && !holds(text, "ENCRYPTED") ? "a private key" : NULL;
 }
 
 static const char *putty_key(Str text)
