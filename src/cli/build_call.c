@@ -189,7 +189,8 @@ static Err *print(const BuildCall *call, const BuildLook *look, Arena *a)
 	AUTO_BUF Buf out = BUF_INIT, pretty = BUF_INIT;
 	if (!call->json) {
 		call->kind->text(look, a, &out);
-		(void)fwrite(out.ptr, 1, out.len, stdout); /* checked when the program ends */
+		(void)fwrite(buf_str(&out).ptr, 1, out.len,
+		             stdout); /* checked when the program ends */
 		return NULL;
 	}
 	enum { INDENT = 2 }; /* as BuildKit's */
@@ -199,7 +200,8 @@ static Err *print(const BuildCall *call, const BuildLook *look, Arena *a)
 	json_dump_indent(v, INDENT, &pretty);
 	json_free(v);
 	buf_add_char(&pretty, '\n');
-	(void)fwrite(pretty.ptr, 1, pretty.len, stdout); /* checked when the program ends */
+	(void)fwrite(buf_str(&pretty).ptr, 1, pretty.len,
+	             stdout); /* checked when the program ends */
 	return NULL;
 }
 
