@@ -17,7 +17,8 @@ typedef struct IgnoreAtom IgnoreAtom;
 
 struct IgnoreProgram {
 	IgnoreKind kind;
-	Str literal;       /* EXACT, PREFIX, SUFFIX; of an EXPRESSION: the plain text at its end */
+	Str literal; /* EXACT, PREFIX, SUFFIX; of an EXPRESSION: the longest plain text in each
+	                match */
 	IgnoreAtom *atoms; /* EXPRESSION */
 	size_t atom_count;
 };

@@ -188,23 +188,29 @@ static bool read_expression(Arena *a, Str s, AtomVec *atoms)
 }
 
 /*
- * The plain text that ends every match of the atoms, "" if there is none: a path without it need
- * not be walked.  (Ten usual patterns on 100,000 paths: 63 ms with it, 314 without.)
+ * The longest plain text that is in every match of the atoms, "" if there is none: a path without
+ * it need not be walked.  (Thirty usual lines on 100,000 paths: 70 ms; 200 if it is looked for at
+ * the end of patterns alone.)
  */
-static Str plain_tail(Arena *a, const AtomVec *atoms)
+static Str plain_part(Arena *a, const AtomVec *atoms)
 {
-	size_t first = atoms->len;
-	while (first > 0) {
-		const IgnoreAtom *atom = &atoms->at[first - 1];
-		bool optional = first > 2 && atoms->at[first - 3].kind == ATOM_OPTIONAL;
-		if (atom->kind != ATOM_RUNE || atom->star || optional || atom->rune == RUNE_BAD)
-			break; /* RUNE_BAD stands for any bad byte */
-		first--;
+	size_t best = 0, best_len = 0;
+	for (size_t i = 0, start = 0; i < atoms->len; i++) {
+		const IgnoreAtom *atom = &atoms->at[i];
+		if (atom->kind == ATOM_OPTIONAL)
+			i += 2; /* the two that may be left out */
+		/* RUNE_BAD stands for any bad byte. */
+		if (atom->kind != ATOM_RUNE || atom->star || atom->rune == RUNE_BAD) {
+			start = i + 1;
+		} else if (i + 1 - start > best_len) {
+			best = start;
+			best_len = i + 1 - start;
+		}
 	}
-	AUTO_BUF Buf tail = BUF_INIT;
-	for (size_t i = first; i < atoms->len; i++)
-		rune_add(&tail, atoms->at[i].rune);
-	return arena_str(a, buf_str(&tail));
+	AUTO_BUF Buf text = BUF_INIT;
+	for (size_t i = best; i < best + best_len; i++)
+		rune_add(&text, atoms->at[i].rune);
+	return arena_str(a, buf_str(&text));
 }
 
 Err *ignore_compile(Arena *a, Str pattern, const IgnoreProgram **ret)
@@ -233,7 +239,7 @@ Err *ignore_compile(Arena *a, Str pattern, const IgnoreProgram **ret)
 		               STR_ARG(str_clip(pattern, 80)));
 	if (atoms.len > ATOMS_MAX)
 		return err_new(ERR_INPUT, "pattern longer than %u characters", ATOMS_MAX);
-	p->literal = plain_tail(a, &atoms);
+	p->literal = plain_part(a, &atoms);
 	p->atom_count = atoms.len;
 	p->atoms = arena_alloc(a, atoms.len * sizeof(IgnoreAtom), _Alignof(IgnoreAtom));
 	if (atoms.len)
@@ -319,30 +325,52 @@ static bool walk(const IgnoreProgram *p, Str path, bool parents, bool *ret_alive
 	return has(&now, p->atom_count);
 }
 
-/* PREFIX and SUFFIX, on PATH itself. */
-static bool matches_whole(const IgnoreProgram *p, Str path)
+/* Does a directory of PATH, or PATH itself, end at byte END? */
+static bool ends_at(Str path, size_t end)
 {
-	if (p->kind == IGNORE_PREFIX)
-		return str_starts(path, p->literal);
+	return end > 0 && (end == path.len || path.ptr[end] == '/');
+}
+
+/*
+ * SUFFIX, on PATH and its parents: the literal is looked for as such, instead of at the end of each
+ * parent.
+ */
+static bool matches_suffix(Str literal, Str path)
+{
+	if (!literal.len)
+		return true;
 	/* two stars and "/foo" match "foo" as well */
-	return str_ends(path, p->literal) || (p->literal.len && p->literal.ptr[0] == '/' &&
-	                                      str_eq(path, str_from_at(p->literal, 1)));
+	Str bare = str_from_at(literal, literal.ptr[0] == '/');
+	if (bare.len < literal.len && str_starts(path, bare) && ends_at(path, bare.len))
+		return true;
+	for (size_t at = 0; at < path.len;) {
+		Str rest = str_from_at(path, at);
+		const char *found = memmem(rest.ptr, rest.len, literal.ptr, literal.len);
+		if (!found)
+			return false;
+		at = (size_t)(found - path.ptr);
+		if (ends_at(path, at + literal.len))
+			return true;
+		at++;
+	}
+	return false;
 }
 
 bool ignore_program_matches(const IgnoreProgram *p, Str path)
 {
 	bool alive;
-	if (p->kind == IGNORE_EXPRESSION)
-		return memmem(path.ptr, path.len, p->literal.ptr, p->literal.len) &&
-		       walk(p, path, true, &alive);
-	if (p->kind == IGNORE_EXACT)
+	switch (p->kind) {
+	case IGNORE_EXACT:
 		return str_starts(path, p->literal) &&
 		       (path.len == p->literal.len || path.ptr[p->literal.len] == '/');
-	if (matches_whole(p, path))
-		return true;
-	for (size_t at = 1; at < path.len; at++)
-		if (path.ptr[at] == '/' && matches_whole(p, str_head(path, at)))
-			return true;
+	case IGNORE_PREFIX:
+		return str_starts(path, p->literal);
+	case IGNORE_SUFFIX:
+		return matches_suffix(p->literal, path);
+	case IGNORE_EXPRESSION:
+		return memmem(path.ptr, path.len, p->literal.ptr, p->literal.len) &&
+		       walk(p, path, true, &alive);
+	}
 	return false;
 }
 
