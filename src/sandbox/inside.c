@@ -117,6 +117,8 @@ static Err *prepare(const Inside *in)
 	sigset_t none;
 	sigemptyset(&none);
 	TRY(child_die_with(in->report_fd));
+	if (in->cgroups->count)
+		TRY(cgroup_join(in->cgroups));
 	TRY(become_session(in->spec));
 	if (in->own_network)
 		TRY(loopback_up());

@@ -1,4 +1,4 @@
-/* mounts.c - what every root gets: /dev, /proc, /sys, three files of /etc, the caller's mounts. */
+/* mounts.c - what every root gets: /dev, /proc, /sys, three files of /etc. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
 
@@ -11,6 +11,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 
 /*
  * All of this happens before the pivot, while the host's /dev/null and the like still have their
@@ -28,7 +29,7 @@ enum {
 
 /* Make DIR of the root the working directory: twice, since the first is below a mount made after.
  */
-static Err *enter(int root_fd, const char *dir)
+Err *mounts_enter(int root_fd, const char *dir)
 {
 	int fd = path_try_beneath(root_fd, str_from(dir), O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
 	if (fd == -ELOOP || fd == -ENOTDIR || fd == -ENOENT)
@@ -48,7 +49,7 @@ static Err *mount_here(const char *type, unsigned long flags, const char *option
 	return NULL;
 }
 
-static Err *attach(int tree_fd, int target_fd, const char *what)
+Err *mounts_attach(int tree_fd, int target_fd, const char *what)
 {
 	if (move_mount(tree_fd, "", target_fd, "",
 	               MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
@@ -143,15 +144,56 @@ static Err *make_pts(void)
 	return TAKE_PTR(e);
 }
 
+static bool gives_shm(const SandboxSpec *spec)
+{
+	for (size_t i = 0; i < spec->mount_count; i++)
+		if (strcmp(spec->mounts[i].target, "/dev/shm") == 0)
+			return true;
+	return false;
+}
+
+static Err *make_shm(uint64_t bytes)
+{
+	char options[64];
+	snprintf(options, sizeof options, "mode=1777,size=%llu",
+	         (unsigned long long)(bytes ? bytes : 64u << 20));
+	return mount_in_dev("shm", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, options);
+}
+
+/* What --security=insecure gets beside, as in BuildKit; of what this machine does not let us make
+ * nobody is told: who needs it finds it missing. */
+static void make_insecure_devices(void)
+{
+	enum { LOOPS = 16 };
+	static const struct {
+		const char *name;
+		unsigned major, minor;
+	} nodes[] = { { "kmsg", 1, 11 },  { "cuse", 10, 203 },    { "fuse", 10, 229 },
+		      { "kvm", 10, 232 }, { "net/tun", 10, 200 }, { "loop-control", 10, 237 } };
+	(void)mkdirat(AT_FDCWD, "net", 0755);
+	for (size_t i = 0; i < ARRAY_LEN(nodes); i++)
+		(void)mknodat(AT_FDCWD, nodes[i].name, S_IFCHR | 0666,
+		              makedev(nodes[i].major, nodes[i].minor));
+	for (unsigned i = 0; i < LOOPS; i++) {
+		char name[16];
+		snprintf(name, sizeof name, "loop%u", i);
+		(void)mknodat(AT_FDCWD, name, S_IFBLK | 0660, makedev(7, i));
+	}
+}
+
 static Err *make_dev(const Inside *in)
 {
-	TRY(enter(in->root_fd, "dev"));
-	TRY(mount_here("tmpfs", MS_NOSUID | MS_NODEV | MS_STRICTATIME, "mode=755,size=65536k"));
-	TRY(enter(in->root_fd, "dev"));
+	bool more = in->spec->insecure && !in->host->user_namespace;
+	TRY(mounts_enter(in->root_fd, "dev"));
+	TRY(mount_here("tmpfs", MS_NOSUID | (more ? 0ul : MS_NODEV) | MS_STRICTATIME,
+	               "mode=755,size=65536k"));
+	TRY(mounts_enter(in->root_fd, "dev"));
 	TRY(make_devices());
+	if (more)
+		make_insecure_devices();
 	TRY(make_pts());
-	TRY(mount_in_dev("shm", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC,
-	                 "mode=1777,size=65536k"));
+	if (!gives_shm(in->spec))
+		TRY(make_shm(in->spec->shm_bytes));
 	/* Absent where the kernel was built without POSIX message queues. */
 	AUTO_ERR Err *e = mount_in_dev("mqueue", "mqueue", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
 	if (e && err_errno(e) != ENODEV)
@@ -160,7 +202,7 @@ static Err *make_dev(const Inside *in)
 		return NULL;
 	TRY(make_file_here("console", STR(""), 0600));
 	AUTO_CLOSE int console = openat(AT_FDCWD, "console", O_PATH | O_CLOEXEC);
-	return attach(in->console_fd, console, "/dev/console");
+	return mounts_attach(in->console_fd, console, "/dev/console");
 }
 
 /* --- /proc and /sys: docker's default masked and read-only paths (moby oci/defaults.go) ------ */
@@ -174,7 +216,7 @@ static const char *const sys_masked[] = { "firmware", "devices/virtual/powercap"
 
 static Err *make_proc(const Inside *in)
 {
-	TRY(enter(in->root_fd, "proc"));
+	TRY(mounts_enter(in->root_fd, "proc"));
 	AUTO_ERR Err *e = mount_here("proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
 	if (e && err_errno(e) == EPERM && in->host->user_namespace)
 		return err_note(TAKE_PTR(e),
@@ -183,7 +225,9 @@ static Err *make_proc(const Inside *in)
 		                "procMount: Unmasked)");
 	if (e)
 		return TAKE_PTR(e);
-	TRY(enter(in->root_fd, "proc"));
+	if (in->spec->insecure)
+		return NULL;
+	TRY(mounts_enter(in->root_fd, "proc"));
 	for (size_t i = 0; i < ARRAY_LEN(proc_masked); i++)
 		TRY(mask(proc_masked[i]));
 	for (size_t i = 0; i < ARRAY_LEN(proc_read_only); i++)
@@ -210,16 +254,17 @@ static Err *bind_host_sys(void)
 
 static Err *make_sys(const Inside *in)
 {
-	unsigned long flags = MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC;
-	TRY(enter(in->root_fd, "sys"));
+	bool open = in->spec->insecure;
+	unsigned long flags = (open ? 0ul : MS_RDONLY) | MS_NOSUID | MS_NODEV | MS_NOEXEC;
+	TRY(mounts_enter(in->root_fd, "sys"));
 	AUTO_ERR Err *e = mount_here("sysfs", flags, NULL);
 	bool bound = e && err_errno(e) == EPERM;
 	if (bound)
 		TRY(bind_host_sys());
 	else if (e)
 		return TAKE_PTR(e);
-	TRY(enter(in->root_fd, "sys"));
-	for (size_t i = 0; i < ARRAY_LEN(sys_masked); i++)
+	TRY(mounts_enter(in->root_fd, "sys"));
+	for (size_t i = 0; i < ARRAY_LEN(sys_masked) && !open; i++)
 		TRY(mask(sys_masked[i]));
 	/* Programs read their limits there (JVM, Go).  Good to have, no more: hence no error. */
 	if (in->host->cgroup2 && !bound)
@@ -244,7 +289,7 @@ static Err *make_etc_file(const Inside *in, const char *path, Str content, Stubs
 	AUTO_CLOSE int tree = open_tree(AT_FDCWD, name, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 	if (tree < 0)
 		return err_sys(errno, "cannot clone the file for '%s'", path);
-	TRY(attach(tree, target, path));
+	TRY(mounts_attach(tree, target, path));
 	return unlinkat(AT_FDCWD, name, 0) < 0
 	               ? err_sys(errno, "cannot unlink the file for '%s'", path)
 	               : NULL;
@@ -268,41 +313,10 @@ static Err *make_etc(const Inside *in, Stubs *stubs)
 	buf_add_str(&hosts, extra);
 	if (extra.len > 0 && extra.ptr[extra.len - 1] != '\n')
 		buf_add_char(&hosts, '\n');
-	TRY(enter(in->root_fd, "dev"));
+	TRY(mounts_enter(in->root_fd, "dev"));
 	TRY(make_etc_file(in, "/etc/resolv.conf", in->resolv_conf, stubs));
 	TRY(make_etc_file(in, "/etc/hosts", buf_str(&hosts), stubs));
 	return make_etc_file(in, "/etc/hostname", buf_str(&name), stubs);
-}
-
-/* --- the caller's ---------------------------------------------------------------------------- */
-
-static Err *make_tmpfs(const SandboxMount *m, int target_fd)
-{
-	char options[64] = "mode=1777";
-	if (m->size_bytes > 0)
-		snprintf(options, sizeof options, "mode=1777,size=%llu",
-		         (unsigned long long)m->size_bytes);
-	if (fchdir(target_fd) < 0)
-		return err_sys(errno, "cannot enter '%s'", m->target);
-	return mount_here("tmpfs", MS_NOSUID | MS_NODEV | (m->read_only ? MS_RDONLY : 0ul),
-	                  options);
-}
-
-static Err *make_mount(const Inside *in, size_t i, Stubs *stubs)
-{
-	const SandboxMount *m = &in->spec->mounts[i];
-	bool directory = true;
-	if (m->kind == SANDBOX_MOUNT_BIND) {
-		struct stat st;
-		if (fstat(in->bind_fds[i], &st) < 0)
-			return err_sys(errno, "cannot stat the source");
-		directory = S_ISDIR(st.st_mode);
-	}
-	int fd;
-	TRY(target_open(in->spec, in->root_fd, m->target, directory, stubs, &fd));
-	AUTO_CLOSE int target = fd;
-	return m->kind == SANDBOX_MOUNT_TMPFS ? make_tmpfs(m, target)
-	                                      : attach(in->bind_fds[i], target, m->target);
 }
 
 Err *mounts_make(const Inside *in, Stubs *stubs)
@@ -314,7 +328,5 @@ Err *mounts_make(const Inside *in, Stubs *stubs)
 	TRY(make_proc(in));
 	TRY(make_sys(in));
 	TRY(make_etc(in, stubs));
-	for (size_t i = 0; i < in->spec->mount_count; i++)
-		TRY_WHILE(make_mount(in, i, stubs), "mounting '%s'", in->spec->mounts[i].target);
-	return NULL;
+	return in->spec->mount_count ? given_make(in, stubs) : NULL;
 }

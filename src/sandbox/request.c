@@ -67,32 +67,119 @@ static const char *const *get_strings(WireReader *r, Arena *a)
 	return strings;
 }
 
+static void put_fds(Buf *b, FdList *fds, const int *list, size_t count)
+{
+	wire_put_u32(b, (uint32_t)count);
+	for (size_t i = 0; i < count; i++)
+		put_fd(b, fds, list[i]);
+}
+
+static const int *get_fds(WireReader *r, const FdList *fds, Arena *a, size_t *ret_count)
+{
+	*ret_count = get_count(r, sizeof(uint32_t));
+	int *list = arena_alloc(a, (*ret_count + 1) * sizeof *list, _Alignof(int));
+	for (size_t i = 0; i < *ret_count; i++)
+		list[i] = get_fd(r, fds);
+	return list;
+}
+
+static void put_mount(Buf *b, FdList *fds, const SandboxMount *m)
+{
+	bool layers = m->kind == SANDBOX_MOUNT_LAYERS, tmpfs = m->kind == SANDBOX_MOUNT_TMPFS;
+	wire_put_u32(b, m->kind);
+	put_fd(b, fds, layers || tmpfs ? -1 : m->source_fd);
+	wire_put_str(b, str_from(m->target));
+	wire_put_u32(b, m->read_only);
+	wire_put_u64(b, m->size_bytes);
+	put_fds(b, fds, m->lower_fds, layers ? m->lower_count : 0);
+	put_fd(b, fds, layers ? m->upper_fd : -1);
+	put_fd(b, fds, layers ? m->work_fd : -1);
+	wire_put_str(b, str_from(m->part ? m->part : ""));
+	wire_put_u32(b, m->uid);
+	wire_put_u32(b, m->gid);
+	wire_put_u32(b, m->mode);
+}
+
+static void get_mount(WireReader *r, const FdList *fds, Arena *a, SandboxMount *m)
+{
+	*m = (SandboxMount){ .kind = (SandboxMountKind)wire_get_u32(r) };
+	m->source_fd = get_fd(r, fds);
+	m->target = get_string(r, a);
+	m->read_only = wire_get_u32(r) != 0;
+	m->size_bytes = wire_get_u64(r);
+	m->lower_fds = get_fds(r, fds, a, &m->lower_count);
+	m->upper_fd = get_fd(r, fds);
+	m->work_fd = get_fd(r, fds);
+	m->part = get_string(r, a);
+	m->uid = wire_get_u32(r);
+	m->gid = wire_get_u32(r);
+	m->mode = wire_get_u32(r);
+}
+
 static void put_mounts(Buf *b, FdList *fds, const SandboxSpec *s)
 {
 	wire_put_u32(b, (uint32_t)s->mount_count);
-	for (size_t i = 0; i < s->mount_count; i++) {
-		const SandboxMount *m = &s->mounts[i];
-		wire_put_u32(b, m->kind);
-		put_fd(b, fds, m->kind == SANDBOX_MOUNT_BIND ? m->source_fd : -1);
-		wire_put_str(b, str_from(m->target));
-		wire_put_u32(b, m->read_only);
-		wire_put_u64(b, m->size_bytes);
-	}
+	for (size_t i = 0; i < s->mount_count; i++)
+		put_mount(b, fds, &s->mounts[i]);
 }
 
 static void get_mounts(WireReader *r, const FdList *fds, Arena *a, SandboxSpec *s)
 {
-	s->mount_count = get_count(r, 5 * sizeof(uint32_t));
+	s->mount_count = get_count(r, 12 * sizeof(uint32_t));
 	SandboxMount *mounts =
 		arena_alloc(a, (s->mount_count + 1) * sizeof *mounts, _Alignof(SandboxMount));
-	for (size_t i = 0; i < s->mount_count; i++) {
-		mounts[i].kind = (SandboxMountKind)wire_get_u32(r);
-		mounts[i].source_fd = get_fd(r, fds);
-		mounts[i].target = get_string(r, a);
-		mounts[i].read_only = wire_get_u32(r) != 0;
-		mounts[i].size_bytes = wire_get_u64(r);
-	}
+	for (size_t i = 0; i < s->mount_count; i++)
+		get_mount(r, fds, a, &mounts[i]);
 	s->mounts = mounts;
+}
+
+static void put_limits(Buf *b, const SandboxSpec *s)
+{
+	wire_put_u32(b, (uint32_t)s->limit_count);
+	for (size_t i = 0; i < s->limit_count; i++) {
+		wire_put_u32(b, (uint32_t)s->limits[i].resource);
+		wire_put_u64(b, s->limits[i].soft);
+		wire_put_u64(b, s->limits[i].hard);
+		wire_put_str(b, str_from(s->limits[i].name));
+	}
+}
+
+static void get_limits(WireReader *r, Arena *a, SandboxSpec *s)
+{
+	s->limit_count = get_count(r, 6 * sizeof(uint32_t));
+	SandboxLimit *limits =
+		arena_alloc(a, (s->limit_count + 1) * sizeof *limits, _Alignof(SandboxLimit));
+	for (size_t i = 0; i < s->limit_count; i++) {
+		limits[i].resource = (int)wire_get_u32(r);
+		limits[i].soft = wire_get_u64(r);
+		limits[i].hard = wire_get_u64(r);
+		limits[i].name = get_string(r, a);
+	}
+	s->limits = limits;
+}
+
+static void put_resources(Buf *b, const SandboxResources *r)
+{
+	wire_put_u64(b, r->memory_bytes);
+	wire_put_u64(b, (uint64_t)r->memory_swap_bytes);
+	wire_put_u64(b, r->cpu_shares);
+	wire_put_u64(b, r->cpu_period_us);
+	wire_put_u64(b, r->cpu_quota_us);
+	wire_put_cstr(b, r->cpuset_cpus);
+	wire_put_cstr(b, r->cpuset_mems);
+	wire_put_cstr(b, r->cgroup_parent);
+}
+
+static void get_resources(WireReader *r, Arena *a, SandboxResources *ret)
+{
+	ret->memory_bytes = wire_get_u64(r);
+	ret->memory_swap_bytes = (int64_t)wire_get_u64(r);
+	ret->cpu_shares = wire_get_u64(r);
+	ret->cpu_period_us = wire_get_u64(r);
+	ret->cpu_quota_us = wire_get_u64(r);
+	ret->cpuset_cpus = get_string_or_null(r, a);
+	ret->cpuset_mems = get_string_or_null(r, a);
+	ret->cgroup_parent = get_string_or_null(r, a);
 }
 
 static void put_ports(Buf *b, const SandboxSpec *s)
@@ -123,9 +210,7 @@ static void get_ports(WireReader *r, Arena *a, SandboxSpec *s)
 
 void request_encode(const SandboxSpec *s, Buf *b, FdList *fds)
 {
-	wire_put_u32(b, (uint32_t)s->lower_count);
-	for (size_t i = 0; i < s->lower_count; i++)
-		put_fd(b, fds, s->lower_fds[i]);
+	put_fds(b, fds, s->lower_fds, s->lower_count);
 	put_fd(b, fds, s->upper_fd);
 	put_fd(b, fds, s->work_fd);
 	put_strings(b, s->argv);
@@ -141,6 +226,10 @@ void request_encode(const SandboxSpec *s, Buf *b, FdList *fds)
 	wire_put_u32(b, s->network);
 	put_ports(b, s);
 	put_mounts(b, fds, s);
+	wire_put_u64(b, s->shm_bytes);
+	wire_put_u32(b, s->insecure);
+	put_limits(b, s);
+	put_resources(b, &s->resources);
 	put_fd(b, fds, s->stdin_fd);
 	put_fd(b, fds, s->stdout_fd);
 	put_fd(b, fds, s->stderr_fd);
@@ -153,11 +242,7 @@ Err *request_decode(Str bytes, const FdList *fds, Arena *a, SandboxSpec *ret)
 	WireReader reader = { .rest = bytes }, *r = &reader;
 	SandboxSpec s = { 0 };
 
-	s.lower_count = get_count(r, sizeof(uint32_t));
-	int *lowers = arena_alloc(a, (s.lower_count + 1) * sizeof *lowers, _Alignof(int));
-	for (size_t i = 0; i < s.lower_count; i++)
-		lowers[i] = get_fd(r, fds);
-	s.lower_fds = lowers;
+	s.lower_fds = get_fds(r, fds, a, &s.lower_count);
 	s.upper_fd = get_fd(r, fds);
 	s.work_fd = get_fd(r, fds);
 	s.argv = get_strings(r, a);
@@ -175,6 +260,10 @@ Err *request_decode(Str bytes, const FdList *fds, Arena *a, SandboxSpec *ret)
 	s.network = (SandboxNetwork)wire_get_u32(r);
 	get_ports(r, a, &s);
 	get_mounts(r, fds, a, &s);
+	s.shm_bytes = wire_get_u64(r);
+	s.insecure = wire_get_u32(r) != 0;
+	get_limits(r, a, &s);
+	get_resources(r, a, &s.resources);
 	s.stdin_fd = get_fd(r, fds);
 	s.stdout_fd = get_fd(r, fds);
 	s.stderr_fd = get_fd(r, fds);
@@ -192,6 +281,7 @@ void request_encode_result(const SandboxResult *result, Buf *b)
 	wire_put_u32(b, (uint32_t)result->signal);
 	wire_put_u64(b, (uint64_t)result->max_rss_bytes);
 	wire_put_u64(b, (uint64_t)result->cpu_ns);
+	wire_put_str(b, result->unlimited ? str_from(result->unlimited_reason) : STR(""));
 }
 
 void request_decode_result(WireReader *r, SandboxResult *ret)
@@ -201,4 +291,8 @@ void request_decode_result(WireReader *r, SandboxResult *ret)
 	ret->signal = (int)wire_get_u32(r);
 	ret->max_rss_bytes = (int64_t)wire_get_u64(r);
 	ret->cpu_ns = (int64_t)wire_get_u64(r);
+	Str reason = str_head(wire_get_str(r), sizeof ret->unlimited_reason - 1);
+	ret->unlimited = reason.len > 0;
+	if (reason.len)
+		memcpy(ret->unlimited_reason, reason.ptr, reason.len);
 }

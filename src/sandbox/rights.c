@@ -88,10 +88,56 @@ static void raise_open_files(void)
 	(void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-Err *rights_drop(const Host *host, const SandboxSpec *spec)
+static Err *set_limits(const SandboxSpec *spec)
 {
 	raise_open_files();
+	for (size_t i = 0; i < spec->limit_count; i++) {
+		const SandboxLimit *l = &spec->limits[i];
+		struct rlimit limit = { l->soft, l->hard };
+		if (setrlimit((__rlimit_resource_t)l->resource, &limit) == 0)
+			continue;
+		if (errno != EPERM)
+			return err_sys(errno, "cannot set the limit '%s'", l->name);
+		return err_note(err_new(ERR_INPUT, "the limit '%s' cannot be raised to %llu",
+		                        l->name, (unsigned long long)l->hard),
+		                "an ordinary user may go no higher than its own hard limit, see "
+		                "`ulimit -H -a`");
+	}
+	return NULL;
+}
+
+/* All capabilities that are there, for every user: --security=insecure. */
+static Err *keep_capabilities(void)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2] = { 0 };
+	if (syscall(SYS_capget, &head, data) < 0)
+		return err_sys(errno, "cannot read the capabilities");
+	for (int i = 0; i < 2; i++)
+		data[i].effective = data[i].inheritable = data[i].permitted;
+	if (syscall(SYS_capset, &head, data) < 0)
+		return err_sys(errno, "cannot set the capabilities");
+	for (int cap = 0; cap < 64; cap++)
+		if (data[cap / 32].permitted & (1u << (cap % 32)))
+			(void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0, 0);
+	return NULL;
+}
+
+static Err *become_insecure(const SandboxSpec *spec)
+{
+	TRY(set_groups(spec));
+	if (prctl(PR_SET_KEEPCAPS, 1) < 0)
+		return err_sys(errno, "cannot keep the capabilities");
+	TRY(set_user(spec));
+	return keep_capabilities();
+}
+
+Err *rights_drop(const Host *host, const SandboxSpec *spec)
+{
+	TRY(set_limits(spec));
 	(void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+	if (spec->insecure)
+		return become_insecure(spec);
 	TRY(limit_bounding_set());
 	TRY(set_groups(spec));
 	/* While CAP_SYS_ADMIN is still held: without it the kernel wants no_new_privs, and that

@@ -101,6 +101,11 @@ static Err *new_api_options(const Host *host, const SandboxSpec *spec, int conte
 	return NULL;
 }
 
+static bool wants_devices(const Host *host, const SandboxSpec *spec)
+{
+	return spec->insecure && !host->user_namespace;
+}
+
 static Err *mount_by_new_api(const Host *host, const SandboxSpec *spec, int *ret_fd)
 {
 	AUTO_CLOSE int context = (int)syscall(SYS_fsopen, "overlay", FSOPEN_CLOEXEC);
@@ -111,7 +116,8 @@ static Err *mount_by_new_api(const Host *host, const SandboxSpec *spec, int *ret
 		e = err_sys(errno, "cannot make the overlay root");
 	if (e)
 		return with_log(TAKE_PTR(e), context);
-	int fd = (int)syscall(SYS_fsmount, context, FSMOUNT_CLOEXEC, MOUNT_ATTR_NODEV);
+	unsigned attributes = wants_devices(host, spec) ? 0 : MOUNT_ATTR_NODEV;
+	int fd = (int)syscall(SYS_fsmount, context, FSMOUNT_CLOEXEC, attributes);
 	if (fd < 0)
 		return err_sys(errno, "cannot mount the overlay root");
 	*ret_fd = fd;
@@ -154,7 +160,8 @@ static Err *mount_at(const Host *host, const SandboxSpec *spec, const char *plac
 	int failed = -1;
 	for (size_t i = 0; i < ARRAY_LEN(tries) && failed != 0; i++) {
 		old_api_options(host, spec, tries[i].plain, tries[i].keep, &options);
-		failed = mount("overlay", target, "overlay", MOUNT_NODEV, options.ptr);
+		failed = mount("overlay", target, "overlay",
+		               wants_devices(host, spec) ? 0 : MOUNT_NODEV, options.ptr);
 		if (failed && errno != EINVAL)
 			break;
 	}
@@ -197,6 +204,15 @@ Err *root_mount(const Host *host, const SandboxSpec *spec, unsigned run, int *re
 	if (fchdir(host->scratch_fd) < 0)
 		return err_sys(errno, "cannot enter the scratch directory");
 	return NULL;
+}
+
+Err *root_mount_layers(const Host *host, const SandboxMount *m, unsigned run, int *ret_fd)
+{
+	SandboxSpec layers = { .lower_fds = m->lower_fds,
+		               .lower_count = m->lower_count,
+		               .upper_fd = m->upper_fd,
+		               .work_fd = m->work_fd };
+	return root_mount(host, &layers, run, ret_fd);
 }
 
 static Err *clone_tree(int fd, int *ret_fd)

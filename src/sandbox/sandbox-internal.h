@@ -54,6 +54,9 @@ NORETURN void supervise_main(const Host *host, int run_fd, unsigned run);
 /* --- root.c ---------------------------------------------------------------------------------- */
 /* Mount the spec's layers: *ret_fd is a detached mount, gone with its last fd unless attached. */
 NODISCARD Err *root_mount(const Host *host, const SandboxSpec *spec, unsigned run, int *ret_fd);
+/* The same for a mount of kind LAYERS. */
+NODISCARD Err *root_mount_layers(const Host *host, const SandboxMount *m, unsigned run,
+                                 int *ret_fd);
 /* Tests: mount as on a kernel before 6.7.  To be called before sandbox_open. */
 void root_force_old_api(bool on);
 bool root_forced_old_api(void);
@@ -103,6 +106,34 @@ typedef struct Inside Inside;
  */
 NODISCARD Err *mounts_make(const Inside *in, Stubs *stubs);
 
+/* Make DIR of the root the working directory. */
+NODISCARD Err *mounts_enter(int root_fd, const char *dir);
+/* TREE_FD, detached, onto TARGET_FD; WHAT: for messages. */
+NODISCARD Err *mounts_attach(int tree_fd, int target_fd, const char *what);
+
+/* --- given.c: the caller's mounts ------------------------------------------------------------ */
+/* Once mounts_make has made /dev. */
+NODISCARD Err *given_make(const Inside *in, Stubs *stubs);
+
+/* --- memory.c -------------------------------------------------------------------------------- */
+/* A detached tmpfs as M has it; without DEVICES none works in it. */
+NODISCARD Err *memory_mount(const Host *host, const SandboxMount *m, bool devices, int *ret_fd);
+
+/* --- cgroup.c: limits of resources ----------------------------------------------------------- */
+enum { CGROUPS_MAX = 4 }; /* memory, cpu, cpuset of version 1 lie apart */
+typedef struct Cgroups {
+	int procs_fds[CGROUPS_MAX]; /* a process that writes "0" is in */
+	char *paths[CGROUPS_MAX];   /* to be removed */
+	size_t count;
+} Cgroups;
+bool cgroup_wanted(const SandboxResources *r);
+/* Make cgroups for one run with the limits of R set. */
+NODISCARD Err *cgroup_make(const SandboxResources *r, unsigned run, Cgroups *ret);
+/* This process, and what it starts, is in them from now on. */
+NODISCARD Err *cgroup_join(const Cgroups *c);
+/* When all its processes are gone. */
+void cgroup_remove(Cgroups *c);
+
 /* --- rights.c: what the command may not do --------------------------------------------------- */
 /* Capabilities down to docker's default set, ids, groups, seccomp filter; in the order the kernel
  * needs.  After it this process can do no more than the command. */
@@ -127,5 +158,6 @@ struct Inside {
 	int report_fd;       /* to the supervisor: stubs, an error; close-on-exec tells success */
 	bool own_network;
 	Str resolv_conf;
+	const Cgroups *cgroups;
 };
 NORETURN void inside_main(const Inside *in);

@@ -54,17 +54,44 @@ typedef enum SandboxNetwork {
 } SandboxNetwork;
 
 typedef enum SandboxMountKind {
-	SANDBOX_MOUNT_BIND, /* source_fd onto target */
+	SANDBOX_MOUNT_BIND,   /* source_fd onto target */
+	SANDBOX_MOUNT_DEVICE, /* the same, for a device node that is to work */
 	SANDBOX_MOUNT_TMPFS,
+	SANDBOX_MOUNT_LAYERS, /* a tree of layers of its own, or a part of it */
+	SANDBOX_MOUNT_FILE,   /* a file in memory, with the bytes of source_fd: for secrets */
 } SandboxMountKind;
 
+/* Fds are borrowed. */
 typedef struct SandboxMount {
 	SandboxMountKind kind;
-	int source_fd;      /* O_PATH fd of a file or directory (BIND), borrowed */
+	int source_fd;      /* O_PATH fd of a file or directory (BIND, DEVICE); readable (FILE) */
 	const char *target; /* absolute path in the root; followed as if the root were "/" */
 	bool read_only;
 	uint64_t size_bytes; /* TMPFS; 0: the kernel's default */
+	/* LAYERS: as those of a root (see SandboxSpec); upper_fd -1: read-only */
+	const int *lower_fds;
+	size_t lower_count;
+	int upper_fd, work_fd;
+	const char *part;        /* LAYERS: what of it is mounted; "" all */
+	uint32_t uid, gid, mode; /* FILE */
 } SandboxMount;
+
+/* One of setrlimit(2). */
+typedef struct SandboxLimit {
+	int resource; /* RLIMIT_... */
+	uint64_t soft, hard;
+	const char *name; /* for messages */
+} SandboxLimit;
+
+/* What the command may use of the machine; 0: no limit.  By cgroups. */
+typedef struct SandboxResources {
+	uint64_t memory_bytes;
+	int64_t memory_swap_bytes; /* memory and swap together; -1: swap without limit */
+	uint64_t cpu_shares;       /* relative, 1024 is usual */
+	uint64_t cpu_period_us, cpu_quota_us;
+	const char *cpuset_cpus, *cpuset_mems; /* "0-3,5"; NULL: all */
+	const char *cgroup_parent;             /* below the root of the cgroups; NULL: ours */
+} SandboxResources;
 
 typedef struct SandboxPort {
 	uint16_t host_port, port; /* TCP unless udp */
@@ -95,6 +122,13 @@ typedef struct SandboxSpec {
 	size_t port_count;
 	const SandboxMount *mounts;
 	size_t mount_count;
+	uint64_t shm_bytes; /* of /dev/shm; 0: 64 MiB */
+	/* All rights that this process has: capabilities, no seccomp filter, nothing masked; as
+	 * root devices too. */
+	bool insecure;
+	const SandboxLimit *limits;
+	size_t limit_count;
+	SandboxResources resources;
 
 	int stdin_fd;             /* -1: /dev/null */
 	int stdout_fd, stderr_fd; /* may be the same; borrowed */
@@ -124,6 +158,8 @@ typedef struct SandboxResult {
 	int64_t max_rss_bytes, cpu_ns;
 	bool network_fell_back; /* the host's network was used instead of NAT: tell the user once */
 	const char *network_reason; /* static text: why */
+	bool unlimited;             /* resources could not be limited; says why: */
+	char unlimited_reason[160];
 } SandboxResult;
 
 /* Fork the server.  SCRATCH_FD: a directory for mount points and generated files (resolv.conf,

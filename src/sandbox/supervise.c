@@ -33,7 +33,8 @@ typedef struct Supervisor {
 	SandboxSpec spec;
 	Arena arena;   /* of the spec */
 	FdList fds;    /* of the spec */
-	FdList mounts; /* detached clones, one a mount of the spec; -1 for tmpfs */
+	FdList mounts; /* detached clones, one a mount of the spec; -1 for what is made inside */
+	Cgroups cgroups;
 	int root_fd, console_fd;
 	pid_t pid;
 	int pid_fd, mount_ns_fd;
@@ -52,14 +53,30 @@ static Err *receive(Supervisor *s, bool *ret_end)
 	return *ret_end ? NULL : request_decode(buf_str(&bytes), &s->fds, &s->arena, &s->spec);
 }
 
+/* *ret_fd: -1 for what is made inside. */
+static Err *clone_mount(const Supervisor *s, const SandboxMount *m, int *ret_fd)
+{
+	switch (m->kind) {
+	case SANDBOX_MOUNT_BIND:
+		return root_clone(m->source_fd, m->read_only, ret_fd);
+	case SANDBOX_MOUNT_DEVICE:
+		return root_clone_device(m->source_fd, ret_fd);
+	case SANDBOX_MOUNT_LAYERS:
+		return root_mount_layers(s->host, m, s->run, ret_fd);
+	case SANDBOX_MOUNT_TMPFS:
+		return memory_mount(s->host, m, s->spec.insecure, ret_fd);
+	case SANDBOX_MOUNT_FILE:
+		break;
+	}
+	return NULL;
+}
+
 static Err *clone_mounts(Supervisor *s)
 {
 	for (size_t i = 0; i < s->spec.mount_count; i++) {
 		const SandboxMount *m = &s->spec.mounts[i];
 		int fd = -1;
-		if (m->kind == SANDBOX_MOUNT_BIND)
-			TRY_WHILE(root_clone(m->source_fd, m->read_only, &fd), "mounting '%s'",
-			          m->target);
+		TRY_WHILE(clone_mount(s, m, &fd), "mounting '%s'", m->target);
 		VEC_PUSH(&s->mounts, fd);
 	}
 	if (s->spec.terminal)
@@ -105,10 +122,12 @@ static Err *start(Supervisor *s, Str resolv_conf, int *ret_report_fd)
 		.report_fd = theirs,
 		.own_network = s->spec.network != SANDBOX_NET_HOST,
 		.resolv_conf = resolv_conf,
+		.cgroups = &s->cgroups,
 	};
 	struct clone_args args = {
+		/* A cgroup namespace begins where its maker is: who is to join makes it itself. */
 		.flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS |
-		         CLONE_NEWCGROUP | CLONE_PIDFD,
+		         (s->cgroups.count ? 0ull : CLONE_NEWCGROUP) | CLONE_PIDFD,
 		.pidfd = (uint64_t)(uintptr_t)&s->pid_fd,
 		.exit_signal = SIGCHLD,
 	};
@@ -290,12 +309,27 @@ static bool is_reusable(const Supervisor *s)
 	return s->spec.port_count == 0 && (!s->in_network || network_is_clean());
 }
 
+/* As docker: what cannot be limited is said, and the command runs. */
+static void limit_resources(Supervisor *s)
+{
+	AUTO_ERR Err *e = cgroup_make(&s->spec.resources, s->run, &s->cgroups);
+	if (!e)
+		return;
+	cgroup_remove(&s->cgroups);
+	Str cause = err_cause(e);
+	s->result.unlimited = true;
+	snprintf(s->result.unlimited_reason, sizeof s->result.unlimited_reason, "%.*s",
+	         STR_ARG(cause));
+}
+
 static Err *supervise(Supervisor *s)
 {
 	TRY(root_mount(s->host, &s->spec, s->run, &s->root_fd));
 	TRY(clone_mounts(s));
 	AUTO_BUF Buf resolv_conf = BUF_INIT;
 	TRY(prepare_network(s, &resolv_conf));
+	if (cgroup_wanted(&s->spec.resources))
+		limit_resources(s);
 	int report = -1;
 	TRY(start(s, buf_str(&resolv_conf), &report));
 	AUTO_CLOSE int report_fd = report;
@@ -308,6 +342,7 @@ static Err *supervise(Supervisor *s)
 	AUTO_ERR Err *e2 = reap(s);
 	if (s->spec.upper_fd >= 0)
 		target_remove_stubs(s->spec.upper_fd, &s->stubs);
+	cgroup_remove(&s->cgroups);
 	if (ended)
 		return ended;
 	if (e || e2)
@@ -343,6 +378,7 @@ static void forget_run(Supervisor *s)
 	release_mounts(s);
 	wire_close_fds(&s->fds);
 	wire_close_fds(&s->mounts);
+	cgroup_remove(&s->cgroups);
 	target_free_stubs(&s->stubs);
 	arena_done(&s->arena);
 	*s = (Supervisor){ .host = s->host,

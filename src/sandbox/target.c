@@ -56,17 +56,32 @@ static void note_parents(const SandboxSpec *spec, const char *path, Stubs *stubs
 	}
 }
 
-static Err *make_stub(const SandboxSpec *spec, int parent_fd, const char *parent, const char *name,
-                      bool directory, Stubs *stubs)
+/* In another mount, say in a cache, in which one more is to be mounted: it stays there, and does no
+ * harm to a layer. */
+static Err *make_elsewhere(int parent_fd, const char *parent, const char *name, bool directory)
 {
+	int failed = directory ? mkdirat(parent_fd, name, 0755)
+	                       : mknodat(parent_fd, name, S_IFREG | 0644, 0);
+	/* A run beside this one may be at the same: the kernel tells a wrong type when it mounts.
+	 */
+	if (failed && errno != EEXIST)
+		return err_sys(errno, "cannot make the mount point '/%s/%s'", parent, name);
+	return NULL;
+}
+
+static Err *make_stub(const SandboxSpec *spec, int root_fd, int parent_fd, const char *parent,
+                      const char *name, bool directory, Stubs *stubs)
+{
+	struct stat root, st;
+	if (fstat(root_fd, &root) < 0 || fstat(parent_fd, &st) < 0)
+		return err_sys(errno, "cannot stat '/%s'", parent);
+	if (st.st_dev != root.st_dev)
+		return make_elsewhere(parent_fd, parent, name, directory);
 	if (spec->upper_fd < 0)
 		return err_new(ERR_INPUT,
 		               "the mount point '/%s%s%s' is missing in a read-only root", parent,
 		               *parent ? "/" : "", name);
 	note_parents(spec, parent, stubs);
-	struct stat st;
-	if (fstat(parent_fd, &st) < 0)
-		return err_sys(errno, "cannot stat '/%s'", parent);
 	int failed = directory ? mkdirat(parent_fd, name, 0755)
 	                       : mknodat(parent_fd, name, S_IFREG | 0644, 0);
 	if (failed)
@@ -164,7 +179,8 @@ static Err *walk_step(Walk *w, const SandboxSpec *spec, int root_fd, Str part, b
 	} else if (errno != ENOENT) {
 		return err_sys(errno, "cannot stat '%s' in the root", name);
 	} else {
-		TRY(make_stub(spec, parent_fd, parent, name, directory || !walk_at_end(w), stubs));
+		TRY(make_stub(spec, root_fd, parent_fd, parent, name, directory || !walk_at_end(w),
+		              stubs));
 	}
 	if (w->done.len > 0)
 		buf_add_char(&w->done, '/');
