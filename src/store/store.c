@@ -12,7 +12,7 @@
 
 static const char *const store_dirs[] = { "refs", "blobs", "blobs/sha256", "layers",
 	                                  "map",  "cache", "ctx",          "logs",
-	                                  "tmp",  "locks", "containers" };
+	                                  "tmp",  "locks", "containers",   "mounts" };
 
 /* Where the store lies when nobody says: /var/lib for root, the user's data directory else. */
 static Err *default_root(char **ret)
