@@ -33,6 +33,15 @@
 /* Words, pairs or flags of one instruction. */
 #define WORDS_MAX (1u << 18)
 
+/* --secret: what BuildKit takes. */
+#define SECRET_BYTES_MAX (500u * 1000)
+/* A file of a private key for --ssh: what BuildKit takes. */
+#define SSH_KEY_BYTES_MAX (100u << 10)
+/* One message of the SSH agent's protocol: AGENT_MAX_LEN of OpenSSH. */
+#define SSH_MESSAGE_BYTES_MAX (256u << 10)
+/* CDI: a file of a vendor; nvidia-ctk writes some 100 KiB. */
+#define CDI_FILE_BYTES_MAX (4u << 20)
+
 /* Manifests and indexes: what registries accept (OCI distribution spec, "4 megabytes"). */
 #define MANIFEST_BYTES_MAX (4u << 20)
 /* Image config: env and labels may be large; Docker Hub's largest known is under 1 MiB. */

@@ -17,10 +17,18 @@ typedef struct BuildValues {
 	bool check, no_cache, pull, push, quiet, load, durable;
 	bool ignored;
 	unsigned jobs;
+	/* what RUN is given: build_given.c, build_limits.c */
+	OptionList secrets, ssh, hosts, allow, ulimits, resources;
+	const char *shm_size, *cgroup_parent;
+	const char *memory, *memory_swap, *cpu_shares, *cpu_period, *cpu_quota;
+	const char *cpuset_cpus, *cpuset_mems;
 } BuildValues;
 
 /* R from the command line; what lies in files and in the store is still to be set.  Mistakes are
  * ERR_INPUT, with cli->usage_error. */
 NODISCARD Err *build_request_make(Cli *cli, const BuildValues *v, BuildRequest *r);
+/* Of it: what RUN is given, and may use. */
+NODISCARD Err *build_given_make(Cli *cli, const BuildValues *v, BuildRun *run);
+NODISCARD Err *build_limits_make(Cli *cli, const BuildValues *v, BuildRun *run);
 /* The command itself. */
 NODISCARD Err *build_run_command(Cli *cli, const void *values, const Arguments *args);

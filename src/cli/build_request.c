@@ -100,5 +100,6 @@ Err *build_request_make(Cli *cli, const BuildValues *v, BuildRequest *r)
 	set_args(cli->arena, v, r);
 	set_labels(cli->arena, v, r);
 	TRY(set_tags(cli, v, r));
+	TRY(build_given_make(cli, v, &r->run));
 	return set_platform(cli, v, r);
 }

@@ -113,7 +113,12 @@ Err *mount_unknown_key(const MountField *f)
 	Err *e = err_at(f->whole.span, "unexpected key '%.*s' in '%.*s'", STR_ARG(f->name),
 	                STR_ARG(f->whole.text));
 	const char *near = dockerfile_suggest(f->name, names, MOUNT_KEY_COUNT);
-	return near ? err_note(e, "did you mean %s?", near) : e;
+	if (near)
+		return err_note(e, "did you mean %s?", near);
+	AUTO_BUF Buf list = BUF_INIT;
+	for (MountKey k = 0; k < MOUNT_KEY_COUNT; k++)
+		buf_addf(&list, "%s%s", k ? ", " : "", names[k]);
+	return err_note(e, "there are %s", list.ptr);
 }
 
 Err *mount_type_parse(Str name, Span span, MountType *ret)

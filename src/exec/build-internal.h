@@ -90,7 +90,12 @@ typedef struct Build {
 	int64_t now_ns;   /* when the build began */
 	int64_t epoch_ns; /* SOURCE_DATE_EPOCH; -1: none */
 	unsigned steps_run, steps_cached, failed_line;
-	bool network_told; /* the note about the host's network was given */
+	bool network_told;          /* the note about the host's network was given */
+	bool limits_told;           /* the same about resources that cannot be limited */
+	struct RunFiles *run_files; /* files of mounts, see run_files.c */
+	pthread_mutex_t run_files_mutex;
+	struct SshAgents *ssh;  /* NULL: none started */
+	struct CdiDevices *cdi; /* NULL: no RUN has devices */
 } Build;
 
 /* --- build.c --- */
@@ -145,9 +150,12 @@ typedef struct StepKey {
 	Buf preimage;      /* the inputs in words, one a line */
 } StepKey;
 void key_done(StepKey *k);
+/* "NAME VALUE", escaped so that it is one line. */
+void key_add(Buf *out, const char *name, Str value);
 /* The key of step N; its parent and origin must be STEP_KNOWN. */
 NODISCARD Err *key_of_step(Build *b, const Step *step, StepKey *ret);
-/* COPY from another step: the key with the content of just the paths that are used. */
+/* COPY from another step, RUN with mounts of one: the key with the content of just the paths that
+ * are used. */
 NODISCARD Err *key_of_content(Build *b, const Step *step, StepKey *ret);
 
 /* --- op_*.c: run step N, parent and origin known; the layer that it made --- */

@@ -9,21 +9,30 @@
 #include "base/base.h"
 
 #include "base/clock.h"
-#include "exec/copy.h"
 #include "exec/fetch.h"
+#include "exec/run.h"
 #include "fs/path.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
 
-static bool uses_context(const Plan *p, size_t number)
+static bool step_uses_context(const Step *step, size_t number)
 {
-	for (size_t i = 0; i < p->step_count; i++) {
-		const Step *step = &p->steps[i];
-		if (step->kind == STEP_COPY && step->copy.origin == ORIGIN_CONTEXT &&
-		    step->copy.context == number)
+	if (step->kind == STEP_COPY)
+		return step->copy.origin == ORIGIN_CONTEXT && step->copy.context == number;
+	for (size_t i = 0; step->kind == STEP_RUN && i < step->run.mount_count; i++) {
+		const RunMount *m = &step->run.mounts[i];
+		if (m->origin == ORIGIN_CONTEXT && m->context == number)
 			return true;
 	}
+	return false;
+}
+
+static bool uses_context(const Plan *p, size_t number)
+{
+	for (size_t i = 0; i < p->step_count; i++)
+		if (step_uses_context(&p->steps[i], number))
+			return true;
 	return false;
 }
 
@@ -158,6 +167,7 @@ static Err *enter(Build *b)
 		TRY(sandbox_open(scratch, &b->sandbox));
 		if (wants_network(b))
 			sandbox_warm_network(b->sandbox);
+		TRY(ssh_start(b));
 	}
 	if (b->request->entered)
 		b->request->entered(b->request->entered_context);
@@ -180,6 +190,7 @@ static Err *build(Build *b, BuildResult *ret)
 	TRY(store_lock_gc(b->store, false, b->cancel, &lock));
 	TRY(make_plan(b, &(BuildLookRequest){ 0 }));
 	TRY(build_prepare(b));
+	TRY(cdi_check(b));
 	TRY(look_up_all(b));
 	TRY(is_complete(b, &complete));
 	if (!complete) {
@@ -202,6 +213,7 @@ Err *build_init(Build *b, Arena *a, const BuildRequest *request)
 		      .now_ns = clock_real_ns(),
 		      .epoch_ns = -1 };
 	(void)pthread_mutex_init(&b->mutex, NULL);
+	(void)pthread_mutex_init(&b->run_files_mutex, NULL);
 	if (b->cancel)
 		return NULL;
 	b->cancel = &b->own_cancel;
@@ -217,6 +229,8 @@ void build_done(Build *b)
 	sandbox_close(b->sandbox);
 	if (b->init_lower_fd >= 0)
 		close(b->init_lower_fd);
+	run_files_done(b);
+	ssh_stop(b);
 	for (size_t i = 0; b->contexts && i <= b->request->directory_count; i++)
 		if (b->contexts[i])
 			context_close(b->contexts[i]);
@@ -227,6 +241,7 @@ void build_done(Build *b)
 		registry_close(b->registry);
 	plan_facts_done(&b->facts);
 	(void)pthread_mutex_destroy(&b->mutex);
+	(void)pthread_mutex_destroy(&b->run_files_mutex);
 	if (b->own_cancel.fd >= 0)
 		cancel_close(&b->own_cancel);
 }

@@ -14,6 +14,7 @@
 #include "base/progress.h"
 #include "lint/lint.h"
 #include "plan/plan.h"
+#include "sandbox/sandbox.h"
 #include "store/store.h"
 
 /* A directory that --build-context names. */
@@ -22,6 +23,40 @@ typedef struct BuildDirectory {
 	Str path;             /* real path */
 	const Source *ignore; /* of its own; NULL: none */
 } BuildDirectory;
+
+/* --secret: a value that RUN may see and nothing keeps. */
+typedef struct BuildSecret {
+	Str id;
+	Str file; /* "" none */
+	Str env;  /* variable of this process; "" none */
+} BuildSecret;
+
+/* --ssh */
+typedef struct BuildSsh {
+	Str id;
+	const Str *paths; /* one agent's socket, or files of keys; none: $SSH_AUTH_SOCK */
+	size_t path_count;
+} BuildSsh;
+
+/* --add-host: a line of /etc/hosts. */
+typedef struct BuildHost {
+	Str name, address;
+} BuildHost;
+
+/* What RUN is given beside the Dockerfile's own. */
+typedef struct BuildRun {
+	PlanAllow allow;
+	const BuildSecret *secrets;
+	size_t secret_count;
+	const BuildSsh *ssh;
+	size_t ssh_count;
+	const BuildHost *hosts;
+	size_t host_count;
+	uint64_t shm_bytes; /* 0: the default */
+	const SandboxLimit *limits;
+	size_t limit_count;
+	SandboxResources resources;
+} BuildRun;
 
 typedef struct BuildRequest {
 	Store *store;
@@ -42,6 +77,7 @@ typedef struct BuildRequest {
 	size_t tag_count;
 	Platform platform; /* of this machine unless said otherwise */
 	bool platform_given;
+	BuildRun run;
 	Str network; /* "default", "none", "host"; "" = default */
 	bool no_cache;
 	bool pull;          /* ask the registry for every base image */
@@ -72,6 +108,11 @@ typedef struct BuildResult {
 	const Source *source; /* of the Dockerfile; also set on error */
 	unsigned failed_line; /* progress line of the step that failed; also set on error; 0 none */
 } BuildResult;
+
+/* Before a build: is what --ssh names there?  *ret_keys: they are keys, for an agent of our own. */
+NODISCARD Err *build_check_ssh(const BuildSsh *s, bool *ret_keys);
+/* The same of --secret. */
+NODISCARD Err *build_check_secret(const BuildSecret *s);
 
 NODISCARD Err *build_image(Arena *a, const BuildRequest *request, BuildResult *ret);
 

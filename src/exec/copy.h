@@ -45,6 +45,8 @@ typedef struct CopySet {
 void copy_set_done(CopySet *set);
 /* Everything the step takes; done once and kept in the step's state until the build ends. */
 NODISCARD Err *copy_select(Build *b, const Step *step, CopySet **ret);
+/* The same of sources that no COPY names; the caller frees it. */
+NODISCARD Err *copy_select_args(Build *b, const CopyArgs *c, CopySet **ret);
 /* Lines for the key: one a file, without mtimes. */
 NODISCARD Err *copy_context_inputs(Build *b, const Step *step, Buf *out);
 void copy_content_inputs(const CopySet *set, Buf *out);
@@ -53,6 +55,15 @@ void copy_content_inputs(const CopySet *set, Buf *out);
  * layer → CopyFile, for files whose bytes come from one. */
 NODISCARD Err *copy_list(Build *b, const Step *step, CopySet *set, const View *parent, Arena *a,
                          List **ret_list, Map *ret_sources);
+
+/* The content of F, a file of SET, for reading. */
+NODISCARD Err *copy_open(Build *b, const CopySet *set, const CopyFile *f, int *ret_fd);
+
+/* --- copy_write.c: without a layer --- */
+#define COPY_FILE_NAME "file"
+/* The one match of SET into the empty directory DIR_FD: what is in it if it is a directory, with
+ * its owner and mode on DIR_FD; else a file called COPY_FILE_NAME. */
+NODISCARD Err *copy_write(Build *b, const CopySet *set, int dir_fd);
 
 /* --- copy_filter.c --- */
 /* What of one source is wanted: --parents, --exclude. */

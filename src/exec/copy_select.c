@@ -116,10 +116,9 @@ static Err *select_one(Build *b, const CopyArgs *c, CopySet *set, const CopySour
 	return select_context(b, c, set, source, &want, out);
 }
 
-static Err *select_all(Build *b, const Step *step, CopySet *set)
+static Err *select_all(Build *b, const CopyArgs *c, CopySet *set)
 {
 	CopyMatches matches = { 0 };
-	const CopyArgs *c = &step->copy;
 	Err *e = NULL;
 	for (size_t i = 0; i < c->source_count && !e; i++)
 		e = err_place(select_one(b, c, set, &c->sources[i], &matches), c->sources[i].span);
@@ -132,18 +131,24 @@ static Err *select_all(Build *b, const Step *step, CopySet *set)
 	return e;
 }
 
+Err *copy_select_args(Build *b, const CopyArgs *c, CopySet **ret)
+{
+	CopySet *set = xcalloc(1, sizeof *set);
+	Err *e = select_all(b, c, set);
+	if (e) {
+		copy_set_done(set);
+		return e;
+	}
+	*ret = set;
+	return NULL;
+}
+
+/* One thread at a time has a step. */
 Err *copy_select(Build *b, const Step *step, CopySet **ret)
 {
 	StepState *state = &b->states[step->number];
-	if (!state->copy) {
-		CopySet *set = xcalloc(1, sizeof *set);
-		Err *e = select_all(b, step, set);
-		if (e) {
-			copy_set_done(set);
-			return e;
-		}
-		state->copy = set; /* one thread at a time has a step */
-	}
+	if (!state->copy)
+		TRY(copy_select_args(b, &step->copy, &state->copy));
 	*ret = state->copy;
 	return NULL;
 }

@@ -12,7 +12,7 @@
 #include "base/base.h"
 
 #include "exec/build-internal.h"
-#include "exec/copy.h"
+#include "exec/run.h"
 
 /* Changes whenever the meaning of a key or the bytes of layers change: old records then miss. */
 #define KEY_VERSION "decant-key 4\n"
@@ -36,6 +36,11 @@ static void input(Buf *out, const char *name, Str value)
 	buf_add_char(out, '\n');
 }
 
+void key_add(Buf *out, const char *name, Str value)
+{
+	input(out, name, value);
+}
+
 static void inputs(Buf *out, const char *name, const Strs *values)
 {
 	for (size_t i = 0; i < values->count; i++)
@@ -49,7 +54,54 @@ static void input_digest(Buf *out, const char *name, const Digest *d)
 	input(out, name, str_from_at(digest_text(d, text), 7));
 }
 
-static void run_inputs(Buf *out, const Step *step)
+/* The definition alone: of secrets, agents and caches nothing else counts, and no value. */
+static void mount_input(Buf *out, Arena *a, const RunMount *m)
+{
+	static const char *const shape = "type %s target %.*s%s";
+	Str type = str_from(mount_type_table[m->type].name);
+	input(out, "mount",
+	      arena_strf(a, shape, type.ptr, STR_ARG(m->target), m->read_only ? " ro" : ""));
+	switch (m->type) {
+	case MOUNT_BIND:
+		break;
+	case MOUNT_CACHE:
+		/* As BuildKit: which cache it is does not matter, but that it has a name. */
+		if (m->own_id)
+			input(out, "cache", STR("named"));
+		if (m->has_owner)
+			input(out, "owner", arena_strf(a, "%u:%u %o", m->uid, m->gid, m->mode));
+		break;
+	case MOUNT_TMPFS:
+		input(out, "size", arena_strf(a, "%llu", (unsigned long long)m->size_bytes));
+		break;
+	case MOUNT_SECRET:
+	case MOUNT_SSH:
+		input(out, "id", m->id);
+		input(out, "owner", arena_strf(a, "%u:%u %o", m->uid, m->gid, m->mode));
+		input(out, "env", m->env);
+		input(out, "required", m->required ? STR("true") : STR("false"));
+		break;
+	case MOUNT_TYPE_COUNT:
+		break;
+	}
+}
+
+static void run_rights(Buf *out, Build *b, const RunArgs *r)
+{
+	AUTO_ARENA Arena a = ARENA_INIT;
+	if (r->insecure)
+		input(out, "security", STR("insecure"));
+	if (r->hostname.len)
+		input(out, "hostname", r->hostname);
+	for (size_t i = 0; i < b->request->run.host_count; i++)
+		input(out, "host", b->request->run.hosts[i].name); /* not its address: BuildKit */
+	for (size_t i = 0; i < r->device_count; i++)
+		input(out, "device", r->devices[i].name);
+	for (size_t i = 0; i < r->mount_count; i++)
+		mount_input(out, &a, &r->mounts[i]);
+}
+
+static void run_inputs(Buf *out, Build *b, const Step *step)
 {
 	const RunArgs *r = &step->run;
 	input(out, "op", STR("run"));
@@ -60,6 +112,7 @@ static void run_inputs(Buf *out, const Step *step)
 	input(out, "network", r->network);
 	if (r->script.len)
 		input(out, "script", r->script);
+	run_rights(out, b, r);
 }
 
 /* What came counts, not where it came from; nor when, unless the commit's time was asked for. */
@@ -106,7 +159,7 @@ static void definition(Buf *out, Build *b, const Step *step)
 		buf_addf(out, "epoch %lld\n", (long long)b->epoch_ns);
 	switch (step->kind) {
 	case STEP_RUN:
-		run_inputs(out, step);
+		run_inputs(out, b, step);
 		break;
 	case STEP_COPY:
 		copy_inputs(out, b, step);
@@ -146,6 +199,29 @@ Err *key_of_step(Build *b, const Step *step, StepKey *ret)
 			return e;
 		}
 	}
+	if (step->kind == STEP_RUN) {
+		Err *e = run_key_inputs(b, step, false, &k.preimage);
+		if (e) {
+			key_done(&k);
+			return e;
+		}
+	}
+	k.full = sha256_of(buf_str(&k.preimage));
+	*ret = k;
+	return NULL;
+}
+
+static Err *run_content(Build *b, const Step *step, StepKey *ret)
+{
+	StepKey k = { 0 };
+	definition(&k.preimage, b, step);
+	k.definition = sha256_of(buf_str(&k.preimage));
+	input_digest(&k.preimage, "parent", &b->states[step->parent].identity);
+	Err *e = run_key_inputs(b, step, true, &k.preimage);
+	if (e) {
+		key_done(&k);
+		return e;
+	}
 	k.full = sha256_of(buf_str(&k.preimage));
 	*ret = k;
 	return NULL;
@@ -155,6 +231,8 @@ Err *key_of_content(Build *b, const Step *step, StepKey *ret)
 {
 	StepKey k = { 0 };
 	CopySet *set;
+	if (step->kind == STEP_RUN)
+		return run_content(b, step, ret);
 	TRY(copy_select(b, step, &set));
 	definition(&k.preimage, b, step);
 	k.definition = sha256_of(buf_str(&k.preimage));

@@ -39,6 +39,7 @@ static Err *plan(Build *b, bool all_stages)
 		.platform_given = r->platform_given,
 		.build_platform = platform_host(),
 		.network = r->network.len ? r->network : STR("default"),
+		.allow = r->run.allow,
 		.contexts = r->contexts,
 		.context_count = r->context_count,
 		.lookup = { resolve_image, resolve_layout, b },

@@ -27,20 +27,16 @@ static Err *open_inline(Str body, int *ret_fd)
 	return NULL;
 }
 
-static Err *open_source(void *context, const Entry *e, int *ret_fd)
+Err *copy_open(Build *b, const CopySet *set, const CopyFile *f, int *ret_fd)
 {
-	Sources *s = context;
-	const CopyFile *f = map_get(&s->by_path, e->path);
-	if (!f)
-		return err_new(ERR_INPUT, "nothing is known of '%.*s'", STR_ARG(e->path));
 	if (f->unpacked) {
 		int tmp;
-		TRY(store_tmp_fd(s->build->store, &tmp));
+		TRY(store_tmp_fd(b->store, &tmp));
 		return path_open_beneath(tmp, f->source, O_RDONLY | O_NONBLOCK, 0, ret_fd);
 	}
 	switch (f->origin) {
 	case ORIGIN_CONTEXT:
-		return path_open_beneath(context_root_fd(s->set->context), f->source,
+		return path_open_beneath(context_root_fd(set->context), f->source,
 		                         O_RDONLY | O_NONBLOCK, 0, ret_fd);
 	case ORIGIN_STEP:
 		return view_open_file(f->view, &f->from, f->layer, sandbox_overlay_prefix(),
@@ -49,6 +45,15 @@ static Err *open_source(void *context, const Entry *e, int *ret_fd)
 		return open_inline(f->body, ret_fd);
 	}
 	return NULL;
+}
+
+static Err *open_source(void *context, const Entry *e, int *ret_fd)
+{
+	Sources *s = context;
+	const CopyFile *f = map_get(&s->by_path, e->path);
+	if (!f)
+		return err_new(ERR_INPUT, "nothing is known of '%.*s'", STR_ARG(e->path));
+	return copy_open(s->build, s->set, f, ret_fd);
 }
 
 static Err *make_layer(Build *b, const Step *step, Sources *s, const View *parent, StoreLayer *ret)

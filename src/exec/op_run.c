@@ -9,7 +9,7 @@
 #include "base/base.h"
 
 #include "base/clock.h"
-#include "exec/build-internal.h"
+#include "exec/run.h"
 #include "fs/path.h"
 #include "layer/place.h"
 
@@ -27,10 +27,8 @@ typedef struct Running {
 	Arena arena;
 	char name[32]; /* in the scratch space: <name>/upper, <name>/work */
 	int dir_fd, upper_fd, work_fd;
-	int *lower_fds; /* top first; the last is the init lower */
-	size_t lower_count;
-	Digest *lowers; /* diff IDs, bottom first, for the diff */
-	size_t diff_count;
+	Lowers lowers;
+	RunGiven given;
 } Running;
 
 /* --- the log --------------------------------------------------------------------------------- */
@@ -67,42 +65,11 @@ static Err *make_scratch(Running *r)
 	return NULL;
 }
 
-/*
- * The layers as directories, top first.  Empty ones change nothing; of one that occurs twice only
- * the upper one counts (overlay refuses the same directory twice).
- */
-static Err *open_lowers(Running *r)
-{
-	Build *b = r->build;
-	const StepState *parent = &b->states[r->step->parent];
-	r->lower_fds =
-		arena_alloc(&r->arena, (parent->layer_count + 1) * sizeof(int), _Alignof(int));
-	Digest *top_first = arena_alloc(&r->arena, (parent->layer_count + 1) * sizeof(Digest),
-	                                _Alignof(Digest));
-	for (size_t i = parent->layer_count; i-- > 0;) {
-		const LayerRef *l = &parent->layers[i];
-		bool twice = false;
-		for (size_t k = 0; k < r->lower_count && !twice; k++)
-			twice = digest_eq(&top_first[k], &l->diff_id);
-		if (l->empty || twice)
-			continue;
-		TRY(layer_need_dir(b->store, &l->diff_id, sandbox_overlay_prefix(), b->cancel));
-		TRY(store_layer_open_dir(b->store, &l->diff_id, &r->lower_fds[r->lower_count]));
-		top_first[r->lower_count++] = l->diff_id;
-		r->diff_count = r->lower_count; /* what running_done closes */
-	}
-	r->lowers = arena_alloc(&r->arena, (r->diff_count + 1) * sizeof(Digest), _Alignof(Digest));
-	for (size_t i = 0; i < r->diff_count; i++)
-		r->lowers[i] = top_first[r->diff_count - 1 - i];
-	r->lower_fds[r->lower_count++] = b->init_lower_fd;
-	return NULL;
-}
-
 static void running_done(Running *r)
 {
 	int tmp;
-	for (size_t i = 0; i < r->diff_count && r->lower_fds; i++)
-		close(r->lower_fds[i]);
+	run_given_done(&r->given);
+	lowers_close(&r->lowers);
 	if (r->upper_fd >= 0)
 		close(r->upper_fd);
 	if (r->work_fd >= 0)
@@ -119,23 +86,49 @@ static void running_done(Running *r)
 
 /* --- the command ----------------------------------------------------------------------------- */
 
-static const char **to_argv(Arena *a, const Strs *strs, Str extra)
+static const char **to_argv(Arena *a, const Strs *strs)
 {
-	const char **v = arena_alloc(a, (strs->count + 2) * sizeof *v, _Alignof(char *));
-	size_t n = 0;
+	const char **v = arena_alloc(a, (strs->count + 1) * sizeof *v, _Alignof(char *));
 	for (size_t i = 0; i < strs->count; i++)
-		v[n++] = arena_str(a, strs->at[i]).ptr;
-	if (extra.len)
-		v[n++] = extra.ptr;
+		v[i] = arena_str(a, strs->at[i]).ptr;
 	return v;
 }
 
-static bool has_env(const Strs *env, Str name)
+static bool is_same_name(Str a, Str b)
 {
-	for (size_t i = 0; i < env->count; i++)
-		if (str_starts(env->at[i], name))
-			return true;
-	return false;
+	Str x, y;
+	(void)str_cut(a, '=', &x);
+	(void)str_cut(b, '=', &y);
+	return str_eq(x, y);
+}
+
+/* ENTRY, instead of one with its name if there is one. */
+static size_t put_env(const char **v, size_t count, Str entry)
+{
+	size_t at = 0;
+	while (at < count && !is_same_name(str_from(v[at]), entry))
+		at++;
+	v[at] = entry.ptr;
+	return count + (at == count);
+}
+
+/* The plan's variables, HOME unless it is among them, and what the run is given. */
+static const char **make_env(Running *r, const ViewUser *user)
+{
+	Arena *a = &r->arena;
+	const Strs *env = &r->step->run.env;
+	size_t count = env->count, more = r->given.env.len;
+	const char **v = arena_alloc(a, (count + more + 2) * sizeof *v, _Alignof(char *));
+	bool has_home = false;
+	for (size_t i = 0; i < count; i++) {
+		v[i] = arena_str(a, env->at[i]).ptr;
+		has_home = has_home || str_starts(env->at[i], STR("HOME="));
+	}
+	if (!has_home)
+		v[count++] = arena_strf(a, "HOME=%.*s", STR_ARG(user->home)).ptr;
+	for (size_t i = 0; i < more; i++)
+		count = put_env(v, count, r->given.env.at[i]);
+	return v;
 }
 
 static SandboxNetwork network_of(Str text)
@@ -172,7 +165,7 @@ static Err *need_cwd(Running *r, const View *view, const ViewUser *user)
 }
 
 /* RUN <<EOF with #!: the body as an executable file, bound read-only over /dev/pipes/<name>. */
-static Err *make_script(Running *r, const char **ret_target, int *ret_fd)
+static Err *add_script(Running *r)
 {
 	const RunArgs *run = &r->step->run;
 	AUTO_CLOSE int fd =
@@ -180,9 +173,28 @@ static Err *make_script(Running *r, const char **ret_target, int *ret_fd)
 	if (fd < 0 || fchmod(fd, 0755) < 0)
 		return err_sys(errno, "cannot write the script");
 	TRY(path_write_all(fd, run->script.ptr, run->script.len, "the script"));
-	*ret_target = arena_strf(&r->arena, "/dev/pipes/%.*s", STR_ARG(run->script_name)).ptr;
-	*ret_fd = openat(r->dir_fd, "script", O_PATH | O_CLOEXEC);
-	return *ret_fd < 0 ? err_sys(errno, "cannot open the script") : NULL;
+	int source = openat(r->dir_fd, "script", O_PATH | O_CLOEXEC);
+	if (source < 0)
+		return err_sys(errno, "cannot open the script");
+	VEC_PUSH(&r->given.fds, source);
+	SandboxMount mount = {
+		.kind = SANDBOX_MOUNT_BIND,
+		.source_fd = source,
+		.target = arena_strf(&r->arena, "/dev/pipes/%.*s", STR_ARG(run->script_name)).ptr,
+		.read_only = true,
+	};
+	VEC_PUSH(&r->given.mounts, mount);
+	return NULL;
+}
+
+static const char *make_hosts(Running *r)
+{
+	const BuildRun *run = &r->build->request->run;
+	AUTO_BUF Buf lines = BUF_INIT;
+	for (size_t i = 0; i < run->host_count; i++)
+		buf_addf(&lines, "%.*s\t%.*s\n", STR_ARG(run->hosts[i].address),
+		         STR_ARG(run->hosts[i].name));
+	return arena_str(&r->arena, buf_str(&lines)).ptr;
 }
 
 static Err *run_command(Running *r, const int log_fds[2], SandboxResult *ret)
@@ -193,38 +205,42 @@ static Err *run_command(Running *r, const int log_fds[2], SandboxResult *ret)
 	Arena *a = &r->arena;
 	AUTO_VIEW View *view = NULL;
 	ViewUser user;
-	TRY(view_open(b->store, r->lowers, r->diff_count, &view));
+	TRY(view_open(b->store, r->lowers.diff_ids, r->lowers.count, &view));
 	TRY(err_place(view_user(view, run->user, sandbox_overlay_prefix(), a, &user),
 	              run->user_span));
 	TRY(need_cwd(r, view, &user));
 
-	AUTO_CLOSE int script_fd = -1;
-	SandboxMount mount = { .kind = SANDBOX_MOUNT_BIND, .read_only = true };
-	if (run->script.len) {
-		TRY(make_script(r, &mount.target, &script_fd));
-		mount.source_fd = script_fd;
-	}
-	Str home = has_env(&run->env, STR("HOME="))
-	                   ? STR("")
-	                   : arena_strf(a, "HOME=%.*s", STR_ARG(user.home));
+	r->given.arena = a;
+	r->given.scratch_fd = r->dir_fd;
+	if (run->mount_count || run->device_count)
+		TRY(run_given_make(b, r->step, &r->given));
+	if (run->script.len)
+		TRY(add_script(r));
+	/* what BuildKit's RUN sees, and Dockerfiles may know */
+	const char *hostname =
+		run->hostname.len ? arena_str(a, run->hostname).ptr : "buildkitsandbox";
 	SandboxSpec spec = {
-		.lower_fds = r->lower_fds,
-		.lower_count = r->lower_count,
+		.lower_fds = r->lowers.fds,
+		.lower_count = r->lowers.count + 1,
 		.upper_fd = r->upper_fd,
 		.work_fd = r->work_fd,
-		.argv = to_argv(a, &run->argv, STR("")),
-		.env = to_argv(a, &run->env, home),
+		.argv = to_argv(a, &run->argv),
+		.env = make_env(r, &user),
 		.cwd = arena_str(a, run->cwd).ptr,
 		.uid = user.uid,
 		.gid = user.gid,
 		.groups = user.groups,
 		.group_count = user.group_count,
-		.hostname =
-			"buildkitsandbox", /* what BuildKit's RUN sees, and Dockerfiles may know */
-		.extra_hosts = "",
+		.hostname = hostname,
+		.extra_hosts = make_hosts(r),
 		.network = network_of(run->network),
-		.mounts = run->script.len ? &mount : NULL,
-		.mount_count = run->script.len ? 1 : 0,
+		.mounts = r->given.mounts.at,
+		.mount_count = r->given.mounts.len,
+		.shm_bytes = b->request->run.shm_bytes,
+		.insecure = run->insecure,
+		.limits = b->request->run.limits,
+		.limit_count = b->request->run.limit_count,
+		.resources = b->request->run.resources,
 		.stdin_fd = -1,
 		.stdout_fd = log_fds[1],
 		.stderr_fd = log_fds[1],
@@ -283,7 +299,9 @@ static Err *failed(Build *b, const Step *step, const SandboxResult *result)
 	Err *e =
 		err_new(ERR_RUN, "process \"%.*s%s\" did not complete successfully: exit code: %d",
 	                (int)shown, words.ptr, shown < words.len ? "..." : "", result->exit_status);
-	if (result->signal == 9)
+	if (result->signal == 9 && b->request->run.resources.memory_bytes)
+		e = err_note(e, "signal 9 ended it: it may have reached the limit of --memory");
+	else if (result->signal == 9)
 		e = err_note(e, "signal 9 ended it: often the machine had no memory left");
 	else if (result->signal)
 		e = err_note(e, "signal %d ended it", result->signal);
@@ -299,16 +317,22 @@ static Err *failed(Build *b, const Step *step, const SandboxResult *result)
 	return err_place(err_set_exit_status(e, result->exit_status), step->span);
 }
 
-static void tell_network(Build *b, unsigned line, const SandboxResult *result)
+/* Is it for the first time in this build? */
+static bool is_first(Build *b, bool *told)
 {
-	bool first;
-	if (!result->network_fell_back)
-		return;
 	(void)pthread_mutex_lock(&b->mutex);
-	first = !b->network_told;
-	b->network_told = true;
+	bool first = !*told;
+	*told = true;
 	(void)pthread_mutex_unlock(&b->mutex);
-	if (first)
+	return first;
+}
+
+static void tell_fallbacks(Build *b, unsigned line, const SandboxResult *result)
+{
+	if (result->unlimited && is_first(b, &b->limits_told))
+		progress_warning(b->progress, line, "the resources of RUN are not limited: %s",
+		                 result->unlimited_reason);
+	if (result->network_fell_back && is_first(b, &b->network_told))
 		progress_warning(b->progress, line, "RUN uses the host's network: %s",
 		                 result->network_reason ? result->network_reason
 		                                        : "no user-mode network");
@@ -320,16 +344,17 @@ static Err *run_step(Running *r, StoreLayer *ret)
 	SandboxResult result = { 0 };
 	TRY(state_need_base(b, r->step->parent));
 	TRY(make_scratch(r));
-	TRY(open_lowers(r));
+	TRY(lowers_open(b, r->step->parent, &r->arena, &r->lowers));
+	r->lowers.fds[r->lowers.count] = b->init_lower_fd; /* below all; lowers_close leaves it */
 	int64_t from_ns = clock_real_ns() - TICK_NS;
 	TRY(run_logged(r, &result));
-	tell_network(b, b->states[r->step->number].line, &result);
+	tell_fallbacks(b, b->states[r->step->number].line, &result);
 	if (result.exit_status != 0)
 		return failed(b, r->step, &result);
 	LayerUpper upper = {
 		.dir_name = arena_strf(&r->arena, "%s/upper", r->name).ptr,
-		.lowers = r->lowers,
-		.lower_count = r->diff_count,
+		.lowers = r->lowers.diff_ids,
+		.lower_count = r->lowers.count,
 		.window = { from_ns, clock_real_ns() + TICK_NS },
 		.clamp_mtime_ns = b->epoch_ns >= 0 ? b->epoch_ns : INT64_MAX,
 		.overlay_prefix = sandbox_overlay_prefix(),

@@ -10,8 +10,8 @@
 
 #include "base/clock.h"
 #include "base/parallel.h"
-#include "exec/copy.h"
 #include "exec/fetch.h"
+#include "exec/run.h"
 
 typedef struct Schedule {
 	Build *build;
@@ -318,6 +318,19 @@ static Err *run_workers(Schedule *s)
 	return s->error;
 }
 
+/* What a RUN lacks is said before the first one starts. */
+static Err *check_all(const Schedule *s)
+{
+	Build *b = s->build;
+	for (size_t i = 0; i < b->plan.step_count; i++) {
+		const Step *step = &b->plan.steps[i];
+		if (s->needed[i] && step->kind == STEP_RUN && step->run.mount_count &&
+		    b->states[i].status != STEP_KNOWN)
+			TRY(schedule_explain(b, step, run_check(b, step)));
+	}
+	return NULL;
+}
+
 Err *schedule_run(Build *b)
 {
 	Schedule s = { .build = b, .needed = xcalloc(b->plan.step_count, sizeof(bool)) };
@@ -326,7 +339,9 @@ Err *schedule_run(Build *b)
 	(void)pthread_mutex_init(&s.mutex, NULL);
 	(void)pthread_cond_init(&s.changed, NULL);
 	mark_needed(&s, b->plan.stages[b->plan.target].last_step);
-	Err *e = s.left ? run_workers(&s) : NULL;
+	Err *e = check_all(&s);
+	if (!e && s.left)
+		e = run_workers(&s);
 	(void)pthread_cond_destroy(&s.changed);
 	(void)pthread_mutex_destroy(&s.mutex);
 	return e;

@@ -13,6 +13,7 @@
 #include "base/map.h"
 #include "base/vec.h"
 #include "dockerfile/expand.h"
+#include "dockerfile/mount.h"
 #include "plan/plan.h"
 
 enum { STAGE_NONE = UINT32_MAX };
@@ -253,8 +254,10 @@ NODISCARD Err *plan_origin(Planner *p, StageWork *s, const Node *node, const Fro
 
 /* title.c */
 Str plan_title(Planner *p, const StageWork *s, unsigned position, Str text);
-/* NODE's text with the variables filled in.  SUMMARY ("" none) is appended before that. */
-Str plan_node_title(Planner *p, const StageWork *s, const Node *node, Str summary);
+/* NODE's text with the variables filled in.  SUMMARY ("" none) is appended before that; RUN (NULL:
+ * it is none) has mounts whose variables are shown as "****". */
+Str plan_node_title(Planner *p, const StageWork *s, const Node *node, Str summary,
+                    const RunArgs *run);
 /* The first line of a heredoc, "..." after it if there are more. */
 Str plan_heredoc_summary(Planner *p, Str body);
 
@@ -289,6 +292,13 @@ NODISCARD Err *plan_fetch_flags(Planner *p, const StageWork *s, const Node *node
 /* The STEP_FETCH of FETCH; one for all that ask for the same. */
 NODISCARD Err *plan_fetch_step(Planner *p, const StageWork *s, const Node *node, Span span,
                                const FetchArgs *fetch, uint32_t *ret);
+/* plan_mount.c */
+/* The mounts and devices of a RUN. */
+NODISCARD Err *plan_mounts(Planner *p, StageWork *s, const Node *node, RunArgs *run);
+/* STEP takes files where its mounts say so. */
+void plan_mount_needs(Planner *p, Step *step);
+/* plan_device.c */
+NODISCARD Err *plan_devices(Planner *p, const Node *node, RunArgs *run);
 
 /* plan_workdir.c */
 /* PATH below DIR, cleaned, absolute; an absolute PATH wins. */

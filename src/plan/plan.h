@@ -15,7 +15,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-#include "dockerfile/dockerfile.h"
+#include "dockerfile/mount.h"
 #include "oci/config.h"
 #include "oci/reference.h"
 #include "remote/remote.h"
@@ -116,6 +116,14 @@ typedef struct PlanArg {
 	Str name, value;
 } PlanArg;
 
+/* What --allow gives to RUN. */
+typedef struct PlanAllow {
+	bool network_host, security_insecure;
+	bool all_devices;
+	const Str *devices; /* names, as --device writes them */
+	size_t device_count;
+} PlanAllow;
+
 typedef struct PlanRequest {
 	const Dockerfile *dockerfile;
 	Str target;          /* "" = the last stage */
@@ -123,11 +131,12 @@ typedef struct PlanRequest {
 	size_t arg_count;
 	const Label *labels; /* --label */
 	size_t label_count;
-	Platform platform;           /* of the result */
-	bool platform_given;         /* --platform: the result is said to be for it, else it is for
-	                                what its base is for */
-	Platform build_platform;     /* of this machine */
-	Str network;                 /* --network: "default", "none", "host" */
+	Platform platform;       /* of the result */
+	bool platform_given;     /* --platform: the result is said to be for it, else it is for
+	                            what its base is for */
+	Platform build_platform; /* of this machine */
+	Str network;             /* --network: "default", "none", "host" */
+	PlanAllow allow;
 	const PlanContext *contexts; /* of two with one name the last counts */
 	size_t context_count;
 	ImageLookup lookup;
@@ -186,14 +195,55 @@ typedef struct CopyArgs {
 	Str from_name; /* text of --from for messages, "" none */
 } CopyArgs;
 
+/* How a cache is shared with steps that run at the same time. */
+typedef enum CacheSharing {
+	CACHE_SHARED,  /* all use it at once */
+	CACHE_PRIVATE, /* who comes second gets another one */
+	CACHE_LOCKED,  /* who comes second waits */
+} CacheSharing;
+
+/* One --mount, expanded. */
+typedef struct RunMount {
+	MountType type;
+	Span span;
+	/* BIND, CACHE: CONTEXT or STEP; CACHE without from: INLINE, it begins empty.  Else INLINE.
+	 */
+	OriginKind origin;
+	uint32_t origin_step;
+	uint32_t context; /* CONTEXT: as in CopyArgs */
+	Str from_name;    /* text of from, for messages; "" none */
+	Str source;       /* BIND, CACHE: path in it, clean and relative; "" its root */
+	Str target;       /* absolute, clean; SECRET: "" if it is a variable alone */
+	Str id;           /* CACHE: with its namespace; SECRET, SSH: as in --secret and --ssh */
+	bool own_id;      /* CACHE: the id was given, and is not the target */
+	Str env;          /* SECRET: "" none */
+	CacheSharing sharing;
+	bool read_only, required;
+	bool has_owner; /* CACHE: one of uid, gid and mode was given: another cache than without */
+	uint32_t uid, gid, mode;
+	uint64_t size_bytes; /* TMPFS; 0: the kernel's default */
+} RunMount;
+
+typedef struct RunDevice {
+	Str name; /* as written: "vendor.com/class=name", "class" */
+	bool required;
+	Span span;
+} RunDevice;
+
 typedef struct RunArgs {
-	Strs argv;      /* SHELL + text, or the exec form */
-	Strs env;       /* what the command sees: image ENV, stage ARGs, PATH, proxies */
-	Strs key_env;   /* the part of env that is in the cache key (no proxies) */
-	Str cwd;        /* absolute */
-	Str user;       /* "", "name", "1000:1000": resolved in the root file system by exec/ */
-	Span user_span; /* the USER instruction, if there was one in this file */
-	Str network;    /* "default", "none", "host" */
+	Strs argv;        /* SHELL + text, or the exec form */
+	Strs env;         /* what the command sees: image ENV, stage ARGs, PATH, proxies */
+	Strs key_env;     /* the part of env that is in the cache key (no proxies) */
+	Str cwd;          /* absolute */
+	Str user;         /* "", "name", "1000:1000": resolved in the root file system by exec/ */
+	Span user_span;   /* the USER instruction, if there was one in this file */
+	Str network;      /* "default", "none", "host" */
+	Str hostname;     /* of BUILDKIT_SANDBOX_HOSTNAME; "" the usual one */
+	bool insecure;    /* --security=insecure */
+	RunMount *mounts; /* sorted by target: what is below another stands after it */
+	size_t mount_count;
+	RunDevice *devices;
+	size_t device_count;
 	Str script; /* heredoc with #!: written to /dev/pipes/<script_name>, mode 0755; "" none */
 	Str script_name;
 } RunArgs;

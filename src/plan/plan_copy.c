@@ -206,8 +206,8 @@ static Err *plan_copy(Planner *p, StageWork *s, const Node *node)
 		if (copy.sources[i].fetch_step != STEP_NONE)
 			plan_step_needs(p, step, copy.sources[i].fetch_step);
 	step->created_by = history_of(p, node, &copy, dest);
-	step->title = plan_title(p, s, step->position,
-	                         remote_redact(p->arena, plan_node_title(p, s, node, STR(""))));
+	Str title = plan_node_title(p, s, node, STR(""), NULL);
+	step->title = plan_title(p, s, step->position, remote_redact(p->arena, title));
 	plan_add_history(s, step->number, step->created_by);
 	return NULL;
 }

@@ -4,15 +4,38 @@
 
 #include "plan/plan-internal.h"
 
-static Err *check_flags(const Node *node)
+/* What needs --allow: refused before anything runs. */
+static Err *take_rights(Planner *p, const Node *node, RunArgs *run)
 {
-	static const FlagId refused[] = { FLAG_ID_RUN_MOUNT, FLAG_ID_RUN_DEVICE };
-	TRY(plan_refuse_flags(node, refused, ARRAY_LEN(refused)));
+	const PlanAllow *allow = &p->request->allow;
+	const NodeFlag *network = node_flag(node, FLAG_ID_RUN_NETWORK);
 	const NodeFlag *security = node_flag(node, FLAG_ID_RUN_SECURITY);
-	if (security && !str_eqc(security->value.text, "sandbox"))
-		return plan_not_yet(security->value.span, "RUN --security=%.*s",
-		                    STR_ARG(security->value.text));
+	Str build = p->request->network.len ? p->request->network : STR("default");
+	bool own = network && !str_eqc(network->value.text, "default");
+	run->network = own ? network->value.text : build;
+	run->insecure = security && str_eqc(security->value.text, "insecure");
+	if (own && str_eqc(run->network, "host") && !allow->network_host)
+		return err_note(
+			err_at(network->value.span, "entitlement network.host is not allowed"),
+			"to let this RUN use the network of this machine, build with "
+			"--allow network.host");
+	if (run->insecure && !allow->security_insecure)
+		return err_note(err_at(security->value.span,
+		                       "entitlement security.insecure is not allowed"),
+		                "to let this RUN have all rights, build with --allow "
+		                "security.insecure");
 	return NULL;
+}
+
+static Err *take_hostname(const Planner *p, const Node *node, RunArgs *run)
+{
+	enum { HOSTNAME_MAX = 64 }; /* of the kernel: __NEW_UTS_LEN */
+	const PlanArg *name = plan_build_arg(p, STR("BUILDKIT_SANDBOX_HOSTNAME"));
+	run->hostname = name ? name->value : STR("");
+	if (run->hostname.len <= HOSTNAME_MAX && str_find(run->hostname, '\n') < 0)
+		return NULL;
+	return err_at(node->span, "BUILDKIT_SANDBOX_HOSTNAME is no host name: '%.*s'",
+	              STR_ARG(run->hostname));
 }
 
 /* "cmd <<A <<B": line, bodies and terminators put together again; the shell reads them. */
@@ -62,7 +85,6 @@ static Err *set_command(Planner *p, const StageWork *s, const Node *node, RunArg
 
 Err *plan_RUN(Planner *p, StageWork *s, const Node *node)
 {
-	TRY(check_flags(node));
 	RunArgs run = { 0 };
 	Str summary;
 	TRY(set_command(p, s, node, &run, &summary));
@@ -74,16 +96,17 @@ Err *plan_RUN(Planner *p, StageWork *s, const Node *node)
 	run.cwd = plan_path_join(p->arena, c->working_dir, STR(""));
 	run.user = c->user;
 	run.user_span = s->user_span;
-	const NodeFlag *network = node_flag(node, FLAG_ID_RUN_NETWORK);
-	Str build = p->request->network.len ? p->request->network : STR("default");
-	run.network =
-		network && !str_eqc(network->value.text, "default") ? network->value.text : build;
+	TRY(take_rights(p, node, &run));
+	TRY(take_hostname(p, node, &run));
+	TRY(plan_mounts(p, s, node, &run));
+	TRY(plan_devices(p, node, &run));
 
 	Step *step;
 	TRY(plan_add_step(p, s, STEP_RUN, node, &step));
 	step->run = run;
+	plan_mount_needs(p, step);
 	step->created_by = plan_run_history(p, s, &run.argv);
-	step->title = plan_title(p, s, step->position, plan_node_title(p, s, node, summary));
+	step->title = plan_title(p, s, step->position, plan_node_title(p, s, node, summary, &run));
 	plan_add_history(s, step->number, step->created_by);
 	return NULL;
 }

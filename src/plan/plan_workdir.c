@@ -59,7 +59,7 @@ Err *plan_WORKDIR(Planner *p, StageWork *s, const Node *node)
 	step->workdir = (WorkdirArgs){ .path = plan_path_join(p->arena, c->working_dir, STR("")),
 		                       .user = c->user };
 	step->created_by = text;
-	step->title = plan_title(p, s, step->position, plan_node_title(p, s, node, STR("")));
+	step->title = plan_title(p, s, step->position, plan_node_title(p, s, node, STR(""), NULL));
 	plan_add_history(s, step->number, text);
 	return NULL;
 }

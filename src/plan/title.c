@@ -18,13 +18,39 @@ Str plan_title(Planner *p, const StageWork *s, unsigned position, Str text)
 	                  STR_ARG(text));
 }
 
-Str plan_node_title(Planner *p, const StageWork *s, const Node *node, Str summary)
+/* What a title shows for variables: those that hold secrets are only named. */
+typedef struct Masked {
+	ExpandScope below;
+	const RunArgs *run;
+} Masked;
+
+static bool look_up_masked(void *context, Str name, Str *ret_value, Span *ret_origin)
+{
+	const Masked *m = context;
+	for (size_t i = 0; i < m->run->mount_count; i++) {
+		const RunMount *mount = &m->run->mounts[i];
+		if (mount->type == MOUNT_SECRET && mount->env.len && str_eq(mount->env, name)) {
+			*ret_value = STR("****");
+			*ret_origin = (Span){ 0 };
+			return true;
+		}
+	}
+	return m->below.lookup(m->below.context, name, ret_value, ret_origin);
+}
+
+Str plan_node_title(Planner *p, const StageWork *s, const Node *node, Str summary,
+                    const RunArgs *run)
 {
 	Word text = { node->text, node->span };
 	if (summary.len)
 		text.text =
 			arena_strf(p->arena, "%.*s (%.*s)", STR_ARG(node->text), STR_ARG(summary));
 	ExpandScope scope = plan_expand_scope(p, &s->scope);
+	Masked masked = { scope, run };
+	if (run && run->mount_count) {
+		scope.lookup = look_up_masked;
+		scope.context = &masked;
+	}
 	if (node->id == INST_RUN) {
 		scope.raw_quotes = scope.raw_escapes = true; /* those are for the shell */
 		scope.skip_unset = true;

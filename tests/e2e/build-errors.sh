@@ -44,13 +44,15 @@ printf 'FROM scratch\nCOPY --chmod=9z bin/app /app\n' >Dockerfile
 build
 fails "bad chmod" '^Dockerfile:2:'
 
-printf 'FROM scratch\nRUN --mount=type=cache,target=/c true\n' >Dockerfile
+printf 'FROM scratch\nRUN --mount=typ=cache,target=/c true\n' >Dockerfile
 build
-fails "what is not done yet is refused by name" 'mount.* not supported'
+fails "a key of a mount with a slip" "^Dockerfile:2:13: error: unexpected key 'typ'"
+like "did you mean the key" "$ERR" 'did you mean type'
 
-build --secret id=x
+build --cache-to type=inline
+fails "what is not done yet is refused by name" '--cache-to.* not supported'
 ok "a flag that is not done yet is refused" [ "$STATUS" -ne 0 ]
-like "by name" "$ERR" 'secret'
+like "by name" "$ERR" 'cache-to'
 
 printf 'FROM alpine:edge\nENV U=nobody9\nUSER $U\nRUN true\n' >Dockerfile
 build

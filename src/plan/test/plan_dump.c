@@ -40,6 +40,32 @@ static void put_strs(Buf *out, const char *name, const Strs *list)
 	put_line(out, name, buf_str(&text));
 }
 
+static void put_mount(Buf *out, const RunMount *m)
+{
+	static const char *const origins[] = { "context", "step", "" };
+	static const char *const sharings[] = { "", " private", " locked" };
+	buf_addf(out, "    mount %s '%.*s'", mount_type_table[m->type].name, STR_ARG(m->target));
+	put_place(out, m->span);
+	if (m->origin != ORIGIN_INLINE)
+		buf_addf(out, " from %s", origins[m->origin]);
+	if (m->origin == ORIGIN_STEP)
+		buf_addf(out, " %u (%.*s)", m->origin_step, STR_ARG(m->from_name));
+	if (m->origin == ORIGIN_CONTEXT && m->context)
+		buf_addf(out, " %u (%.*s)", m->context, STR_ARG(m->from_name));
+	if (m->source.len)
+		buf_addf(out, " source '%.*s'", STR_ARG(m->source));
+	if (m->id.len)
+		buf_addf(out, " %sid '%.*s'", m->own_id ? "own " : "", STR_ARG(m->id));
+	if (m->env.len)
+		buf_addf(out, " env %.*s", STR_ARG(m->env));
+	if (m->type == MOUNT_SECRET || m->type == MOUNT_SSH || m->has_owner)
+		buf_addf(out, " %u:%u %04o", m->uid, m->gid, m->mode);
+	if (m->size_bytes)
+		buf_addf(out, " %llu bytes", (unsigned long long)m->size_bytes);
+	buf_addf(out, "%s%s%s\n", sharings[m->sharing], m->read_only ? " ro" : " rw",
+	         m->required ? " required" : "");
+}
+
 static void put_run(Buf *out, const RunArgs *run)
 {
 	put_strs(out, "argv", &run->argv);
@@ -50,6 +76,14 @@ static void put_run(Buf *out, const RunArgs *run)
 	put_line(out, "user", run->user);
 	if (!str_eqc(run->network, "default"))
 		put_line(out, "network", run->network);
+	if (run->insecure)
+		buf_addf(out, "    insecure\n");
+	put_line(out, "hostname", run->hostname);
+	for (size_t i = 0; i < run->mount_count; i++)
+		put_mount(out, &run->mounts[i]);
+	for (size_t i = 0; i < run->device_count; i++)
+		buf_addf(out, "    device %.*s%s\n", STR_ARG(run->devices[i].name),
+		         run->devices[i].required ? " required" : "");
 	put_line(out, "script_name", run->script_name);
 	put_line(out, "script", run->script);
 }
