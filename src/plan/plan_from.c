@@ -92,11 +92,12 @@ static void begin_scope(Planner *p, StageWork *s)
 	Str path;
 	if (!image_config_env(c, STR("PATH"), &path))
 		image_config_set_env(p->arena, c, STR("PATH"), STR(PATH_DEFAULT));
-	if (s->base_stage != STAGE_NONE)
-		return; /* it has its own, and ARGs may have changed what ENV said */
+	/* Of a stage as well: an ARG that stood behind an ENV of its name ends with its stage. */
 	for (size_t i = 0; i < c->env.count; i++) {
 		Str name, value = str_cut(c->env.at[i], '=', &name);
-		plan_scope_set_env(p->arena, &s->scope, name, value, (Span){ 0 });
+		const Var *var = plan_scope_find(&s->scope, name);
+		if (!var || !var->is_env || !str_eq(var->value, value))
+			plan_scope_set_env(p->arena, &s->scope, name, value, (Span){ 0 });
 	}
 }
 
