@@ -4,11 +4,18 @@
 
 #include "exec/build-internal.h"
 
+/* What an SSD reads in a second: more is for a build to read, whose look at the cache then knows
+ * it. */
+#define LOOK_BYTES_MAX ((uint64_t)512 << 20)
+
 /* What is here of the steps without asking anybody or running anything, and what rules say of it.
  */
 static Err *judge(Build *b)
 {
 	TRY(build_prepare(b));
+	for (size_t i = 0; i <= b->request->directory_count; i++)
+		if (b->contexts[i])
+			context_limit_reading(b->contexts[i], LOOK_BYTES_MAX);
 	for (size_t i = 0; i < b->plan.step_count; i++) {
 		const Step *step = &b->plan.steps[i];
 		AUTO_ERR Err *e = step->kind == STEP_FETCH ? NULL : build_look_up(b, step);

@@ -20,6 +20,7 @@ struct Context {
 	const Ignore *ignore; /* may be NULL */
 	StatCache *cache;
 	unsigned threads;      /* 0: one a core */
+	uint64_t read_limit;   /* bytes of one match; 0: none */
 	pthread_mutex_t mutex; /* held by context_select */
 };
 
@@ -64,6 +65,8 @@ NODISCARD Err *context_tree_scan(Tree *t, Str path);
 /* The one file PATH: dirs.at[0] is its directory, with it as the only node. */
 NODISCARD Err *context_tree_scan_file(Tree *t, Str path);
 NODISCARD Err *context_tree_hash(Tree *t);
+/* Bytes of files that would have to be read for that. */
+uint64_t context_tree_unread(const Tree *t);
 /* The value of security.capability of a file with has_capability. */
 NODISCARD Err *context_tree_capability(const Tree *t, Str path, Arena *a, Entry *ret);
 void context_tree_done(Tree *t);

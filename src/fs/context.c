@@ -51,6 +51,11 @@ void context_set_threads(Context *c, unsigned threads)
 	c->threads = threads;
 }
 
+void context_limit_reading(Context *c, uint64_t bytes)
+{
+	c->read_limit = bytes;
+}
+
 void context_close(Context *c)
 {
 	if (!c)
@@ -233,7 +238,9 @@ static Err *take_match(Finding *f, const struct stat *st, Str name, Str real, bo
 	CLEANUP(context_tree_done)
 	Tree t = { .context = f->context, .cancel = f->cancel, .filter = f->filter };
 	TRY(is_dir ? context_tree_scan(&t, real) : context_tree_scan_file(&t, real));
-	TRY(context_tree_hash(&t));
+	uint64_t limit = f->context->read_limit;
+	if (!limit || context_tree_unread(&t) <= limit)
+		TRY(context_tree_hash(&t));
 	CLEANUP(emission_done) Emission em = { .tree = &t, .arena = f->arena, .real = real };
 	TRY(emit_all(&em, st));
 	*ret_found = !excluded || em.count > 1;

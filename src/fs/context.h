@@ -34,6 +34,9 @@ NODISCARD Err *context_open(int root_fd, const Ignore *ignore, int cache_dir_fd,
                             const char *cache_name, Context **ret);
 /* How many threads context_select may use; 0, the default: one a core; 1: it starts none. */
 void context_set_threads(Context *c, unsigned threads);
+/* For who only looks: files of one match are not read if together they have more than BYTES that
+ * the stat cache does not know.  Their sha256 is zero then.  0, the default: no limit. */
+void context_limit_reading(Context *c, uint64_t bytes);
 /* Write the stat cache back if it changed (best effort); free. */
 void context_close(Context *c);
 

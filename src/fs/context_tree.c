@@ -392,6 +392,17 @@ static void cut_pieces(Job *j, TreeDir *d, size_t *files, uint64_t *bytes)
 	*bytes += piece_bytes;
 }
 
+uint64_t context_tree_unread(const Tree *t)
+{
+	uint64_t bytes = 0;
+	for (size_t i = 0; i < t->dirs.len; i++)
+		for (size_t k = 0; k < t->dirs.at[i]->count; k++) {
+			const TreeNode *n = &t->dirs.at[i]->nodes[k];
+			bytes += needs_hash(n) ? n->key.size : 0;
+		}
+	return bytes;
+}
+
 Err *context_tree_hash(Tree *t)
 {
 	CLEANUP(job_done) Job j = { .tree = t };

@@ -313,6 +313,33 @@ static void test_cache(void **state)
 	assert_int_equal(st.st_ino, before);
 }
 
+/* Who only looks reads no more than it may: what is over the limit is listed, and what is known is
+ * not counted. */
+static void test_reading_limited(void **state)
+{
+	(void)state;
+	AUTO_TEST_DIR TestDir dir = test_dir_new();
+	const Digest nothing = { 0 };
+	test_mkdir(dir.fd, "c");
+	AUTO_CLOSE int root = openat(dir.fd, "c", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	test_write(root, "f", "twelve bytes");
+	wait_out_the_tick();
+	for (unsigned i = 0; i < 3; i++) { /* over the limit; within it; known since then */
+		AUTO_ARENA Arena a = ARENA_INIT;
+		AUTO_CONTEXT Context *c = NULL;
+		ContextSelection s;
+		test_ok(context_open(root, NULL, dir.fd, "cache", &c));
+		context_limit_reading(c, i == 1 ? 12 : 11);
+		test_ok(context_select(c, STR("."), NULL, &a, &s));
+		const Entry *e = &s.matches[0].files[1].entry;
+		assert_int_equal(e->size, 12);
+		if (i == 0)
+			assert_true(digest_eq(&e->sha256, &nothing));
+		else
+			assert_true(is_digest_of(e->sha256, "twelve bytes"));
+	}
+}
+
 static void test_racy(void **state)
 {
 	(void)state;
@@ -488,10 +515,11 @@ static void test_deep_context(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-	cmocka_unit_test(test_select),        cmocka_unit_test(test_select_by_walk),
-	cmocka_unit_test(test_cache),         cmocka_unit_test(test_racy),
-	cmocka_unit_test(test_cache_forgets), cmocka_unit_test(test_many_files),
-	cmocka_unit_test(test_flipped),       cmocka_unit_test(test_deep_context),
+	cmocka_unit_test(test_select),          cmocka_unit_test(test_select_by_walk),
+	cmocka_unit_test(test_cache),           cmocka_unit_test(test_racy),
+	cmocka_unit_test(test_cache_forgets),   cmocka_unit_test(test_many_files),
+	cmocka_unit_test(test_flipped),         cmocka_unit_test(test_deep_context),
+	cmocka_unit_test(test_reading_limited),
 };
 
 const TestTable context_table = { tests, ARRAY_LEN(tests) };
