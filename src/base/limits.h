@@ -12,6 +12,8 @@
 /* Dockerfile and ignore files: what is larger is an attack; nobody writes 16 MiB. */
 #define DOCKERFILE_BYTES_MAX  (16u << 20)
 #define IGNORE_FILE_BYTES_MAX (16u << 20)
+/* --build-arg-file: a person writes it. */
+#define BUILD_ARGS_BYTES_MAX (1u << 20)
 /* One word after expansion: A=$B$B doubles a line; an environment string is 128 KiB
  * (MAX_ARG_STRLEN). */
 #define EXPANSION_BYTES_MAX (1u << 20)

@@ -2,35 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
 
-#include "cli/build_options.h"
-
-/* --build-arg, and SOURCE_DATE_EPOCH of the environment, which a flag overrides. */
-static void set_args(Arena *a, const BuildValues *v, BuildRequest *r)
-{
-	static const char epoch_name[] = "SOURCE_DATE_EPOCH";
-	PlanArg *args = arena_alloc(a, (v->build_args.count + 1) * sizeof *args, _Alignof(PlanArg));
-	const char *epoch = getenv(epoch_name);
-	size_t count = 0;
-	if (epoch && *epoch)
-		args[count++] = (PlanArg){ str_from(epoch_name), str_from(epoch) };
-	for (size_t i = 0; i < v->build_args.count; i++) {
-		Str name;
-		const char *text = v->build_args.at[i];
-		(void)str_cut(str_from(text), '=', &name);
-		const char *value =
-			text[name.len] ? text + name.len + 1 : getenv(arena_str(a, name).ptr);
-		if (!value)
-			continue; /* NAME that is not in the environment: as if not given (docker)
-			           */
-		size_t at = 0;
-		while (at < count && !str_eq(args[at].name, name))
-			at++;
-		args[at] = (PlanArg){ name, str_from(value) };
-		count += at == count;
-	}
-	r->args = args;
-	r->arg_count = count;
-}
+#include "cli/build_args.h"
 
 static void set_labels(Arena *a, const BuildValues *v, BuildRequest *r)
 {
@@ -80,6 +52,26 @@ static Err *set_platform(Cli *cli, const BuildValues *v, BuildRequest *r)
 	return e ? err_while(e, "reading --platform") : NULL;
 }
 
+/* --no-cache-filter a,b: names of stages. */
+static Err *set_uncached(Cli *cli, const BuildValues *v, BuildRequest *r)
+{
+	Strs names = { 0 };
+	if (v->no_cache && v->no_cache_filter.count)
+		return cli_usage(cli, "--no-cache and --no-cache-filter exclude each other");
+	for (size_t i = 0; i < v->no_cache_filter.count; i++) {
+		Str rest = str_from(v->no_cache_filter.at[i]);
+		while (rest.len) {
+			Str name;
+			rest = str_cut(rest, ',', &name);
+			if (str_trim(name).len)
+				strs_push(cli->arena, &names, str_trim(name));
+		}
+	}
+	r->uncached_stages = names.at;
+	r->uncached_stage_count = names.count;
+	return NULL;
+}
+
 Err *build_request_make(Cli *cli, const BuildValues *v, BuildRequest *r)
 {
 	static const char *const networks[] = { "default", "none", "host" };
@@ -97,7 +89,8 @@ Err *build_request_make(Cli *cli, const BuildValues *v, BuildRequest *r)
 		.jobs = v->jobs,
 		.context_fd = -1,
 	};
-	set_args(cli->arena, v, r);
+	TRY(build_args_read(cli, v, r));
+	TRY(set_uncached(cli, v, r));
 	set_labels(cli->arena, v, r);
 	TRY(set_tags(cli, v, r));
 	TRY(build_given_make(cli, v, &r->run));

@@ -79,6 +79,7 @@ typedef struct Build {
 	LintResult lint;
 	Plan plan;
 	StepState *states; /* one a plan->steps */
+	bool *uncached;    /* one a plan->stages: its steps are made again; NULL: none is */
 	Resolved **resolved;
 	size_t resolved_count;
 	Registry *registry; /* opened at the first question */
@@ -127,6 +128,9 @@ void resolve_done(Build *b);
 /* The layers of a STEP_BASE are in the store afterwards. */
 NODISCARD Err *resolve_need_layers(Build *b, uint32_t step);
 
+/* --- epoch.c --- */
+NODISCARD Err *epoch_of(void *build, const FetchArgs *fetch, bool *ret_found, int64_t *ret_seconds);
+
 /* --- record.c --- */
 typedef struct StepResult {
 	Digest diff_id, identity;
@@ -157,6 +161,9 @@ NODISCARD Err *key_of_step(Build *b, const Step *step, StepKey *ret);
 /* COPY from another step, RUN with mounts of one: the key with the content of just the paths that
  * are used. */
 NODISCARD Err *key_of_content(Build *b, const Step *step, StepKey *ret);
+
+/* Is what was made of STEP before not good enough? */
+bool build_is_uncached(const Build *b, const Step *step);
 
 /* --- op_*.c: run step N, parent and origin known; the layer that it made --- */
 NODISCARD Err *op_run(Build *b, const Step *step, StoreLayer *ret);

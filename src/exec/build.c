@@ -109,7 +109,7 @@ static Err *look_up_all(Build *b)
 		const Step *step = &b->plan.steps[i];
 		if (step->kind == STEP_FETCH)
 			continue; /* it was asked for */
-		if (step->kind == STEP_BASE || !b->request->no_cache)
+		if (step->kind == STEP_BASE || !build_is_uncached(b, step))
 			TRY(build_look_up(b, step));
 	}
 	return NULL;

@@ -80,6 +80,8 @@ typedef struct BuildRequest {
 	BuildRun run;
 	Str network; /* "default", "none", "host"; "" = default */
 	bool no_cache;
+	const Str *uncached_stages; /* --no-cache-filter: names, case folded */
+	size_t uncached_stage_count;
 	bool pull;          /* ask the registry for every base image */
 	unsigned jobs;      /* steps at once; 0: 8 or twice the cores */
 	Progress *progress; /* may be NULL */

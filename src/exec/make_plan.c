@@ -5,6 +5,8 @@
 
 #include "exec/build-internal.h"
 
+#include <strings.h>
+
 /* --build-arg BUILDKIT_SYNTAX */
 static Str frontend(const BuildRequest *r)
 {
@@ -25,6 +27,38 @@ static Err *read_file(Build *b)
 	return e;
 }
 
+static bool is_called(const PlanStage *stage, Str name)
+{
+	return name.len == stage->shown.len &&
+	       strncasecmp(name.ptr, stage->shown.ptr, name.len) == 0;
+}
+
+/* --no-cache-filter */
+static void mark_uncached(Build *b)
+{
+	const BuildRequest *r = b->request;
+	if (!r->uncached_stage_count)
+		return;
+	b->uncached = arena_alloc(b->arena, b->plan.stage_count * sizeof(bool), 1);
+	for (size_t i = 0; i < r->uncached_stage_count; i++) {
+		bool found = false;
+		for (size_t k = 0; k < b->plan.stage_count; k++) {
+			if (!is_called(&b->plan.stages[k], r->uncached_stages[i]))
+				continue;
+			b->uncached[k] = found = true;
+		}
+		if (!found)
+			progress_warning(b->progress, b->plan_line,
+			                 "--no-cache-filter: no stage is called '%.*s'",
+			                 STR_ARG(r->uncached_stages[i]));
+	}
+}
+
+bool build_is_uncached(const Build *b, const Step *step)
+{
+	return b->request->no_cache || (b->uncached && b->uncached[step->stage]);
+}
+
 static Err *plan(Build *b, bool all_stages)
 {
 	const BuildRequest *r = b->request;
@@ -42,11 +76,12 @@ static Err *plan(Build *b, bool all_stages)
 		.allow = r->run.allow,
 		.contexts = r->contexts,
 		.context_count = r->context_count,
-		.lookup = { resolve_image, resolve_layout, b },
+		.lookup = { resolve_image, resolve_layout, epoch_of, b },
 		.all_stages = all_stages,
 		.facts = &b->facts,
 	};
 	TRY(plan_make(b->arena, &request, &b->plan));
+	mark_uncached(b);
 	b->epoch_ns = b->plan.source_date_epoch < 0 ? -1 : b->plan.source_date_epoch * 1000000000;
 	return NULL;
 }

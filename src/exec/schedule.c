@@ -107,11 +107,11 @@ static Err *do_op(Build *b, const Step *step, StoreLayer *ret)
  * Early cut-off: if the unchanged definition gave the same content before, that layer is kept (same
  * diff ID, nothing pushed again), although times in it differ.
  */
-static Err *same_as_before(Build *b, const StepKey *key, StepResult *result)
+static Err *same_as_before(Build *b, const Step *step, const StepKey *key, StepResult *result)
 {
 	StepResult before;
 	bool found;
-	if (b->request->no_cache)
+	if (build_is_uncached(b, step))
 		return NULL;
 	TRY(record_find(b, &key->definition, &before, &found));
 	if (found && digest_eq(&before.identity, &result->identity)) {
@@ -129,7 +129,7 @@ static Err *make(Build *b, const Step *step, const StepKey *key, StepResult *ret
 	TRY(do_op(b, step, &layer));
 	int64_t created = b->epoch_ns >= 0 ? b->epoch_ns : clock_real_ns();
 	*ret = state_result_of_layer(&layer, created, clock_mono_ns() - begun);
-	TRY(same_as_before(b, key, ret));
+	TRY(same_as_before(b, step, key, ret));
 	TRY(record_keep(b, &key->definition, ret, STR("")));
 	return record_keep(b, &key->full, ret, buf_str(&key->preimage));
 }
@@ -166,7 +166,7 @@ static Err *find_or_make(Build *b, const Step *step, const StepKey *key, StepRes
 {
 	AUTO_LOCK StoreLock lock = STORE_LOCK_NONE;
 	*ret_cached = false;
-	if (!b->request->no_cache) {
+	if (!build_is_uncached(b, step)) {
 		/* Another build may be making the same step now: wait for it, then take its result.
 		 */
 		TRY(store_lock(b->store, "step", &key->full, b->cancel, &lock));

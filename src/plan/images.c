@@ -12,11 +12,21 @@ static bool is_plain(Str name)
 	return str_find(name, '/') < 0 && str_find(name, ':') < 0 && str_find(name, '@') < 0;
 }
 
+/* What people mean most often, as BuildKit has it. */
+static Err *note_common(Err *err, Str name)
+{
+	static const char *const common[] = { "alpine", "busybox", "centos", "debian",
+		                              "golang", "ubuntu",  "fedora" };
+	const char *near = dockerfile_suggest(name, common, ARRAY_LEN(common));
+	return near && !str_eqc(name, near) ? err_note(err, "did you mean the image '%s'?", near)
+	                                    : err;
+}
+
 /* ERR of an image that stage S names, with what it needs to be understood. */
 static Err *explain(const Planner *p, const StageWork *s, Err *err, Word name)
 {
 	if (err_kind(err) != ERR_CANCELLED && is_plain(name.text))
-		err = plan_note_stages(p, err, name.text, s->index);
+		err = note_common(plan_note_stages(p, err, name.text, s->index), name.text);
 	return err_place(err, name.span);
 }
 

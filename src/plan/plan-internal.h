@@ -193,6 +193,10 @@ void plan_see_arg(Planner *p, const StageWork *s, const struct NodePair *pair, S
 /* FROMs that name no image unless --build-arg says so. */
 void plan_see_defaults(Planner *p);
 
+/* epoch.c */
+/* SOURCE_DATE_EPOCH: to the plan, and what an ARG of that name gets. */
+NODISCARD Err *plan_epoch(Planner *p);
+
 /* stages.c */
 NODISCARD Err *plan_cut_stages(Planner *p);
 NODISCARD Err *plan_find_target(Planner *p);

@@ -28,6 +28,15 @@ typedef struct BaseImage {
 	ImageConfig config; /* with diff_ids and history */
 } BaseImage;
 
+/* What is fetched, and what it must be. */
+typedef struct FetchArgs {
+	Remote remote;     /* .git with the flags of the instruction merged in */
+	bool has_checksum; /* of a download */
+	Digest checksum;
+	Span checksum_span; /* where it was given; .src NULL: nowhere, or in the URL */
+	bool keep_git_dir;
+} FetchArgs;
+
 /* --build-context: what stands for a stage or an image of its name. */
 typedef enum PlanContextKind {
 	PLAN_CONTEXT_DIR,     /* a local directory */
@@ -57,6 +66,9 @@ typedef struct ImageLookup {
 	/* The same for a PLAN_CONTEXT_LAYOUT. */
 	Err *(*layout)(void *context, const PlanContext *layout, const Platform *platform, Arena *a,
 	               BaseImage *ret);
+	/* When what FETCH (without its flags) brings was made: seconds since 1970; *ret_found
+	 * false: nobody says.  May be NULL. */
+	Err *(*epoch)(void *context, const FetchArgs *fetch, bool *ret_found, int64_t *ret_seconds);
 	void *context;
 } ImageLookup;
 
@@ -247,15 +259,6 @@ typedef struct RunArgs {
 	Str script; /* heredoc with #!: written to /dev/pipes/<script_name>, mode 0755; "" none */
 	Str script_name;
 } RunArgs;
-
-/* What is fetched, and what it must be. */
-typedef struct FetchArgs {
-	Remote remote;     /* .git with the flags of the instruction merged in */
-	bool has_checksum; /* of a download */
-	Digest checksum;
-	Span checksum_span; /* where it was given; .src NULL: nowhere, or in the URL */
-	bool keep_git_dir;
-} FetchArgs;
 
 typedef struct WorkdirArgs {
 	Str path; /* absolute, cleaned */

@@ -233,25 +233,25 @@ static Err *set_global_args(Planner *p)
 	return NULL;
 }
 
-static Err *set_epoch(Planner *p)
+/* Go's strconv.ParseBool. */
+static bool is_bool(Str s)
 {
-	Str name = STR("SOURCE_DATE_EPOCH");
-	const PlanArg *given = plan_build_arg(p, name);
-	const Var *global = plan_scope_find(&p->globals, name);
-	p->plan->source_date_epoch = -1;
-	if (!given && !global)
-		return NULL;
-	Str text = given ? given->value : global->value;
-	/* "context" is the time of a git or http context; a local one has none. */
-	if (!text.len || str_eqc(text, "context"))
-		return NULL;
-	uint64_t seconds;
-	if (!str_to_u64(text, &seconds) || seconds > INT64_MAX / 1000000000) {
-		Err *e = err_new(ERR_INPUT, "invalid SOURCE_DATE_EPOCH: '%.*s'", STR_ARG(text));
-		e = err_note(e, "write the seconds since 1970 UTC, as `date +%%s` prints them");
-		return err_place(e, given ? (Span){ 0 } : global->origin);
-	}
-	p->plan->source_date_epoch = (int64_t)seconds;
+	static const char *const words[] = { "1", "t", "T", "true",  "True",  "TRUE",
+		                             "0", "f", "F", "false", "False", "FALSE" };
+	for (size_t i = 0; i < ARRAY_LEN(words); i++)
+		if (str_eqc(s, words[i]))
+			return true;
+	return false;
+}
+
+/* Arguments for the builder that mean something in one form alone. */
+static Err *check_builder_args(const Planner *p)
+{
+	const PlanArg *multi = plan_build_arg(p, STR("BUILDKIT_MULTI_PLATFORM"));
+	if (multi && multi->value.len && !is_bool(multi->value))
+		return err_note(err_new(ERR_INPUT, "invalid boolean value for multi-platform: %.*s",
+		                        STR_ARG(multi->value)),
+		                "the build argument BUILDKIT_MULTI_PLATFORM says so");
 	return NULL;
 }
 
@@ -259,10 +259,11 @@ Err *plan_globals(Planner *p)
 {
 	for (size_t i = 0; i < p->request->arg_count; i++)
 		(void)map_put(&p->args, p->request->args[i].name, (void *)&p->request->args[i]);
+	TRY(check_builder_args(p));
 	set_platform_args(p);
 	plan_see_defaults(p);
 	TRY(set_global_args(p));
-	return set_epoch(p);
+	return plan_epoch(p);
 }
 
 /* --- build args that nothing took ------------------------------------------------------------ */
