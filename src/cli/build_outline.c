@@ -19,6 +19,15 @@ typedef struct OutlineArg {
 	bool listed;
 } OutlineArg;
 
+/* A secret, an agent, or a cache of a RUN. */
+typedef struct OutlineMount {
+	Str id;
+	bool required;
+	const Node *node;
+} OutlineMount;
+
+typedef VEC(OutlineMount) MountVec;
+
 typedef struct Outline {
 	const BuildLook *look;
 	Arena *arena;
@@ -164,6 +173,76 @@ static void outline_done(Outline *o)
 	VEC_DONE(&o->all);
 }
 
+/* As the file has it: a cache's has its namespace in front. */
+static Str shown_id(const RunMount *m)
+{
+	Str namespace;
+	if (m->type != MOUNT_CACHE)
+		return m->id;
+	return m->own_id ? str_cut(m->id, '/', &namespace) : m->target;
+}
+
+/* Mounts of TYPE in all that is planned, each id once. */
+static void find_mounts(const BuildLook *look, MountType type, MountVec *out)
+{
+	AUTO_MAP Map seen = MAP_INIT;
+	for (size_t i = 0; i < look->plan.step_count; i++) {
+		const Step *step = &look->plan.steps[i];
+		for (size_t k = 0; step->kind == STEP_RUN && k < step->run.mount_count; k++) {
+			const RunMount *m = &step->run.mounts[k];
+			if (m->type != type || map_find(&seen, m->id))
+				continue;
+			(void)map_put(&seen, m->id, out);
+			VEC_PUSH(out, (OutlineMount){ shown_id(m), m->required, step->node });
+		}
+	}
+}
+
+static void mounts_text(const BuildLook *look, MountType type, const char *title, Arena *a,
+                        Buf *out)
+{
+	AUTO_VEC MountVec mounts = { 0 };
+	find_mounts(look, type, &mounts);
+	if (!mounts.len)
+		return;
+	Str *cells = arena_alloc(a, 2 * (mounts.len + 1) * sizeof *cells, _Alignof(Str));
+	cells[0] = str_from(title);
+	cells[1] = STR("REQUIRED");
+	for (size_t i = 0; i < mounts.len; i++) {
+		cells[2 * i + 2] = mounts.at[i].id;
+		cells[2 * i + 3] = mounts.at[i].required ? STR("true") : STR("");
+	}
+	build_call_table(cells, mounts.len + 1, 2, 3, out);
+	buf_add_char(out, '\n');
+}
+
+static void mounts_json(JsonWriter *w, const BuildLook *look, MountType type, const char *key,
+                        const char *id_key, LineMap *lines)
+{
+	AUTO_VEC MountVec mounts = { 0 };
+	find_mounts(look, type, &mounts);
+	if (!mounts.len)
+		return;
+	json_write_key(w, key);
+	json_write_array(w);
+	for (size_t i = 0; i < mounts.len; i++) {
+		unsigned first = 0, last = 0;
+		if (mounts.at[i].node->span.src ==
+		    lines->source) /* and not a trigger of an image */
+			line_map_find(lines, mounts.at[i].node->span, &first, &last);
+		json_write_object(w);
+		json_write_key(w, id_key);
+		json_write_str(w, mounts.at[i].id);
+		if (mounts.at[i].required) {
+			json_write_key(w, "required");
+			json_write_bool(w, true);
+		}
+		build_call_json_location(w, first, last);
+		json_write_object_end(w);
+	}
+	json_write_array_end(w);
+}
+
 /* Name and description of the target. */
 static void find_target(const BuildLook *look, Str *ret_name, Str *ret_description)
 {
@@ -174,6 +253,21 @@ static void find_target(const BuildLook *look, Str *ret_name, Str *ret_descripti
 	for (size_t i = 0; i < d->node_count; i++)
 		if (d->nodes[i].id == INST_FROM && stage++ == look->plan.target)
 			*ret_description = node_description(&d->nodes[i], *ret_name);
+}
+
+static void args_text(const Outline *o, Buf *out)
+{
+	Str *cells = arena_alloc(o->arena, 3 * (o->args.len + 1) * sizeof *cells, _Alignof(Str));
+	cells[0] = STR("BUILD ARG");
+	cells[1] = STR("VALUE");
+	cells[2] = STR("DESCRIPTION");
+	for (size_t i = 0; i < o->args.len; i++) {
+		cells[3 * i + 3] = o->args.at[i]->name;
+		cells[3 * i + 4] = o->args.at[i]->value;
+		cells[3 * i + 5] = o->args.at[i]->description;
+	}
+	build_call_table(cells, o->args.len + 1, 3, 3, out);
+	buf_add_char(out, '\n');
 }
 
 void build_outline_text(const BuildLook *look, Arena *a, Buf *out)
@@ -187,21 +281,11 @@ void build_outline_text(const BuildLook *look, Arena *a, Buf *out)
 		build_call_table(head, description.len ? 2 : 1, 2, 1, out);
 		buf_add_char(out, '\n');
 	}
-	if (!o.args.len)
-		return;
-	Str *cells = arena_alloc(a, 3 * (o.args.len + 1) * sizeof *cells, _Alignof(Str));
-	cells[0] = STR("BUILD ARG");
-	cells[1] = STR("VALUE");
-	cells[2] = STR("DESCRIPTION");
-	for (size_t i = 0; i < o.args.len; i++) {
-		cells[3 * i + 3] = o.args.at[i]->name;
-		cells[3 * i + 4] = o.args.at[i]->value;
-		cells[3 * i + 5] = o.args.at[i]->description;
-	}
-	build_call_table(cells, o.args.len + 1, 3, 3, out);
-	buf_add_char(out, '\n');
+	if (o.args.len)
+		args_text(&o, out);
+	mounts_text(look, MOUNT_SECRET, "SECRET", a, out);
+	mounts_text(look, MOUNT_SSH, "SSH", a, out);
 }
-
 void build_outline_json(const BuildLook *look, Arena *a, Buf *out)
 {
 	CLEANUP(outline_done) Outline o = { .look = look, .arena = a };
@@ -231,6 +315,9 @@ void build_outline_json(const BuildLook *look, Arena *a, Buf *out)
 	}
 	if (o.args.len)
 		json_write_array_end(&w);
+	mounts_json(&w, look, MOUNT_SECRET, "secrets", "name", &lines);
+	mounts_json(&w, look, MOUNT_SSH, "ssh", "name", &lines);
+	mounts_json(&w, look, MOUNT_CACHE, "cache", "ID", &lines);
 	build_call_json_sources(&w, look->file.source);
 	json_write_object_end(&w);
 }
