@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "base/rune.h"
 #include "codec/json.h"
 #include "oci/config.h"
 
@@ -332,7 +333,25 @@ static int by_text(const void *a, const void *b)
 
 static int by_key(const void *a, const void *b)
 {
-	return str_cmp(((const Label *)a)->key, ((const Label *)b)->key);
+	const Label *x = a, *y = b;
+	int order = str_cmp(x->key, y->key);
+	return order ? order : str_cmp(x->value, y->value);
+}
+
+/*
+ * S as JSON holds it: each byte that is no UTF-8 as U+FFFD.  Names that differ in such bytes alone
+ * become one, and an object with a key twice is none that can be read again.
+ */
+static Str as_utf8(Arena *a, Str s)
+{
+	AUTO_BUF Buf out = BUF_INIT;
+	bool bad = false;
+	for (size_t at = 0, len; at < s.len; at += len) {
+		uint32_t rune = rune_at(s, at, &len);
+		bad |= rune == RUNE_BAD && len == 1;
+		rune_add(&out, rune);
+	}
+	return bad ? arena_str(a, buf_str(&out)) : s;
 }
 
 static void put_str(JsonWriter *w, const char *key, Str value)
@@ -358,8 +377,10 @@ static void put_set(JsonWriter *w, const char *key, Strs s)
 {
 	if (!s.count)
 		return;
+	AUTO_ARENA Arena a = ARENA_INIT;
 	AUTO_FREE Str *sorted = xreallocarray(NULL, s.count, sizeof *sorted);
-	memcpy(sorted, s.at, s.count * sizeof *sorted);
+	for (size_t i = 0; i < s.count; i++)
+		sorted[i] = as_utf8(&a, s.at[i]);
 	qsort(sorted, s.count, sizeof *sorted, by_text);
 	json_write_key(w, key);
 	json_write_object(w);
@@ -377,12 +398,16 @@ static void put_labels(JsonWriter *w, const ImageConfig *c)
 {
 	if (!c->label_count)
 		return;
+	AUTO_ARENA Arena a = ARENA_INIT;
 	AUTO_FREE Label *sorted = xreallocarray(NULL, c->label_count, sizeof *sorted);
-	memcpy(sorted, c->labels, c->label_count * sizeof *sorted);
+	for (size_t i = 0; i < c->label_count; i++)
+		sorted[i] = (Label){ as_utf8(&a, c->labels[i].key), c->labels[i].value };
 	qsort(sorted, c->label_count, sizeof *sorted, by_key);
 	json_write_key(w, "Labels");
 	json_write_object(w);
 	for (size_t i = 0; i < c->label_count; i++) {
+		if (i && str_eq(sorted[i].key, sorted[i - 1].key))
+			continue;
 		json_write_key_str(w, sorted[i].key);
 		json_write_str(w, sorted[i].value);
 	}
