@@ -40,7 +40,7 @@ archive() { # name entry...: "path[:type[:text or link[:mode[:uid]]]]"
 archive plain.txt inner:f:hello:640:5
 gzip -c plain.txt >gz
 bzip2 -c plain.txt >bz
-xz -c plain.txt >xz
+xz -c plain.txt >./xz
 zstd -qc plain.txt >zst
 dockerfile "ADD plain.txt /plain" "ADD gz /gz" "ADD bz /bz/" "ADD xz /xz" "ADD zst /zst"
 is "plain, gzip, bzip2, xz, zstd, whatever they are called" "$(tree | grep inner)" "640 5:5 /bz/inner hello
