@@ -75,6 +75,26 @@ like "also if the first name is not below it" "$out" '^h.* d/y link to d/x$'
 like "or was replaced since, and the next is left out" "$(tree hidden)" '^-.* 6 .* d/y$'
 unlike "two sources are two files" "$(tree single)" '^h'
 
+# --- xattrs ----------------------------------------------------------------------------------------
+python3 - <<'P'
+import io, tarfile
+with tarfile.open("xattrs.tar", "w", format=tarfile.PAX_FORMAT) as t:
+    i = tarfile.TarInfo("f")
+    i.size, i.mode = 1, 0o755
+    i.pax_headers = {"SCHILY.xattr.user.note": "kept", "SCHILY.xattr.security.capability": "\x01\0\0\x02\0\x20" + "\0" * 14}
+    t.addfile(i, io.BytesIO(b"x"))
+P
+run decant import xattrs.tar xattrs:1
+status "a file with xattrs" 0
+printf 'FROM xattrs:1 AS from\nFROM scratch AS plain\nCOPY --from=from --chown=1:2 --chmod=700 /f /f\n' >Dockerfile
+tree plain >/dev/null
+is "COPY --from keeps its xattrs, with --chown and --chmod too" "$(python3 - "$T/out.tar" <<'P'
+import sys, tarfile
+for m in tarfile.open(sys.argv[1]):
+    print(m.name, oct(m.mode), m.uid, sorted(k for k in m.pax_headers if "xattr" in k))
+P
+)" "f 0o700 1 ['SCHILY.xattr.security.capability', 'SCHILY.xattr.user.note']"
+
 # --- ADD of archives -------------------------------------------------------------------------------
 mkdir a && (cd a && mkdir -p x/y && echo in >x/y/f && echo top >top && ln top x/hard && ln -s y x/link && chmod 750 x && chmod 4711 top)
 tar -C a --owner=12 --group=34 -cf plain.tar x/y/f top x/hard x/link
