@@ -91,7 +91,8 @@ typedef struct Build {
 	int64_t now_ns;   /* when the build began */
 	int64_t epoch_ns; /* SOURCE_DATE_EPOCH; -1: none */
 	unsigned steps_run, steps_cached, failed_line;
-	bool network_told;          /* the note about the host's network was given */
+	bool network_told; /* the note about the host's network was given */
+	bool insecure_told;
 	bool limits_told;           /* the same about resources that cannot be limited */
 	struct RunFiles *run_files; /* files of mounts, see run_files.c */
 	pthread_mutex_t run_files_mutex;

@@ -348,6 +348,11 @@ static Err *run_step(Running *r, StoreLayer *ret)
 	r->lowers.fds[r->lowers.count] = b->init_lower_fd; /* below all; lowers_close leaves it */
 	int64_t from_ns = clock_real_ns() - TICK_NS;
 	TRY(run_logged(r, &result));
+	if (r->step->run.insecure && sandbox_rung() != SANDBOX_ROOT &&
+	    is_first(b, &b->insecure_told))
+		progress_warning(b->progress, b->states[r->step->number].line,
+		                 "RUN --security=insecure has all rights in its user namespace, "
+		                 "not those of root on this machine");
 	tell_fallbacks(b, b->states[r->step->number].line, &result);
 	if (result.exit_status != 0)
 		return failed(b, r->step, &result);
