@@ -12,7 +12,7 @@ packages() {
 			zlib1g-dev libzstd-dev libjansson-dev libseccomp-dev libcurl4-openssl-dev libarchive-dev libcmocka-dev \
 			uidmap slirp4netns ca-certificates
 		;;
-	test)  echo python3 busybox-static docker-registry skopeo umoci curl git zstd bzip2 xz-utils debootstrap python3-jsonschema ;;
+	test)  echo python3 busybox-static openssh-client docker-registry skopeo umoci curl git zstd bzip2 xz-utils debootstrap python3-jsonschema ;;
 	lint)  echo clang clang-format clang-tidy shellcheck codespell ;;
 	fuzz)  echo clang libclang-rt-dev ;;
 	demo)  echo curl debootstrap busybox-static python3 dpkg-dev xz-utils ca-certificates ;;
