@@ -42,6 +42,19 @@ status "a directory has an ignore file of its own" 3
 like "the error names line and context" "$ERR" "other/.dockerignore:1 excludes it: 'secret'"
 like "and which context" "$ERR" "while looking into the build context 'src'"
 
+run decant build --progress=plain -t mounted --build-context src=other - <<'D'
+FROM alpine:edge
+RUN --mount=from=src,target=/m cat /m/f /m/sub/g > /all && [ ! -e /m/secret ]
+D
+status "a mount takes files of a directory" 0
+is "of that one" "$(decant run --rm mounted cat /all)" $'changed\nsub'
+echo more >>other/sub/g
+run decant build --progress=plain -t mounted --build-context src=other - <<'D'
+FROM alpine:edge
+RUN --mount=from=src,target=/m cat /m/f /m/sub/g > /all && [ ! -e /m/secret ]
+D
+is "and sees a change in it" "$(decant run --rm mounted cat /all)" $'changed\nsub\nmore'
+
 cp "$(command -v busybox)" root/bin/busybox
 ln -s busybox root/bin/sh
 run decant build -q -t rootdir --build-context src=root - <<'D'
@@ -73,6 +86,11 @@ COPY --from=base /mark /mark2
 D
 run decant build -q --build-context base=docker-image://marked main
 status "T-047 a whole stage is replaced" 0
+run decant build -q --build-context img=docker-image://marked - <<'D'
+FROM alpine:edge
+RUN --mount=from=img,target=/m [ "$(cat /m/mark)" = marked ]
+D
+status "a mount takes files of an image" 0
 run decant build -q -t only --target base --build-context base=docker-image://marked main
 status "the target too" 0
 is "it is the image then" "$(decant run --rm only cat /mark)" marked

@@ -55,6 +55,20 @@ RUN [ "$(cat /n)" = 1 ] && [ "$N" = 5 ]
 D
 status "T-170 T-171 triggers of a stage run once" 0
 
+run decant build -q -t mounting - <<'D'
+FROM alpine:edge
+ONBUILD RUN --mount=from=tools,target=/t --mount=type=cache,target=/c --mount=target=/ctx cat /t/tool /ctx/app > /got
+D
+cat >ctx/Dockerfile <<'D'
+FROM alpine:edge AS unneeded
+RUN exit 1
+FROM alpine:edge AS tools
+RUN echo tool > /tool
+FROM mounting
+D
+run decant build -q -t mounted ctx
+status "T-172 a stage that only a trigger mounts is built" 0
+is "its files were there, and those of the context" "$(decant run --rm mounted cat /got)" $'tool\nnew'
 cat >ctx/Dockerfile <<'D'
 FROM alpine:edge
 # comment
