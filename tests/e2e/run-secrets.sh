@@ -100,6 +100,18 @@ like "a NUL byte fits no variable" "$ERR" "the secret 's' holds a NUL byte"
 
 is "S08 the store is the owner's alone" "$(stat -c %a "$DECANT_ROOT")" 700
 
+# --- secrets of ADD ---
+
+mkdir "$T/web" && echo page >"$T/web/file"
+exec 3< <(exec "$E2E_ROOT/tests/lib/web-server" "$T/web" "$T/web.log")
+E2E_PIDS+=($!)
+read -r port <&3
+printf 'FROM scratch\nADD http://127.0.0.1:%s/file?token=%s /file\n' "$port" "$env_marker" >Dockerfile
+build --secret id=HTTP_AUTH_TOKEN_127.0.0.1,env=TOKEN_VALUE
+status "a token for a host of ADD" 0
+build
+ok "without it the server refuses" [ "$STATUS" -ne 0 ]
+
 # --- agents ---
 
 if ! command -v ssh-agent >/dev/null || ! command -v ssh-keygen >/dev/null; then

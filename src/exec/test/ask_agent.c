@@ -43,13 +43,13 @@ int main(int argc, char **argv)
 	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
 	if (!path || strlen(path) >= sizeof address.sun_path)
 		return 2;
-	strcpy(address.sun_path, path);
+	memcpy(address.sun_path, path, strlen(path));
 	if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) < 0) {
 		perror("connect");
 		return 1;
 	}
 	for (int i = 1; i < argc; i++)
-		if (ask(fd, (unsigned char)atoi(argv[i])) < 0)
+		if (ask(fd, (unsigned char)strtoul(argv[i], NULL, 10)) < 0)
 			return 1;
 	return 0;
 }

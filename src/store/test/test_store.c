@@ -4,6 +4,7 @@
 #include "base/base.h"
 
 #include "fs/path.h"
+#include "store/mounts.h"
 #include "store/store-internal.h"
 
 #include <fcntl.h>
@@ -303,6 +304,130 @@ static void test_looking_creates_nothing(void **state)
 	store_close(s);
 }
 
+/* --- cache mounts ---------------------------------------------------------------------------- */
+
+typedef struct Filled {
+	unsigned calls;
+	bool fail;
+} Filled;
+
+static Err *fill(void *context, int dir_fd)
+{
+	Filled *f = context;
+	f->calls++;
+	TRY(path_write_file(dir_fd, "seed", STR("seeded"), 0644, false));
+	return f->fail ? err_new(ERR_SYSTEM, "no more") : NULL;
+}
+
+static ino_t inode_of(const StoreMountHold *hold)
+{
+	struct stat st;
+	assert_int_equal(fstat(hold->dir_fd, &st), 0);
+	return st.st_ino;
+}
+
+static StoreMountHold take(Store *s, StoreMountWish wish, StoreSharing sharing)
+{
+	StoreMountHold hold;
+	wish.sharing = sharing;
+	must(store_mount_take(s, &wish, NULL, &hold));
+	return hold;
+}
+
+static void test_mounts_are_shared_or_not(void **state)
+{
+	Fixture *f = *state;
+	Filled filled = { 0 };
+	StoreMountWish wish = { .key = sha256_of(STR("one")),
+		                .info = STR("id one\n"),
+		                .fill = fill,
+		                .context = &filled };
+	StoreMountHold a = take(f->store, wish, STORE_SHARED);
+	StoreMountHold b = take(f->store, wish, STORE_SHARED);
+	assert_true(inode_of(&a) == inode_of(&b));
+	assert_int_equal(filled.calls, 1);
+	StoreMountHold c = take(f->store, wish, STORE_PRIVATE);
+	assert_true(inode_of(&c) != inode_of(&a));
+	assert_int_equal(filled.calls, 2);
+	ino_t first = inode_of(&a), second = inode_of(&c);
+	store_mount_release(&a);
+	store_mount_release(&b);
+	/* the first that is free, without filling it again */
+	a = take(f->store, wish, STORE_LOCKED);
+	assert_true(inode_of(&a) == first);
+	store_mount_release(&c);
+	b = take(f->store, wish, STORE_LOCKED);
+	assert_true(inode_of(&b) == second);
+	assert_int_equal(filled.calls, 2);
+
+	/* all are in use: who locks waits, and hears a cancel */
+	Cancel cancel;
+	StoreMountHold none;
+	must(cancel_open(&cancel));
+	cancel_set(&cancel);
+	wish.sharing = STORE_LOCKED;
+	must_be(store_mount_take(f->store, &wish, &cancel, &none), ERR_CANCELLED);
+	cancel_close(&cancel);
+	store_mount_release(&a);
+	store_mount_release(&b);
+}
+
+static void test_mounts_are_listed_and_removed(void **state)
+{
+	Fixture *f = *state;
+	Filled filled = { 0 };
+	StoreMountWish wish = { .key = sha256_of(STR("two")),
+		                .info = STR("id two\n"),
+		                .fill = fill,
+		                .context = &filled };
+	StoreMount *list;
+	size_t count;
+	bool kept;
+	StoreMountHold a = take(f->store, wish, STORE_PRIVATE);
+	StoreMountHold b = take(f->store, wish, STORE_PRIVATE);
+	must(store_mount_list(f->store, NULL, &f->arena, &list, &count));
+	assert_int_equal(count, 1);
+	assert_true(digest_eq(&list[0].key, &wish.key));
+	assert_true(str_eqc(list[0].info, "id two\n"));
+	assert_int_equal(list[0].count, 2);
+	assert_int_equal(list[0].size_bytes, 2 * strlen("seeded"));
+	assert_true(list[0].in_use && list[0].used_ns > 0);
+	store_mount_release(&a);
+	must(store_mount_remove(f->store, &wish.key, NULL, &kept));
+	assert_true(kept);
+	must(store_mount_list(f->store, NULL, &f->arena, &list, &count));
+	assert_int_equal(list[0].count, 2);
+	store_mount_release(&b);
+	must(store_mount_remove(f->store, &wish.key, NULL, &kept));
+	assert_false(kept);
+	must(store_mount_list(f->store, NULL, &f->arena, &list, &count));
+	assert_int_equal(count, 0);
+	must(store_mount_remove(f->store, &wish.key, NULL, &kept));
+	assert_false(kept);
+}
+
+/* What could not be filled is not there: the next one fills it. */
+static void test_mounts_are_whole_or_absent(void **state)
+{
+	Fixture *f = *state;
+	Filled filled = { .fail = true };
+	StoreMountHold hold;
+	StoreMountWish wish = {
+		.key = sha256_of(STR("three")), .info = STR(""), .fill = fill, .context = &filled
+	};
+	must_be(store_mount_take(f->store, &wish, NULL, &hold), ERR_SYSTEM);
+	filled.fail = false;
+	hold = take(f->store, wish, STORE_SHARED);
+	assert_int_equal(filled.calls, 2);
+	assert_int_equal(faccessat(hold.dir_fd, "seed", R_OK, 0), 0);
+	store_mount_release(&hold);
+	uint64_t freed;
+	must(store_gc(f->store, NULL, &freed));
+	hold = take(f->store, wish, STORE_SHARED);
+	assert_int_equal(filled.calls, 2); /* gc keeps caches */
+	store_mount_release(&hold);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(test_##name, setup, teardown)
@@ -319,6 +444,9 @@ int main(void)
 		T(dead_scratch_is_reaped),
 		T(gc_keeps_what_is_named),
 		T(lock_excludes),
+		T(mounts_are_shared_or_not),
+		T(mounts_are_listed_and_removed),
+		T(mounts_are_whole_or_absent),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
