@@ -223,7 +223,13 @@ const Command command_build = {
 		 "is read from standard input and the context is empty.\n\n"
 		 "The environment's SOURCE_DATE_EPOCH is handed to the build: later file times and "
 		 "the image's\n"
-		 "creation time become it, so that equal inputs give equal images.",
+		 "creation time become it, so that equal inputs give equal images.\n\n"
+		 "--check builds nothing. It prints what docker's rules and some of our own find, "
+		 "and ends "
+		 "with\n"
+		 "status 1 if there is a warning or an error. \"# check=skip=RULE\" in the "
+		 "Dockerfile "
+		 "silences a rule.",
 	.options = build_options,
 	.option_count = ARRAY_LEN(build_options),
 	.values_size = sizeof(BuildValues),
