@@ -14,15 +14,6 @@
 static const char *const dockerfile_names[] = { "Dockerfile", "dockerfile", "Containerfile" };
 static const char *const ignore_names[] = { ".containerignore", ".dockerignore" };
 
-static bool is_remote(const char *context)
-{
-	static const char *const schemes[] = { "http://", "https://", "git://", "ssh://", "git@" };
-	for (size_t i = 0; i < ARRAY_LEN(schemes); i++)
-		if (strncmp(context, schemes[i], strlen(schemes[i])) == 0)
-			return true;
-	return false;
-}
-
 /* Does TEXT begin as an archive does?  Then it is a context and not a Dockerfile. */
 static bool is_archive(Str text)
 {
@@ -51,10 +42,6 @@ static Err *read_stdin(Arena *a, Str *ret)
 
 static Err *open_context(Arena *a, const char *context, BuildInput *in)
 {
-	if (is_remote(context))
-		return err_note(
-			err_new(ERR_INPUT, "remote contexts are not supported yet: '%s'", context),
-			"clone or download it first and give the directory");
 	AUTO_CLOSE int fd = openat(AT_FDCWD, context, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0 && errno == ENOENT)
 		return err_new(ERR_INPUT, "unable to prepare context: path \"%s\" not found",
@@ -210,29 +197,81 @@ static Err *read_ignore(Arena *a, const BuildInputNames *names, const char *name
 	return NULL;
 }
 
-/* "build -": a Dockerfile alone. */
-static Err *from_stdin_alone(Arena *a, const char *file, BuildInput *in)
+/* The beginning of standard input, as much as tells an archive from a text. */
+static Err *peek_stdin(Buf *head)
 {
+	enum { HEAD_BYTES = 1024 };
+	while (head->len < HEAD_BYTES) {
+		buf_reserve(head, HEAD_BYTES);
+		ssize_t n = read(STDIN_FILENO, head->ptr + head->len, HEAD_BYTES);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_sys(errno, "cannot read standard input");
+		if (n == 0)
+			break;
+		head->len += (size_t)n;
+	}
+	return NULL;
+}
+
+/* "build -": an archive is the context, a text the Dockerfile. */
+static Err *from_stdin(Arena *a, const char *file, BuildInput *in)
+{
+	AUTO_BUF Buf head = BUF_INIT;
 	if (file && strcmp(file, "-") == 0)
 		return err_new(
 			ERR_INPUT,
 			"invalid argument: can't use stdin for both build context and dockerfile");
-	Str text;
-	TRY(read_stdin(a, &text));
-	if (file || is_archive(text))
-		return err_note(
-			err_new(ERR_INPUT,
-		                "an archive on standard input is not supported as context yet"),
-			"unpack it and give the directory");
-	in->dockerfile = (Source){ "Dockerfile", text };
+	TRY(peek_stdin(&head));
+	if (is_archive(buf_str(&head))) {
+		in->is_archive = in->is_inside = true;
+		in->archive_head = arena_str(a, buf_str(&head));
+		in->inside = file;
+		return NULL;
+	}
+	if (file)
+		return err_new(ERR_INPUT, "ambiguous Dockerfile source: both stdin and flag "
+		                          "correspond to Dockerfiles");
+	TRY(path_read_fd(STDIN_FILENO, DOCKERFILE_BYTES_MAX, "standard input", &head));
+	in->dockerfile = (Source){ "Dockerfile", arena_str(a, buf_str(&head)) };
 	return NULL;
+}
+
+static bool is_directory(const char *path)
+{
+	AUTO_CLOSE int fd = openat(AT_FDCWD, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return fd >= 0;
+}
+
+/* *ret_is false: CONTEXT is a path. */
+static Err *take_remote(Arena *a, const BuildInputNames *names, BuildInput *in, bool *ret_is)
+{
+	*ret_is = false;
+	if (is_directory(names->context))
+		return NULL;
+	TRY_WHILE(remote_parse(a, str_from(names->context), &in->remote),
+	          "reading the build context '%s'", names->context);
+	*ret_is = in->is_remote = in->remote.kind != REMOTE_NONE;
+	if (!*ret_is)
+		return NULL;
+	in->is_inside = !names->file || strcmp(names->file, "-") != 0;
+	in->inside = names->file;
+	if (in->is_inside)
+		return NULL;
+	in->dockerfile.name = "Dockerfile";
+	return read_stdin(a, &in->dockerfile.text);
 }
 
 static Err *open_input(Arena *a, const BuildInputNames *names, BuildInput *in)
 {
 	const char *name = NULL, *file = names->file;
+	bool remote;
 	if (strcmp(names->context, "-") == 0)
-		return from_stdin_alone(a, file, in);
+		return from_stdin(a, file, in);
+	TRY(take_remote(a, names, in, &remote));
+	if (remote)
+		return NULL;
 	TRY(open_context(a, names->context, in));
 	if (file && strcmp(file, "-") == 0) {
 		in->dockerfile.name = "Dockerfile";

@@ -3,7 +3,9 @@
  *
  * RULES    those of docker build: -f is relative to the working directory; without
  *          it the context's Dockerfile, dockerfile or Containerfile; "-" reads the Dockerfile from
- *          standard input.  Ignore file: that of --ignorefile, else <Dockerfile>.dockerignore beside
+ *          standard input; an archive there is the context.  What is no directory may be a git
+ *          repository or a URL: nothing is fetched here, and the Dockerfile is found in it later.
+ *          Ignore file, of directories alone: that of --ignorefile, else <Dockerfile>.dockerignore beside
  *          the Dockerfile, else the context's .containerignore or .dockerignore.
  * ERRORS   ERR_INPUT in docker's words: path "x" not found; failed to read dockerfile: open x: ...
  */
@@ -12,6 +14,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "remote/remote.h"
 
 typedef struct BuildInput {
 	int context_fd;   /* a directory; -1: an empty context */
@@ -19,6 +22,12 @@ typedef struct BuildInput {
 	Source dockerfile;
 	Source ignore;
 	bool has_ignore;
+	/* A context that is no directory. */
+	bool is_remote, is_archive;
+	Remote remote;
+	Str archive_head;   /* what was read of it; the rest is on standard input */
+	bool is_inside;     /* the Dockerfile is in such a context, ... */
+	const char *inside; /* ... called so; NULL: the usual names */
 } BuildInput;
 
 /* What the command line says.  NULL: not given. */

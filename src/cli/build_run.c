@@ -168,12 +168,16 @@ Err *build_run_command(Cli *cli, const void *values, const Arguments *args)
 	BuildInputNames names = { args->at[0], v->file, v->ignore_file };
 	TRY(build_input_open(cli->arena, &names, &input));
 	TRY(build_contexts_open(cli, &v->contexts, &contexts));
-	if (!call || build_call_needs_store(call)) {
+	if (!call || input.is_inside || build_call_needs_store(call)) {
 		TRY(cli_store(cli, &r.store));
 		store_set_durable(r.store, v->durable);
 	}
 	TRY(cli_cancel(cli, &r.cancel));
-	r.dockerfile = &input.dockerfile;
+	BuildArchive archive = { input.archive_head, STDIN_FILENO };
+	r.dockerfile = input.is_inside ? NULL : &input.dockerfile;
+	r.file = input.inside;
+	r.remote = input.is_remote ? &input.remote : NULL;
+	r.archive = input.is_archive ? &archive : NULL;
 	r.ignore = input.has_ignore ? &input.ignore : NULL;
 	r.context_fd = input.context_fd;
 	r.context_path = input.context_path;

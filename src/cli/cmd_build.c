@@ -216,11 +216,16 @@ const Command command_build = {
 	.name = "build",
 	.aliases = "image build,builder build,buildx build",
 	.group = GROUP_BUILD,
-	.synopsis = "[OPTIONS] PATH | -",
+	.synopsis = "[OPTIONS] PATH | URL | -",
 	.help = "Build an image from a Dockerfile",
-	.about = "PATH is the build context: the directory that COPY and ADD take files from. With "
-		 "- the Dockerfile\n"
-		 "is read from standard input and the context is empty.\n\n"
+	.about = "PATH is the build context: the directory that COPY and ADD take files from. "
+		 "URL is a git\n"
+		 "repository (https://host/x.git#ref:subdir, git@host:x, ssh://, git://, "
+		 "github.com/o/r), or what\n"
+		 "http or https gives: an archive is the context, any other file the Dockerfile. "
+		 "With - standard\n"
+		 "input is one of the two. In these -f names a file in the context, and ignore "
+		 "files do not count.\n\n"
 		 "The environment's SOURCE_DATE_EPOCH is handed to the build: later file times and "
 		 "the image's\n"
 		 "creation time become it, so that equal inputs give equal images.\n\n"

@@ -9,6 +9,7 @@
 #include "base/base.h"
 
 #include "exec/copy.h"
+#include "exec/fetch.h"
 #include "fs/path.h"
 #include "layer/extract.h"
 #include "layer/foreign.h"
@@ -105,4 +106,28 @@ Err *archive_unpack(Build *b, int fd, Str name, Arena *a, Str *ret_dir, List **r
 		return err_while(e, "unpacking the archive '%.*s'", STR_ARG(name));
 	*ret_dir = arena_str(a, str_from(dir));
 	return NULL;
+}
+
+Err *archive_layer(Build *b, int fd, Str name, StoreLayer *ret, bool *ret_is)
+{
+	AUTO_ARENA Arena a = ARENA_INIT;
+	CompressionId id;
+	const char *foreign;
+	TRY(is_archive(fd, ret_is, &id, &foreign));
+	if (!*ret_is)
+		return NULL;
+	TRY(rewind_fd(fd));
+	AUTO_READER Reader *file = reader_from_fd(fd, "an archive");
+	AUTO_READER Reader *plain = NULL;
+	if (foreign)
+		TRY(foreign_reader(file, &plain));
+	else
+		plain = compressor_reader(id, file);
+	LayerApply how = { .name = arena_strf(&a, "the archive '%.*s'", STR_ARG(name)).ptr,
+		           .form = LAYER_FORM_DIR,
+		           .cancel = b->cancel,
+		           .overlay_prefix = sandbox_overlay_prefix() };
+	Err *e = layer_apply(b->store, plain, &how, ret);
+	/* the user's file, not the store */
+	return e && err_kind(e) == ERR_CORRUPT ? err_set_kind(e, ERR_INPUT) : e;
 }

@@ -74,6 +74,9 @@ typedef struct Build {
 	Arena *arena;      /* of the build; guarded by mutex once threads run */
 	pthread_mutex_t mutex;
 	unsigned plan_line; /* progress line of the Dockerfile */
+	const Source
+		*source; /* of the Dockerfile: the request's, or what was found in the context */
+	struct StepResult *context_layer; /* of a main context that is no directory; NULL */
 	Dockerfile file;
 	PlanFacts facts;
 	LintResult lint;

@@ -204,6 +204,7 @@ static Err *build(Build *b, BuildResult *ret)
 Err *build_init(Build *b, Arena *a, const BuildRequest *request)
 {
 	*b = (Build){ .request = request,
+		      .source = request->dockerfile,
 		      .store = request->store,
 		      .progress = request->progress,
 		      .arena = a,
@@ -259,7 +260,7 @@ Err *build_image(Arena *a, const BuildRequest *request, BuildResult *ret)
 	ret->warnings = b.plan.warnings;
 	ret->warning_count = b.plan.warning_count;
 	ret->lint = b.lint;
-	ret->source = request->dockerfile;
+	ret->source = b.source;
 	if (!e || err_kind(e) == ERR_CANCELLED || !request->tag_count)
 		return e;
 	return err_while(e, "building '%.*s'", STR_ARG(reference_familiar(a, &request->tags[0])));

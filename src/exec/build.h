@@ -58,10 +58,19 @@ typedef struct BuildRun {
 	SandboxResources resources;
 } BuildRun;
 
+/* An archive that comes through a pipe: what was read of it, and where the rest is. */
+typedef struct BuildArchive {
+	Str head;
+	int fd;
+} BuildArchive;
+
 typedef struct BuildRequest {
 	Store *store;
-	const Source *dockerfile;
-	int context_fd;              /* directory, borrowed; -1: an empty context */
+	const Source *dockerfile; /* NULL: it is in the context, under the name .file */
+	int context_fd;           /* directory, borrowed; -1: an empty context, or one of these: */
+	const Remote *remote;     /* the context is there; NULL */
+	const BuildArchive *archive; /* the context is in it; NULL */
+	const char *file;            /* NULL: the usual names */
 	Str context_path;            /* real path, for the stat cache's name */
 	const Source *ignore;        /* .dockerignore; NULL: none */
 	const PlanContext *contexts; /* --build-context */

@@ -29,6 +29,7 @@ typedef struct CopyMatch {
 	Str source; /* as the user wrote it, for messages */
 	Span span;
 	bool is_dir;
+	bool fetched; /* by this ADD itself */
 	CopyFile *files;
 	size_t count;
 } CopyMatch;

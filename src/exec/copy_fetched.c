@@ -16,5 +16,9 @@ Err *copy_select_fetched(Build *b, const CopyArgs *c, CopySet *set, const CopySo
 	TRY(copy_want(c, &all, &set->arena, &want));
 	TRY(state_view(b, source->fetch_step, &view));
 	VEC_PUSH(&set->fetched, view);
-	return copy_origin_take(view, source, &want, all.path, &set->arena, out);
+	size_t before = out->len;
+	TRY(copy_origin_take(view, source, &want, all.path, &set->arena, out));
+	for (size_t i = before; i < out->len; i++)
+		out->at[i].fetched = true;
+	return NULL;
 }

@@ -213,7 +213,9 @@ static bool may_be_archive(const CopyArgs *c, const CopyMatch *m)
 	const CopyFile *f = m->files;
 	if (!c->is_add || m->is_dir || f->entry.type != ENTRY_FILE)
 		return false;
-	return f->view ? c->unpack_fetched : f->origin == ORIGIN_CONTEXT && !c->keep_archives;
+	if (m->fetched)
+		return c->unpack_fetched;
+	return f->origin != ORIGIN_INLINE && !c->keep_archives;
 }
 
 /* *ret_done: the file was an archive and its entries are in the list. */

@@ -201,6 +201,9 @@ static Err *select_glob(Search *s, Str pattern)
 
 static Err *not_found(const CopyArgs *c, const CopySource *source)
 {
+	if (!c->from_name.len)
+		return err_new(ERR_NOT_FOUND, "no such file in the build context: '%.*s'",
+		               STR_ARG(source->path));
 	return err_new(ERR_NOT_FOUND, "no such file in '%.*s': '%.*s'", STR_ARG(c->from_name),
 	               STR_ARG(source->path));
 }
@@ -234,6 +237,8 @@ Err *copy_origin_select(Build *b, const CopyArgs *c, CopySet *set, const CopySou
 		TRY(is_there(&s, &there));
 	if (there)
 		return copy_want_note(want, not_found(c, source));
+	if (!c->from_name.len)
+		return not_found(c, source);
 	return err_note(
 		not_found(c, source),
 		"paths of --from are relative to the root of that stage, not to its WORKDIR");

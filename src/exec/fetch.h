@@ -18,6 +18,20 @@
 NODISCARD Err *fetch_look_up_all(Build *b);
 /* Bring step N. */
 NODISCARD Err *op_fetch(Build *b, const Step *step, StepResult *ret, bool *ret_cached);
+/* STEP by its kind: what is here and still right; what is elsewhere. */
+NODISCARD Err *fetch_find(Build *b, const Step *step, StepResult *ret, bool *ret_found);
+NODISCARD Err *fetch_get(Build *b, const Step *step, StepResult *ret);
+
+/*
+ * --- fetch_context.c ---
+ * A main context that is no directory becomes a layer (b->context_layer) and, unless the request
+ * has a Dockerfile, b->source is what it holds.  Nothing is done for a directory.
+ */
+NODISCARD Err *fetch_main_context(Build *b);
+
+/* --- archive.c --- */
+/* The file FD, if it is an archive, as a layer; *ret_is false: it is none. */
+NODISCARD Err *archive_layer(Build *b, int fd, Str name, StoreLayer *ret, bool *ret_is);
 
 /* --- what the kinds offer: FIND without fetching, GET --- */
 NODISCARD Err *fetch_http_find(Build *b, const Step *step, StepResult *ret, bool *ret_found);

@@ -68,16 +68,22 @@ static Err *authorization(Build *b, const Remote *remote, Buf *ret)
 
 /* --- records ---------------------------------------------------------------------------------- */
 
-static Digest url_key(const Remote *remote)
+/* As a context an archive is what is in it. */
+static Str kind_of(const FetchArgs *f)
 {
-	const Str texts[] = { remote->url, remote->name };
+	return f->is_context ? STR("context") : STR("");
+}
+
+static Digest url_key(const FetchArgs *f)
+{
+	const Str texts[] = { f->remote.url, f->remote.name, kind_of(f) };
 	return fetch_key("decant fetch url 1", texts, ARRAY_LEN(texts));
 }
 
-static Digest content_key(const Remote *remote, const Digest *sha256)
+static Digest content_key(const FetchArgs *f, const Digest *sha256)
 {
 	char hex[DIGEST_HEX_LEN + 1];
-	const Str texts[] = { remote->name, digest_hex(sha256, hex) };
+	const Str texts[] = { f->remote.name, digest_hex(sha256, hex), kind_of(f) };
 	return fetch_key("decant fetch content 1", texts, ARRAY_LEN(texts));
 }
 
@@ -87,12 +93,12 @@ static void keep_validator(Buf *out, const char *name, Str value)
 		buf_addf(out, "%s %.*s\n", name, STR_ARG(value));
 }
 
-static Err *keep(Build *b, const Remote *remote, const HttpResponse *answer, const Digest *sha256,
+static Err *keep(Build *b, const FetchArgs *f, const HttpResponse *answer, const Digest *sha256,
                  const StepResult *result)
 {
 	AUTO_BUF Buf said = BUF_INIT;
-	Digest by_content = content_key(remote, sha256), by_url = url_key(remote);
-	buf_addf(&said, "url %.*s\n", STR_ARG(remote->shown));
+	Digest by_content = content_key(f, sha256), by_url = url_key(f);
+	buf_addf(&said, "url %.*s\n", STR_ARG(f->remote.shown));
 	TRY(record_keep(b, &by_content, result, buf_str(&said)));
 	keep_validator(&said, "etag", http_response_header(answer, "etag"));
 	keep_validator(&said, "last-modified", http_response_header(answer, "last-modified"));
@@ -170,10 +176,10 @@ Err *fetch_http_find(Build *b, const Step *step, StepResult *ret, bool *ret_foun
 	AUTO_BUF Buf said = BUF_INIT;
 	Str etag, modified;
 	if (f->has_checksum) {
-		Digest key = content_key(&f->remote, &f->checksum);
+		Digest key = content_key(f, &f->checksum);
 		return record_find(b, &key, ret, ret_found);
 	}
-	Digest key = url_key(&f->remote);
+	Digest key = url_key(f);
 	TRY(record_find(b, &key, ret, ret_found));
 	if (!*ret_found)
 		return NULL;
@@ -301,6 +307,12 @@ static Err *make_layer(Download *d, const HttpResponse *answer, bool as_dir, Sto
 	                  sandbox_overlay_prefix(), d->build->cancel, ret);
 }
 
+/* Of a context: what the archive holds, if it is one. */
+static Err *make_context(Download *d, StoreLayer *ret, bool *ret_made)
+{
+	return archive_layer(d->build, d->fd, d->remote->shown, ret, ret_made);
+}
+
 static Err *get_into(Download *d, const Step *step, StepResult *ret)
 {
 	AUTO_ARENA Arena a = ARENA_INIT;
@@ -309,9 +321,13 @@ static Err *get_into(Download *d, const Step *step, StepResult *ret)
 	int64_t begun = clock_mono_ns();
 	TRY(download(d, &a, &answer));
 	TRY(check_digest(&step->fetch, d));
-	TRY(make_layer(d, &answer, step->looked_into, &layer));
+	bool made = false;
+	if (step->fetch.is_context)
+		TRY(make_context(d, &layer, &made));
+	if (!made)
+		TRY(make_layer(d, &answer, step->looked_into, &layer));
 	*ret = state_result_of_layer(&layer, clock_real_ns(), clock_mono_ns() - begun);
-	return keep(d->build, d->remote, &answer, &d->sha256, ret);
+	return keep(d->build, &step->fetch, &answer, &d->sha256, ret);
 }
 
 Err *fetch_http_get(Build *b, const Step *step, StepResult *ret)

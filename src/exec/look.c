@@ -31,7 +31,7 @@ Err *build_look(Arena *a, const BuildRequest *request, const BuildLookRequest *h
 	CLEANUP(build_done) Build b;
 	*ret = (BuildLook){ 0 };
 	TRY(build_init(&b, a, request));
-	if (!how->reads_only)
+	if (request->store)
 		TRY(store_lock_gc(b.store, false, b.cancel, &lock));
 	ret->error = make_plan(&b, how);
 	if (!ret->error && how->remarks)
@@ -39,7 +39,7 @@ Err *build_look(Arena *a, const BuildRequest *request, const BuildLookRequest *h
 	if (ret->error && err_kind(ret->error) == ERR_CANCELLED)
 		return TAKE_PTR(ret->error);
 	ret->file = b.file;
-	ret->file.source = request->dockerfile;
+	ret->file.source = b.source;
 	ret->plan = b.plan;
 	ret->lint = b.lint;
 	ret->facts = b.facts;

@@ -3,7 +3,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
 
-#include "exec/build-internal.h"
+#include "exec/fetch.h"
 
 #include <strings.h>
 
@@ -18,7 +18,7 @@ static Str frontend(const BuildRequest *r)
 
 static Err *read_file(Build *b)
 {
-	const Source *source = b->request->dockerfile;
+	const Source *source = b->source;
 	b->plan_line = progress_begin(b->progress, STR(""),
 	                              "[internal] load build definition from %s", source->name);
 	Err *e = dockerfile_parse_as(b->arena, source, frontend(b->request), &b->file);
@@ -76,6 +76,7 @@ static Err *plan(Build *b, bool all_stages)
 		.allow = r->run.allow,
 		.contexts = r->contexts,
 		.context_count = r->context_count,
+		.context_fetched = b->context_layer != NULL,
 		.lookup = { resolve_image, resolve_layout, epoch_of, b },
 		.all_stages = all_stages,
 		.facts = &b->facts,
@@ -97,6 +98,7 @@ static Err *judge_text(Build *b, const Err *broken, bool remarks)
 
 Err *make_plan(Build *b, const BuildLookRequest *how)
 {
+	TRY(fetch_main_context(b));
 	Err *broken = read_file(b);
 	if (!b->file.node_count || how->reads_only) /* no tree: there is nothing to judge */
 		return broken;

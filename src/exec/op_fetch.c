@@ -33,13 +33,13 @@ Digest fetch_key(const char *kind, const Str *texts, size_t count)
 	return sha256_end(&h);
 }
 
-static Err *find(Build *b, const Step *step, StepResult *ret, bool *ret_found)
+Err *fetch_find(Build *b, const Step *step, StepResult *ret, bool *ret_found)
 {
 	return step->fetch.remote.kind == REMOTE_GIT ? fetch_git_find(b, step, ret, ret_found)
 	                                             : fetch_http_find(b, step, ret, ret_found);
 }
 
-static Err *get(Build *b, const Step *step, StepResult *ret)
+Err *fetch_get(Build *b, const Step *step, StepResult *ret)
 {
 	return step->fetch.remote.kind == REMOTE_GIT ? fetch_git_get(b, step, ret)
 	                                             : fetch_http_get(b, step, ret);
@@ -74,7 +74,7 @@ static Err *ask(void *context, size_t index)
 	StepState *state = &asking->build->states[a->step->number];
 	state->line =
 		progress_begin(asking->build->progress, STR(""), "%.*s", STR_ARG(a->step->title));
-	a->error = find(asking->build, a->step, &a->result, &a->found);
+	a->error = fetch_find(asking->build, a->step, &a->result, &a->found);
 	return NULL; /* the first in the file is told, not the first that came */
 }
 
@@ -94,17 +94,36 @@ static Err *take_answer(Build *b, const Asked *a)
 	return NULL;
 }
 
+/* Of the main context only what was brought before is known. */
+static void set_main(Build *b)
+{
+	for (size_t i = 0; i < b->plan.step_count; i++) {
+		const Step *step = &b->plan.steps[i];
+		if (step->kind != STEP_FETCH || !step->fetch.is_main)
+			continue;
+		state_set(b, step, b->context_layer, true);
+		b->states[i].status = STEP_KNOWN;
+	}
+}
+
+static bool is_to_ask(const Step *step)
+{
+	return step->kind == STEP_FETCH && !step->fetch.is_main;
+}
+
 Err *fetch_look_up_all(Build *b)
 {
 	Asking asking = { .build = b };
+	if (b->context_layer)
+		set_main(b);
 	for (size_t i = 0; i < b->plan.step_count; i++)
-		asking.count += b->plan.steps[i].kind == STEP_FETCH;
+		asking.count += is_to_ask(&b->plan.steps[i]);
 	if (!asking.count || b->request->no_cache)
 		return NULL;
 	AUTO_FREE Asked *all = asking.at = xcalloc(asking.count, sizeof *all);
 	size_t n = 0;
 	for (size_t i = 0; i < b->plan.step_count; i++)
-		if (b->plan.steps[i].kind == STEP_FETCH)
+		if (is_to_ask(&b->plan.steps[i]))
 			all[n++].step = &b->plan.steps[i];
 	unsigned threads = n < ASK_THREADS ? (unsigned)n : ASK_THREADS;
 	Err *first = parallel_each(n, threads, ask, &asking);
@@ -122,6 +141,6 @@ Err *fetch_look_up_all(Build *b)
 Err *op_fetch(Build *b, const Step *step, StepResult *ret, bool *ret_cached)
 {
 	*ret_cached = false;
-	Err *e = get(b, step, ret);
+	Err *e = fetch_get(b, step, ret);
 	return e ? explain(b, step, e) : NULL;
 }

@@ -175,10 +175,26 @@ Err *plan_context_origin(Planner *p, const StageWork *s, const Node *node, Span 
 		*ret = (Origin){ .kind = ORIGIN_CONTEXT, .step = STEP_NONE, .context = c->index };
 		return NULL;
 	}
-	FetchArgs fetch = { .remote = c->remote };
+	FetchArgs fetch = { .remote = c->remote, .is_context = true };
 	*ret = (Origin){ .kind = ORIGIN_STEP };
 	TRY(plan_fetch_flags(p, s, node, &fetch));
 	return plan_fetch_step(p, s, node, span, &fetch, &ret->step);
+}
+
+Err *plan_main_context(Planner *p, const StageWork *s, const Node *node, Origin *ret)
+{
+	FetchArgs fetch = { .is_main = true };
+	Str *texts[] = { &fetch.remote.url,          &fetch.remote.shown,
+		         &fetch.remote.user_info,    &fetch.remote.host,
+		         &fetch.remote.name,         &fetch.remote.git.ref,
+		         &fetch.remote.git.checksum, &fetch.remote.git.subdir };
+	*ret = (Origin){ .kind = ORIGIN_CONTEXT, .step = STEP_NONE };
+	if (!p->request->context_fetched)
+		return NULL;
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+		*texts[i] = STR("");
+	ret->kind = ORIGIN_STEP;
+	return plan_fetch_step(p, s, node, node->span, &fetch, &ret->step);
 }
 
 Err *plan_context_root(Planner *p, StageWork *s, const PlanContext *c)

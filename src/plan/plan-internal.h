@@ -288,6 +288,9 @@ Str plan_take_str(Planner *p, const Buf *b); /* a copy in the arena */
 /* The argv of RUN, CMD, ENTRYPOINT, SHELL: the JSON words, or the shell and the text. */
 Strs plan_command(Planner *p, const StageWork *s, const Node *node);
 
+/* The main context: a directory, or what was fetched in its place. */
+NODISCARD Err *plan_main_context(Planner *p, const StageWork *s, const Node *node, Origin *ret);
+
 /* plan_fetch.c */
 /* What SOURCE, a word of NODE that is the path TEXT, names.  A URL is an error for COPY. */
 NODISCARD Err *plan_remote(Planner *p, const Node *node, Span source, Str text, Remote *ret);

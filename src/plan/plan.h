@@ -35,6 +35,8 @@ typedef struct FetchArgs {
 	Digest checksum;
 	Span checksum_span; /* where it was given; .src NULL: nowhere, or in the URL */
 	bool keep_git_dir;
+	bool is_context; /* a download that is an archive is what is in it */
+	bool is_main;    /* the build context itself, which was brought before the plan */
 } FetchArgs;
 
 /* --build-context: what stands for a stage or an image of its name. */
@@ -151,6 +153,7 @@ typedef struct PlanRequest {
 	PlanAllow allow;
 	const PlanContext *contexts; /* of two with one name the last counts */
 	size_t context_count;
+	bool context_fetched; /* the main context is no directory: exec/ has brought it */
 	ImageLookup lookup;
 	bool all_stages;  /* as if the target needed them all */
 	PlanFacts *facts; /* filled as far as planning came, also on error; NULL: not asked for */

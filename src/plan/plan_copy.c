@@ -149,14 +149,9 @@ static Err *take_destination(Planner *p, const StageWork *s, const Node *node, C
 static Err *take_origin(Planner *p, StageWork *s, const Node *node, CopyArgs *copy)
 {
 	const FromRef *ref = plan_ref(p, node, 0);
-	copy->from_name = STR("");
-	copy->origin = ORIGIN_CONTEXT;
-	copy->origin_step = STEP_NONE;
-	if (!ref)
-		return NULL;
 	Origin origin;
-	TRY(plan_origin(p, s, node, ref, &origin));
-	copy->from_name = ref->word.text;
+	copy->from_name = ref ? ref->word.text : STR("");
+	TRY(ref ? plan_origin(p, s, node, ref, &origin) : plan_main_context(p, s, node, &origin));
 	copy->origin = origin.kind;
 	copy->origin_step = origin.step;
 	copy->context = origin.context;

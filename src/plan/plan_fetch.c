@@ -96,6 +96,7 @@ static Str in_words(Planner *p, const FetchArgs *f)
 	char hex[DIGEST_HEX_LEN + 1];
 	buf_addf(&out, "%d\n%.*s\n%.*s\n", f->remote.kind, STR_ARG(f->remote.url),
 	         STR_ARG(f->remote.user_info));
+	buf_addf(&out, "%d%d\n", f->is_context, f->is_main);
 	if (f->has_checksum)
 		buf_add_str(&out, digest_hex(&f->checksum, hex));
 	if (f->remote.kind == REMOTE_GIT)
