@@ -167,8 +167,8 @@ static Err *enter(Build *b)
 		TRY(sandbox_open(scratch, &b->sandbox));
 		if (wants_network(b))
 			sandbox_warm_network(b->sandbox);
-		TRY(ssh_start(b));
 	}
+	TRY(ssh_start(b));
 	if (b->request->entered)
 		b->request->entered(b->request->entered_context);
 	return NULL;

@@ -39,6 +39,8 @@ NODISCARD Err *fetch_http_get(Build *b, const Step *step, StepResult *ret);
 NODISCARD Err *fetch_git_find(Build *b, const Step *step, StepResult *ret, bool *ret_found);
 NODISCARD Err *fetch_git_get(Build *b, const Step *step, StepResult *ret);
 
+/* A repository behind ssh: keys come from the agent "default" of --ssh. */
+bool fetch_needs_agent(const Step *step);
 /* The value of the secret NAME; *ret_found false: there is none. */
 NODISCARD Err *fetch_secret(Build *b, Str name, Buf *ret, bool *ret_found);
 /* "Basic ..." for "user:password". */

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "exec/fetch.h"
+#include "exec/run.h"
 #include "fs/path.h"
 
 #include <fcntl.h>
@@ -64,6 +65,8 @@ static Step step_of(const BuildRequest *r)
 static Err *bring_remote(Build *b, const Step *step, StepResult *ret, bool *ret_cached)
 {
 	*ret_cached = false;
+	if (fetch_needs_agent(step))
+		TRY(ssh_need(b, STR("default")));
 	if (!b->request->no_cache)
 		TRY(fetch_find(b, step, ret, ret_cached));
 	if (*ret_cached)

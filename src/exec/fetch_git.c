@@ -11,12 +11,14 @@
 #include "base/clock.h"
 #include "codec/base64.h"
 #include "exec/fetch.h"
+#include "exec/run.h"
 #include "fs/path.h"
 #include "git/git.h"
 
 #include <fcntl.h>
 #include <pthread.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* --- who asks ----------------------------------------------------------------------------------
  */
@@ -25,12 +27,13 @@ typedef struct Session {
 	GitAccess access;
 	Build *build;
 	unsigned line;
-	Buf authorization;
+	Buf authorization, agent;
 } Session;
 
 static void session_done(Session *s)
 {
 	buf_done(&s->authorization);
+	buf_done(&s->agent);
 }
 
 static void log_line(void *context, Str line)
@@ -69,14 +72,25 @@ static Err *authorize(Session *s, const Remote *remote)
 	return NULL;
 }
 
+/* By way of this process: ssh closes what it inherits. */
+static Err *need_agent(Session *s, const Step *step)
+{
+	int fd;
+	if (!fetch_needs_agent(step) || !ssh_find(s->build, STR("default")))
+		return NULL;
+	TRY(ssh_agent_socket(s->build, STR("default"), &fd));
+	buf_addf(&s->agent, "/proc/%d/fd/%d", (int)getpid(), fd);
+	return NULL;
+}
+
 static Err *session_init(Session *s, Build *b, const Step *step)
 {
 	*s = (Session){ .build = b, .line = b->states[step->number].line };
-	s->access = (GitAccess){
-		.cancel = b->cancel, .ssh_auth_sock = STR(""), .log = log_line, .log_context = s
-	};
+	s->access = (GitAccess){ .cancel = b->cancel, .log = log_line, .log_context = s };
 	TRY(authorize(s, &step->fetch.remote));
+	TRY(need_agent(s, step));
 	s->access.authorization = buf_str(&s->authorization);
+	s->access.ssh_auth_sock = buf_str(&s->agent);
 	return NULL;
 }
 

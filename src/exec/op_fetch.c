@@ -12,9 +12,16 @@ enum { ASK_THREADS = 8 };
 
 Err *fetch_secret(Build *b, Str name, Buf *ret, bool *ret_found)
 {
-	const BuildSecret *s = secret_find(b, name);
-	*ret_found = s != NULL;
-	return s ? secret_read(s, ret) : NULL;
+	const BuildSecret *secret = secret_find(b, name);
+	*ret_found = secret != NULL;
+	return secret ? secret_read(secret, ret) : NULL;
+}
+
+bool fetch_needs_agent(const Step *step)
+{
+	const Remote *remote = &step->fetch.remote;
+	return remote->kind == REMOTE_GIT && !str_starts(remote->url, STR("http")) &&
+	       !str_starts(remote->url, STR("git://"));
 }
 
 void fetch_basic(Str user_info, Buf *ret)
@@ -122,9 +129,14 @@ Err *fetch_look_up_all(Build *b)
 		return NULL;
 	AUTO_FREE Asked *all = asking.at = xcalloc(asking.count, sizeof *all);
 	size_t n = 0;
-	for (size_t i = 0; i < b->plan.step_count; i++)
-		if (is_to_ask(&b->plan.steps[i]))
-			all[n++].step = &b->plan.steps[i];
+	for (size_t i = 0; i < b->plan.step_count; i++) {
+		const Step *step = &b->plan.steps[i];
+		if (!is_to_ask(step))
+			continue;
+		all[n++].step = step;
+		if (fetch_needs_agent(step))
+			TRY(ssh_need(b, STR("default")));
+	}
 	unsigned threads = n < ASK_THREADS ? (unsigned)n : ASK_THREADS;
 	Err *first = parallel_each(n, threads, ask, &asking);
 	for (size_t i = 0; i < n; i++) {

@@ -81,6 +81,8 @@ NODISCARD Err *secret_read(const BuildSecret *s, Buf *out);
 /* --- ssh.c --- */
 /* Start what the steps that are missing need; single-threaded. */
 NODISCARD Err *ssh_start(Build *b);
+/* The same for the agent ID alone, if --ssh names it. */
+NODISCARD Err *ssh_need(Build *b, Str id);
 void ssh_stop(Build *b);
 const BuildSsh *ssh_find(const Build *b, Str id);
 /* Where the agent ID listens, opened O_PATH. */

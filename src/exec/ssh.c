@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "exec/fetch.h"
 #include "exec/run.h"
 #include "fs/path.h"
 
@@ -192,7 +193,11 @@ static bool is_wanted(const Build *b, Str id)
 {
 	for (size_t i = 0; i < b->plan.step_count; i++) {
 		const Step *step = &b->plan.steps[i];
-		if (step->kind != STEP_RUN || b->states[i].status == STEP_KNOWN)
+		if (b->states[i].status == STEP_KNOWN)
+			continue;
+		if (step->kind == STEP_FETCH && fetch_needs_agent(step) && str_eqc(id, "default"))
+			return true;
+		if (step->kind != STEP_RUN)
 			continue;
 		for (size_t k = 0; k < step->run.mount_count; k++)
 			if (step->run.mounts[k].type == MOUNT_SSH &&
@@ -217,21 +222,36 @@ static Err *start_one(Build *b, const BuildSsh *s, size_t number, Agent *ret)
 	return start_own(tmp, s, number, ret);
 }
 
+static bool is_started(const Build *b, Str id)
+{
+	for (size_t i = 0; b->ssh && i < b->ssh->count; i++)
+		if (str_eq(b->ssh->at[i].id, id))
+			return true;
+	return false;
+}
+
+Err *ssh_need(Build *b, Str id)
+{
+	const BuildRun *r = &b->request->run;
+	const BuildSsh *wanted = ssh_find(b, id);
+	if (!wanted || is_started(b, id))
+		return NULL;
+	if (!b->ssh) {
+		b->ssh = xcalloc(1, sizeof *b->ssh);
+		b->ssh->at = xcalloc(r->ssh_count, sizeof *b->ssh->at);
+	}
+	Agent *agent = &b->ssh->at[b->ssh->count++];
+	*agent = (Agent){ .id = id, .socket_fd = -1 };
+	return err_while(start_one(b, wanted, (size_t)(wanted - r->ssh), agent),
+	                 "preparing --ssh %.*s", STR_ARG(id));
+}
+
 Err *ssh_start(Build *b)
 {
 	const BuildRun *r = &b->request->run;
-	if (!r->ssh_count)
-		return NULL;
-	b->ssh = xcalloc(1, sizeof *b->ssh);
-	b->ssh->at = xcalloc(r->ssh_count, sizeof *b->ssh->at);
-	for (size_t i = 0; i < r->ssh_count; i++) {
-		if (!is_wanted(b, r->ssh[i].id) || ssh_find(b, r->ssh[i].id) != &r->ssh[i])
-			continue;
-		Agent *agent = &b->ssh->at[b->ssh->count++];
-		*agent = (Agent){ .socket_fd = -1 };
-		TRY_WHILE(start_one(b, &r->ssh[i], i, agent), "preparing --ssh %.*s",
-		          STR_ARG(r->ssh[i].id));
-	}
+	for (size_t i = 0; i < r->ssh_count; i++)
+		if (is_wanted(b, r->ssh[i].id))
+			TRY(ssh_need(b, r->ssh[i].id));
 	return NULL;
 }
 

@@ -356,7 +356,10 @@ static Err *failed(const GitRun *run, int status)
 	}
 	if (str_find(said, '\0') < 0 &&
 	    strstr(said.len ? said.ptr : "", "terminal prompts disabled"))
-		e = err_note(e, "the repository is private or not there");
+		e = err_note(e, "the repository is private or not there; a token is taken from the "
+		                "secret GIT_AUTH_TOKEN");
+	else if (strstr(said.len ? said.ptr : "", "Permission denied (publickey"))
+		e = err_note(e, "keys come from an agent: give --ssh default");
 	return e;
 }
 

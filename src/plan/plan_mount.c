@@ -256,10 +256,11 @@ static Err *set_origin(Mounting *m, const Node *node, size_t number)
 	mount->origin = mount->type == MOUNT_BIND ? ORIGIN_CONTEXT : ORIGIN_INLINE;
 	mount->origin_step = STEP_NONE;
 	mount->from_name = m->from;
-	if (!takes_files || ref->kind == REF_NONE)
+	if (!takes_files || (ref->kind == REF_NONE && mount->type != MOUNT_BIND))
 		return NULL;
 	Origin origin;
-	TRY(plan_origin(m->planner, m->stage, node, ref, &origin));
+	TRY(ref->kind == REF_NONE ? plan_main_context(m->planner, m->stage, node, &origin)
+	                          : plan_origin(m->planner, m->stage, node, ref, &origin));
 	mount->origin = origin.kind;
 	mount->origin_step = origin.step;
 	mount->context = origin.context;

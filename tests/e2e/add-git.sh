@@ -300,6 +300,44 @@ unlike "S04 which nothing shows" "$ERR$(decant history --no-trunc img | grep ADD
 is "G09 and which .git does not hold" "$(grep -r s3cret "$T/private/x")" ""
 is "S04 nor the store" "$(grep -raF s3cret "$DECANT_ROOT/cache" "$DECANT_ROOT/layers" "$DECANT_ROOT/tmp" 2>/dev/null | grep -v '|1 who=')" ""
 
+dockerfile "ADD $WEB/cgi/private/p.git /x/"
+HEADER="Basic $(printf me:s3cret | base64)" build --no-cache --secret id=GIT_AUTH_HEADER,env=HEADER
+status "the secret GIT_AUTH_HEADER" 0
+dockerfile "ADD $WEB/cgi/token/p.git /x/"
+cp -r "$T/repos/private" "$T/repos/token"
+echo s3cret >"$T/token"
+build --no-cache --secret id=GIT_AUTH_TOKEN,src="$T/token"
+status "the secret GIT_AUTH_TOKEN" 0
+build --no-cache --secret "id=GIT_AUTH_TOKEN.127.0.0.1:$port,src=$T/token" --secret id=GIT_AUTH_TOKEN,env=nosuch
+status "that of the host comes first" 0
+is "S01 neither is anywhere" "$(grep -raF -e s3cret -e "$(printf x-access-token:s3cret | base64)" "$DECANT_ROOT" | grep -v 'who=me:s3cret')" ""
+if command -v ssh-agent >/dev/null; then
+	ssh-agent -a "$T/agent" >/dev/null
+	E2E_PIDS+=("$(pgrep -f "ssh-agent -a $T/agent")")
+	cat >"$T/bin/ssh" <<-S
+	#!/bin/bash
+	SSH_AUTH_SOCK=\$SSH_AUTH_SOCK ssh-add -l >>$T/agent.log 2>&1
+	echo "status \$?" >>$T/agent.log
+	eval "exec \${@: -1}"
+	S
+	dockerfile "ADD git@example.org:$T/repos/private/p.git /x/"
+	PATH=$T/bin:$PATH SSH_AUTH_SOCK=$T/agent build --no-cache --ssh default
+	is "--ssh gives ssh the agent (which has no keys here)" "$(sort -u "$T/agent.log")" "The agent has no identities.
+status 1"
+	: >"$T/agent.log"
+	PATH=$T/bin:$PATH SSH_AUTH_SOCK=$T/agent build --no-cache
+	is "without it there is none" "$(grep -c 'status 2' "$T/agent.log")" 2
+	ssh-keygen -q -t ed25519 -N '' -C the-key -f "$T/key"
+	: >"$T/agent.log"
+	PATH=$T/bin:$PATH build --ssh default="$T/key" --no-cache
+	like "--ssh with a key: an agent that has it" "$(cat "$T/agent.log")" "the-key"
+	: >"$T/agent.log"
+	PATH=$T/bin:$PATH build --ssh default="$T/key"
+	like "also when it is only asked" "$(cat "$T/agent.log")" "the-key"
+else
+	skip "--ssh for repositories" "no ssh-agent"
+fi
+
 # --- G08: servers that hang
 dockerfile "ADD $WEB/hang/r.git /x/"
 "$DECANT" build --progress=plain . 2>"$T/hang.err" &

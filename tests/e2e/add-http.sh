@@ -152,5 +152,16 @@ dockerfile "ADD http://me:s3cret@127.0.0.1:$port/file.txt?to=$OTHER/index /a"
 build
 is "R06 to another host they do not go" "$(asked | tail -n 1)" "GET /index 200"
 
+dockerfile "ADD $URL/file.txt?token=t0k3n /a"
+build
+status "a file behind a token, without it" 4
+echo t0k3n >"$T/token"
+build --secret id=HTTP_AUTH_TOKEN_127.0.0.1,src="$T/token"
+status "the secret HTTP_AUTH_TOKEN_host" 0
+dockerfile "ADD $URL/file.txt?user=me:s3cret /a"
+HEADER="Basic $(printf me:s3cret | base64)" build --secret id=HTTP_AUTH_HEADER_127.0.0.1,env=HEADER
+status "the secret HTTP_AUTH_HEADER_host" 0
+is "S01 neither is anywhere" "$(grep -raF -e t0k3n -e "$(printf me:s3cret | base64)" "$DECANT_ROOT" | grep -v 'token=t0k3n')" ""
+
 ok "nothing is left" [ -z "$(leftovers)" ]
 done_testing

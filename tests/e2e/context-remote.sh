@@ -85,6 +85,12 @@ is "a directory of such a name is a directory" "$(paths)" "0:/here "
 build nosuch
 like "what is neither" "$ERR" 'path "nosuch" not found'
 
+if decant info >/dev/null && [ -x /bin/busybox ]; then
+	base alpine:edge
+	build -f - "$WEB/cgi/r.git" < <(printf 'FROM alpine:edge\nRUN --network=none --mount=type=bind,target=/ctx cat /ctx/sub/file > /got\n')
+	status "RUN --mount sees it" 0
+fi
+
 # --- archives
 cd ctx || exit 1
 printf 'FROM scratch\nCOPY --chown=0 a /\nCOPY b /\nADD in.tar /in\n' >Dockerfile
