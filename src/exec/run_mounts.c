@@ -148,7 +148,7 @@ static Err *give_secret(Giving *g)
 			VEC_PUSH(&g->given->env,
 			         arena_strf(g->given->arena, "%.*s=%.*s", STR_ARG(m->env),
 			                    STR_ARG(buf_str(&value))));
-		if (value.len)
+		if (value.ptr)
 			explicit_bzero(value.ptr, value.len);
 		TRY(e);
 	}

@@ -100,8 +100,7 @@ static Err *place_open(int all_fd, const char *name, bool make, const Cancel *ca
 			return err_sys(errno, "cannot open the lock of a cache mount");
 		TRY(try_flock(p.lock_fd, LOCK_EX, &locked));
 		if (locked && !(make && is_gone(p.dir_fd))) {
-			*ret = p;
-			p = (Place){ -1, -1 };
+			*ret = (Place){ TAKE_FD(p.dir_fd), TAKE_FD(p.lock_fd) };
 			return NULL;
 		}
 		if (!locked)
