@@ -14,7 +14,7 @@ typedef struct BuildCall BuildCall;
 
 /* What --check and --call ask for; *RET NULL: a build. */
 NODISCARD Err *build_call_parse(Cli *cli, const BuildValues *v, const BuildCall **ret);
-/* Has R to have a store? */
+/* Has R to have a store, if there is one? */
 bool build_call_needs_store(const BuildCall *call);
 /* Look at R's file, print what CALL asks for to standard output; cli->exit_status is set. */
 NODISCARD Err *build_call_run(Cli *cli, const BuildCall *call, const BuildRequest *r, Ui *ui);

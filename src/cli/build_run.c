@@ -168,9 +168,11 @@ Err *build_run_command(Cli *cli, const void *values, const Arguments *args)
 	BuildInputNames names = { args->at[0], v->file, v->ignore_file };
 	TRY(build_input_open(cli->arena, &names, &input));
 	TRY(build_contexts_open(cli, &v->contexts, &contexts));
-	if (!call || input.is_inside || build_call_needs_store(call)) {
+	if (!call || input.is_inside) {
 		TRY(cli_store(cli, &r.store));
 		store_set_durable(r.store, v->durable);
+	} else if (build_call_needs_store(call)) {
+		TRY(cli_store_existing(cli, &r.store)); /* who only looks makes none */
 	}
 	TRY(cli_cancel(cli, &r.cancel));
 	BuildArchive archive = { input.archive_head, STDIN_FILENO };

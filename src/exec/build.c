@@ -55,7 +55,8 @@ static Err *open_context(Build *b, size_t number, const BuildDirectory *d)
 		return NULL;
 	if (d->ignore)
 		TRY(ignore_parse(b->arena, d->ignore, &b->ignores[number]));
-	TRY(store_subdir(b->store, "ctx", &cache));
+	if (b->store) /* a look may have none */
+		TRY(store_subdir(b->store, "ctx", &cache));
 	return context_open(d->fd, &b->ignores[number], cache, digest_hex(&name, hex).ptr,
 	                    &b->contexts[number]);
 }

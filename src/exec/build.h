@@ -132,7 +132,7 @@ NODISCARD Err *build_image(Arena *a, const BuildRequest *request, BuildResult *r
 typedef struct BuildLookRequest {
 	bool all_stages; /* and not those alone that the target needs */
 	bool remarks;    /* LintLevel REMARK is wanted */
-	bool reads_only; /* plan nothing: the request needs no store */
+	bool reads_only; /* plan nothing */
 } BuildLookRequest;
 
 typedef struct BuildLook {
@@ -143,8 +143,8 @@ typedef struct BuildLook {
 	Err *error; /* why a build would fail before it runs anything; NULL */
 } BuildLook;
 
-/* Reads and plans; base images are asked for, nothing is run, made or kept.  Errors of its own are
- * those that say nothing about the file. */
+/* Reads and plans; base images are asked for, nothing is run, made or kept: the request may have no
+ * store.  Errors of its own are those that say nothing about the file. */
 NODISCARD Err *build_look(Arena *a, const BuildRequest *request, const BuildLookRequest *how,
                           BuildLook *ret);
 void build_look_done(BuildLook *look);

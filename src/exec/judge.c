@@ -19,7 +19,7 @@ static bool taken(void *context, const Step *step, bool (*filter)(Str path), Are
 {
 	const Judge *j = context;
 	CopySet *set;
-	bool from_step = step->copy.origin == ORIGIN_STEP;
+	bool from_step = step->copy.origin == ORIGIN_STEP || step->need_count;
 	if (step->kind != STEP_COPY || (from_step && !schedule_is_ready(j->build, step)))
 		return false;
 	AUTO_ERR Err *e = copy_select(j->build, step, &set);

@@ -16,7 +16,7 @@ static Err *judge(Build *b)
 	for (size_t i = 0; i <= b->request->directory_count; i++)
 		if (b->contexts[i])
 			context_limit_reading(b->contexts[i], LOOK_BYTES_MAX);
-	for (size_t i = 0; i < b->plan.step_count; i++) {
+	for (size_t i = 0; b->store && i < b->plan.step_count; i++) {
 		const Step *step = &b->plan.steps[i];
 		AUTO_ERR Err *e = step->kind == STEP_FETCH ? NULL : build_look_up(b, step);
 		if (e && err_kind(e) == ERR_CANCELLED)

@@ -145,7 +145,7 @@ Err *resolve_image(void *context, const Reference *ref, const Platform *platform
 	r->base.ref = *ref;
 	r->name = reference_full(a, ref);
 	r->platform = *platform;
-	if (!b->request->pull)
+	if (!b->request->pull && b->store)
 		TRY(find_local(b, r->name, platform, a, &r->base, &found, &r->local));
 	if (!r->local) {
 		BaseImage foreign = r->base;
