@@ -76,7 +76,7 @@ static Err *unpack(Build *b, int fd, CompressionId id, bool foreign, int root, L
 		TRY(foreign_reader(file, &plain));
 	else
 		plain = compressor_reader(id, file);
-	Extract x = { .root_fd = root, .cancel = b->cancel };
+	Extract x = { .root_fd = root, .content_only = true, .cancel = b->cancel };
 	return extract_tar(&x, plain, ret_list);
 }
 

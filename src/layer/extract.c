@@ -273,12 +273,13 @@ Err *extract_tar(const Extract *how, Reader *tar, List **ret_list)
 {
 	State s = { .how = how, .list = list_builder_new(), .tar = tar_reader_new(tar) };
 	place_init(&s.place, how->root_fd, how->overlay_prefix);
+	s.place.content_only = how->content_only;
 	s.block = xmalloc(BLOCK_BYTES);
 	Err *e = take_all(&s);
 	List *list = NULL;
 	if (!e) {
 		list = list_builder_finish(TAKE_PTR(s.list));
-		if (on_disk(&s))
+		if (on_disk(&s) && !how->content_only)
 			e = place_dir_times(&s.place, list);
 	}
 	if (e)

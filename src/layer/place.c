@@ -205,7 +205,7 @@ static Entry without_overlay_xattrs(const Entry *e, Arena *a)
 
 static bool has_metadata(const Place *p, const char *name, const Entry *e)
 {
-	if (e->type == ENTRY_HARDLINK || e->type == ENTRY_WHITEOUT)
+	if (p->content_only || e->type == ENTRY_HARDLINK || e->type == ENTRY_WHITEOUT)
 		return false;
 	if (e->type != ENTRY_CHAR && e->type != ENTRY_BLOCK)
 		return true;

@@ -22,6 +22,7 @@ typedef struct Place {
 	int dir_fd;                 /* of the last entry's directory; -1: none */
 	Buf dir;                    /* its path */
 	unsigned xattrs_skipped;    /* that the file system or our rights refused */
+	bool content_only; /* files get no owner, mode, xattrs nor times: the list has them */
 } Place;
 
 void place_init(Place *p, int root_fd, const char *overlay_prefix);

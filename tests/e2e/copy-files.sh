@@ -101,6 +101,7 @@ tar -C a --owner=12 --group=34 -cf plain.tar x/y/f top x/hard x/link
 for c in gzip bzip2 xz zstd; do
 	command -v $c >/dev/null && $c -c <plain.tar >plain.$c
 done
+tar -C a --owner=2097152 --group=2097153 -cf far.tar top
 : >empty.tar.gz
 printf 'no archive' >text.tar
 mkdir -p through && printf x >through/placed
@@ -131,6 +132,8 @@ COPY through/placed /file
 ADD placed.tar /file
 FROM scratch AS exclude
 ADD --exclude=top plain.tar /out/
+FROM scratch AS far
+ADD far.tar /
 D
 out=$(tree plain)
 like "T-131 parents that an archive leaves out are made" "$out" '^drwxr-xr-x 0/0 0 .* out/x/$'
@@ -154,4 +157,5 @@ like "T-132 and they stay" "$out" ' abs -> /real$'
 tree into >/dev/null
 status "onto a file it cannot go" 3
 like "--exclude is not for archives" "$(tree exclude)" ' out/top$'
+like "an owner that an ordinary user has no id for" "$(tree far)" '^-rws--x--x 2097152/2097153 4 .* top$'
 done_testing
