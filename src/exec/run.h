@@ -88,6 +88,8 @@ const BuildSsh *ssh_find(const Build *b, Str id);
 /* Where the agent ID listens, opened O_PATH. */
 NODISCARD Err *ssh_agent_socket(const Build *b, Str id, int *ret_fd);
 /* --- ssh_relay.c --- */
+/* A connection to the socket that AGENT_FD (O_PATH) is; -1: nobody listens. */
+int ssh_connect(int agent_fd);
 /* Listen as NAME in DIR_FD and pass on to AGENT_FD (an O_PATH fd of a socket, kept open by the
  * caller) what a RUN may ask. */
 NODISCARD Err *ssh_relay_start(int dir_fd, const char *name, int agent_fd, SshRelay **ret);

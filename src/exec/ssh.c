@@ -99,9 +99,12 @@ static pid_t start_program(const char *const *argv, const char *const *env, int 
 	if (pid != 0)
 		return pid;
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent || null < 0 ||
-	    setsid() < 0 || fchdir(dir_fd) < 0 || dup2(stdin_fd >= 0 ? stdin_fd : null, 0) < 0 ||
-	    dup2(null, 1) < 0 || dup2(err_fd >= 0 ? err_fd : null, 2) < 0)
+	/* Debian's ssh-agent is a setgid program, and at such a change the kernel forgets the
+	 * signal: without new privileges there is none. */
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 ||
+	    getppid() != parent || null < 0 || setsid() < 0 || fchdir(dir_fd) < 0 ||
+	    dup2(stdin_fd >= 0 ? stdin_fd : null, 0) < 0 || dup2(null, 1) < 0 ||
+	    dup2(err_fd >= 0 ? err_fd : null, 2) < 0)
 		_exit(126);
 	for (int i = 0; env[i]; i += 2)
 		if (setenv(env[i], env[i + 1], 1) < 0)
@@ -122,9 +125,11 @@ static Err *wait_for_socket(int dir_fd, const char *name, pid_t pid, int *ret_fd
 	enum { TRIES = 500, NAP_MS = 10 };
 	for (int i = 0; i < TRIES; i++) {
 		int status;
-		int fd = openat(dir_fd, name, O_PATH | O_CLOEXEC);
-		if (fd >= 0) {
-			*ret_fd = fd;
+		AUTO_CLOSE int fd = openat(dir_fd, name, O_PATH | O_CLOEXEC);
+		/* It is there before anybody listens at it. */
+		AUTO_CLOSE int connected = fd < 0 ? -1 : ssh_connect(fd);
+		if (connected >= 0) {
+			*ret_fd = TAKE_FD(fd);
 			return NULL;
 		}
 		if (waitpid(pid, &status, WNOHANG) == pid)

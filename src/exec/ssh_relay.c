@@ -58,12 +58,21 @@ static void link_done(Link *l)
 	buf_done(&l->answer);
 }
 
+/* Nobody may hold up the relay, and with it the end of the RUN, by not reading. */
+static void limit_waiting(int fd)
+{
+	const struct timeval limit = { .tv_sec = 10 };
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+}
+
 /* By the fd: its path may be gone in this mount namespace, or too long for an address. */
-static int connect_agent(int agent_fd)
+int ssh_connect(int agent_fd)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	(void)snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d", agent_fd);
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd >= 0)
+		limit_waiting(fd);
 	if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) == 0)
 		return fd;
 	close(fd);
@@ -129,7 +138,7 @@ static bool take_request(const SshRelay *r, Link *l)
 	static const char failure[] = { 0, 0, 0, 1, AGENT_FAILURE };
 	bool allowed = is_allowed(&l->request);
 	if (allowed && l->agent < 0)
-		l->agent = connect_agent(r->agent_fd);
+		l->agent = ssh_connect(r->agent_fd);
 	bool passed =
 		allowed && l->agent >= 0 && send_all(l->agent, l->request.ptr, l->request.len);
 	buf_reset(&l->request);
@@ -157,6 +166,8 @@ static bool serve_link(const SshRelay *r, Link *l)
 static void accept_link(SshRelay *r)
 {
 	int fd = accept4(r->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+	if (fd >= 0)
+		limit_waiting(fd);
 	if (fd >= 0 && r->count < LINKS_MAX)
 		r->links[r->count++] = (Link){ .client = fd, .agent = -1 };
 	else if (fd >= 0)

@@ -130,6 +130,21 @@ D
 	build --ssh default="$T/key" --ssh two="$T/key"
 	status "agents of keys" 0
 	is "our agents are gone" "$(pgrep -u "$(id -u)" -f 'ssh-agent -D -a agent-')" ""
+	printf 'FROM alpine:edge\nRUN --mount=type=ssh exec sleep 6144\n' >Dockerfile.long
+	"$DECANT" build --network=none --ssh default="$T/key" -f Dockerfile.long . >/dev/null 2>&1 &
+	victim=$!
+	for _ in $(seq 100); do
+		pgrep -f '^sleep 6144$' >/dev/null && break
+		sleep 0.1
+	done
+	ok "an agent of keys runs" pgrep -u "$(id -u)" -f 'ssh-agent -D -a agent-'
+	kill -9 "$victim"
+	{ wait "$victim"; } 2>/dev/null
+	for _ in $(seq 50); do
+		pgrep -u "$(id -u)" -f 'ssh-agent -D -a agent-' >/dev/null || break
+		sleep 0.1
+	done
+	is "it goes when the build is killed" "$(pgrep -u "$(id -u)" -f 'ssh-agent -D -a agent-')" ""
 	build --no-cache --ssh default="$T/key,$T/locked"
 	like "a key with a passphrase" "$ERR" "cannot use the key '.*locked'"
 	build --ssh default="$T/none"
