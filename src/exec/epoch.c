@@ -55,7 +55,7 @@ static Err *of_layer(Build *b, const FetchArgs *fetch, const Digest *diff_id, Ne
 	AUTO_VIEW View *view = NULL;
 	TRY(view_open(b->store, diff_id, 1, &view));
 	TRY(view_each(view, STR(""), see_entry, n));
-	if (fetch->remote.kind == REMOTE_GIT || !n->found || n->mtime_ns != 0)
+	if (fetch->is_main || fetch->remote.kind == REMOTE_GIT || !n->found || n->mtime_ns != 0)
 		return NULL;
 	/* The server said no time. */
 	AUTO_ARENA Arena a = ARENA_INIT;
@@ -73,15 +73,14 @@ static Err *of_layer(Build *b, const FetchArgs *fetch, const Digest *diff_id, Ne
 
 static Err *bring(Build *b, const Step *step, StepResult *ret)
 {
-	bool is_git = step->fetch.remote.kind == REMOTE_GIT, found = false;
+	bool found = false;
 	if (!b->request->no_cache)
-		TRY(is_git ? fetch_git_find(b, step, ret, &found)
-		           : fetch_http_find(b, step, ret, &found));
+		TRY(fetch_find(b, step, ret, &found));
 	if (found)
 		return NULL;
 	TRY(sandbox_enter());
 	TRY(store_reopen(b->store));
-	return is_git ? fetch_git_get(b, step, ret) : fetch_http_get(b, step, ret);
+	return fetch_get(b, step, ret);
 }
 
 Err *epoch_of(void *context, const FetchArgs *fetch, bool *ret_found, int64_t *ret_seconds)
@@ -90,6 +89,12 @@ Err *epoch_of(void *context, const FetchArgs *fetch, bool *ret_found, int64_t *r
 	StepState state = { 0 };
 	StepResult result = { 0 };
 	Newest newest = { 0 };
+	if (fetch->is_main) { /* brought before; its newest file tells */
+		TRY(of_layer(b, fetch, &b->context_layer->diff_id, &newest));
+		*ret_found = newest.found;
+		*ret_seconds = newest.mtime_ns / 1000000000;
+		return NULL;
+	}
 	Step step = { .kind = STEP_FETCH, .fetch = *fetch };
 	step.fetch.remote.git.mtime_commit = true;
 	state.line =

@@ -33,10 +33,23 @@ NODISCARD Err *fetch_main_context(Build *b);
 /* The file FD, if it is an archive, as a layer; *ret_is false: it is none. */
 NODISCARD Err *archive_layer(Build *b, int fd, Str name, StoreLayer *ret, bool *ret_is);
 
-/* --- what the kinds offer: FIND without fetching, GET --- */
-NODISCARD Err *fetch_http_find(Build *b, const Step *step, StepResult *ret, bool *ret_found);
+/*
+ * --- what the kinds offer ---
+ * FIND is one of what is here, in three parts: of layers (which may have to be verified, and enter
+ * the sandbox for it), of the network (any thread), of layers again.
+ */
+typedef struct FetchQuestion {
+	bool open;  /* the network has to be asked */
+	bool found; /* RESULT is here, and still right */
+	StepResult result;
+	Buf etag, modified; /* of a download */
+} FetchQuestion;
+void fetch_question_done(FetchQuestion *q);
+NODISCARD Err *fetch_http_recall(Build *b, const Step *step, FetchQuestion *q);
+NODISCARD Err *fetch_http_ask(Build *b, const Step *step, FetchQuestion *q);
+NODISCARD Err *fetch_git_ask(Build *b, const Step *step);
+NODISCARD Err *fetch_git_recall(Build *b, const Step *step, FetchQuestion *q);
 NODISCARD Err *fetch_http_get(Build *b, const Step *step, StepResult *ret);
-NODISCARD Err *fetch_git_find(Build *b, const Step *step, StepResult *ret, bool *ret_found);
 NODISCARD Err *fetch_git_get(Build *b, const Step *step, StepResult *ret);
 
 /* A repository behind ssh: keys come from the agent "default" of --ssh. */

@@ -130,14 +130,18 @@ static Digest commit_key(const FetchArgs *f, const GitCommit *c)
 	return fetch_key("decant fetch git 1", texts, ARRAY_LEN(texts));
 }
 
-Err *fetch_git_find(Build *b, const Step *step, StepResult *ret, bool *ret_found)
+Err *fetch_git_ask(Build *b, const Step *step)
 {
 	CLEANUP(session_done) Session s = { 0 };
 	const GitCommit *commit;
 	TRY(session_init(&s, b, step));
-	TRY(need_commit(&s, step, &commit));
-	Digest key = commit_key(&step->fetch, commit);
-	return record_find(b, &key, ret, ret_found);
+	return need_commit(&s, step, &commit);
+}
+
+Err *fetch_git_recall(Build *b, const Step *step, FetchQuestion *q)
+{
+	Digest key = commit_key(&step->fetch, b->states[step->number].commit);
+	return record_find(b, &key, &q->result, &q->found);
 }
 
 /* --- files → layer -----------------------------------------------------------------------------

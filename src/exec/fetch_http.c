@@ -170,27 +170,38 @@ static Err *ask(Build *b, const Remote *remote, Str etag, Str modified, bool *re
 	return e;
 }
 
-Err *fetch_http_find(Build *b, const Step *step, StepResult *ret, bool *ret_found)
+void fetch_question_done(FetchQuestion *q)
+{
+	buf_done(&q->etag);
+	buf_done(&q->modified);
+}
+
+Err *fetch_http_recall(Build *b, const Step *step, FetchQuestion *q)
 {
 	const FetchArgs *f = &step->fetch;
 	AUTO_BUF Buf said = BUF_INIT;
-	Str etag, modified;
+	Str value;
 	if (f->has_checksum) {
 		Digest key = content_key(f, &f->checksum);
-		return record_find(b, &key, ret, ret_found);
+		return record_find(b, &key, &q->result, &q->found);
 	}
 	Digest key = url_key(f);
-	TRY(record_find(b, &key, ret, ret_found));
-	if (!*ret_found)
+	bool here;
+	TRY(record_find(b, &key, &q->result, &here));
+	if (!here)
 		return NULL;
 	TRY(record_preimage(b, &key, &said));
-	bool has_tag = record_field(buf_str(&said), "etag", &etag);
-	bool has_time = record_field(buf_str(&said), "last-modified", &modified);
-	*ret_found = false;
-	if (!has_tag && !has_time)
-		return NULL;
-	return ask(b, &f->remote, has_tag ? etag : STR(""), has_time ? modified : STR(""),
-	           ret_found);
+	if (record_field(buf_str(&said), "etag", &value))
+		buf_add_str(&q->etag, value);
+	if (record_field(buf_str(&said), "last-modified", &value))
+		buf_add_str(&q->modified, value);
+	q->open = q->etag.len || q->modified.len;
+	return NULL;
+}
+
+Err *fetch_http_ask(Build *b, const Step *step, FetchQuestion *q)
+{
+	return ask(b, &step->fetch.remote, buf_str(&q->etag), buf_str(&q->modified), &q->found);
 }
 
 /* --- fetching --------------------------------------------------------------------------------- */

@@ -40,10 +40,38 @@ Digest fetch_key(const char *kind, const Str *texts, size_t count)
 	return sha256_end(&h);
 }
 
+static bool is_git(const Step *step)
+{
+	return step->fetch.remote.kind == REMOTE_GIT;
+}
+
+static Err *before_asking(Build *b, const Step *step, FetchQuestion *q)
+{
+	q->open = is_git(step);
+	return is_git(step) ? NULL : fetch_http_recall(b, step, q);
+}
+
+static Err *ask_network(Build *b, const Step *step, FetchQuestion *q)
+{
+	if (!q->open)
+		return NULL;
+	return is_git(step) ? fetch_git_ask(b, step) : fetch_http_ask(b, step, q);
+}
+
+static Err *after_asking(Build *b, const Step *step, FetchQuestion *q)
+{
+	return is_git(step) ? fetch_git_recall(b, step, q) : NULL;
+}
+
 Err *fetch_find(Build *b, const Step *step, StepResult *ret, bool *ret_found)
 {
-	return step->fetch.remote.kind == REMOTE_GIT ? fetch_git_find(b, step, ret, ret_found)
-	                                             : fetch_http_find(b, step, ret, ret_found);
+	CLEANUP(fetch_question_done) FetchQuestion q = { 0 };
+	TRY(before_asking(b, step, &q));
+	TRY(ask_network(b, step, &q));
+	TRY(after_asking(b, step, &q));
+	*ret_found = q.found;
+	*ret = q.result;
+	return NULL;
 }
 
 Err *fetch_get(Build *b, const Step *step, StepResult *ret)
@@ -63,8 +91,7 @@ static Err *explain(const Build *b, const Step *step, Err *e)
 
 typedef struct Asked {
 	const Step *step;
-	StepResult result;
-	bool found;
+	FetchQuestion question;
 	Err *error;
 } Asked;
 
@@ -78,24 +105,31 @@ static Err *ask(void *context, size_t index)
 {
 	Asking *asking = context;
 	Asked *a = &asking->at[index];
-	StepState *state = &asking->build->states[a->step->number];
-	state->line =
-		progress_begin(asking->build->progress, STR(""), "%.*s", STR_ARG(a->step->title));
-	a->error = fetch_find(asking->build, a->step, &a->result, &a->found);
+	if (!a->error)
+		a->error = ask_network(asking->build, a->step, &a->question);
 	return NULL; /* the first in the file is told, not the first that came */
 }
 
-static Err *take_answer(Build *b, const Asked *a)
+static void begin(Build *b, Asked *a)
 {
 	StepState *state = &b->states[a->step->number];
+	state->line = progress_begin(b->progress, STR(""), "%.*s", STR_ARG(a->step->title));
+	a->error = before_asking(b, a->step, &a->question);
+}
+
+static Err *take_answer(Build *b, Asked *a)
+{
+	StepState *state = &b->states[a->step->number];
+	if (!a->error)
+		a->error = after_asking(b, a->step, &a->question);
 	if (a->error) {
 		progress_end(b->progress, state->line, PROGRESS_ERROR, err_cause(a->error));
 		b->failed_line = state->line;
 		return explain(b, a->step, a->error);
 	}
-	if (!a->found)
+	if (!a->question.found)
 		return NULL; /* its line goes on when it is fetched */
-	state_set(b, a->step, &a->result, true);
+	state_set(b, a->step, &a->question.result, true);
 	state->status = STEP_KNOWN;
 	progress_end(b->progress, state->line, PROGRESS_CACHED, STR(""));
 	return NULL;
@@ -113,39 +147,48 @@ static void set_main(Build *b)
 	}
 }
 
-static bool is_to_ask(const Step *step)
+static bool is_to_ask(const Build *b, const Step *step)
 {
-	return step->kind == STEP_FETCH && !step->fetch.is_main;
+	return step->kind == STEP_FETCH && !step->fetch.is_main && !build_is_uncached(b, step);
 }
 
-Err *fetch_look_up_all(Build *b)
+/* No thread is left behind: the sandbox may have to be entered later. */
+static Err *ask_all(Build *b, Asked *all, size_t count)
 {
-	Asking asking = { .build = b };
-	if (b->context_layer)
-		set_main(b);
-	for (size_t i = 0; i < b->plan.step_count; i++)
-		asking.count += is_to_ask(&b->plan.steps[i]);
-	if (!asking.count || b->request->no_cache)
-		return NULL;
-	AUTO_FREE Asked *all = asking.at = xcalloc(asking.count, sizeof *all);
-	size_t n = 0;
-	for (size_t i = 0; i < b->plan.step_count; i++) {
-		const Step *step = &b->plan.steps[i];
-		if (!is_to_ask(step))
-			continue;
-		all[n++].step = step;
-		if (fetch_needs_agent(step))
+	Asking asking = { .build = b, .at = all, .count = count };
+	unsigned threads = count < ASK_THREADS ? (unsigned)count : ASK_THREADS;
+	for (size_t i = 0; i < count; i++) {
+		if (fetch_needs_agent(all[i].step))
 			TRY(ssh_need(b, STR("default")));
+		begin(b, &all[i]);
 	}
-	unsigned threads = n < ASK_THREADS ? (unsigned)n : ASK_THREADS;
-	Err *first = parallel_each(n, threads, ask, &asking);
-	for (size_t i = 0; i < n; i++) {
+	Err *first = parallel_each(count, threads, ask, &asking);
+	for (size_t i = 0; i < count; i++) {
 		if (first)
 			err_free(all[i].error); /* one is enough */
 		else
 			first = take_answer(b, &all[i]);
 	}
 	return first;
+}
+
+Err *fetch_look_up_all(Build *b)
+{
+	size_t count = 0, n = 0;
+	if (b->context_layer)
+		set_main(b);
+	for (size_t i = 0; i < b->plan.step_count; i++)
+		count += is_to_ask(b, &b->plan.steps[i]);
+	if (!count)
+		return NULL;
+	AUTO_FREE Asked *all = xcalloc(count, sizeof *all);
+	for (size_t i = 0; i < b->plan.step_count; i++)
+		if (is_to_ask(b, &b->plan.steps[i]))
+			all[n++].step = &b->plan.steps[i];
+	Err *e = ask_all(b, all, count);
+	for (size_t i = 0; i < count; i++)
+		fetch_question_done(&all[i].question);
+	return e;
 }
 
 /* --- fetching --------------------------------------------------------------------------------- */

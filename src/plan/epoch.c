@@ -127,9 +127,12 @@ static const Node *find_stage(const Planner *p, Str name)
 static Err *resolve(Planner *p, Epoch *e)
 {
 	uint64_t seconds;
-	/* The main context is a directory, which has no time. */
-	if (!e->text.len || str_eqc(e->text, "context"))
+	if (!e->text.len)
 		return NULL;
+	if (str_eqc(e->text, "context")) { /* a directory has no time */
+		const FetchArgs main = { .is_main = true };
+		return p->request->context_fetched ? ask(p, &main, e) : NULL;
+	}
 	if (str_to_u64(e->text, &seconds) && seconds <= INT64_MAX / 1000000000) {
 		e->found = true;
 		e->seconds = (int64_t)seconds;

@@ -75,6 +75,8 @@ like "BUILDKIT_CONTEXT_KEEP_GIT_DIR" "$(paths)" "/all/.git/HEAD"
 SOURCE_DATE_EPOCH=1500000000 build -o type=tar,dest="$T/out.tar" "$WEB/cgi/r.git"
 is "with SOURCE_DATE_EPOCH files have the time of the commit" \
 	"$(python3 -c 'import sys, tarfile; print({int(m.mtime) for m in tarfile.open(sys.argv[1]) if m.isreg()})' "$T/out.tar")" "{1100000000}"
+build --build-arg SOURCE_DATE_EPOCH=context "$WEB/cgi/r.git"
+is "SOURCE_DATE_EPOCH=context is that time" "$(decant image inspect --format '{{.Created}}' img)" "2004-11-09T11:33:20Z"
 run decant build --check "$WEB/cgi/r.git"
 status "--check of it" 0
 mkdir -p github.com/o/r

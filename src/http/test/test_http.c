@@ -524,9 +524,33 @@ static void test_cancel_and_stall(void **state)
 	server_stop(&s);
 }
 
+static void test_dates(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text;
+		int64_t seconds; /* -1: none */
+	} dates[] = {
+		{ "Sun, 06 Nov 1994 08:49:37 GMT", 784111777 },
+		{ "Sunday, 06-Nov-94 08:49:37 GMT", 784111777 },
+		{ "Sun Nov  6 08:49:37 1994", 784111777 },
+		{ "Sun, 06 Nov 1994 08:49:37", -1 },
+		{ "Sun, 06 Nov 1994 08:49:37 GMT and more", -1 },
+		{ "now", -1 },
+		{ "", -1 },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(dates); i++) {
+		int64_t got = -1;
+		bool is = http_parse_date(str_from(dates[i].text), &got);
+		assert_int_equal(got, dates[i].seconds);
+		assert_true(is == (dates[i].seconds >= 0));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_dates),
 		cmocka_unit_test(test_url_parse),
 		cmocka_unit_test(test_url_resolve),
 		cmocka_unit_test(test_origin_and_loopback),
