@@ -17,7 +17,7 @@ for signal in INT TERM HUP; do
 	# a shell's background job has SIGINT ignored, which decant would respect
 	env --default-signal=INT "$DECANT" build --progress=plain ctx >out 2>&1 &
 	pid=$!
-	for _ in $(seq 100); do
+	for _ in $(seq 300); do
 		grep -q working out && break
 		sleep 0.1
 	done
