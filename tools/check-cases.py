@@ -6,7 +6,7 @@ usage: tools/check-cases.py [--list]
 
 tests/cases.txt has the cases, "T-nnn meaning".  A test names one as T-nnn anywhere in its text; tests are
 tests/golden/, tests/e2e/ and src/*/test/.  --list prints each case and where its tests are.
-Fails for a case without a test, unless it still stands in tests/cases-missing.txt, and for a number that is no case.
+Fails for a case without a test, and for a number that is no case.
 """
 import pathlib
 import re
@@ -52,14 +52,10 @@ def main():
         return 0
     if sys.argv[1:]:
         sys.exit("usage: tools/check-cases.py [--list]")
-    waiting = ROOT / "tests/cases-missing.txt"
-    missing = set(CASE.findall(waiting.read_text())) if waiting.exists() else set()
-    wrong = [f"{case} has no test: {cases[case]}" for case in cases if case not in tests and case not in missing]
+    wrong = [f"{case} has no test: {cases[case]}" for case in cases if case not in tests]
     wrong += [f"{places[0]}: {case} is no case of tests/cases.txt" for case, places in sorted(tests.items()) if case not in cases]
     print("".join(f"{line}\n" for line in wrong), end="")
     print(f"{sum(case in tests for case in cases)} of {len(cases)} cases have a test")
-    for case in sorted(missing & tests.keys()):
-        print(f"{case} has a test by now: tests/cases-missing.txt need not hold it")
     return 1 if wrong else 0
 
 
