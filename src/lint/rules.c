@@ -49,8 +49,8 @@ static bool is_wanted(const Linter *l, LintRuleId rule)
 	return !o.skip_all && !o.skip[rule];
 }
 
-static void keep(Linter *l, LintRuleId rule, bool remark, const Node *node, const char *fmt,
-                 va_list ap)
+static void PRINTF(5, 0)
+	keep(Linter *l, LintRuleId rule, bool remark, const Node *node, const char *fmt, va_list ap)
 {
 	remark = remark || lint_rule_table[rule].level == LINT_REMARK;
 	if ((remark && !l->in->remarks) || !is_wanted(l, rule))
