@@ -9,23 +9,27 @@
 #include "cli/build_args.h"
 #include "fs/path.h"
 
+#include <assert.h>
 #include <fcntl.h>
 
 typedef struct Args {
 	Arena *arena;
-	Map places; /* name → number in list + 1 */
+	Map places; /* name → size_t *, its number in list */
 	VEC(PlanArg) list;
 } Args;
 
 static void set(Args *args, Str name, Str value)
 {
-	uintptr_t place = (uintptr_t)map_get(&args->places, name);
+	size_t *place = map_get(&args->places, name);
 	if (place) {
-		args->list.at[place - 1].value = value;
+		assert(args->list.at && *place < args->list.len);
+		args->list.at[*place].value = value;
 		return;
 	}
+	place = arena_new(args->arena, size_t);
+	*place = args->list.len;
 	VEC_PUSH(&args->list, (PlanArg){ name, value });
-	(void)map_put(&args->places, name, (void *)(uintptr_t)args->list.len);
+	(void)map_put(&args->places, name, place);
 }
 
 /* "NAME=VALUE", or "NAME" for that of the environment.  TEXT outlives ARGS. */

@@ -126,7 +126,7 @@ static Err *read_index(const Layout *l, Arena *a, Index *ret)
 
 static bool is_called(Arena *a, const Descriptor *d, Str tag)
 {
-	Reference ref;
+	Reference ref = { 0 };
 	if (str_eq(d->ref_name, tag))
 		return true;
 	Str full = d->container_name.len ? d->container_name : d->ref_name;
@@ -192,8 +192,8 @@ static Err *find_manifest(const Layout *l, Descriptor d, const Platform *platfor
 Err *layout_resolve(const Layout *l, Str tag, const Digest *digest, const Platform *platform,
                     Arena *a, RegistryImage *ret)
 {
-	Index index;
-	Descriptor d;
+	Index index = { 0 };
+	Descriptor d = { 0 };
 	*ret = (RegistryImage){ 0 };
 	TRY(read_index(l, a, &index));
 	TRY(choose(l, &index, tag, digest, a, &d));
