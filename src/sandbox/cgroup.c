@@ -196,21 +196,36 @@ static Err *set_cpu1(const SandboxResources *r, const char *dir)
 	return write_number(dir, "cpu.cfs_quota_us", r->cpu_quota_us);
 }
 
-/* A new cpuset of version 1 has no processor and no memory: those of its parent, unless told. */
-static Err *inherit_cpuset(const char *dir, const char *name)
+static Err *read_at(const char *dir, const char *name, Buf *out)
 {
-	AUTO_BUF Buf path = BUF_INIT, value = BUF_INIT;
-	buf_addf(&path, "%s/../%s", dir, name);
+	AUTO_BUF Buf path = BUF_INIT;
+	buf_addf(&path, "%s/%s", dir, name);
 	AUTO_CLOSE int fd = openat(AT_FDCWD, path.ptr, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return err_sys(errno, "cannot open '%s'", path.ptr);
-	TRY(path_read_fd(fd, 65536, path.ptr, &value));
-	buf_add_char(&value, '\0');
+	TRY(path_read_fd(fd, 65536, path.ptr, out));
+	buf_add_char(out, '\0');
+	return NULL;
+}
+
+/* A new cpuset of version 1 has no processor and no memory: then those of its parent. */
+static Err *inherit_cpuset(const char *dir, const char *name)
+{
+	AUTO_BUF Buf parent = BUF_INIT, own = BUF_INIT, value = BUF_INIT;
+	TRY(read_at(dir, name, &own));
+	if (str_trim(str_from(own.ptr)).len)
+		return NULL;
+	buf_addf(&parent, "%s/..", dir);
+	TRY(read_at(parent.ptr, name, &value));
 	return write_at(dir, name, value.ptr);
 }
 
 static Err *set_cpuset1(const SandboxResources *r, const char *dir)
 {
+	AUTO_BUF Buf parent = BUF_INIT;
+	buf_addf(&parent, "%s/..", dir); /* --cgroup-parent may be new as well */
+	TRY(inherit_cpuset(parent.ptr, "cpuset.cpus"));
+	TRY(inherit_cpuset(parent.ptr, "cpuset.mems"));
 	TRY(inherit_cpuset(dir, "cpuset.cpus"));
 	TRY(inherit_cpuset(dir, "cpuset.mems"));
 	if (r->cpuset_cpus)
