@@ -82,6 +82,19 @@ static void write_position(JsonWriter *w, const char *key, unsigned line)
 	json_write_object_end(w);
 }
 
+/* A range a line, as BuildKit has it; one for all where they would be too many to read. */
+static void write_ranges(JsonWriter *w, unsigned first, unsigned last)
+{
+	enum { LINES_MAX = 1000 };
+	unsigned step = last > first && last - first > LINES_MAX ? last - first : 0;
+	for (unsigned line = first; line <= last; line += step + 1) {
+		json_write_object(w);
+		write_position(w, "start", line);
+		write_position(w, "end", line + step);
+		json_write_object_end(w);
+	}
+}
+
 void build_call_json_location(JsonWriter *w, unsigned first, unsigned last)
 {
 	json_write_key(w, "location");
@@ -89,10 +102,7 @@ void build_call_json_location(JsonWriter *w, unsigned first, unsigned last)
 	if (first) {
 		json_write_key(w, "ranges");
 		json_write_array(w);
-		json_write_object(w);
-		write_position(w, "start", first);
-		write_position(w, "end", last);
-		json_write_object_end(w);
+		write_ranges(w, first, last);
 		json_write_array_end(w);
 	}
 	json_write_object_end(w);

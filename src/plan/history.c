@@ -68,52 +68,13 @@ void plan_add_empty_history(Planner *p, StageWork *s, const Buf *text)
 	plan_add_history(s, STEP_NONE, plan_take_str(p, text));
 }
 
-/* Go's strconv.Quote, and with ' QuoteRune. */
-static void put_quoted(Buf *out, Str s, char quote)
-{
-	static const char named[] = "\aa\bb\ff\nn\rr\tt\vv\\\\"; /* a byte, its letter */
-	buf_add_char(out, quote);
-	for (size_t at = 0, len; at < s.len; at += len) {
-		uint32_t rune = rune_at(s, at, &len);
-		bool bad = rune == RUNE_BAD && len == 1;
-		unsigned char byte = (unsigned char)s.ptr[at];
-		const char *letter = NULL;
-		for (size_t i = 0; i < sizeof named - 1; i += 2)
-			if (byte == (unsigned char)named[i])
-				letter = &named[i + 1];
-		if (byte == (unsigned char)quote)
-			letter = &quote;
-		if (letter)
-			buf_addf(out, "\\%c", *letter);
-		else if (bad || (byte < 0x80 && !rune_is_print(rune)))
-			buf_addf(out, "\\x%02x", byte);
-		else if (rune_is_print(rune))
-			buf_add(out, s.ptr + at, len);
-		else
-			buf_addf(out, rune < 0x10000 ? "\\u%04x" : "\\U%08x", rune);
-	}
-	buf_add_char(out, quote);
-}
-
-void plan_put_quoted_text(Buf *out, Str text)
-{
-	put_quoted(out, text, '"');
-}
-
-void plan_put_quoted_number(Buf *out, uint32_t number)
-{
-	AUTO_BUF Buf rune = BUF_INIT;
-	rune_add(&rune, number);
-	put_quoted(out, buf_str(&rune), '\'');
-}
-
 void plan_put_quoted(Buf *out, const Strs *list)
 {
 	buf_add_char(out, '[');
 	for (size_t i = 0; i < list->count; i++) {
 		if (i)
 			buf_add_char(out, ' ');
-		put_quoted(out, list->at[i], '"');
+		rune_add_quoted(out, list->at[i]);
 	}
 	buf_add_char(out, ']');
 }

@@ -277,9 +277,6 @@ void plan_add_empty_history(Planner *p, StageWork *s, const Buf *text);
 /* "[\"a\" \"b\"]" and "[a b]", as Go's %q and %v print a []string. */
 void plan_put_quoted(Buf *out, const Strs *list);
 void plan_put_list(Buf *out, const Strs *list);
-/* "\"a\"", and a number as Go's %q prints it: the character of that code, as in '\x03'. */
-void plan_put_quoted_text(Buf *out, Str text);
-void plan_put_quoted_number(Buf *out, uint32_t number);
 /* "RUN |2 A=1 B= /bin/sh -c x # buildkit" */
 Str plan_run_history(Planner *p, const StageWork *s, const Strs *argv);
 Str plan_take_str(Planner *p, const Buf *b); /* a copy in the arena */

@@ -130,22 +130,24 @@ static Err *take_retries(const Node *node, int64_t *ret)
 	return NULL;
 }
 
-/* The struct of Go as its %q prints it: &{["CMD" "x"] "30s" "3s" "0s" "0s" '\x03'}. */
 static void put_history(Buf *out, const Health *h)
 {
-	const int64_t times[] = { h->interval_ns, h->timeout_ns, h->start_period_ns,
-		                  h->start_interval_ns };
-	buf_addf(out, "HEALTHCHECK &{");
-	plan_put_quoted(out, &h->test);
+	const struct {
+		const char *name;
+		int64_t ns;
+	} times[] = {
+		{ " Interval:", h->interval_ns },
+		{ " Timeout:", h->timeout_ns },
+		{ " StartPeriod:", h->start_period_ns },
+		{ " StartInterval:", h->start_interval_ns },
+	};
+	buf_addf(out, "HEALTHCHECK {Test:");
+	plan_put_list(out, &h->test);
 	for (size_t i = 0; i < ARRAY_LEN(times); i++) {
-		AUTO_BUF Buf text = BUF_INIT;
-		put_duration(&text, times[i]);
-		buf_add_char(out, ' ');
-		plan_put_quoted_text(out, buf_str(&text));
+		buf_addf(out, "%s", times[i].name);
+		put_duration(out, times[i].ns);
 	}
-	buf_add_char(out, ' ');
-	plan_put_quoted_number(out, (uint32_t)h->retries);
-	buf_add_char(out, '}');
+	buf_addf(out, " Retries:%lld}", (long long)h->retries);
 }
 
 Err *plan_HEALTHCHECK(Planner *p, StageWork *s, const Node *node)
