@@ -233,6 +233,25 @@ static void print_source(FILE *out, unsigned number, Str line, uint32_t from, ui
 	print_marker(out, shown, from - start, (to < end ? to : end) - start);
 }
 
+/* "https://user:password@host": what is printed may end in a log of others.  Lengths stay. */
+static void mask_passwords(Buf *line)
+{
+	Str rest = buf_str(line);
+	for (ptrdiff_t colon; (colon = str_find(rest, ':')) >= 0;) {
+		bool url = str_starts(str_from_at(rest, (size_t)colon), STR("://"));
+		rest = str_from_at(rest, (size_t)colon + (url ? 3 : 1));
+		size_t len = 0, at = 0, secret = 0;
+		for (; url && len < rest.len && !strchr(" \t/?#\"'", rest.ptr[len]); len++) {
+			if (rest.ptr[len] == ':' && !secret)
+				secret = len + 1;
+			if (rest.ptr[len] == '@')
+				at = len;
+		}
+		for (size_t i = secret; secret && i < at; i++)
+			line->ptr[rest.ptr + i - line->ptr] = 'x';
+	}
+}
+
 void err_print(const Err *e, FILE *out)
 {
 	if (!e->span.src) {
@@ -248,7 +267,10 @@ void err_print(const Err *e, FILE *out)
 
 		fprintf(out, "%s:%u:%u: error: %s\n", e->span.src->name, number, from + 1,
 		        e->cause.ptr);
-		print_source(out, number, line, from, to > from ? to : from);
+		AUTO_BUF Buf shown = BUF_INIT;
+		buf_add_str(&shown, line);
+		mask_passwords(&shown);
+		print_source(out, number, buf_str(&shown), from, to > from ? to : from);
 	}
 	print_lines(out, "while ", buf_str(&e->whiles));
 	print_lines(out, "note: ", buf_str(&e->notes));

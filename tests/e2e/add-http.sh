@@ -148,6 +148,10 @@ dockerfile "ARG who" "ADD http://\${who}@127.0.0.1:$port/file.txt /a"
 build --build-arg who=me:s3cret
 unlike "S04 nor in what is shown" "$ERR" s3cret
 unlike "S04 nor in the image" "$(decant history --no-trunc img | grep ADD)" s3cret
+dockerfile "ADD http://me:s3cret@127.0.0.1:$port/gone http://me2@127.0.0.1/ /a"
+build
+unlike "S04 nor in the line that an error shows" "$ERR" s3cret
+like "which is as long as it was" "$ERR" "ADD http://me:xxxxxx@127.0.0.1:$port/gone http://me2@127.0.0.1/ /a"
 dockerfile "ADD http://me:s3cret@127.0.0.1:$port/file.txt?to=$OTHER/index /a"
 build
 is "R06 to another host they do not go" "$(asked | tail -n 1)" "GET /index 200"
