@@ -24,38 +24,6 @@ Err *plan_not_yet(Span span, const char *fmt, ...)
 	return err_at(span, "%s is not supported yet", text);
 }
 
-static bool is_among(FlagId id, const FlagId *ids, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		if (ids[i] == id)
-			return true;
-	return false;
-}
-
-/* What NODE's instruction takes beside IDS, for the note. */
-static Err *refuse_flag(const Node *node, const NodeFlag *flag, const FlagId *ids, size_t count)
-{
-	AUTO_BUF Buf others = BUF_INIT;
-	const char *name = instruction_table[node->id].name;
-	for (FlagId id = 0; id < FLAG_COUNT; id++)
-		if ((flag_table[id].instructions & (1u << node->id)) && !is_among(id, ids, count))
-			buf_addf(&others, "%s--%s", others.len ? ", " : "", flag_table[id].name);
-	Err *e = plan_not_yet(flag->name.span, "%s --%s", name, flag_table[flag->id].name);
-	return err_note(e, "of %s's flags this version knows %s", name, others.ptr);
-}
-
-Err *plan_refuse_flags(const Node *node, const FlagId *ids, size_t count)
-{
-	for (size_t i = 0; i < node->flag_count; i++) {
-		const NodeFlag *f = &node->flags[i];
-		bool off = f->has_value && flag_table[f->id].value == FLAG_BOOLEAN &&
-		           (f->value.text.ptr[0] | 0x20) == 'f';
-		if (!off && is_among(f->id, ids, count))
-			return refuse_flag(node, f, ids, count);
-	}
-	return NULL;
-}
-
 Err *plan_add_step(Planner *p, StageWork *s, StepKind kind, const Node *node, Step **ret)
 {
 	if (kind != STEP_BASE && ++s->layers > IMAGE_LAYERS_MAX)

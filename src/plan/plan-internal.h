@@ -151,10 +151,8 @@ Step *plan_add_source(Planner *p, const StageWork *s, StepKind kind, const Node 
 void plan_step_needs(Planner *p, Step *step, uint32_t number);
 /* An error at SPAN if the plan, with BYTES more, is too large. */
 NODISCARD Err *plan_grow(Planner *p, size_t bytes, Span span);
-/* "RUN --mount is not supported yet" at SPAN. */
+/* "... is not supported yet" at SPAN: for what is read and cannot be done. */
 NODISCARD Err *plan_not_yet(Span span, const char *fmt, ...) PRINTF(2, 3);
-/* A flag of NODE that cannot be done yet and is not switched off: its error. */
-NODISCARD Err *plan_refuse_flags(const Node *node, const FlagId *ids, size_t count);
 
 /* scope.c */
 void plan_scope_set(Arena *a, Scope *scope, Str name, Str value, Span origin);
