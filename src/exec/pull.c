@@ -134,8 +134,19 @@ static Err *unpack(Pull *p, const Descriptor *d, const Digest *diff_id, Tee *tee
                    CompressionId *ret)
 {
 	TRY(find_compression(d, (Str){ tee->head, tee->head_len }, ret));
-	TRY(apply(p, d, diff_id, &tee->reader, *ret));
-	return reader_drain(&tee->reader);
+	Err *wrong = apply(p, d, diff_id, &tee->reader, *ret);
+	if (wrong && err_kind(wrong) != ERR_CORRUPT)
+		return wrong;
+	Err *e = reader_drain(&tee->reader);
+	/* Bytes that are not those that were promised are the cause; what the archive made of them
+	 * is chance. */
+	if (wrong && e && err_kind(e) == ERR_CORRUPT) {
+		err_free(wrong);
+		return e;
+	}
+	if (wrong)
+		err_free(e);
+	return wrong ? wrong : e;
 }
 
 static Err *fetch_into(Pull *p, const Descriptor *d, const Digest *diff_id, int fd,
