@@ -30,7 +30,7 @@ static Err *bad_map(void)
 
 static Err *add_piece(TarReader *t, Str offset, Str length)
 {
-	SparsePiece p;
+	SparsePiece p = { 0 };
 	if (!str_to_u64(offset, &p.offset) || !str_to_u64(length, &p.length))
 		return bad_map();
 	VEC_PUSH(&t->sparse.pieces, p);
@@ -82,7 +82,7 @@ Err *tar_sparse_record(TarReader *t, Str key, Str value)
 static Err *read_text_map(TarReader *t)
 {
 	Str rest = t->extra.sparse.map, offset, length;
-	uint64_t count;
+	uint64_t count = 0;
 	while (rest.len) {
 		rest = str_cut(str_cut(rest, ',', &offset), ',', &length);
 		TRY(add_piece(t, offset, length));
@@ -127,10 +127,10 @@ static Err *next_number(TarReader *t, Lines *l, uint64_t *ret)
 static Err *read_map_of_data(TarReader *t)
 {
 	Lines l = { .at = TAR_BLOCK };
-	uint64_t count;
+	uint64_t count = 0;
 	TRY(next_number(t, &l, &count));
 	for (uint64_t i = 0; i < count; i++) {
-		SparsePiece p;
+		SparsePiece p = { 0 };
 		TRY(next_number(t, &l, &p.offset));
 		TRY(next_number(t, &l, &p.length));
 		VEC_PUSH(&t->sparse.pieces, p);
@@ -141,12 +141,13 @@ static Err *read_map_of_data(TarReader *t)
 /* In order, apart, inside the file, and as many bytes as there are. */
 static Err *check_map(const TarReader *t)
 {
+	const uint64_t size = t->sparse.size;
 	uint64_t end = 0, sum = 0;
 	for (size_t i = 0; i < t->sparse.pieces.len; i++) {
 		const SparsePiece *p = &t->sparse.pieces.at[i];
-		if (p->offset < end || __builtin_add_overflow(p->offset, p->length, &end) ||
-		    end > t->sparse.size)
+		if (p->offset < end || p->offset > size || p->length > size - p->offset)
 			return bad_map();
+		end = p->offset + p->length;
 		sum += p->length; /* at most the size */
 	}
 	return sum == t->data_left ? NULL : bad_map();

@@ -83,8 +83,8 @@ static Err *unpack(Build *b, int fd, CompressionId id, bool foreign, int root, L
 Err *archive_unpack(Build *b, int fd, Str name, Arena *a, Str *ret_dir, List **ret_list)
 {
 	bool is;
-	CompressionId id;
-	const char *foreign;
+	CompressionId id = { 0 };
+	const char *foreign = NULL;
 	int tmp;
 	char dir[32];
 	*ret_list = NULL;
@@ -111,8 +111,8 @@ Err *archive_unpack(Build *b, int fd, Str name, Arena *a, Str *ret_dir, List **r
 Err *archive_layer(Build *b, int fd, Str name, StoreLayer *ret, bool *ret_is)
 {
 	AUTO_ARENA Arena a = ARENA_INIT;
-	CompressionId id;
-	const char *foreign;
+	CompressionId id = { 0 };
+	const char *foreign = NULL;
 	TRY(is_archive(fd, ret_is, &id, &foreign));
 	if (!*ret_is)
 		return NULL;

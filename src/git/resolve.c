@@ -77,7 +77,7 @@ static Err *resolve_head(const GitAccess *access, Arena *a, const Remote *remote
 	const char *const words[] = {
 		"ls-remote", "--symref", "--", remote->url.ptr, "HEAD", NULL
 	};
-	Str answer, line, what;
+	Str answer = STR(""), line, what;
 	TRY(list_remote(access, remote, words, a, &answer));
 	c->name = c->object = STR("");
 	while (answer.len) {
@@ -129,7 +129,7 @@ static Err *resolve_name(const GitAccess *access, Arena *a, const Remote *remote
 		                      arena_str(a, ref).ptr,
 		                      arena_strf(a, "%.*s^{}", STR_ARG(ref)).ptr,
 		                      NULL };
-	Str answer;
+	Str answer = STR("");
 	Advertised said;
 	TRY(list_remote(access, remote, words, a, &answer));
 	read_answer(a, answer, ref, &said);
