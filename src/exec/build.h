@@ -133,6 +133,7 @@ typedef struct BuildLookRequest {
 	bool all_stages; /* and not those alone that the target needs */
 	bool remarks;    /* LintLevel REMARK is wanted */
 	bool reads_only; /* plan nothing */
+	bool any_rights; /* nothing runs: what needs --allow is no error (set by build_look) */
 } BuildLookRequest;
 
 typedef struct BuildLook {

@@ -33,7 +33,9 @@ Err *build_look(Arena *a, const BuildRequest *request, const BuildLookRequest *h
 	TRY(build_init(&b, a, request));
 	if (request->store)
 		TRY(store_lock_gc(b.store, false, b.cancel, &lock));
-	ret->error = make_plan(&b, how);
+	BuildLookRequest look = *how;
+	look.any_rights = true;
+	ret->error = make_plan(&b, &look);
 	if (!ret->error && how->remarks)
 		ret->error = judge(&b);
 	if (ret->error && err_kind(ret->error) == ERR_CANCELLED)

@@ -59,9 +59,10 @@ bool build_is_uncached(const Build *b, const Step *step)
 	return b->request->no_cache || (b->uncached && b->uncached[step->stage]);
 }
 
-static Err *plan(Build *b, bool all_stages)
+static Err *plan(Build *b, const BuildLookRequest *how)
 {
 	const BuildRequest *r = b->request;
+	const PlanAllow all = { .network_host = true, .security_insecure = true };
 	PlanRequest request = {
 		.dockerfile = &b->file,
 		.target = r->target,
@@ -73,12 +74,12 @@ static Err *plan(Build *b, bool all_stages)
 		.platform_given = r->platform_given,
 		.build_platform = platform_host(),
 		.network = r->network.len ? r->network : STR("default"),
-		.allow = r->run.allow,
+		.allow = how->any_rights ? all : r->run.allow,
 		.contexts = r->contexts,
 		.context_count = r->context_count,
 		.context_fetched = b->context_layer != NULL,
 		.lookup = { resolve_image, resolve_layout, epoch_of, b },
-		.all_stages = all_stages,
+		.all_stages = how->all_stages,
 		.facts = &b->facts,
 	};
 	TRY(plan_make(b->arena, &request, &b->plan));
@@ -102,7 +103,7 @@ Err *make_plan(Build *b, const BuildLookRequest *how)
 	Err *broken = read_file(b);
 	if (!b->file.node_count || how->reads_only) /* no tree: there is nothing to judge */
 		return broken;
-	Err *e = broken ? broken : plan(b, how->all_stages);
+	Err *e = broken ? broken : plan(b, how);
 	Err *wrong = judge_text(b, broken, how->remarks);
 	if (wrong) { /* the options: what comes of them is worth nothing */
 		err_free(e);

@@ -90,6 +90,8 @@ like "D31 the host's network" "$ERR" '^Dockerfile:3:15: error: entitlement netwo
 unlike "D31 nothing runs before" "$ERR" 'touch'
 build --allow network.host
 status "with --allow network.host" 0
+run decant build --check .
+unlike "--check asks for no right" "$OUT$ERR" 'entitlement'
 printf 'FROM alpine:edge\nRUN [ "$(cat /proc/net/dev | wc -l)" -gt 3 ] || [ "$(ls /sys/class/net | wc -l)" -ge 1 ]\n' >Dockerfile
 run decant build --progress=plain --network=host .
 status "--network=host is a right of its own" 0
