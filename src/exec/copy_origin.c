@@ -182,8 +182,18 @@ static Err *select_below(Search *s, Str dir, Str pattern)
 	return NULL;
 }
 
-/* What stands before the first component with magic is followed as any path is. */
-static Err *select_glob(Search *s, Str pattern)
+static Err *not_found(const CopyArgs *c, const char *what, Str path)
+{
+	if (!c->from_name.len)
+		return err_new(ERR_NOT_FOUND, "no such %s in the build context: '%.*s'", what,
+		               STR_ARG(path));
+	return err_new(ERR_NOT_FOUND, "no such %s in '%.*s': '%.*s'", what, STR_ARG(c->from_name),
+	               STR_ARG(path));
+}
+
+/* What stands before the first component with magic is followed as any path is, and must be
+ * there, as in BuildKit. */
+static Err *select_glob(Search *s, const CopyArgs *c, Str pattern)
 {
 	Str head = { pattern.ptr, 0 }, part, rest = pattern;
 	for (;;) {
@@ -196,16 +206,7 @@ static Err *select_glob(Search *s, Str pattern)
 	Str real;
 	bool exists;
 	TRY(view_resolve(s->view, head, true, s->arena, &real, &exists));
-	return exists ? select_below(s, real, rest) : NULL;
-}
-
-static Err *not_found(const CopyArgs *c, const CopySource *source)
-{
-	if (!c->from_name.len)
-		return err_new(ERR_NOT_FOUND, "no such file in the build context: '%.*s'",
-		               STR_ARG(source->path));
-	return err_new(ERR_NOT_FOUND, "no such file in '%.*s': '%.*s'", STR_ARG(c->from_name),
-	               STR_ARG(source->path));
+	return exists ? select_below(s, real, rest) : not_found(c, "directory", head);
 }
 
 /* Is the source's whole path there, with links followed? */
@@ -227,7 +228,7 @@ Err *copy_origin_select(Build *b, const CopyArgs *c, CopySet *set, const CopySou
 	Str path = path_clean_in_root(s.arena, want->path);
 	size_t before = out->len;
 	bool there = false;
-	TRY(match_has_magic(path) ? select_glob(&s, path)
+	TRY(match_has_magic(path) ? select_glob(&s, c, path)
 	                          : select_plain(&s, path, entry_name(path)));
 	if (match_has_magic(path))
 		return NULL;
@@ -236,11 +237,11 @@ Err *copy_origin_select(Build *b, const CopyArgs *c, CopySet *set, const CopySou
 	if (s.found)
 		TRY(is_there(&s, &there));
 	if (there)
-		return copy_want_note(want, not_found(c, source));
+		return copy_want_note(want, not_found(c, "file", source->path));
 	if (!c->from_name.len)
-		return not_found(c, source);
+		return not_found(c, "file", source->path);
 	return err_note(
-		not_found(c, source),
+		not_found(c, "file", source->path),
 		"paths of --from are relative to the root of that stage, not to its WORKDIR");
 }
 

@@ -29,6 +29,7 @@ typedef struct Finding {
 	const MatchFilter *filter;
 	VEC(ContextMatch) matches;
 	const IgnorePattern *left_out_by; /* of the last thing that was there but left out */
+	Str missing; /* the directory in front of a wildcard, if it is not there */
 } Finding;
 
 Err *context_open(int root_fd, const Ignore *ignore, int cache_dir_fd, const char *cache_name,
@@ -369,8 +370,9 @@ static Err *find_below(Finding *f, Str dir, Str pattern)
 	return find_names(f, fd, dir, part, rest);
 }
 
-/* The part of PATTERN before its first magic component is followed as any path is. */
-static Err *find_glob(Finding *f, Str pattern)
+/* The part of PATTERN before its first magic component is followed as any path is; *ret_found:
+ * false if it names no directory that is part of the context. */
+static Err *find_glob(Finding *f, Str pattern, bool *ret_found)
 {
 	Str head = { pattern.ptr, 0 }, part, rest = pattern;
 	while (rest.len > 0) {
@@ -382,15 +384,27 @@ static Err *find_glob(Finding *f, Str pattern)
 	}
 	Resolved r;
 	TRY(resolve(f, head, &r));
-	if (!r.found)
+	*ret_found = r.found && S_ISDIR(r.st.st_mode);
+	const IgnorePattern *by = NULL;
+	if (*ret_found && is_left_out(f->context, r.path, &by) &&
+	    !ignore_may_reinclude_below(f->context->ignore, r.path)) {
+		f->left_out_by = by;
+		*ret_found = false;
+	}
+	if (!*ret_found) {
+		f->missing = head;
 		return NULL;
+	}
 	return find_below(f, r.path, rest);
 }
 
 static Err *not_found(const Finding *f)
 {
-	Err *e = err_new(ERR_NOT_FOUND, "no such file in the build context: '%.*s'",
-	                 STR_ARG(f->source));
+	Err *e = f->missing.len
+	                 ? err_new(ERR_NOT_FOUND, "no such directory in the build context: '%.*s'",
+	                           STR_ARG(f->missing))
+	                 : err_new(ERR_NOT_FOUND, "no such file in the build context: '%.*s'",
+	                           STR_ARG(f->source));
 	const IgnorePattern *by = f->left_out_by;
 	if (!by)
 		return e;
@@ -412,7 +426,7 @@ static Err *select_locked(Finding *f, ContextSelection *ret)
 {
 	Str path = path_clean_in_root(f->arena, f->source);
 	bool wildcard = match_has_magic(path), found = true;
-	TRY(wildcard ? find_glob(f, path) : find_plain(f, path, &found));
+	TRY(wildcard ? find_glob(f, path, &found) : find_plain(f, path, &found));
 	if (!found)
 		return not_found(f);
 	ContextMatch *matches = arena_alloc(f->arena, (f->matches.len + 1) * sizeof *matches,
