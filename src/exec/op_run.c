@@ -213,7 +213,7 @@ static Err *run_command(Running *r, const int log_fds[2], SandboxResult *ret)
 	r->given.arena = a;
 	r->given.scratch_fd = r->dir_fd;
 	if (run->mount_count || run->device_count)
-		TRY(run_given_make(b, r->step, &r->given));
+		TRY(run_given_make(b, r->step, view, &r->given));
 	if (run->script.len)
 		TRY(add_script(r));
 	/* what BuildKit's RUN sees, and Dockerfiles may know */

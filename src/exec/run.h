@@ -53,7 +53,7 @@ typedef struct RunGiven {
 } RunGiven;
 
 /* All that STEP, a RUN, is given.  After sandbox_enter.  Errors have their place. */
-NODISCARD Err *run_given_make(Build *b, const Step *step, RunGiven *given);
+NODISCARD Err *run_given_make(Build *b, const Step *step, const View *root, RunGiven *given);
 void run_given_done(RunGiven *given);
 /* Before anything runs: what STEP requires and the build does not have. */
 NODISCARD Err *run_check(Build *b, const Step *step);

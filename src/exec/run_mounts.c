@@ -14,6 +14,7 @@ typedef struct Giving {
 	Build *build;
 	const RunMount *mount;
 	size_t number;
+	const View *root; /* what it is mounted into */
 	RunGiven *given;
 	SandboxMount out;
 } Giving;
@@ -125,8 +126,17 @@ static Err *give_cache(Giving *g)
 	return NULL;
 }
 
+/* Over a directory that is there it has that one's mode (as with runc); else anybody may write. */
 static Err *give_tmpfs(Giving *g)
 {
+	Arena *a = g->given->arena;
+	Str path;
+	bool exists;
+	Entry e;
+	TRY(view_resolve(g->root, path_clean_in_root(a, g->mount->target), true, a, &path,
+	                 &exists));
+	if (exists && view_find(g->root, path, a, &e, NULL) && e.type == ENTRY_DIR)
+		g->out.mode = e.mode;
 	g->out.kind = SANDBOX_MOUNT_TMPFS;
 	g->out.size_bytes = g->mount->size_bytes;
 	keep(g);
@@ -211,9 +221,9 @@ static GiveFn *const givers[MOUNT_TYPE_COUNT] = {
 	[MOUNT_SECRET] = give_secret, [MOUNT_SSH] = give_ssh,
 };
 
-static Err *give(Build *b, const RunMount *m, size_t number, RunGiven *given)
+static Err *give(Build *b, const RunMount *m, size_t number, const View *root, RunGiven *given)
 {
-	Giving g = { .build = b, .mount = m, .number = number, .given = given };
+	Giving g = { .build = b, .mount = m, .number = number, .root = root, .given = given };
 	g.out = (SandboxMount){ .source_fd = -1,
 		                .target = arena_str(given->arena, m->target).ptr,
 		                .read_only = m->read_only,
@@ -247,12 +257,12 @@ static Err *take_caches(Build *b, const Step *step, RunGiven *given)
 	return NULL;
 }
 
-Err *run_given_make(Build *b, const Step *step, RunGiven *given)
+Err *run_given_make(Build *b, const Step *step, const View *root, RunGiven *given)
 {
 	TRY(take_caches(b, step, given));
 	/* lower_fds of a mount point into what stays where it is: the arena */
 	for (size_t i = 0; i < step->run.mount_count; i++)
-		TRY(give(b, &step->run.mounts[i], i, given));
+		TRY(give(b, &step->run.mounts[i], i, root, given));
 	return step->run.device_count ? cdi_add(b, step, given) : NULL;
 }
 

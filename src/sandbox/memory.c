@@ -25,16 +25,21 @@
 #include <sys/wait.h>
 
 /* -errno or an fd. */
-static int make_tmpfs(uint64_t size_bytes, unsigned attributes)
+static int make_tmpfs(const SandboxMount *m, unsigned attributes)
 {
-	char size[24];
+	char size[24], mode[8];
 	AUTO_CLOSE int context = fsopen("tmpfs", FSOPEN_CLOEXEC);
 	if (context < 0)
 		return -errno;
 	(void)fsconfig(context, FSCONFIG_SET_STRING, "source", "tmpfs", 0);
-	if (size_bytes) {
-		snprintf(size, sizeof size, "%llu", (unsigned long long)size_bytes);
+	if (m->size_bytes) {
+		snprintf(size, sizeof size, "%llu", (unsigned long long)m->size_bytes);
 		if (fsconfig(context, FSCONFIG_SET_STRING, "size", size, 0) < 0)
+			return -errno;
+	}
+	if (m->mode) {
+		snprintf(mode, sizeof mode, "%04o", m->mode & 07777);
+		if (fsconfig(context, FSCONFIG_SET_STRING, "mode", mode, 0) < 0)
 			return -errno;
 	}
 	if (fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
@@ -59,18 +64,18 @@ static bool map_all_ids(pid_t pid)
 }
 
 /* In the child: wait for the ids, make it; fds are shared with the parent. */
-NORETURN static void be_maker(int go_fd, int told_fd, uint64_t size_bytes, unsigned attributes)
+NORETURN static void be_maker(int go_fd, int told_fd, const SandboxMount *m, unsigned attributes)
 {
 	char go;
 	int fd = -EPERM;
 	if (read(go_fd, &go, 1) == 1)
-		fd = make_tmpfs(size_bytes, attributes);
+		fd = make_tmpfs(m, attributes);
 	(void)!write(told_fd, &fd, sizeof fd);
 	_exit(0);
 }
 
 /* -errno or an fd. */
-static int make_in_namespace(uint64_t size_bytes, unsigned attributes)
+static int make_in_namespace(const SandboxMount *m, unsigned attributes)
 {
 	int go[2], told[2];
 	if (pipe2(go, O_CLOEXEC) < 0)
@@ -87,7 +92,7 @@ static int make_in_namespace(uint64_t size_bytes, unsigned attributes)
 	if (pid < 0)
 		return -errno;
 	if (pid == 0)
-		be_maker(go_read, told_write, size_bytes, attributes);
+		be_maker(go_read, told_write, m, attributes);
 	int fd = -EPERM;
 	bool mapped = map_all_ids((pid_t)pid);
 	if (!mapped)
@@ -102,11 +107,11 @@ static int make_in_namespace(uint64_t size_bytes, unsigned attributes)
 Err *memory_mount(const Host *host, const SandboxMount *m, bool devices, int *ret_fd)
 {
 	unsigned attributes = MOUNT_ATTR_NOSUID | (m->read_only ? MOUNT_ATTR_RDONLY : 0u);
-	int fd = host->user_namespace || devices ? make_tmpfs(m->size_bytes, attributes)
-	                                         : make_in_namespace(m->size_bytes, attributes);
+	int fd = host->user_namespace || devices ? make_tmpfs(m, attributes)
+	                                         : make_in_namespace(m, attributes);
 	/* User namespaces may be switched off for all; the flag does as well. */
 	if (fd == -EPERM || fd == -ENOSPC || fd == -EUSERS || fd == -EPIPE)
-		fd = make_tmpfs(m->size_bytes, attributes | MOUNT_ATTR_NODEV);
+		fd = make_tmpfs(m, attributes | MOUNT_ATTR_NODEV);
 	if (fd < 0)
 		return hints_for_mount(err_sys(-fd, "cannot mount tmpfs"));
 	*ret_fd = fd;

@@ -72,8 +72,9 @@ typedef struct SandboxMount {
 	const int *lower_fds;
 	size_t lower_count;
 	int upper_fd, work_fd;
-	const char *part;        /* LAYERS: what of it is mounted; "" all */
-	uint32_t uid, gid, mode; /* FILE */
+	const char *part;  /* LAYERS: what of it is mounted; "" all */
+	uint32_t uid, gid; /* FILE */
+	uint32_t mode;     /* FILE; TMPFS: of its root, 0: the kernel's default */
 } SandboxMount;
 
 /* One of setrlimit(2). */

@@ -121,6 +121,8 @@ FROM alpine:edge
 # T-082
 RUN --mount=target=/mytmp,type=tmpfs touch /mytmp/foo
 RUN [ ! -e /mytmp ]
+RUN mkdir -m 2770 /own && chown 5:6 /own
+RUN --mount=type=tmpfs,target=/own --mount=type=tmpfs,target=/new/d [ "$(stat -c %a:%u:%g /own /new/d | tr "\\n" " ")" = "2770:0:0 1777:0:0 " ]
 RUN --mount=type=tmpfs,target=/t,size=1m ! dd if=/dev/zero of=/t/f bs=1M count=2 2>/dev/null
 RUN --mount=type=tmpfs,target=/t mknod /t/zero c 1 5 2>/dev/null; ! head -c 1 /t/zero 2>/dev/null
 RUN --mount=type=tmpfs,target=/t,ro ! touch /t/x 2>/dev/null
