@@ -135,7 +135,7 @@ static Err *unpack(Pull *p, const Descriptor *d, const Digest *diff_id, Tee *tee
 {
 	TRY(find_compression(d, (Str){ tee->head, tee->head_len }, ret));
 	Err *wrong = apply(p, d, diff_id, &tee->reader, *ret);
-	if (wrong && err_kind(wrong) != ERR_CORRUPT)
+	if (wrong && err_kind(wrong) != ERR_CORRUPT && err_kind(wrong) != ERR_INPUT)
 		return wrong;
 	Err *e = reader_drain(&tee->reader);
 	/* Bytes that are not those that were promised are the cause; what the archive made of them

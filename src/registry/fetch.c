@@ -50,8 +50,8 @@ typedef struct BlobReader {
 	pthread_mutex_t lock; /* over what follows */
 	pthread_cond_t more, room;
 	char *ring;
-	size_t at, held; /* first byte, number of bytes */
-	bool ended, closed;
+	size_t at, held;          /* first byte, number of bytes */
+	bool ended, closed, told; /* told: err was given to the reader once */
 	Err *err;
 } BlobReader;
 
@@ -271,6 +271,17 @@ static void *receive_thread(void *context)
 
 /* --- the reader's side ----------------------------------------------------------------------- */
 
+/* What ended it; whoever asks again is told again: the first may have read ahead for nobody. */
+static Err *tell_error(BlobReader *b)
+{
+	if (!b->told) {
+		b->told = true;
+		return TAKE_PTR(b->err);
+	}
+	Err *err = b->received == b->d.size ? check_digest(b) : NULL;
+	return err ? err : err_new(ERR_NETWORK, "the transfer has failed");
+}
+
 static Err *blob_read(Reader *base, void *buf, size_t cap, size_t *ret_len)
 {
 	BlobReader *b = (BlobReader *)base;
@@ -286,8 +297,8 @@ static Err *blob_read(Reader *base, void *buf, size_t cap, size_t *ret_len)
 	b->held -= n;
 	if (n)
 		pthread_cond_signal(&b->room);
-	else if (b->err)
-		err = TAKE_PTR(b->err);
+	else if (b->err || b->told)
+		err = tell_error(b);
 	pthread_mutex_unlock(&b->lock);
 	*ret_len = n;
 	return err;

@@ -128,7 +128,8 @@ static const Case cases[] = {
 	{ "missing", "", "nope", NOT_FOUND("nope") },
 	{ "below a file", "", "foo/x", NOT_FOUND("foo/x") },
 	{ "T-101 wildcard without match", "", "nomatch*", "nothing" },
-	{ "no such directory", "", "nope/*", "error: no such directory in the build context: 'nope'" },
+	{ "no such directory", "", "nope/*",
+	  "error: no such directory in the build context: 'nope'" },
 	{ "T-102 one match", "", "f*.go", "f1.go=f1.go" },
 	{ "T-103 directories among matches", "", "sub/*",
 	  "baz=sub/baz | dir1/: dir2(d) dir2/foo | foo=sub/foo | l0=sub/subfile | l1=sub/baz | "
