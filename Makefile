@@ -2,7 +2,7 @@
 # A screen of shorthand over Meson and tools/; `make help` says what each word does.
 BUILD   ?= build
 PREFIX  ?= /usr/local
-CORPORA ?= ../shared/corpora
+CORPORA ?=
 T       ?= dockerfile
 SECONDS ?= 60
 setup = test -f $(1)/build.ninja || { mkdir -p $(1) && meson setup $(1) $(2) >$(1)/setup.log || { cat $(1)/setup.log; rm -rf $(1)/meson-private; exit 1; }; }
@@ -42,6 +42,7 @@ bench: all                       ## the numbers that the documents quote, beside
 demo:                            ## build and run examples/go-server, from nothing
 	@examples/demo.sh
 conform: all                     ## judge decant by a folder of conformance suites: make conform CORPORA=DIR
+	@[ -n "$(CORPORA)" ] || { echo "conform: say where the suites are: make conform CORPORA=DIR" >&2; exit 2; }
 	@tools/run-conform --build $(BUILD) $(CORPORA)
 cover: deps                      ## line and branch coverage of the tests (build-cover/)
 	@$(call setup,build-cover,-Db_coverage=true)
@@ -50,6 +51,7 @@ install: all                     ## make install PREFIX=/usr/local DESTDIR=
 	install -Dm755 $(BUILD)/src/cli/decant $(DESTDIR)$(PREFIX)/bin/decant
 	install -d $(DESTDIR)$(PREFIX)/share/man/man1 && install -m644 docs/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1
 	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+	install -d $(DESTDIR)$(PREFIX)/share/doc/decant && install -m644 docs/dockerfile.md docs/lint.md $(DESTDIR)$(PREFIX)/share/doc/decant
 	$(BUILD)/decant completion bash >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/decant
 clean:                           ## remove the build folders
 	rm -rf build build-debug build-tsan build-fuzz build-cover

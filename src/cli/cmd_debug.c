@@ -254,8 +254,10 @@ int cmd_debug(int argc, char **argv)
 	bool markdown = argc == 3 && !strcmp(argv[2], "--markdown");
 	if (!strcmp(what, "schema") && (argc == 2 || markdown))
 		return print_schema(markdown);
-	fprintf(stderr, "usage: decant debug %s\n", SYNOPSIS);
-	return EXIT_USAGE;
+	bool asked =
+		argc >= 2 && (!strcmp(argv[argc - 1], "--help") || !strcmp(argv[argc - 1], "-h"));
+	fprintf(asked ? stdout : stderr, "usage: decant debug %s\n", SYNOPSIS);
+	return asked ? 0 : EXIT_USAGE;
 }
 
 const Command command_debug = {

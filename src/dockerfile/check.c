@@ -182,7 +182,12 @@ static Err *check_healthcheck(const Node *node)
 		                "it must be CMD or NONE");
 	if (node->word_count < 2)
 		return err_at(type->span, "missing command after HEALTHCHECK CMD");
-	return NULL;
+	static const FlagId times[] = { FLAG_ID_HEALTH_INTERVAL, FLAG_ID_HEALTH_TIMEOUT,
+		                        FLAG_ID_HEALTH_PERIOD, FLAG_ID_HEALTH_START_INTERVAL };
+	int64_t value;
+	for (size_t i = 0; i < ARRAY_LEN(times); i++)
+		TRY(dockerfile_health_duration(node, times[i], &value));
+	return dockerfile_health_retries(node, FLAG_ID_HEALTH_RETRIES, &value);
 }
 
 static Err *check_volume(const Node *node)

@@ -97,6 +97,9 @@ NODISCARD Err *dockerfile_parse_tree(Arena *a, const Source *source, Dockerfile 
 NODISCARD Err *dockerfile_check_syntax(const Dockerfile *d);
 /* All that can be said of a Dockerfile without an image and without values of variables. */
 NODISCARD Err *dockerfile_check(const Dockerfile *d);
+/* The value of a flag of the HEALTHCHECK NODE: nanoseconds, failures; 0 if it was not given. */
+NODISCARD Err *dockerfile_health_duration(const Node *node, FlagId id, int64_t *ret);
+NODISCARD Err *dockerfile_health_retries(const Node *node, FlagId id, int64_t *ret);
 
 /* The heredoc that WORD of a COPY or ADD stands for ("<<EOF", "3<<-'EOF'"), or NULL. */
 const Heredoc *node_heredoc(const Node *node, Word word);

@@ -188,7 +188,10 @@ static Err *read_nodes(Arena *a, size_t directives_end, Dockerfile *ret)
 			              INSTRUCTIONS_MAX);
 	}
 	if (!nodes.len)
-		return err_new(ERR_INPUT, "'%s' holds no instructions", source->name);
+		return source->text.len
+		               ? err_at((Span){ .src = source }, "'%s' holds no instructions",
+		                        source->name)
+		               : err_new(ERR_INPUT, "'%s' holds no instructions", source->name);
 	ret->node_count = nodes.len;
 	ret->nodes = arena_alloc(a, nodes.len * sizeof(Node), _Alignof(Node));
 	memcpy(ret->nodes, nodes.at, nodes.len * sizeof(Node));

@@ -237,8 +237,9 @@ static const char *const signal_names[] = {
 static bool is_signal(Arena *a, Str text)
 {
 	uint64_t n;
-	if (str_to_u64(text, &n))
-		return n > 0 && n <= 64; /* SIGRTMAX */
+	/* Any number but 0, as in BuildKit: what it means is the machine's that stops it. */
+	if (str_to_u64(str_starts(text, STR("-")) ? str_from_at(text, 1) : text, &n))
+		return n > 0 && n <= INT32_MAX;
 	Str name = plan_lower(a, text);
 	if (str_starts(name, STR("sig")))
 		name = str_from_at(name, 3);

@@ -1,4 +1,4 @@
-/* plan_health.c - HEALTHCHECK, with Go's durations. */
+/* plan_health.c - HEALTHCHECK: the check and its history, with Go's durations. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
 
@@ -8,74 +8,6 @@
 
 #define SECOND_NS      1000000000ll
 #define MILLISECOND_NS 1000000ll
-
-static const struct {
-	const char *name;
-	int64_t ns;
-} units[] = {
-	{ "ns", 1 },       { "us", 1000 },     { "\xc2\xb5s", 1000 },   { "\xce\xbcs", 1000 },
-	{ "ms", 1000000 }, { "s", SECOND_NS }, { "m", 60 * SECOND_NS }, { "h", 3600 * SECOND_NS },
-};
-
-static size_t digits(Str s, size_t at)
-{
-	size_t n = 0;
-	while (at + n < s.len && s.ptr[at + n] >= '0' && s.ptr[at + n] <= '9')
-		n++;
-	return n;
-}
-
-/* The longest unit at the start of S: "ms" before "m". */
-static int64_t unit_of(Str s, size_t *ret_len)
-{
-	int64_t ns = 0;
-	*ret_len = 0;
-	for (size_t i = 0; i < ARRAY_LEN(units); i++) {
-		Str name = str_from(units[i].name);
-		if (str_starts(s, name) && name.len > *ret_len) {
-			*ret_len = name.len;
-			ns = units[i].ns;
-		}
-	}
-	return ns;
-}
-
-/* Go's time.ParseDuration for what is not negative: "1h30m", "1.5s", "0". */
-static bool parse_duration(Str s, int64_t *ret)
-{
-	*ret = 0;
-	if (str_eqc(s, "0"))
-		return true;
-	if (!s.len)
-		return false;
-	for (size_t at = 0; at < s.len;) {
-		size_t whole = digits(s, at), fraction = 0, unit_len;
-		uint64_t n = 0;
-		if (whole && (whole > 18 || !str_to_u64((Str){ s.ptr + at, whole }, &n)))
-			return false;
-		at += whole;
-		size_t point = at;
-		if (at < s.len && s.ptr[at] == '.') {
-			fraction = digits(s, at + 1);
-			at += 1 + fraction;
-		}
-		if (!whole && !fraction)
-			return false;
-		int64_t unit = unit_of(str_from_at(s, at), &unit_len), part;
-		if (!unit || __builtin_mul_overflow((int64_t)n, unit, &part) ||
-		    __builtin_add_overflow(*ret, part, ret))
-			return false;
-		int64_t digit_ns = unit;
-		for (size_t i = 0; i < fraction; i++) {
-			digit_ns /= 10;
-			if (__builtin_add_overflow(*ret, digit_ns * (s.ptr[point + 1 + i] - '0'),
-			                           ret))
-				return false;
-		}
-		at += unit_len;
-	}
-	return true;
-}
 
 /* Go's Duration.String(): "5m0s", "1.5s", "100ms", "0s". */
 static void put_duration(Buf *out, int64_t ns)
@@ -101,33 +33,6 @@ static void put_duration(Buf *out, int64_t ns)
 		buf_addf(out, ".%.*s", len, text);
 	}
 	buf_addf(out, unit == SECOND_NS ? "s" : "ms");
-}
-
-static Err *take_duration(const Node *node, FlagId id, int64_t *ret)
-{
-	const NodeFlag *flag = node_flag(node, id);
-	*ret = 0;
-	if (!flag || !flag->value.text.len)
-		return NULL;
-	if (!parse_duration(flag->value.text, ret))
-		return err_note(err_at(flag->value.span, "invalid duration '%.*s'",
-		                       STR_ARG(flag->value.text)),
-		                "write it as in 30s, 1m30s, 500ms");
-	if (*ret && *ret < MILLISECOND_NS)
-		return err_at(flag->value.span, "--%s cannot be less than 1ms",
-		              flag_table[id].name);
-	return NULL;
-}
-
-static Err *take_retries(const Node *node, int64_t *ret)
-{
-	const NodeFlag *flag = node_flag(node, FLAG_ID_HEALTH_RETRIES);
-	uint64_t n = 0;
-	if (flag && flag->value.text.len && (!str_to_u64(flag->value.text, &n) || n > INT32_MAX))
-		return err_at(flag->value.span, "--retries must be a number from 0 on, not '%.*s'",
-		              STR_ARG(flag->value.text));
-	*ret = (int64_t)n;
-	return NULL;
 }
 
 static void put_history(Buf *out, const Health *h)
@@ -161,11 +66,12 @@ Err *plan_HEALTHCHECK(Planner *p, StageWork *s, const Node *node)
 		strs_push(p->arena, &h.test, node->json ? STR("CMD") : STR("CMD-SHELL"));
 		for (size_t i = 1; i < node->word_count; i++)
 			strs_push(p->arena, &h.test, node->words[i].text);
-		TRY(take_duration(node, FLAG_ID_HEALTH_INTERVAL, &h.interval_ns));
-		TRY(take_duration(node, FLAG_ID_HEALTH_TIMEOUT, &h.timeout_ns));
-		TRY(take_duration(node, FLAG_ID_HEALTH_PERIOD, &h.start_period_ns));
-		TRY(take_duration(node, FLAG_ID_HEALTH_START_INTERVAL, &h.start_interval_ns));
-		TRY(take_retries(node, &h.retries));
+		TRY(dockerfile_health_duration(node, FLAG_ID_HEALTH_INTERVAL, &h.interval_ns));
+		TRY(dockerfile_health_duration(node, FLAG_ID_HEALTH_TIMEOUT, &h.timeout_ns));
+		TRY(dockerfile_health_duration(node, FLAG_ID_HEALTH_PERIOD, &h.start_period_ns));
+		TRY(dockerfile_health_duration(node, FLAG_ID_HEALTH_START_INTERVAL,
+		                               &h.start_interval_ns));
+		TRY(dockerfile_health_retries(node, FLAG_ID_HEALTH_RETRIES, &h.retries));
 	}
 	image_config_set_health(p->arena, &s->out->config, &h);
 	put_history(&text, &h);

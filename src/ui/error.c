@@ -50,7 +50,9 @@ void ui_print_error(const Err *err, FILE *out)
 	 * may reach the terminal or somebody's log. */
 	AUTO_BUF Buf safe = BUF_INIT;
 	ui_text_safe_lines((Str){ text, len }, &safe);
-	bool colours = isatty(fileno(out)) && !getenv("NO_COLOR");
+	const char *terminal = getenv("TERM");
+	bool colours = isatty(fileno(out)) && !getenv("NO_COLOR") &&
+	               !(terminal && strcmp(terminal, "dumb") == 0);
 	if (!colours) {
 		(void)fwrite(safe.ptr, 1, safe.len,
 		             out); /* an error about stderr has nowhere to go */
