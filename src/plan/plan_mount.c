@@ -232,6 +232,12 @@ static Str relative_source(Planner *p, Str source)
 	return str_from_at(plan_path_join(p->arena, STR("/"), source), 1);
 }
 
+static Str working_dir(const Mounting *m)
+{
+	Str dir = m->stage->out->config.working_dir;
+	return dir.len ? dir : STR("/");
+}
+
 static Err *set_target(const Mounting *m, Str base)
 {
 	RunMount *mount = m->mount;
@@ -294,7 +300,7 @@ static Err *finish_secret(Mounting *m)
 	if (!mount->target.len)
 		mount->target = arena_strf(m->planner->arena, "/run/secrets/%.*s",
 		                           STR_ARG(base_name(mount->id)));
-	return set_target(m, STR("/"));
+	return set_target(m, working_dir(m));
 }
 
 /* SSH_MOUNTS: how many this RUN has had. */
@@ -311,7 +317,7 @@ static Err *finish_ssh(Mounting *m, unsigned ssh_mounts)
 	if (!mount->target.len)
 		mount->target =
 			arena_strf(m->planner->arena, "/run/buildkit/ssh_agent.%u", ssh_mounts);
-	return set_target(m, STR("/"));
+	return set_target(m, working_dir(m));
 }
 
 static void finish_cache(Mounting *m)
@@ -347,8 +353,7 @@ static Err *finish(Mounting *m, const Node *node, size_t number, unsigned ssh_mo
 		finish_cache(m);
 	mount->source =
 		mount->type == MOUNT_TMPFS ? STR("") : relative_source(m->planner, mount->source);
-	Str cwd = m->stage->out->config.working_dir;
-	return set_target(m, cwd.len ? cwd : STR("/"));
+	return set_target(m, working_dir(m));
 }
 
 static Err *take_mount(Planner *p, StageWork *s, const Node *node, const NodeFlag *flag,

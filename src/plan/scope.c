@@ -335,6 +335,19 @@ static const PlanArg *given_proxy(const Planner *p, const char *const names[2])
 	return found && found->value.len ? found : NULL;
 }
 
+/* ENTRY ("name=value") sets a proxy that --build-arg sets as well: that one wins, as in BuildKit.
+ */
+static bool is_given_proxy(const Planner *p, Str entry)
+{
+	Str name;
+	(void)str_cut(entry, '=', &name);
+	for (size_t i = 0; i < ARRAY_LEN(proxies); i++)
+		for (size_t k = 0; k < 2; k++)
+			if (str_eqc(name, proxies[i][k]))
+				return given_proxy(p, proxies[i]) != NULL;
+	return false;
+}
+
 void plan_run_env(Planner *p, StageWork *s, RunArgs *ret)
 {
 	if (!s->env.set || s->env_changes != s->scope.changes) {
@@ -346,14 +359,14 @@ void plan_run_env(Planner *p, StageWork *s, RunArgs *ret)
 		}
 		Strs env = { .set = true };
 		for (size_t i = 0; i < key_env.count; i++)
-			strs_push(a, &env, key_env.at[i]);
+			if (!is_given_proxy(p, key_env.at[i]))
+				strs_push(a, &env, key_env.at[i]);
 		for (size_t i = 0; i < ARRAY_LEN(proxies); i++) {
 			const PlanArg *given = given_proxy(p, proxies[i]);
 			for (size_t k = 0; given && k < 2; k++)
-				if (!plan_scope_find(&s->scope, str_from(proxies[i][k])))
-					strs_push(a, &env,
-					          arena_strf(a, "%s=%.*s", proxies[i][k],
-					                     STR_ARG(given->value)));
+				strs_push(a, &env,
+				          arena_strf(a, "%s=%.*s", proxies[i][k],
+				                     STR_ARG(given->value)));
 		}
 		p->bytes += 4 * env.count * sizeof(Str); /* two arrays that doubled */
 		s->env = env;

@@ -28,7 +28,7 @@ static Err *read_platform(Planner *p, StageWork *s)
 {
 	const NodeFlag *flag = node_flag(s->from, FLAG_ID_FROM_PLATFORM);
 	s->wanted_platform = p->request->platform;
-	if (!flag)
+	if (!flag || !flag->value.text.len)
 		return NULL;
 	Str text = STR("");
 	Err *e = plan_expand_global(p, flag->value, &text);

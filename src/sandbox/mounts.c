@@ -283,6 +283,10 @@ static Err *make_etc_file(const Inside *in, const char *path, Str content, Stubs
 {
 	static const char name[] = ".file";
 	int fd;
+	/* What the run is given there comes instead; nothing can be mounted on an unlinked file. */
+	for (size_t i = 0; i < in->spec->mount_count; i++)
+		if (strcmp(in->spec->mounts[i].target, path) == 0)
+			return NULL;
 	TRY(target_open(in->spec, in->root_fd, path, false, stubs, &fd));
 	AUTO_CLOSE int target = fd;
 	TRY(make_file_here(name, content, 0644));

@@ -66,6 +66,9 @@ build --build-arg http_proxy=http://a --build-arg NO_PROXY=x
 is "T-025 both cases are set" "$(seen)" $'HTTP_PROXY=http://a\nNO_PROXY=x\nhttp_proxy=http://a\nno_proxy=x'
 build --build-arg http_proxy=http://b --build-arg NO_PROXY=x
 is "T-025 another proxy is a hit" "$(cached)" 1
+printf 'FROM alpine:edge\nENV http_proxy=file\nRUN echo "$http_proxy $HTTP_PROXY" >/seen\nFROM scratch\nCOPY --from=0 /seen /\n' >Proxy
+decant build -q -f Proxy --build-arg http_proxy=given -o out . >/dev/null
+is "a proxy that is given wins over the file's" "$(cat out/seen)" "given given"
 unlike "and is in no history" "$(decant history --no-trunc img)" 'http://a'
 sed -i '1a ARG http_proxy' Dockerfile
 build --build-arg http_proxy=http://a

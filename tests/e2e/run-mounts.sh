@@ -117,6 +117,8 @@ like "a source that is missing" "$ERR" "^Dockerfile:3:13: error: no such file in
 # --- tmpfs ---
 
 cat >Dockerfile <<'D'
+FROM alpine:edge AS mem
+RUN echo given >/given
 FROM alpine:edge
 # T-082
 RUN --mount=target=/mytmp,type=tmpfs touch /mytmp/foo
@@ -125,6 +127,7 @@ RUN mkdir -m 2770 /own && chown 5:6 /own
 RUN --mount=type=tmpfs,target=/own --mount=type=tmpfs,target=/new/d [ "$(stat -c %a:%u:%g /own /new/d | tr "\\n" " ")" = "2770:0:0 1777:0:0 " ]
 RUN --mount=type=tmpfs,target=/t,size=1m ! dd if=/dev/zero of=/t/f bs=1M count=2 2>/dev/null
 RUN --mount=type=tmpfs,target=/t mknod /t/zero c 1 5 2>/dev/null; ! head -c 1 /t/zero 2>/dev/null
+RUN --mount=from=mem,source=/given,target=/etc/hosts --mount=from=mem,source=/given,target=/etc/resolv.conf --mount=from=mem,source=/given,target=/etc/hostname [ "$(cat /etc/hosts /etc/resolv.conf /etc/hostname | grep -c given)" = 3 ]
 RUN --mount=type=tmpfs,target=/t,ro ! touch /t/x 2>/dev/null
 RUN --mount=type=tmpfs,target=/dev/shm,size=128m [ "$(grep -c /dev/shm /proc/mounts)" = 1 ] && grep '/dev/shm.*size=131072k' /proc/mounts
 D
