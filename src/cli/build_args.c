@@ -80,8 +80,12 @@ static Err *read_all(Args *args, const BuildValues *v)
 		set(args, str_from(epoch_name), str_from(epoch));
 	for (size_t i = 0; i < v->arg_files.count; i++)
 		TRY(read_file(args, v->arg_files.at[i]));
-	for (size_t i = 0; i < v->build_args.count; i++)
+	for (size_t i = 0; i < v->build_args.count; i++) {
+		if (v->build_args.at[i][0] == '=' || !v->build_args.at[i][0])
+			return err_new(ERR_INPUT, "--build-arg %s: it has no name",
+			               v->build_args.at[i]);
 		add(args, str_from(v->build_args.at[i]));
+	}
 	return NULL;
 }
 

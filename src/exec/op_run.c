@@ -212,6 +212,7 @@ static Err *run_command(Running *r, const int log_fds[2], SandboxResult *ret)
 
 	r->given.arena = a;
 	r->given.scratch_fd = r->dir_fd;
+	r->given.line = b->states[r->step->number].line;
 	if (run->mount_count || run->device_count)
 		TRY(run_given_make(b, r->step, view, &r->given));
 	if (run->script.len)

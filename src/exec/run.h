@@ -44,6 +44,7 @@ typedef VEC(SshRelay *) SshRelayVec;
 typedef struct RunGiven {
 	Arena *arena;
 	int scratch_fd; /* the step's own scratch directory */
+	unsigned line;  /* of progress */
 	SandboxMountVec mounts;
 	StrVec env; /* "K=V" that win over those of the plan */
 	FdVec fds;
@@ -69,7 +70,7 @@ NODISCARD Err *run_files_dir(Build *b, const RunMount *m, int *ret_fd, bool *ret
 void run_files_done(Build *b);
 
 /* --- run_cache.c --- */
-NODISCARD Err *run_cache_take(Build *b, const RunMount *m, CacheHoldVec *holds, int *ret_dir_fd);
+NODISCARD Err *run_cache_take(Build *b, const RunMount *m, RunGiven *given, int *ret_dir_fd);
 
 /* --- secret.c --- */
 const BuildSecret *secret_find(const Build *b, Str id);

@@ -15,11 +15,21 @@
 typedef struct Filling {
 	Build *build;
 	const RunMount *mount;
+	unsigned line;
 } Filling;
 
 static bool is_seeded(const RunMount *m)
 {
 	return m->origin != ORIGIN_INLINE;
+}
+
+/* A step that stands still says why. */
+static void tell_waiting(void *context)
+{
+	const Filling *f = context;
+	progress_note(f->build->progress, f->line,
+	              "waiting for the cache '%.*s', which another RUN has locked",
+	              STR_ARG(f->mount->id));
 }
 
 static Err *fill(void *context, int dir_fd)
@@ -72,18 +82,20 @@ static Err *describe(Build *b, const RunMount *m, Buf *out)
 	return NULL;
 }
 
-Err *run_cache_take(Build *b, const RunMount *m, CacheHoldVec *holds, int *ret_dir_fd)
+Err *run_cache_take(Build *b, const RunMount *m, RunGiven *given, int *ret_dir_fd)
 {
+	CacheHoldVec *holds = &given->caches;
 	static const StoreSharing sharings[] = { [CACHE_SHARED] = STORE_SHARED,
 		                                 [CACHE_PRIVATE] = STORE_PRIVATE,
 		                                 [CACHE_LOCKED] = STORE_LOCKED };
 	AUTO_BUF Buf info = BUF_INIT;
 	TRY(describe(b, m, &info));
-	Filling filling = { b, m };
+	Filling filling = { b, m, given->line };
 	StoreMountWish wish = { .key = sha256_of(buf_str(&info)),
 		                .info = buf_str(&info),
 		                .sharing = sharings[m->sharing],
 		                .fill = fill,
+		                .waits = tell_waiting,
 		                .context = &filling };
 	/* Who mounts it twice would wait for itself. */
 	for (size_t i = 0; i < holds->len; i++) {

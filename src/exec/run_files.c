@@ -85,8 +85,10 @@ static Err *select_files(Build *b, const RunMount *m, CopySet **ret)
 		return NULL;
 	}
 	copy_set_done(set); /* a pattern may match nothing; this is none */
-	return err_new(ERR_NOT_FOUND, "no such file in '%.*s': '%.*s'",
-	               STR_ARG(m->from_name.len ? m->from_name : STR("the build context")),
+	if (!m->from_name.len)
+		return err_new(ERR_NOT_FOUND, "no such file in the build context: '%.*s'",
+		               STR_ARG(m->source));
+	return err_new(ERR_NOT_FOUND, "no such file in '%.*s': '%.*s'", STR_ARG(m->from_name),
 	               STR_ARG(m->source));
 }
 

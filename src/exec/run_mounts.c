@@ -109,7 +109,7 @@ static Err *give_cache(Giving *g)
 {
 	const RunMount *m = g->mount;
 	int dir_fd;
-	TRY(run_cache_take(g->build, m, &g->given->caches, &dir_fd));
+	TRY(run_cache_take(g->build, m, g->given, &dir_fd));
 	g->out.kind = SANDBOX_MOUNT_BIND;
 	g->out.source_fd = dir_fd;
 	/* Of one that began with files of somewhere, source was a path there. */
@@ -251,8 +251,7 @@ static Err *take_caches(Build *b, const Step *step, RunGiven *given)
 	}
 	for (size_t i = 0; i < n; i++) {
 		int dir_fd;
-		TRY(err_place(run_cache_take(b, caches[i], &given->caches, &dir_fd),
-		              caches[i]->span));
+		TRY(err_place(run_cache_take(b, caches[i], given, &dir_fd), caches[i]->span));
 	}
 	return NULL;
 }

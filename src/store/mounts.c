@@ -191,10 +191,12 @@ Err *store_mount_take(Store *s, const StoreMountWish *wish, const Cancel *cancel
 	TRY(store_subdir(s, "mounts", &all));
 	(void)digest_hex(&wish->key, name);
 	*ret = STORE_MOUNT_HOLD_NONE;
-	for (;;) {
+	for (bool told = false;; told = true) {
 		TRY(try_take(s, wish, all, name, cancel, ret));
 		if (ret->dir_fd >= 0)
 			return NULL;
+		if (!told && wish->waits)
+			wish->waits(wish->context);
 		TRY(nap(cancel));
 	}
 }

@@ -34,6 +34,8 @@ typedef struct StoreMountWish {
 	StoreSharing sharing;
 	/* Fills a new directory before anybody sees it.  May be NULL. */
 	Err *(*fill)(void *context, int dir_fd);
+	/* Called once if somebody else has it and it must be waited for.  May be NULL. */
+	void (*waits)(void *context);
 	void *context;
 } StoreMountWish;
 

@@ -203,7 +203,7 @@ ARG WHO
 RUN --mount=type=cache,id=$sharing,target=/c,sharing=$sharing echo \$WHO >> /c/in; sleep 1; cat /c/in > /saw; echo out >> /c/in
 D
 	for who in a b; do
-		decant build -q --network=none --no-cache --build-arg WHO=$who --output "$T/$who/$sharing" . >/dev/null 2>&1 &
+		decant build --progress=plain --network=none --no-cache --build-arg WHO=$who --output "$T/$who/$sharing" . >"$T/$who.log" 2>&1 &
 		pids+=($!)
 		sleep 0.3
 	done
@@ -211,7 +211,10 @@ D
 	pids=()
 	saw=$(cat "$T/a/$sharing/saw" "$T/b/$sharing/saw" | tr '\n' ' ')
 	case $sharing in
-	locked) is "locked: one after the other" "$saw" "a a out b " ;;
+	locked)
+		is "locked: one after the other" "$saw" "a a out b "
+		like "the second says what it waits for" "$(cat "$T/b.log")" "waiting for the cache '/?locked', which another RUN has locked"
+		;;
 	private) is "private: each its own" "$saw" "a b " ;;
 	shared) like "shared: together" "$saw" "^a b a b " ;;
 	esac
