@@ -20,6 +20,7 @@ typedef struct Search {
 typedef struct Collect {
 	const View *view;
 	const MatchFilter *filter; /* NULL: all */
+	IgnoreWalk excludes;       /* of the filter */
 	Arena *arena;
 	Str prefix;
 	VEC(CopyFile) files;
@@ -29,6 +30,7 @@ typedef struct Collect {
 
 static void collect_done(Collect *c)
 {
+	ignore_walk_done(&c->excludes);
 	VEC_DONE(&c->files);
 	map_done(&c->moved);
 }
@@ -63,7 +65,7 @@ static Err *collect(void *context, const Entry *e, size_t layer)
 	CopyFile f = { .origin = ORIGIN_STEP, .view = c->view, .layer = layer };
 	Str path = below_prefix(e->path, c->prefix);
 	if (path.len) {
-		MatchVerdict v = match_filter(c->filter, path, e->type == ENTRY_DIR);
+		MatchVerdict v = match_filter(c->filter, &c->excludes, path, e->type == ENTRY_DIR);
 		if (v == MATCH_LEAVE)
 			return NULL;
 		f.implied = v == MATCH_BELOW;
@@ -74,7 +76,7 @@ static Err *collect(void *context, const Entry *e, size_t layer)
 	f.entry.path = below_prefix(f.from.path, c->prefix);
 	if (e->type == ENTRY_HARDLINK) {
 		f.entry.link = below_prefix(f.from.link, c->prefix);
-		if (match_filter(c->filter, f.entry.link, false) != MATCH_TAKE)
+		if (match_filter(c->filter, &c->excludes, f.entry.link, false) != MATCH_TAKE)
 			move_link(c, &f, f.from.link);
 	}
 	VEC_PUSH(&c->files, f);
@@ -118,6 +120,7 @@ static Err *take_path(Search *s, Str path, const Entry *e, Str name)
 	if (s->want->filter.include && !is_dir)
 		return NULL; /* --parents takes files by their pattern alone */
 	c.filter = s->want->filtered && is_dir ? &s->want->filter : NULL;
+	c.excludes.ignore = c.filter ? c.filter->exclude : NULL;
 	TRY(view_each(c.view, path, collect, &c));
 	if (c.filter)
 		drop_empty(&c);

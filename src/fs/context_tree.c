@@ -138,13 +138,26 @@ static char *read_target(int dir_fd, const char *name)
 	return xstrdup(target);
 }
 
+/* What the names of a directory are asked. */
+typedef struct Wanted {
+	const Tree *tree;
+	IgnoreWalk ignore, excludes; /* of the context; of the filter */
+} Wanted;
+
+static void wanted_done(Wanted *w)
+{
+	ignore_walk_done(&w->ignore);
+	ignore_walk_done(&w->excludes);
+}
+
 /* Does the ignore file or the filter leave PATH out, so that there is no need to look at it?
  * Directories that may hold something wanted are EXCLUDED instead. */
-static bool leave_out(const Tree *t, Str path, unsigned char type, TreeNode *n)
+static bool leave_out(Wanted *w, Str path, unsigned char type, TreeNode *n)
 {
+	const Tree *t = w->tree;
 	const Ignore *ig = t->context->ignore;
 	bool maybe_dir = type == DT_DIR || type == DT_UNKNOWN;
-	if (ig && ig->count > 0 && ignore_excludes(ig, path, NULL)) {
+	if (ig && ig->count > 0 && ignore_walk_excludes(&w->ignore, path, NULL)) {
 		if (!maybe_dir || !ig->has_negation || !ignore_may_reinclude_below(ig, path))
 			return true;
 		n->excluded = true;
@@ -152,7 +165,8 @@ static bool leave_out(const Tree *t, Str path, unsigned char type, TreeNode *n)
 	if (!t->filter)
 		return false;
 	size_t top = t->dirs.at[0]->path.len;
-	MatchVerdict v = match_filter(t->filter, str_from_at(path, top + (top > 0)), maybe_dir);
+	MatchVerdict v = match_filter(t->filter, &w->excludes, str_from_at(path, top + (top > 0)),
+	                              maybe_dir);
 	n->implied = v == MATCH_BELOW;
 	n->excluded |= n->implied;
 	return v == MATCH_LEAVE;
@@ -202,6 +216,10 @@ static Err *look_at_piece(void *context, size_t i)
 	char path[PATH_BYTES_MAX + NAME_BYTES_MAX + 2];
 	size_t base = p.dir->path.len;
 	AUTO_CLOSE int fd = -1;
+	CLEANUP(wanted_done)
+	Wanted wanted = { .tree = j->tree, .ignore.ignore = j->tree->context->ignore };
+	if (j->tree->filter)
+		wanted.excludes.ignore = j->tree->filter->exclude;
 
 	TRY(cancel_check(j->tree->cancel));
 	TRY(open_dir(j->tree, p.dir, O_PATH, &fd));
@@ -212,7 +230,7 @@ static Err *look_at_piece(void *context, size_t i)
 		TreeNode *n = &p.dir->nodes[k];
 		memcpy(path + base, n->name, n->name_len + 1);
 		Str full = { path, base + n->name_len };
-		if (leave_out(j->tree, full, p.dir->names.names[k].type, n))
+		if (leave_out(&wanted, full, p.dir->names.names[k].type, n))
 			continue;
 		if (full.len >= PATH_BYTES_MAX)
 			return err_new(ERR_INPUT, "the path is too long for an image: '%.*s'",

@@ -27,5 +27,7 @@ struct IgnoreProgram {
 NODISCARD Err *ignore_compile(Arena *a, Str pattern, const IgnoreProgram **ret);
 /* Does the pattern match PATH or one of its parents? */
 bool ignore_program_matches(const IgnoreProgram *p, Str path);
+/* PATH itself? */
+bool ignore_program_matches_itself(const IgnoreProgram *p, Str path);
 /* Could it match something below DIRECTORY? */
 bool ignore_program_may_match_below(const IgnoreProgram *p, Str directory);

@@ -110,22 +110,91 @@ Err *ignore_from_patterns(Arena *a, const Str *patterns, size_t count, Ignore *r
 	return from_lines(a, lines.at, lines.len, ret);
 }
 
-bool ignore_excludes(const Ignore *ig, Str path, const IgnorePattern **ret_by)
+/* Without '!' lines: the first line that matches, parents or PATH itself, is all there is to find.
+ */
+static bool excludes_plainly(const Ignore *ig, Str path, const IgnorePattern **ret_by)
+{
+	const IgnorePattern *by = NULL;
+	if (!str_eqc(path, "."))
+		for (size_t i = 0; i < ig->count && !by; i++)
+			if (ignore_program_matches(ig->patterns[i].program, path))
+				by = &ig->patterns[i];
+	if (ret_by)
+		*ret_by = by;
+	return by;
+}
+
+/*
+ * PATH, in a directory for which LINES count.  ENTER: make them those that count for what is in
+ * PATH; each that counts above does so below as well.
+ */
+static bool judge(const Ignore *ig, Str path, bool *lines, bool enter, const IgnorePattern **ret_by)
 {
 	bool excluded = false;
 	const IgnorePattern *by = NULL;
-	if (!str_eqc(path, "."))
-		for (size_t i = 0; i < ig->count; i++) {
-			const IgnorePattern *p = &ig->patterns[i];
-			/* Only a '!' can change an excluded path, only another what is not. */
-			if (p->negate != excluded || !ignore_program_matches(p->program, path))
+	for (size_t i = 0; i < ig->count; i++) {
+		const IgnorePattern *p = &ig->patterns[i];
+		if (!lines[i]) {
+			if (p->negate != excluded ||
+			    !ignore_program_matches_itself(p->program, path))
 				continue;
-			excluded = !p->negate;
-			by = p;
+			lines[i] = enter;
 		}
+		if (excluded != p->negate)
+			continue;
+		excluded = !p->negate;
+		by = p;
+	}
 	if (ret_by)
 		*ret_by = by;
 	return excluded;
+}
+
+/* Be in DIR, from the directory of the last path on if that is above it. */
+static void enter_dir(IgnoreWalk *w, Str dir)
+{
+	const Ignore *ig = w->ignore;
+	Str now = buf_str(&w->dir);
+	if (w->lines && str_eq(now, dir))
+		return;
+	bool below = w->lines && (!now.len || (str_starts(dir, now) && dir.ptr[now.len] == '/'));
+	size_t at = below ? now.len : 0;
+	if (!w->lines)
+		w->lines = xcalloc(ig->count, sizeof *w->lines);
+	else if (!below)
+		memset(w->lines, 0, ig->count * sizeof *w->lines);
+	while (at < dir.len) {
+		const char *slash = memchr(dir.ptr + at + 1, '/', dir.len - at - 1);
+		at = slash ? (size_t)(slash - dir.ptr) : dir.len;
+		(void)judge(ig, str_head(dir, at), w->lines, true, NULL);
+	}
+	buf_reset(&w->dir);
+	buf_add_str(&w->dir, dir);
+}
+
+bool ignore_walk_excludes(IgnoreWalk *w, Str path, const IgnorePattern **ret_by)
+{
+	const Ignore *ig = w->ignore;
+	static const Ignore nothing = { 0 };
+	if (!ig || !ig->has_negation)
+		return excludes_plainly(ig ? ig : &nothing, path, ret_by);
+	if (str_eqc(path, "."))
+		return excludes_plainly(&nothing, path, ret_by);
+	ptrdiff_t slash = str_rfind(path, '/');
+	enter_dir(w, str_head(path, slash > 0 ? (size_t)slash : 0));
+	return judge(ig, path, w->lines, false, ret_by);
+}
+
+void ignore_walk_done(IgnoreWalk *w)
+{
+	buf_done(&w->dir);
+	free(w->lines);
+}
+
+bool ignore_excludes(const Ignore *ig, Str path, const IgnorePattern **ret_by)
+{
+	CLEANUP(ignore_walk_done) IgnoreWalk w = { .ignore = ig };
+	return ignore_walk_excludes(&w, path, ret_by);
 }
 
 bool ignore_may_reinclude_below(const Ignore *ig, Str directory)
@@ -148,12 +217,12 @@ bool ignore_may_match_below(const Ignore *ig, Str directory)
 	return false;
 }
 
-MatchVerdict match_filter(const MatchFilter *f, Str path, bool is_dir)
+MatchVerdict match_filter(const MatchFilter *f, IgnoreWalk *excludes, Str path, bool is_dir)
 {
 	if (!f)
 		return MATCH_TAKE;
 	bool included = !f->include || ignore_excludes(f->include, path, NULL);
-	bool excluded = f->exclude && ignore_excludes(f->exclude, path, NULL);
+	bool excluded = ignore_walk_excludes(excludes, path, NULL);
 	if (included && !excluded)
 		return MATCH_TAKE;
 	bool below = is_dir && (included || ignore_may_match_below(f->include, path)) &&

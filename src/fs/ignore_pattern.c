@@ -374,6 +374,24 @@ bool ignore_program_matches(const IgnoreProgram *p, Str path)
 	return false;
 }
 
+bool ignore_program_matches_itself(const IgnoreProgram *p, Str path)
+{
+	bool alive;
+	switch (p->kind) {
+	case IGNORE_EXACT:
+		return str_eq(path, p->literal);
+	case IGNORE_PREFIX:
+		return str_starts(path, p->literal);
+	case IGNORE_SUFFIX:
+		return str_ends(path, p->literal) || (str_starts(p->literal, STR("/")) &&
+		                                      str_eq(path, str_from_at(p->literal, 1)));
+	case IGNORE_EXPRESSION:
+		return memmem(path.ptr, path.len, p->literal.ptr, p->literal.len) &&
+		       walk(p, path, false, &alive);
+	}
+	return false;
+}
+
 bool ignore_program_may_match_below(const IgnoreProgram *p, Str directory)
 {
 	if (p->kind == IGNORE_SUFFIX)

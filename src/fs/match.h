@@ -1,7 +1,7 @@
 /*
  * match.h - Go's filepath.Match, and the patterns of .dockerignore files.
  *
- * SOURCE   Go path/filepath Match; moby/patternmatcher (MatchesOrParentMatches).
+ * SOURCE   Go path/filepath Match; moby/patternmatcher (MatchesUsingParentResults).
  *          Linear in the length of path and pattern.
  * ERRORS   ERR_INPUT "syntax error in pattern" with the Span of the line it came from.
  */
@@ -45,8 +45,25 @@ NODISCARD Err *ignore_read(Arena *a, const Source *source, IgnoreLine **ret, siz
 NODISCARD Err *ignore_parse(Arena *a, const Source *source, Ignore *ret);
 /* From a list of patterns, each as a line. */
 NODISCARD Err *ignore_from_patterns(Arena *a, const Str *patterns, size_t count, Ignore *ret);
-/* Is PATH (clean, relative) left out?  Parents count.  *ret_by: the deciding pattern or NULL. */
+/*
+ * Is PATH (clean, relative) left out?  *ret_by: the deciding pattern or NULL.
+ *
+ * As in a walk from the root down: a line counts for what lies below a directory if it changed what
+ * is said of that directory.  So '!dir' takes what is in dir back from a line that left out dir,
+ * but not from one that leaves out the file itself.
+ */
 bool ignore_excludes(const Ignore *ig, Str path, const IgnorePattern **ret_by);
+
+/* For many paths, directory by directory: what the lines say of the last path's directory.  Start
+ * with { .ignore = ig }, end with ignore_walk_done(); of one thread. */
+typedef struct IgnoreWalk {
+	const Ignore *ignore; /* NULL: nothing is left out */
+	Buf dir;
+	bool *lines; /* those that count for what is in dir; NULL: nothing is asked yet */
+} IgnoreWalk;
+
+bool ignore_walk_excludes(IgnoreWalk *w, Str path, const IgnorePattern **ret_by);
+void ignore_walk_done(IgnoreWalk *w);
 /* For a directory that is excluded: could something below it be re-included by a '!' line? */
 bool ignore_may_reinclude_below(const Ignore *ig, Str directory);
 /* Could a line without '!' match something below DIRECTORY? */
@@ -68,5 +85,5 @@ typedef enum MatchVerdict {
 	MATCH_BELOW, /* a directory that is wanted only if something below it is */
 } MatchVerdict;
 
-/* F may be NULL.  PATH is not "". */
-MatchVerdict match_filter(const MatchFilter *f, Str path, bool is_dir);
+/* F may be NULL.  PATH is not "".  EXCLUDES: a walk of f->exclude. */
+MatchVerdict match_filter(const MatchFilter *f, IgnoreWalk *excludes, Str path, bool is_dir);

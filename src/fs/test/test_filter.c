@@ -67,7 +67,9 @@ static void test_verdicts(void **state)
 		Str path = str_from(v->path);
 		bool is_dir = str_ends(path, STR("/"));
 		MatchFilter f = { read_list(&a, v->include), read_list(&a, v->exclude) };
-		MatchVerdict got = match_filter(&f, str_head(path, path.len - is_dir), is_dir);
+		CLEANUP(ignore_walk_done) IgnoreWalk walk = { .ignore = f.exclude };
+		MatchVerdict got =
+			match_filter(&f, &walk, str_head(path, path.len - is_dir), is_dir);
 		if (got != v->want)
 			fail_msg("include '%s', exclude '%s', %s: %d, not %d", v->include,
 			         v->exclude, v->path, (int)got, (int)v->want);

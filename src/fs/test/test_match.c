@@ -115,6 +115,18 @@ static const struct {
 	{ "$HOME", "$HOME", true },
 	{ "a^b", "a^b", false },
 	{ "[^/]x", "ax", true },
+	/* '!dir' takes back what a line left out with dir, and nothing else */
+	{ "**/*.o|!keep", "keep/a.o", true },
+	{ "**/*.o|!keep", "keep", false },
+	{ "**/*.o|!keep/**", "keep/a.o", false },
+	{ "**/*.md|!keep", "keep/x/y.md", true },
+	{ "src/*|!src", "src/a", true },
+	{ "*|!keep", "keep/a/b", false },
+	{ "k*|**/*.o|!keep", "keep/a.o", false },
+	{ "k*|!keep|**/*.o", "keep/a.o", true },
+	{ "*/b|!a", "a/b/c", true },
+	{ "*|!a|a/b|!a/b/c", "a/b/c/d", false },
+	{ "*|!a|a/b|!a/b/c", "a/b/d", true },
 };
 
 static void make_ignore(Arena *a, const char *patterns, Ignore *ret)
@@ -136,6 +148,31 @@ static void test_ignores(void **state)
 		if (ignore_excludes(&ig, str_from(ignore_cases[i].path), NULL) !=
 		    ignore_cases[i].excluded)
 			fail_msg("'%s' on '%s'", ignore_cases[i].patterns, ignore_cases[i].path);
+	}
+}
+
+/* One walk over many paths, in any order, says what is said of each alone. */
+static void test_walk(void **state)
+{
+	(void)state;
+	static const char *const paths[] = {
+		"a",      "a/b.o", "a/b/c", "a/b/c/d.o", "a/b/d", "x",
+		"ab/b.o", "a/b/d", "a/b/c", "ab",        "c/b/a", "."
+	};
+	static const char *const lists[] = { "**/*.o|!a", "*|!a|a/b|!a/b/c", "a/*|!a",
+		                             "*/b|!a",    "a/b|!**/c",       "a" };
+	for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
+		AUTO_ARENA Arena a = ARENA_INIT;
+		Ignore ig;
+		make_ignore(&a, lists[i], &ig);
+		CLEANUP(ignore_walk_done) IgnoreWalk walk = { .ignore = &ig };
+		for (size_t k = 0; k < ARRAY_LEN(paths); k++) {
+			const IgnorePattern *by, *want_by;
+			Str path = str_from(paths[k]);
+			bool got = ignore_walk_excludes(&walk, path, &by);
+			if (got != ignore_excludes(&ig, path, &want_by) || by != want_by)
+				fail_msg("'%s' on '%s'", lists[i], paths[k]);
+		}
 	}
 }
 
@@ -245,8 +282,12 @@ static void test_costly_patterns(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-	cmocka_unit_test(test_globs),       cmocka_unit_test(test_ignores),
-	cmocka_unit_test(test_ignore_file), cmocka_unit_test(test_bad_ignore_files),
-	cmocka_unit_test(test_reinclusion), cmocka_unit_test(test_costly_patterns),
+	cmocka_unit_test(test_globs),
+	cmocka_unit_test(test_ignores),
+	cmocka_unit_test(test_walk),
+	cmocka_unit_test(test_ignore_file),
+	cmocka_unit_test(test_bad_ignore_files),
+	cmocka_unit_test(test_reinclusion),
+	cmocka_unit_test(test_costly_patterns),
 };
 const TestTable match_table = { tests, ARRAY_LEN(tests) };
