@@ -51,6 +51,10 @@ run timeout 5 "$DECANT" check-ignore a.o
 status "an ignore file that is a pipe" 128
 like "... by name" "$ERR" "'.dockerignore' is no regular file"
 rm .dockerignore pipe
+printf '\377\376*\0\n\0' >.dockerignore
+run decant check-ignore a.o
+status "an ignore file in UTF-16" 128
+like "... by name and place" "$ERR" ".dockerignore:1:4: error: '.dockerignore' is no text"
 mkdir Dockerfile
 mv kept .dockerignore
 run decant build -q .

@@ -230,6 +230,28 @@ static void test_bad_ignore_files(void **state)
 	}
 }
 
+static void test_ignore_file_no_text(void **state)
+{
+	(void)state;
+	static const Str texts[] = { { "a\nb\0c\n", 6 },
+		                     { "\xff\xfe*\0\n\0", 6 },
+		                     { "# \0\n", 4 } };
+	static const unsigned places[][2] = { { 2, 2 }, { 1, 4 }, { 1, 3 } };
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+		AUTO_ARENA Arena a = ARENA_INIT;
+		Source source = { "x.dockerignore", texts[i] };
+		Ignore ig;
+		AUTO_ERR Err *err = ignore_parse(&a, &source, &ig);
+		assert_non_null(err);
+		assert_string_equal(err_cause(err).ptr,
+		                    "'x.dockerignore' is no text: there is a NUL byte in it");
+		unsigned line, column;
+		err_line_column(err_span(err), &line, &column);
+		assert_int_equal(line, places[i][0]);
+		assert_int_equal(column, places[i][1]);
+	}
+}
+
 static void test_reinclusion(void **state)
 {
 	(void)state;
@@ -287,6 +309,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_walk),
 	cmocka_unit_test(test_ignore_file),
 	cmocka_unit_test(test_bad_ignore_files),
+	cmocka_unit_test(test_ignore_file_no_text),
 	cmocka_unit_test(test_reinclusion),
 	cmocka_unit_test(test_costly_patterns),
 };
