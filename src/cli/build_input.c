@@ -13,6 +13,8 @@
 /* Looked for in a context, in this order. */
 static const char *const dockerfile_names[] = { "Dockerfile", "dockerfile", "Containerfile" };
 static const char *const ignore_names[] = { ".containerignore", ".dockerignore" };
+/* Behind the name of the Dockerfile; buildah's order, which is the other way round. */
+static const char *const own_endings[] = { ".dockerignore", ".containerignore" };
 
 /* Does TEXT begin as an archive does?  Then it is a context and not a Dockerfile. */
 static bool is_archive(Str text)
@@ -175,20 +177,31 @@ static Err *read_named_ignore(Arena *a, const char *file, BuildInput *in)
 	                       strerror(ENOENT));
 }
 
-/* NAME: of the Dockerfile in the context, if it is there; else it came by -f or standard input. */
+/* The ignore file that is named after the Dockerfile.  NAME: of that in the context, if it is
+ * there; else it came by -f or standard input. */
+static Err *read_own_ignore(Arena *a, const BuildInputNames *names, const char *name,
+                            BuildInput *in, bool *ret_found)
+{
+	const char *file = name ? name : names->file;
+	*ret_found = false;
+	if (!file || (!name && strcmp(file, "-") == 0))
+		return NULL;
+	for (size_t i = 0; i < ARRAY_LEN(own_endings) && !*ret_found; i++) {
+		Str own = arena_strf(a, "%s%s", file, own_endings[i]);
+		int fd = name ? path_try_in_root(in->context_fd, own, OPEN_FOUND, 0)
+		              : open_path(own.ptr);
+		TRY(take_ignore(a, fd, name ? name_in_context(a, names->context, own.ptr) : own.ptr,
+		                in, ret_found));
+	}
+	return NULL;
+}
+
 static Err *read_ignore(Arena *a, const BuildInputNames *names, const char *name, BuildInput *in)
 {
-	bool found = false;
+	bool found;
 	if (names->ignore_file)
 		return read_named_ignore(a, names->ignore_file, in);
-	if (name) {
-		Str own = arena_strf(a, "%s.dockerignore", name);
-		TRY(take_ignore(a, path_try_in_root(in->context_fd, own, OPEN_FOUND, 0),
-		                name_in_context(a, names->context, own.ptr), in, &found));
-	} else if (names->file && strcmp(names->file, "-") != 0) {
-		const char *own = arena_strf(a, "%s.dockerignore", names->file).ptr;
-		TRY(take_ignore(a, open_path(own), own, in, &found));
-	}
+	TRY(read_own_ignore(a, names, name, in, &found));
 	for (size_t i = 0; i < ARRAY_LEN(ignore_names) && !found; i++)
 		TRY(take_ignore(
 			a,

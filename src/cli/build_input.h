@@ -5,8 +5,9 @@
  *          it the context's Dockerfile, dockerfile or Containerfile; "-" reads the Dockerfile from
  *          standard input; an archive there is the context.  What is no directory may be a git
  *          repository or a URL: nothing is fetched here, and the Dockerfile is found in it later.
- *          Ignore file, of directories alone: that of --ignorefile, else <Dockerfile>.dockerignore beside
- *          the Dockerfile, else the context's .containerignore or .dockerignore.
+ *          Ignore file, of directories alone: that of --ignorefile, else <Dockerfile>.dockerignore or
+ *          <Dockerfile>.containerignore beside the Dockerfile, else the context's .containerignore
+ *          or .dockerignore.
  * ERRORS   ERR_INPUT in docker's words: path "x" not found; failed to read dockerfile: open x: ...
  */
 /* SPDX-License-Identifier: Apache-2.0 */

@@ -33,7 +33,8 @@ static const Option check_ignore_options[] = {
 	  .letter = 'f',
 	  .kind = OPTION_TEXT,
 	  .choices = "FILE",
-	  .help = "Dockerfile of the build, whose own NAME.dockerignore goes first",
+	  .help = "Dockerfile of the build, whose own NAME.dockerignore or NAME.containerignore "
+	          "goes first",
 	  .offset = offsetof(CheckIgnoreValues, file) },
 	{ .name = "ignorefile",
 	  .kind = OPTION_TEXT,
