@@ -125,6 +125,7 @@ Err *archive_layer(Build *b, int fd, Str name, StoreLayer *ret, bool *ret_is)
 		plain = compressor_reader(id, file);
 	LayerApply how = { .name = arena_strf(&a, "the archive '%.*s'", STR_ARG(name)).ptr,
 		           .form = LAYER_FORM_DIR,
+		           .archive = true,
 		           .cancel = b->cancel,
 		           .overlay_prefix = sandbox_overlay_prefix() };
 	Err *e = layer_apply(b->store, plain, &how, ret);

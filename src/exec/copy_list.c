@@ -68,15 +68,32 @@ static void add(Placing *p, const Entry *entry, const CopyFile *file)
 		(void)map_put(p->sources, arena_str(p->arena, e->path), (void *)file);
 }
 
+/* What an archive holds takes the place of a directory of the image, with what is in it: docker's
+ * way, with a warning if that is not empty. */
+static Err *replace_dir(Placing *p, Str path)
+{
+	Str *names;
+	size_t count;
+	TRY(view_names(p->parent, path, p->arena, &names, &count));
+	if (count)
+		progress_warning(p->build->progress, p->build->states[p->step->number].line,
+		                 "the archive's '/%.*s' takes the place of a directory of the "
+		                 "image, and what is in that is gone ('%.*s' ...)",
+		                 STR_ARG(path), STR_ARG(names[0]));
+	return NULL;
+}
+
 /* A file (or link, device ...) at PATH, whose directory is made first. */
 static Err *add_file(Placing *p, const CopyMatch *m, const CopyFile *file, Str path, Str link)
 {
 	Entry there, e = file->entry;
 	const Entry *given = list_builder_find(p->list, path);
-	if ((given && given->type == ENTRY_DIR) ||
-	    (!given && dest_entry(p, path, &there) && there.type == ENTRY_DIR))
+	bool over_image = !given && dest_entry(p, path, &there) && there.type == ENTRY_DIR;
+	if ((given && given->type == ENTRY_DIR) || (over_image && !file->unpacked))
 		return err_at(m->span, "cannot replace the directory '/%.*s' with a file",
 		              STR_ARG(path));
+	if (over_image)
+		TRY(replace_dir(p, path));
 	TRY(tree_need_dir(p->parent, p->list, entry_parent(path), &p->made, p->arena));
 	e.path = path;
 	e.link = link;
@@ -92,7 +109,7 @@ static Err *add_dir(Placing *p, const CopyMatch *m, const CopyFile *file, Str pa
 	bool is_there = given || dest_entry(p, path, &there);
 	if (given)
 		there = *given;
-	if (is_there && there.type != ENTRY_DIR)
+	if (is_there && there.type != ENTRY_DIR && (given || !file->unpacked))
 		return err_at(m->span, "cannot copy to non-directory: '/%.*s'", STR_ARG(path));
 	TRY(tree_need_dir(p->parent, p->list, entry_parent(path), &p->made, p->arena));
 	if (file->implied && is_there) { /* on the way to what is wanted: only its mode counts */

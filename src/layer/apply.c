@@ -53,7 +53,7 @@ static Err *read_layer(const LayerApply *how, Reader *tar, int root_fd, StoreLay
 	AUTO_READER Reader *hash = reader_hash(tar);
 	AUTO_LIST List *list = NULL;
 	Extract x = { .root_fd = root_fd,
-		      .layer = true,
+		      .layer = !how->archive,
 		      .overlay_prefix = how->overlay_prefix,
 		      .cancel = how->cancel };
 	TRY(extract_tar(&x, hash, &list));

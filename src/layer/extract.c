@@ -11,6 +11,7 @@
 #include "base/map.h"
 #include "base/vec.h"
 #include "layer/extract.h"
+#include "layer/follow.h"
 #include "layer/place.h"
 
 enum { BLOCK_BYTES = 128 << 10 };
@@ -21,6 +22,7 @@ typedef struct State {
 	ListBuilder *list;
 	Arena arena; /* paths of hard links */
 	VEC(Str) links;
+	bool has_symlinks;
 	Place place;
 	void *block;
 } State;
@@ -133,6 +135,8 @@ static Err *add_entry(State *s, Entry *e)
 		e->opaque = e->type == ENTRY_DIR && (was_gone || old->opaque);
 		if (!both_dirs)
 			TRY(drop(s, e->path));
+	} else if (e->type == ENTRY_SYMLINK && !s->how->layer) {
+		list_builder_remove(s->list, e->path); /* of a directory that was only implied */
 	}
 	int fd = -1;
 	if (on_disk(s))
@@ -144,6 +148,7 @@ static Err *add_entry(State *s, Entry *e)
 		TRY(place_finish(&s->place, e, TAKE_FD(bound)));
 	if (e->type == ENTRY_HARDLINK)
 		VEC_PUSH(&s->links, arena_str(&s->arena, e->path));
+	s->has_symlinks |= e->type == ENTRY_SYMLINK;
 	list_builder_add(s->list, e);
 	return NULL;
 }
@@ -183,14 +188,47 @@ static Err *add_whiteout(State *s, const Entry *e, Str gone)
 	return add_entry(s, &w);
 }
 
+/* What a layer has no form for must not vanish, nor delete files of the image. */
+static Err *check_holdable(const Entry *e)
+{
+	for (Str left = e->path, name; left.len;) {
+		left = str_cut(left, '/', &name);
+		if (str_starts(name, STR(".wh.")))
+			return err_note(err_new(ERR_CORRUPT,
+			                        "'%.*s' would be a whiteout in the image",
+			                        STR_ARG(e->path)),
+			                "no layer can hold a file whose name begins with '.wh.': "
+			                "rename it or leave it out");
+	}
+	if (e->type == ENTRY_CHAR && e->rdev_major == 0 && e->rdev_minor == 0)
+		return err_note(err_new(ERR_CORRUPT,
+		                        "'%.*s' is the character device 0:0, which would be a "
+		                        "whiteout in the image",
+		                        STR_ARG(e->path)),
+		                "no layer can hold it: leave it out");
+	return NULL;
+}
+
+/* An entry of an archive that is no layer: through links of its own, as docker does it. */
+static Err *take_file(State *s, Entry *e)
+{
+	AUTO_ARENA Arena a = ARENA_INIT;
+	if (s->has_symlinks) {
+		TRY(extract_follow(s->list, e->path, &a, &e->path));
+		if (e->type == ENTRY_HARDLINK)
+			TRY(extract_follow(s->list, e->link, &a, &e->link));
+	}
+	TRY(check_holdable(e));
+	return add_entry(s, e);
+}
+
 static Err *take_entry(State *s, Entry *e)
 {
 	Str name = entry_name(e->path);
+	if (!s->how->layer)
+		return take_file(s, e);
 	if (!str_starts(name, STR(".wh.")))
 		return add_entry(s, e);
-	if (!s->how->layer)
-		return err_new(ERR_CORRUPT, "'%.*s' would be a whiteout in the image",
-		               STR_ARG(e->path));
 	if (str_eq(name, STR(".wh..wh..opq")))
 		return add_opaque(s, entry_parent(e->path));
 	if (str_starts(name, STR(".wh..wh.")))

@@ -3,8 +3,9 @@
  *
  * WHAT     Reads all entries, checks them, hashes the files' content, gives them to a ListBuilder
  * and, if there is a directory, creates them there.  In a layer ".wh.x" means that x is gone and
- *          ".wh..wh..opq" that the directory hides what is below; in a plain archive (ADD, import)
- *          such names are refused, since they would turn into whiteouts in the image.
+ *          ".wh..wh..opq" that the directory hides what is below; in a plain archive (ADD, a
+ *          context) such names are refused, since they would turn into whiteouts in the image, and
+ *          entries may be named through links of the archive (layer/follow.h).
  * ERRORS   ERR_CORRUPT naming the entry
  * SOURCE   OCI image-spec layer.md, "Whiteouts"
  */

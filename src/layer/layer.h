@@ -26,6 +26,7 @@ typedef struct LayerApply {
 	const char *name;      /* for messages: "layer sha256:ab..." */
 	const Digest *diff_id; /* expected; NULL: whatever it is */
 	LayerForm form; /* DIR for pulls; TAR for load and import: only DIR needs sandbox_enter() */
+	bool archive;   /* some tar, not a layer: what a layer cannot hold is refused */
 	const Cancel *cancel;
 	const char *overlay_prefix; /* sandbox_overlay_prefix(); may be NULL for FORM_TAR */
 } LayerApply;

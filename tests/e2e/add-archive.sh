@@ -20,7 +20,7 @@ tree() {
 archive() { # name entry...: "path[:type[:text or link[:mode[:uid]]]]"
 	python3 - "$@" <<-'P'
 	import io, sys, tarfile
-	kinds = {"f": tarfile.REGTYPE, "d": tarfile.DIRTYPE, "l": tarfile.SYMTYPE, "h": tarfile.LNKTYPE, "p": tarfile.FIFOTYPE}
+	kinds = {"f": tarfile.REGTYPE, "d": tarfile.DIRTYPE, "l": tarfile.SYMTYPE, "h": tarfile.LNKTYPE, "p": tarfile.FIFOTYPE, "c": tarfile.CHRTYPE}
 	with tarfile.open(sys.argv[1], "w") as t:
 	    for word in sys.argv[2:]:
 	        path, kind, text, mode, uid = (word.split(":") + ["f", "", "644", "0"][len(word.split(":")) - 1:])[:5]
@@ -92,6 +92,59 @@ archive twice.tar f:f:one f:f:two d:f:file d:d::755 d/x:f:in
 dockerfile "ADD twice.tar /t"
 is "of two entries of one name the last stays" "$(tree | awk '{print $3, $4}' | tr '\n' ' ')" "/t  /t/d  /t/d/x in /t/f two "
 
+# --- links of the archive itself
+archive own.tar lib:l:usr/lib:777 lib/x:f:1 abs:l:/opt/a:777 abs/y:f:2 two:l:lib/deep:777 two/z:f:3 same:h:lib/x
+dockerfile "ADD own.tar /d/"
+is "entries named through links of the archive, absolute ones from its root, chains of them" "$(tree)" "755 0:0 /d 
+777 0:0 /d/abs /opt/a
+777 0:0 /d/lib usr/lib
+755 0:0 /d/opt 
+755 0:0 /d/opt/a 
+644 0:0 /d/opt/a/y 2
+644 0:0 /d/same 1
+777 0:0 /d/two lib/deep
+755 0:0 /d/usr 
+755 0:0 /d/usr/lib 
+755 0:0 /d/usr/lib/deep 
+644 0:0 /d/usr/lib/deep/z 3
+644 0:0 /d/usr/lib/x = d/same"
+archive later.tar lib/x:f:lost lib:l:usr/lib lib/y:f:1 dir:l:usr dir:d::755 dir/z:f:2
+dockerfile "ADD later.tar /d/"
+is "a link replaces what was there, a directory replaces a link" "$(tree | awk '{print $3, $4}' | tr '\n' ' ')" \
+	"/d  /d/dir  /d/dir/z 2 /d/lib usr/lib /d/usr  /d/usr/lib  /d/usr/lib/y 1 "
+for bad in "l:l:../../etc l/x:f:lead.out" "a:l:b b:l:a a/x:f:round.in.a.circle" "l:l:/../x l/x:f:lead.out"; do
+	# shellcheck disable=SC2086  # words
+	archive bad.tar $bad
+	dockerfile "ADD bad.tar /d/"
+	build
+	status "links that ${bad##*:}" 3
+	like "are told by the entry" "$ERR" "^Dockerfile:2:5: error: './x' is named through links of the archive that .*${bad##*:}"
+done
+archive context.tar $'Dockerfile:f:FROM scratch\nCOPY usr /' lib:l:/usr/lib lib/x:f:1
+run decant build -q -o "$T/context" - <context.tar
+status "a context with entries through its own links" 0
+is "has them where the links lead" "$(cd "$T/context" && find . -type f)" "./lib/x"
+
+# --- what the image has in their place
+archive has.tar bin/keep:f:k empty:d::755 file:f:f usr/lib/u:f:u lib:l:usr/lib:777
+archive over.tar bin:l:usr/bin:777 empty:f:now file:d::700 lib:d::750 lib/x:f:x
+dockerfile "ADD has.tar /" "ADD over.tar /"
+build
+like "the link takes a directory's place, and what that held is told" "$ERR" "'/bin' takes the place of a directory of the image, and what is in that is gone \\('keep'"
+unlike "an empty one's silently" "$ERR" "'/empty'"
+is "as with docker; a directory goes where a link of the image leads" "$(tree)" "777 0:0 /bin usr/bin
+644 0:0 /empty now
+700 0:0 /file 
+777 0:0 /lib usr/lib
+755 0:0 /usr 
+750 0:0 /usr/lib 
+644 0:0 /usr/lib/u u
+644 0:0 /usr/lib/x x"
+dockerfile "ADD has.tar /" "COPY file.d /"
+mkdir file.d && : >file.d/bin
+build
+like "a COPY replaces no directory" "$ERR" "cannot replace the directory '/bin' with a file"
+
 # --- holes
 truncate -s 3M ../pack/sparse && echo end >>../pack/sparse
 for format in "posix --sparse-version=0.0" "posix --sparse-version=0.1" "posix --sparse-version=1.0"; do
@@ -116,6 +169,17 @@ archive wh.tar ok:f:1 .wh.gone:f:
 dockerfile "ADD wh.tar /d"
 build
 like "what would delete files of the image is refused" "$ERR" "'.wh.gone' would be a whiteout"
+like "with what to do" "$ERR" "rename it or leave it out"
+for bad in .wh.foo a/.wh.x .wh.d/x a/.wh..wh..opq .wh..wh.plnk null:c; do
+	archive context.tar $'Dockerfile:f:FROM scratch\nCOPY a /a' a/y:f:1 "$bad"
+	run decant build - <context.tar
+	status "${bad%:c} in a context" 3
+	like "does not vanish" "$ERR" "'${bad%:c}' (would be|is the character device 0:0, which would be) a whiteout in the image"
+done
+archive null.tar null:c
+dockerfile "ADD null.tar /d"
+build
+like "nor does a device 0:0 of an ADD" "$ERR" "^Dockerfile:2:5: error: 'null' is the character device 0:0"
 archive file.tar x/y:f:1
 dockerfile "COPY y.tar /x" "ADD file.tar /"
 build
