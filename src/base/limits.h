@@ -69,6 +69,10 @@
 #define ENTRY_BYTES_MAX (1ull << 40)
 /* One file that ADD downloads: model weights have tens of GB; the disk is full before this. */
 #define DOWNLOAD_BYTES_MAX (256ull << 30)
+/* Submodules in submodules: three are rare; three in each make millions of a dozen levels. */
+#define SUBMODULE_DEPTH_MAX 8u
+/* Of one checkout, each with its own fetch: Chromium, all told, has some 400. */
+#define SUBMODULES_MAX 1000u
 /* One file with holes in an archive: a few bytes can ask for all of it, and a layer has no holes.
  */
 #define SPARSE_BYTES_MAX (64ull << 30)

@@ -9,6 +9,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
 
+#include "base/limits.h"
 #include "fs/path.h"
 #include "git/git-internal.h"
 
@@ -141,12 +142,58 @@ static Err *fetch_commit(const Work *w, Str *ret)
 
 /* --- submodules ------------------------------------------------------------------------------- */
 
-static Err *update_submodules(const Work *w, bool shallow, bool *ret_no_depth)
+/*
+ * Level by level, since git itself goes down without an end: before a level is fetched, what it
+ * has is counted.
+ */
+typedef struct Level {
+	const Work *w;
+	unsigned *count; /* of all levels so far */
+	unsigned depth;  /* 0: the repository itself */
+	int dir_fd;      /* its files */
+	const char *git_dir;
+} Level;
+
+static void begin_level(const Level *l, GitRun *run)
+{
+	git_run_init(run, l->w->access, l->w->remote, l->dir_fd);
+	GIT_ADD(run, "--git-dir", l->git_dir, "--work-tree", ".", "submodule");
+}
+
+static Err *count_submodules(const Level *l, unsigned *ret)
 {
 	CLEANUP(git_run_done) GitRun run;
-	git_run_init(&run, w->access, w->remote, w->scratch_fd);
-	GIT_ADD(&run, "-C", "tree", "--git-dir", w->keep ? ".git" : "../repo", "--work-tree", ".",
-	        "submodule", "update", "--init", "--recursive", "--force", "--progress");
+	Str line;
+	begin_level(l, &run);
+	GIT_ADD(&run, "status");
+	TRY(git_run(&run));
+	*ret = 0;
+	for (Str rest = str_trim(buf_str(&run.out)); rest.len; rest = str_cut(rest, '\n', &line))
+		++*ret;
+	return NULL;
+}
+
+static Err *check_limits(const Level *l)
+{
+	unsigned here;
+	TRY(count_submodules(l, &here));
+	if (here && l->depth >= SUBMODULE_DEPTH_MAX)
+		return err_note(err_new(ERR_INPUT, "submodules are nested deeper than %u levels",
+		                        SUBMODULE_DEPTH_MAX),
+		                "'?submodules=false' at the address leaves them out");
+	*l->count += here;
+	if (*l->count > SUBMODULES_MAX)
+		return err_note(
+			err_new(ERR_INPUT, "there are more than %u submodules", SUBMODULES_MAX),
+			"'?submodules=false' at the address leaves them out");
+	return NULL;
+}
+
+static Err *try_update(const Level *l, bool shallow, bool *ret_no_depth)
+{
+	CLEANUP(git_run_done) GitRun run;
+	begin_level(l, &run);
+	GIT_ADD(&run, "update", "--init", "--force", "--progress");
 	if (shallow)
 		GIT_ADD(&run, "--depth=1");
 	Err *e = git_run(&run);
@@ -157,23 +204,72 @@ static Err *update_submodules(const Work *w, bool shallow, bool *ret_no_depth)
 	return e;
 }
 
-static Err *need_submodules(const Work *w)
+static Err *update_level(const Level *l)
+{
+	bool no_depth;
+	Err *e = try_update(l, true, &no_depth);
+	if (!e || !no_depth)
+		return e;
+	err_free(e); /* the whole history, then */
+	return try_update(l, false, &no_depth);
+}
+
+/* *RET: the paths of those that are here, each with a NUL behind it. */
+static Err *list_submodules(const Level *l, Arena *a, Str *ret)
+{
+	CLEANUP(git_run_done) GitRun run;
+	begin_level(l, &run);
+	GIT_ADD(&run, "foreach", "--quiet", "printf '%s\\0' \"$sm_path\"");
+	TRY(git_run(&run));
+	*ret = arena_str(a, buf_str(&run.out));
+	return NULL;
+}
+
+static Err *need_level(const Level *l);
+
+static Err *need_below(const Level *l, Str path)
+{
+	AUTO_CLOSE int dir = -1;
+	TRY(path_open_beneath(l->dir_fd, path, O_RDONLY | O_DIRECTORY, 0, &dir));
+	Level below = { .w = l->w,
+		        .count = l->count,
+		        .depth = l->depth + 1,
+		        .dir_fd = dir,
+		        .git_dir = ".git" };
+	return need_level(&below);
+}
+
+/* Recurses SUBMODULE_DEPTH_MAX times at most. */
+static Err *need_level(const Level *l)
 {
 	struct stat st;
-	bool no_depth;
+	AUTO_ARENA Arena a = ARENA_INIT;
+	Str paths, path;
+	if (fstatat(l->dir_fd, ".gitmodules", &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return NULL; /* there are none */
+	TRY(check_limits(l));
+	TRY(update_level(l));
+	TRY(list_submodules(l, &a, &paths));
+	while (paths.len) {
+		paths = str_cut(paths, '\0', &path);
+		TRY(need_below(l, path));
+	}
+	return NULL;
+}
+
+static Err *need_submodules(const Work *w)
+{
+	unsigned count = 0;
 	if (w->remote->git.submodules == REMOTE_OFF)
 		return NULL;
-	AUTO_CLOSE int tree = openat(w->scratch_fd, "tree", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	AUTO_CLOSE int tree = openat(w->scratch_fd, "tree", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (tree < 0)
 		return err_sys(errno, "cannot open the checkout");
-	if (fstatat(tree, ".gitmodules", &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return NULL; /* there are none */
-	Err *e = update_submodules(w, true, &no_depth);
-	if (e && no_depth) {
-		err_free(e);
-		e = update_submodules(w, false, &no_depth);
-	}
-	return e ? err_while(e, "fetching the submodules") : NULL;
+	Level top = {
+		.w = w, .count = &count, .dir_fd = tree, .git_dir = w->keep ? ".git" : "../repo"
+	};
+	TRY_WHILE(need_level(&top), "fetching the submodules");
+	return NULL;
 }
 
 /* --- what is left ----------------------------------------------------------------------------- */

@@ -9,9 +9,11 @@
  *          http, https, ssh and git alone (for submodules too), objects checked as they come
  *          (fsck: .gitmodules and .git names), "--" before what comes from outside.  The address
  *          carries no password, and the header that does goes through a file in memory, never
- *          through arguments, environment or disk.
+ *          through arguments, environment or disk.  Where it is sent no redirect is followed: git
+ *          would send it on.  Submodules end at SUBMODULE_DEPTH_MAX and SUBMODULES_MAX.
  * ERRORS   ERR_NOT_FOUND  git is not installed
- *          ERR_INPUT      no such ref, a checksum that does not hold, a subdirectory that is none
+ *          ERR_INPUT      no such ref, a checksum that does not hold, a subdirectory that is none,
+ *                         submodules beyond the limits
  *          ERR_NETWORK    git failed; its last words are the notes
  * SOURCE   BuildKit's source/git; gitformat-bundle's neighbours: git-fetch(1), git-submodule(1)
  */

@@ -102,7 +102,8 @@ static Err *make_config(const GitRun *run, int *ret_fd)
 		AUTO_BUF Buf header = BUF_INIT;
 		buf_addf(&header, "Authorization: %.*s", STR_ARG(run->access->authorization));
 		put_quoted(&text, buf_str(&header));
-		buf_add_char(&text, '\n');
+		/* git sends the header along to wherever a redirect led. */
+		buf_add_str(&text, STR("\n\tfollowRedirects = false\n"));
 	}
 	for (size_t at = 0; at < text.len;) {
 		ssize_t n = write(fd, text.ptr + at, text.len - at);
@@ -330,6 +331,20 @@ static int reap(Child *c, bool kill_it)
 	return status;
 }
 
+/* What to do about it, of the failures that have an answer.  SAID: of git, with a NUL. */
+static Err *advise(const GitRun *run, Err *e, const char *said)
+{
+	if (strstr(said, "terminal prompts disabled"))
+		return err_note(e, "the repository is private or not there; a token is taken from "
+		                   "the secret GIT_AUTH_TOKEN");
+	if (strstr(said, "Permission denied (publickey"))
+		return err_note(e, "keys come from an agent: give --ssh default");
+	if (run->access->authorization.len && strstr(said, "returned error: 30"))
+		return err_note(e, "the server redirects to another address, and credentials are "
+		                   "sent to none but the one that is written: write that one");
+	return e;
+}
+
 /* The last lines of what git said, without "fatal: " in front of the first, which is the cause. */
 static Err *failed(const GitRun *run, int status)
 {
@@ -354,13 +369,7 @@ static Err *failed(const GitRun *run, int status)
 		    !str_ends(line, cause)) /* it was told */
 			e = err_note(e, "%.*s", STR_ARG(str_head(str_trim(line), 300)));
 	}
-	if (str_find(said, '\0') < 0 &&
-	    strstr(said.len ? said.ptr : "", "terminal prompts disabled"))
-		e = err_note(e, "the repository is private or not there; a token is taken from the "
-		                "secret GIT_AUTH_TOKEN");
-	else if (strstr(said.len ? said.ptr : "", "Permission denied (publickey"))
-		e = err_note(e, "keys come from an agent: give --ssh default");
-	return e;
+	return advise(run, e, said.len ? said.ptr : "");
 }
 
 Err *git_run(GitRun *run)

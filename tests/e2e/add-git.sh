@@ -193,6 +193,47 @@ with_module ../module.git
 dockerfile "ADD $WEB/cgi/outer.git /x/"
 is "with an address relative to the outer one's" "$(paths)" "/x/.gitmodules /x/a /x/m/in "
 
+
+chain() { # levels: repositories, each twice in the next
+	new_source
+	echo level 0 >"$T/src/in"
+	commit
+	publish chain0.git
+	local i name module
+	for i in $(seq "$1"); do
+		module=$(g rev-parse HEAD)
+		for name in m n; do
+			printf '[submodule "%s"]\n\tpath = %s\n\turl = ../chain%s.git\n' $name $name $((i - 1))
+		done >"$T/src/.gitmodules"
+		echo "level $i" >"$T/src/in"
+		g add .gitmodules in
+		g update-index --add --cacheinfo "160000,$module,m" --cacheinfo "160000,$module,n"
+		g commit -qm c
+		publish "chain$i.git"
+	done
+}
+chain 9
+want="/x/in /x/m/in /x/m/m/in /x/m/n/in /x/n/in /x/n/m/in /x/n/n/in "
+dockerfile "ADD $WEB/cgi/chain2.git /x/"
+is "submodules of submodules" "$(tree | awk '/\/in / {print $3}' | tr '\n' ' ')" "$want"
+dockerfile "ADD --keep-git-dir $WEB/cgi/chain2.git /x/"
+is "also with --keep-git-dir" "$(tree | awk '/\/in / {print $3}' | tr '\n' ' ')" "$want"
+dockerfile "ADD $WEB/cgi/chain9.git /x/"
+build
+status "G02 submodules without an end" 3
+like "G02 end at a depth" "$ERR" "^Dockerfile:2:5: error: submodules are nested deeper than 8 levels"
+like "G02 and can be left out" "$ERR" "submodules=false"
+new_source
+for i in $(seq 1001); do printf '[submodule "%s"]\n\tpath = m%s\n\turl = ../module.git\n' "$i" "$i"; done >"$T/src/.gitmodules"
+for i in $(seq 1001); do printf '160000 %s\tm%s\n' "$module" "$i"; done | g update-index --index-info
+g add .gitmodules
+g commit -qm c
+publish many.git
+dockerfile "ADD $WEB/cgi/many.git /x/"
+build
+like "G02 and at a number" "$ERR" "^Dockerfile:2:5: error: there are more than 1000 submodules"
+ok "G02 before any is fetched" [ "$(grep -c module.git "$T/web.log")" -eq 0 ]
+
 # --- G02, G04: hostile submodules
 refused() { # name url [path [name]]
 	local what=$1
@@ -310,6 +351,26 @@ build --no-cache --secret id=GIT_AUTH_TOKEN,src="$T/token"
 status "the secret GIT_AUTH_TOKEN" 0
 build --no-cache --secret "id=GIT_AUTH_TOKEN.127.0.0.1:$port,src=$T/token" --secret id=GIT_AUTH_TOKEN,env=nosuch
 status "that of the host comes first" 0
+
+# A redirect leads to another host: git by itself would ask that one with the header.
+elsewhere() { grep -c '^[A-Z]* /cgi/' "$T/web.log"; }
+dockerfile "ADD $WEB/away/cgi/r.git#v1 /x/"
+build --no-cache
+is "a redirect is followed without credentials" "$STATUS $(grep -c authorized "$T/web.log")" "0 0"
+build --no-cache --secret "id=GIT_AUTH_TOKEN.127.0.0.1:$port,src=$T/token"
+status "not with a token" 4
+like "which is told" "$ERR" "write that one"
+is "the other host is not asked" "$(elsewhere)" 0
+HEADER="Basic $(printf me:s3cret | base64)" build --no-cache --secret id=GIT_AUTH_HEADER,env=HEADER
+is "nor with the secret GIT_AUTH_HEADER" "$STATUS $(elsewhere)" "4 0"
+dockerfile "ADD http://me:s3cret@127.0.0.1:$port/away/cgi/r.git#$old /x/"
+build --no-cache
+is "nor with user and password, when a commit is fetched at once" "$STATUS $(elsewhere)" "4 0"
+with_module "$WEB/away/cgi/module.git"
+dockerfile "ADD http://me:s3cret@127.0.0.1:$port/cgi/outer.git /x/"
+build --no-cache
+is "a submodule elsewhere gets no credentials, and may redirect" "$STATUS $(grep authorized "$T/web.log" | grep -vc outer.git)" "0 0"
+
 is "S01 neither is anywhere" "$(grep -raF -e s3cret -e "$(printf x-access-token:s3cret | base64)" "$DECANT_ROOT" | grep -v 'who=me:s3cret')" ""
 if command -v ssh-agent >/dev/null; then
 	ssh-agent -a "$T/agent" >/dev/null
