@@ -9,12 +9,16 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "codec/compress.h"
 #include "exec/fetch.h"
 #include "fs/path.h"
 #include "http/client.h"
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdio.h>
+#include <strings.h>
+#include <unistd.h>
 
 enum {
 	VALIDATOR_BYTES_MAX = 4096, /* of an ETag; larger ones are not kept */
@@ -66,6 +70,9 @@ static Err *authorization(Build *b, const Remote *remote, Buf *ret)
 	return NULL;
 }
 
+/* As BuildKit's requests have it; another value may give another ETag. */
+static const HttpHeader takes_gzip = { { "Accept-Encoding", 15 }, { "gzip", 4 } };
+
 /* --- records ---------------------------------------------------------------------------------- */
 
 /* As a context an archive is what is in it. */
@@ -77,7 +84,7 @@ static Str kind_of(const FetchArgs *f)
 static Digest url_key(const FetchArgs *f)
 {
 	const Str texts[] = { f->remote.url, f->remote.name, kind_of(f) };
-	return fetch_key("decant fetch url 1", texts, ARRAY_LEN(texts));
+	return fetch_key("decant fetch url 2", texts, ARRAY_LEN(texts));
 }
 
 static Digest content_key(const FetchArgs *f, const Digest *sha256)
@@ -151,6 +158,7 @@ static Err *ask(Build *b, const Remote *remote, Str etag, Str modified, bool *re
 		                .sink_context = &q };
 	TRY(need_client(b, &client));
 	TRY(authorization(b, remote, &auth));
+	headers[request.header_count++] = takes_gzip;
 	if (etag.len)
 		headers[request.header_count++] = (HttpHeader){ STR("If-None-Match"), etag };
 	else
@@ -262,11 +270,11 @@ static Err *download(Download *d, Arena *a, HttpResponse *answer)
 	HttpClient *client;
 	TRY(need_client(d->build, &client));
 	TRY(authorization(d->build, d->remote, &auth));
-	HttpHeader header = { STR("Authorization"), buf_str(&auth) };
+	HttpHeader headers[] = { takes_gzip, { STR("Authorization"), buf_str(&auth) } };
 	HttpRequest request = { .method = "GET",
 		                .url = d->remote->url,
-		                .headers = &header,
-		                .header_count = auth.len > 0,
+		                .headers = headers,
+		                .header_count = 1 + (auth.len > 0),
 		                .head = on_head,
 		                .sink = on_bytes,
 		                .sink_context = d };
@@ -279,6 +287,61 @@ static Err *download(Download *d, Arena *a, HttpResponse *answer)
 	progress_bytes(d->build->progress, d->line, d->remote->name, d->got, d->total);
 	return NULL;
 }
+
+/* --- what the server packed for the way ------------------------------------------------------- */
+
+static bool is_packed(const Download *d, const HttpResponse *answer)
+{
+	Str coding = http_response_header(answer, "content-encoding");
+	return d->got && coding.len == 4 && strncasecmp(coding.ptr, "gzip", 4) == 0;
+}
+
+/* What READER gives into FD; size and digest are of that from now on. */
+static Err *unpack_into(Download *d, Reader *reader, int fd)
+{
+	enum { PIECE = 256 << 10 };
+	AUTO_BUF Buf piece = BUF_INIT;
+	buf_reserve(&piece, PIECE);
+	d->got = 0;
+	sha256_init(&d->hash);
+	for (;;) {
+		size_t len;
+		TRY(cancel_check(d->build->cancel));
+		TRY(reader_read(reader, piece.ptr, PIECE, &len));
+		if (!len)
+			break;
+		if (len > DOWNLOAD_BYTES_MAX - d->got)
+			return too_large();
+		TRY(path_write_what(fd, piece.ptr, len, "a download to the store"));
+		sha256_add(&d->hash, piece.ptr, len);
+		d->got += len;
+	}
+	d->sha256 = sha256_end(&d->hash);
+	return NULL;
+}
+
+/* A Content-Encoding of gzip is undone, any other left: as Go's client has it in BuildKit. */
+static Err *unpack(Download *d)
+{
+	char name[sizeof d->name];
+	store_tmp_name(d->build->store, "fetch", name);
+	AUTO_CLOSE int fd = openat(d->tmp, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return err_sys(errno, "cannot create a scratch file");
+	if (lseek(d->fd, 0, SEEK_SET) < 0)
+		return err_sys(errno, "cannot rewind a scratch file");
+	AUTO_READER Reader *below = reader_from_fd(d->fd, "the download");
+	AUTO_READER Reader *reader = compressor_reader(COMPRESSION_GZIP, below);
+	Err *e = unpack_into(d, reader, fd);
+	/* It takes the other's place, name and number. */
+	if (!e && (renameat(d->tmp, name, d->tmp, d->name) < 0 || dup3(fd, d->fd, O_CLOEXEC) < 0))
+		e = err_sys(errno, "cannot rename a scratch file");
+	if (e)
+		(void)unlinkat(d->tmp, name, 0);
+	return e;
+}
+
+/* --- file → layer ----------------------------------------------------------------------------- */
 
 static Err *check_digest(const FetchArgs *f, const Download *d)
 {
@@ -331,6 +394,8 @@ static Err *get_into(Download *d, const Step *step, StepResult *ret)
 	StoreLayer layer;
 	int64_t begun = clock_mono_ns();
 	TRY(download(d, &a, &answer));
+	if (is_packed(d, &answer))
+		TRY_WHILE(unpack(d), "undoing the server's Content-Encoding: gzip");
 	TRY(check_digest(&step->fetch, d));
 	bool made = false;
 	if (step->fetch.is_context)

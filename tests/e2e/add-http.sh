@@ -86,6 +86,24 @@ is "without either the file is fetched, and found unchanged" "$(asked) $(grep -c
 build --no-cache
 is "--no-cache fetches" "$(asked)" "GET /file.txt?none 200"
 
+# --- what is packed for the way alone
+printf 'text %.0s' $(seq 1000) >../web/long.txt
+sum=$(sha256sum <../web/long.txt | cut -d' ' -f1)
+gzip -nc ../web/long.txt >../web/long.gz
+dockerfile "ADD --checksum=sha256:$sum $URL/long.txt?gzip /a" "ADD $URL/long.gz?packed=GZIP /b" "ADD $URL/long.gz /c" "ADD $URL/long.gz?packed=aws-chunked /d"
+is "Content-Encoding: gzip is undone, as by BuildKit; other archives and encodings stay" "$(tree | awk '{print $3, $5}' | tr '\n' ' ')" \
+	"5000 /a 5000 /b $(stat -c %s ../web/long.gz) /c $(stat -c %s ../web/long.gz) /d "
+dockerfile "ADD $URL/a.tar.gz?packed=gzip /kept" "ADD --unpack=true $URL/a.tar.gz?packed=gzip /open"
+is "of an archive that is called packed the tar is left" "$(tree | awk '{print $3, $5}' | tr '\n' ' ')" "$(gzip -dc ../web/a.tar.gz | wc -c) /kept 3 /open/inner "
+head -c 40 ../web/long.gz >../web/cut.gz
+dockerfile "ADD $URL/cut.gz?packed=gzip /a"
+build
+ok "what is cut there is an error" [ "$STATUS" -ne 0 ]
+like "which says so" "$ERR" "while undoing the server's Content-Encoding: gzip"
+dockerfile "ADD $URL/file.txt?packed=gzip /a"
+build
+ok "and what is no gzip" [ "$STATUS" -ne 0 ]
+
 # --- checksums
 sum=$(sha256sum <../web/file.txt | cut -d' ' -f1)
 dockerfile "ADD --checksum=sha256:$sum $URL/file.txt?c=1 /a"
