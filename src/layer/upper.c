@@ -8,6 +8,12 @@
  *                         directories as well (containers/storage#141): opaque only if a layer
  * below has a directory of that name.
  *   *.overlay.{origin,impure,uuid ...}   noise, left out.
+ *
+ * Overlay copies a file up at the first chown, chmod or rename, whether that changes it or not.
+ * What is equal in all that the list says to what the layers below show there is no change: it is
+ * neither in the layer nor in its directory.  A directory stays if anything in it does.  Files of
+ * several names stay, and all below an opaque directory, where nothing of the layers below shows.
+ *
  * The content is hashed and the diff ID computed in the same pass; then the directory itself
  * becomes the layer, by rename.
  */
@@ -15,6 +21,7 @@
 #include "base/base.h"
 
 #include "base/map.h"
+#include "base/vec.h"
 #include "fs/copy.h"
 #include "fs/path.h"
 #include "fs/walk.h"
@@ -30,6 +37,11 @@
 
 enum { BLOCK_BYTES = 256 << 10 };
 
+typedef struct Dropped {
+	Str path;
+	int flags; /* of unlinkat */
+} Dropped;
+
 typedef struct Diff {
 	Store *store;
 	const LayerUpper *upper;
@@ -40,15 +52,50 @@ typedef struct Diff {
 	Arena arena;
 	uint64_t size_bytes;
 	char *block;
+	VEC(Entry) held; /* equal directories around the current path: given if one in them is */
+	VEC(Dropped) dropped; /* what is equal, what is in a directory before it */
+	size_t *dir_layers;   /* of the directory DIR: view_dir_layers() */
+	size_t dir_layer_count;
+	Buf dir;
+	bool dir_known;
+	Str fresh; /* nothing of the layers below shows in this directory; "" none */
 } Diff;
 
-static Err *exists_below(Diff *d, Str path, bool dir_only, bool *ret)
+static Err *need_view(Diff *d)
 {
-	AUTO_ARENA Arena a = ARENA_INIT;
-	Entry e;
 	if (!d->below)
 		TRY(view_open(d->store, d->upper->lowers, d->upper->lower_count, &d->below));
-	*ret = view_find(d->below, path, &a, &e, NULL) && (!dir_only || e.type == ENTRY_DIR);
+	return NULL;
+}
+
+/* May there be anything but a directory below at PATH?  Quick, as most of what a step makes is new.
+ */
+static Err *may_be_below(Diff *d, Str path, bool *ret)
+{
+	Str dir = entry_parent(path);
+	TRY(need_view(d));
+	if (!d->dir_known || !str_eq(dir, buf_str(&d->dir))) {
+		buf_reset(&d->dir);
+		buf_add_str(&d->dir, dir);
+		d->dir_known = true;
+		if (!d->dir_layers)
+			d->dir_layers = xcalloc(d->upper->lower_count, sizeof *d->dir_layers);
+		d->dir_layer_count = view_dir_layers(d->below, dir, d->dir_layers);
+	}
+	*ret = view_has_entry(d->below, d->dir_layers, d->dir_layer_count, path);
+	return NULL;
+}
+
+/* What the layers below show at PATH; of a hard link the file, as a copied-up name is one. */
+static Err *find_below(Diff *d, Str path, Arena *a, Entry *ret, bool *ret_found)
+{
+	size_t layer;
+	Entry file;
+	TRY(need_view(d));
+	*ret_found = view_find(d->below, path, a, ret, &layer);
+	if (*ret_found && ret->type == ENTRY_HARDLINK &&
+	    view_find_linked(d->below, layer, ret->link, a, &file))
+		*ret = file;
 	return NULL;
 }
 
@@ -127,7 +174,8 @@ static bool is_second_name(Diff *d, const WalkFile *f, Entry *e)
 	return false;
 }
 
-static Err *take_content(Diff *d, const WalkFile *f, Entry *e)
+/* Hash the content; TAR gets it too unless it is NULL. */
+static Err *read_content(Diff *d, const WalkFile *f, Entry *e, TarWriter *tar)
 {
 	Sha256 hash;
 	sha256_init(&hash);
@@ -143,76 +191,190 @@ static Err *take_content(Diff *d, const WalkFile *f, Entry *e)
 		if (n <= 0)
 			return err_sys(n < 0 ? errno : EIO, "cannot read '%.*s'", STR_ARG(f->path));
 		sha256_add(&hash, d->block, (size_t)n);
-		TRY(tar_writer_data(d->tar, d->block, (size_t)n));
+		if (tar)
+			TRY(tar_writer_data(tar, d->block, (size_t)n));
 		left -= (uint64_t)n;
 	}
 	e->sha256 = sha256_end(&hash);
-	d->size_bytes += e->size;
 	return NULL;
 }
 
+/* --- what is no change ------------------------------------------------------------------------ */
+
+static bool same_xattrs(const Entry *a, const Entry *b)
+{
+	if (a->xattr_count != b->xattr_count)
+		return false;
+	for (size_t i = 0; i < a->xattr_count; i++)
+		if (!str_eq(a->xattrs[i].name, b->xattrs[i].name) ||
+		    !str_eq(a->xattrs[i].value, b->xattrs[i].value))
+			return false;
+	return true;
+}
+
+/* All but the content of files, which is not known yet. */
+static bool looks_same(const Entry *a, const Entry *b)
+{
+	return a->type == b->type && a->mtime_ns == b->mtime_ns && a->size == b->size &&
+	       a->mode == b->mode && a->uid == b->uid && a->gid == b->gid &&
+	       a->rdev_major == b->rdev_major && a->rdev_minor == b->rdev_minor &&
+	       str_eq(a->link, b->link) && same_xattrs(a, b);
+}
+
+static void drop(Diff *d, Str path, int flags)
+{
+	VEC_PUSH(&d->dropped, ((Dropped){ arena_str(&d->arena, path), flags }));
+}
+
+/* The walk comes to PATH ("": its end): held directories that it is not in are no change. */
+static void leave_dirs(Diff *d, Str path)
+{
+	while (d->held.len) {
+		Str dir = d->held.at[d->held.len - 1].path;
+		if (path.len && entry_path_below(path, dir))
+			break;
+		drop(d, dir, AT_REMOVEDIR);
+		d->held.len--;
+	}
+	if (d->fresh.len && !entry_path_below(path, d->fresh))
+		d->fresh = STR("");
+}
+
+/* Something in the directories around it stays. */
+static Err *give_held(Diff *d)
+{
+	for (size_t i = 0; i < d->held.len; i++) {
+		TRY(tar_writer_entry(d->tar, &d->held.at[i]));
+		list_builder_add(d->list, &d->held.at[i]);
+	}
+	d->held.len = 0;
+	return NULL;
+}
+
+/* Is E as it WAS?  Then it is held (a directory) or left out. */
+static Err *leave_out(Diff *d, const WalkFile *f, Entry *e, const Entry *was, bool *ret)
+{
+	*ret = looks_same(e, was);
+	if (!*ret)
+		return NULL;
+	if (e->type == ENTRY_DIR) {
+		VEC_PUSH(&d->held, entry_copy(&d->arena, e));
+		return NULL;
+	}
+	if (e->type == ENTRY_FILE) {
+		TRY(read_content(d, f, e, NULL));
+		*ret = digest_eq(&e->sha256, &was->sha256);
+	}
+	if (*ret)
+		drop(d, e->path, 0);
+	return NULL;
+}
+
+/* The directory form has no more than the list. */
+static Err *remove_dropped(const Diff *d, int root)
+{
+	for (size_t i = 0; i < d->dropped.len; i++) {
+		const Dropped *one = &d->dropped.at[i];
+		AUTO_CLOSE int dir = -1;
+		char name[256];
+		TRY(path_open_parent(root, one->path, &dir, name));
+		if (unlinkat(dir, name, one->flags) < 0)
+			return err_sys(errno, "cannot remove '%.*s'", STR_ARG(one->path));
+	}
+	return NULL;
+}
+
+/* --- the walk --------------------------------------------------------------------------------- */
+
 static Err *take_whiteout(Diff *d, const WalkFile *f)
 {
-	bool below;
-	TRY(exists_below(d, f->path, false, &below));
-	if (!below)
+	AUTO_ARENA Arena a = ARENA_INIT;
+	Entry was;
+	bool found;
+	TRY(give_held(d)); /* the directory holds it, in the list or not */
+	TRY(find_below(d, f->path, &a, &was, &found));
+	if (!found)
 		return NULL;
 	Entry e = { .path = f->path, .type = ENTRY_WHITEOUT };
 	list_builder_add(d->list, &e);
 	return tar_writer_entry(d->tar, &e);
 }
 
+static Err *read_entry(Diff *d, const WalkFile *f, Arena *a, Entry *e, bool *ret_opaque)
+{
+	*e = (Entry){ .path = f->path,
+		      .mode = f->st.st_mode & 07777,
+		      .uid = f->st.st_uid,
+		      .gid = f->st.st_gid };
+	e->mtime_ns = mtime_of(d, f);
+	TRY(read_xattrs(d, f, a, e, ret_opaque));
+	if (S_ISDIR(f->st.st_mode)) {
+		e->type = ENTRY_DIR;
+	} else if (is_second_name(d, f, e)) {
+		e->xattr_count = 0;
+	} else if (S_ISLNK(f->st.st_mode)) {
+		e->type = ENTRY_SYMLINK;
+		e->mode = 0777;
+		TRY(read_link(f, a, e));
+	} else if (S_ISFIFO(f->st.st_mode)) {
+		e->type = ENTRY_FIFO;
+	} else if (S_ISREG(f->st.st_mode)) {
+		e->type = ENTRY_FILE;
+		e->size = (uint64_t)f->st.st_size;
+	} else {
+		e->type = S_ISCHR(f->st.st_mode) ? ENTRY_CHAR : ENTRY_BLOCK;
+		e->rdev_major = major(f->st.st_rdev);
+		e->rdev_minor = minor(f->st.st_rdev);
+	}
+	return NULL;
+}
+
 static Err *take_file(void *context, const WalkFile *f, bool *skip)
 {
 	Diff *d = context;
 	AUTO_ARENA Arena a = ARENA_INIT;
+	Entry e, was;
+	bool opaque, found = false, same = false, look;
 	(void)skip;
+	leave_dirs(d, f->path);
 	if (S_ISCHR(f->st.st_mode) && f->st.st_rdev == 0)
 		return take_whiteout(d, f);
 	if (S_ISSOCK(f->st.st_mode))
-		return NULL; /* tar has no form for it; docker leaves it out as well */
+		return give_held(d); /* tar has no form for it; docker leaves it out as well */
 
-	Entry e = { .path = f->path,
-		    .mode = f->st.st_mode & 07777,
-		    .uid = f->st.st_uid,
-		    .gid = f->st.st_gid };
-	bool opaque;
-	e.mtime_ns = mtime_of(d, f);
-	TRY(read_xattrs(d, f, &a, &e, &opaque));
-	if (S_ISDIR(f->st.st_mode)) {
-		e.type = ENTRY_DIR;
-		if (opaque)
-			TRY(exists_below(d, f->path, true, &e.opaque));
-	} else if (is_second_name(d, f, &e)) {
-		e.xattr_count = 0;
-	} else if (S_ISLNK(f->st.st_mode)) {
-		e.type = ENTRY_SYMLINK;
-		e.mode = 0777;
-		TRY(read_link(f, &a, &e));
-	} else if (S_ISFIFO(f->st.st_mode)) {
-		e.type = ENTRY_FIFO;
-	} else if (S_ISREG(f->st.st_mode)) {
-		e.type = ENTRY_FILE;
-		e.size = (uint64_t)f->st.st_size;
-	} else {
-		e.type = S_ISCHR(f->st.st_mode) ? ENTRY_CHAR : ENTRY_BLOCK;
-		e.rdev_major = major(f->st.st_rdev);
-		e.rdev_minor = minor(f->st.st_rdev);
+	TRY(read_entry(d, f, &a, &e, &opaque));
+	look = !d->fresh.len || opaque;
+	if (look && e.type != ENTRY_DIR)
+		TRY(may_be_below(d, f->path, &look));
+	if (look)
+		TRY(find_below(d, f->path, &a, &was, &found));
+	if (!d->fresh.len && found && !opaque && (e.type == ENTRY_DIR || f->st.st_nlink == 1))
+		TRY(leave_out(d, f, &e, &was, &same));
+	if (same)
+		return NULL;
+	if (e.type == ENTRY_DIR) {
+		bool dir_below = found && was.type == ENTRY_DIR;
+		e.opaque = opaque && dir_below;
+		if (!d->fresh.len && (opaque || !dir_below))
+			d->fresh = arena_str(&d->arena, f->path);
 	}
+	TRY(give_held(d));
 	TRY(tar_writer_entry(d->tar, &e));
-	if (e.type == ENTRY_FILE)
-		TRY(take_content(d, f, &e));
+	if (e.type == ENTRY_FILE) {
+		TRY(read_content(d, f, &e, d->tar));
+		d->size_bytes += e.size;
+	}
 	list_builder_add(d->list, &e);
 	return NULL;
 }
 
-/* With SOURCE_DATE_EPOCH the directory form gets the clamped times of its directories last. */
-static Err *clamp_dirs(int root, const LayerUpper *upper, const List *list)
+/* SOURCE_DATE_EPOCH clamps the times of directories, and removing files changes them: set last. */
+static Err *mend_dirs(int root, const Diff *d, const List *list)
 {
-	if (upper->clamp_mtime_ns == INT64_MAX)
+	if (d->upper->clamp_mtime_ns == INT64_MAX && d->dropped.len == 0)
 		return NULL;
 	AUTO_PLACE Place place = { .dir_fd = -1 };
-	place_init(&place, root, upper->overlay_prefix);
+	place_init(&place, root, d->upper->overlay_prefix);
 	return place_dir_times(&place, list);
 }
 
@@ -225,10 +387,12 @@ static Err *diff_upper(Diff *d, int root, StoreLayer *layer, List **ret_list)
 	d->tar = tar;
 	d->list = builder;
 	TRY(walk_tree(root, d->upper->cancel, take_file, d));
+	leave_dirs(d, STR(""));
 	TRY(tar_writer_finish(tar));
 	TRY(writer_finish(hash));
 	AUTO_LIST List *list = list_builder_finish(TAKE_PTR(builder));
-	TRY(clamp_dirs(root, d->upper, list));
+	TRY(remove_dropped(d, root));
+	TRY(mend_dirs(root, d, list));
 	layer->diff_id = writer_hash_digest(hash);
 	layer->tar_bytes = writer_hash_count(hash);
 	layer->size_bytes = d->size_bytes;
@@ -251,6 +415,10 @@ Err *layer_from_upper(Store *s, const LayerUpper *upper, StoreLayer *ret)
 	Err *e = diff_upper(&d, root, &layer, &list);
 	if (d.below)
 		view_close(d.below);
+	VEC_DONE(&d.held);
+	VEC_DONE(&d.dropped);
+	buf_done(&d.dir);
+	free(d.dir_layers);
 	map_done(&d.inodes);
 	arena_done(&d.arena);
 	free(d.block);

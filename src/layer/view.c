@@ -127,6 +127,34 @@ bool view_find(const View *v, Str path, Arena *a, Entry *ret, size_t *ret_layer)
 	return true;
 }
 
+size_t view_dir_layers(const View *v, Str dir, size_t *ret)
+{
+	size_t count = 0;
+	for (size_t i = v->count; i-- > 0;) {
+		AUTO_ARENA Arena a = ARENA_INIT;
+		Entry e, below;
+		ListCursor c = list_cursor(v->lists[i], dir);
+		bool listed = list_find(v->lists[i], dir, &a, &e);
+		if (listed && e.type != ENTRY_DIR)
+			break;
+		if (listed || list_next(&c, &a, &below))
+			ret[count++] = i;
+		if ((listed && e.opaque) || hides_below(v->lists[i], dir, &a))
+			break;
+	}
+	return count;
+}
+
+bool view_has_entry(const View *v, const size_t *layers, size_t count, Str path)
+{
+	AUTO_ARENA Arena a = ARENA_INIT;
+	Entry e;
+	for (size_t i = 0; i < count; i++)
+		if (list_find(v->lists[layers[i]], path, &a, &e))
+			return true;
+	return false;
+}
+
 /* --- symlinks -------------------------------------------------------------------------------- */
 
 typedef struct Walk {

@@ -23,6 +23,14 @@ void view_close(View *v);
  * *ret_layer: index of the layer that it comes from (may be NULL). The root "" is always there. */
 bool view_find(const View *v, Str path, Arena *a, Entry *ret, size_t *ret_layer);
 /*
+ * For many questions about one directory: the layers that may have entries right in DIR, into RET
+ * (room for all of the view); gives their number.  Most layers do not know most directories.
+ */
+size_t view_dir_layers(const View *v, Str dir, size_t *ret);
+/* Has one of these LAYERS an entry for PATH?  If not, view_find() finds nothing there, or a
+ * directory that is only implied. */
+bool view_has_entry(const View *v, const size_t *layers, size_t count, Str path);
+/*
  * Resolve PATH with symlinks followed inside the root (the last one only if FOLLOW_LAST).
  * *ret_path: the clean path without symlinks; *ret_exists says whether it is there; components
  * after the first missing one are appended as they are.

@@ -95,7 +95,8 @@ static const Step *changes_copied(Linter *l, Str command, const char **ret_name)
 {
 	static const char *const names[] = { "chmod", "chown", "chgrp" };
 	Str word = next_word(&command);
-	bool recursive = false, skipped = false;
+	bool recursive = false;
+	Str value = STR(""); /* the mode or the owner */
 	*ret_name = NULL;
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)
 		if (str_eqc(word, names[i]))
@@ -106,8 +107,8 @@ static const Step *changes_copied(Linter *l, Str command, const char **ret_name)
 			            str_eqc(word, "--recursive");
 			continue;
 		}
-		if (!skipped) { /* the mode or the owner */
-			skipped = true;
+		if (!value.len) {
+			value = word;
 			continue;
 		}
 		bool absolute = word.ptr[0] == '/';
@@ -118,7 +119,8 @@ static const Step *changes_copied(Linter *l, Str command, const char **ret_name)
 			path = arena_strf(l->arena, "%.*s/%.*s", STR_ARG(l->step->run.cwd),
 			                  STR_ARG(word));
 		const Step *copy = recursive && path.len > 1 ? find_copy(l, path) : NULL;
-		if (copy)
+		if (copy && !str_eq(value, strcmp(*ret_name, "chmod") == 0 ? copy->copy.chmod
+		                                                           : copy->copy.chown))
 			return copy;
 	}
 	return NULL;
