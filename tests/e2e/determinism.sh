@@ -71,5 +71,23 @@ run decant build -q -f "$T/one/Dockerfile.tar" "$T/one"
 as_tar=$(decant image inspect --format '{{json .RootFS}}' "$OUT" | grep -o 'sha256:[0-9a-f]*' | sed -n 2p)
 like "a diff ID" "$as_tar" '^sha256:[0-9a-f]{64}$'
 is "directory and tar form of one COPY have the same diff ID" "$as_directory" "$as_tar"
+
+# What a RUN leaves as it was makes the empty layer, whichever store: also a time that is clamped to what it was.
+cat >"$T/one/Dockerfile.same" <<'D'
+FROM alpine:edge
+COPY --chown=5:5 --chmod=640 tree/ /same/
+RUN echo made >/same/made && chown 5:5 /same/made
+RUN chown -R 5:5 /same && chmod 640 /same/a && touch /same/made
+RUN test "$(stat -c '%a %u' /same/a /same/made)" = "$(printf '640 5\n644 5')"
+D
+diff_ids() { grep -o 'sha256:[0-9a-f]*' <<<"$OUT" | tail -n +3; } # without the base's and the COPY's
+run decant build -q -t same -f "$T/one/Dockerfile.same" "$T/one"
+status "what is as it was" 0
+run decant image inspect --format '{{json .RootFS}}' same
+here=$(diff_ids)
+is "two steps that change nothing have one layer" "$(tail -n +2 <<<"$here" | sort -u | wc -l)" 1
+run env DECANT_ROOT="$T/third" "$DECANT" build -q --no-cache -t same -f "$T/one/Dockerfile.same" "$T/one"
+run env DECANT_ROOT="$T/third" "$DECANT" image inspect --format '{{json .RootFS}}' same
+is "the same layers in another store" "$(diff_ids)" "$here"
 is "nothing is left behind" "$(leftovers)" ""
 done_testing
