@@ -4,6 +4,7 @@
 
 #include "base/limits.h"
 #include "cli/build_input.h"
+#include "exec/build.h"
 #include "fs/path.h"
 
 #include <fcntl.h>
@@ -40,6 +41,25 @@ static Err *read_stdin(Arena *a, Str *ret)
 	TRY(path_read_fd(STDIN_FILENO, DOCKERFILE_BYTES_MAX, "standard input", &text));
 	*ret = arena_str(a, buf_str(&text));
 	return NULL;
+}
+
+bool build_input_is_url(const char *file)
+{
+	return file && (strncmp(file, "http://", 7) == 0 || strncmp(file, "https://", 8) == 0);
+}
+
+/* Does -f name no file at all? */
+static bool is_elsewhere(const char *file)
+{
+	return file && (strcmp(file, "-") == 0 || build_input_is_url(file));
+}
+
+static Err *read_elsewhere(Arena *a, const BuildInputNames *names, Source *ret)
+{
+	if (build_input_is_url(names->file))
+		return build_fetch_text(a, names->file, DOCKERFILE_BYTES_MAX, names->cancel, ret);
+	ret->name = "Dockerfile";
+	return read_stdin(a, &ret->text);
 }
 
 static Err *open_context(Arena *a, const char *context, BuildInput *in)
@@ -184,7 +204,7 @@ static Err *read_own_ignore(Arena *a, const BuildInputNames *names, const char *
 {
 	const char *file = name ? name : names->file;
 	*ret_found = false;
-	if (!file || (!name && strcmp(file, "-") == 0))
+	if (!file || (!name && is_elsewhere(file)))
 		return NULL;
 	for (size_t i = 0; i < ARRAY_LEN(own_endings) && !*ret_found; i++) {
 		Str own = arena_strf(a, "%s%s", file, own_endings[i]);
@@ -229,8 +249,9 @@ static Err *peek_stdin(Buf *head)
 }
 
 /* "build -": an archive is the context, a text the Dockerfile. */
-static Err *from_stdin(Arena *a, const char *file, BuildInput *in)
+static Err *from_stdin(Arena *a, const BuildInputNames *names, BuildInput *in)
 {
+	const char *file = names->file;
 	AUTO_BUF Buf head = BUF_INIT;
 	if (file && strcmp(file, "-") == 0)
 		return err_new(
@@ -238,10 +259,11 @@ static Err *from_stdin(Arena *a, const char *file, BuildInput *in)
 			"invalid argument: can't use stdin for both build context and dockerfile");
 	TRY(peek_stdin(&head));
 	if (is_archive(buf_str(&head))) {
-		in->is_archive = in->is_inside = true;
+		in->is_archive = true;
+		in->is_inside = !is_elsewhere(file);
 		in->archive_head = arena_str(a, buf_str(&head));
 		in->inside = file;
-		return NULL;
+		return in->is_inside ? NULL : read_elsewhere(a, names, &in->dockerfile);
 	}
 	if (file)
 		return err_new(ERR_INPUT, "ambiguous Dockerfile source: both stdin and flag "
@@ -268,12 +290,9 @@ static Err *take_remote(Arena *a, const BuildInputNames *names, BuildInput *in, 
 	*ret_is = in->is_remote = in->remote.kind != REMOTE_NONE;
 	if (!*ret_is)
 		return NULL;
-	in->is_inside = !names->file || strcmp(names->file, "-") != 0;
+	in->is_inside = !is_elsewhere(names->file);
 	in->inside = names->file;
-	if (in->is_inside)
-		return NULL;
-	in->dockerfile.name = "Dockerfile";
-	return read_stdin(a, &in->dockerfile.text);
+	return in->is_inside ? NULL : read_elsewhere(a, names, &in->dockerfile);
 }
 
 static Err *open_input(Arena *a, const BuildInputNames *names, BuildInput *in)
@@ -281,14 +300,13 @@ static Err *open_input(Arena *a, const BuildInputNames *names, BuildInput *in)
 	const char *name = NULL, *file = names->file;
 	bool remote;
 	if (strcmp(names->context, "-") == 0)
-		return from_stdin(a, file, in);
+		return from_stdin(a, names, in);
 	TRY(take_remote(a, names, in, &remote));
 	if (remote)
 		return NULL;
 	TRY(open_context(a, names->context, in));
-	if (file && strcmp(file, "-") == 0) {
-		in->dockerfile.name = "Dockerfile";
-		TRY(read_stdin(a, &in->dockerfile.text));
+	if (is_elsewhere(file)) {
+		TRY(read_elsewhere(a, names, &in->dockerfile));
 	} else if (file) {
 		TRY(read_named(a, file, &in->dockerfile));
 	} else {

@@ -8,12 +8,14 @@
  *          Ignore file, of directories alone: that of --ignorefile, else <Dockerfile>.dockerignore or
  *          <Dockerfile>.containerignore beside the Dockerfile, else the context's .containerignore
  *          or .dockerignore.
+ *          -f may be a URL: that is fetched here, whatever the context is.
  * ERRORS   ERR_INPUT in docker's words: path "x" not found; failed to read dockerfile: open x: ...
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
 #include "base/arena.h"
+#include "base/cancel.h"
 #include "base/err.h"
 #include "remote/remote.h"
 
@@ -36,8 +38,11 @@ typedef struct BuildInputNames {
 	const char *context;     /* the argument */
 	const char *file;        /* -f */
 	const char *ignore_file; /* --ignorefile */
+	const Cancel *cancel;    /* of fetching -f; may be NULL */
 } BuildInputNames;
 
+/* Does -f name a URL?  Opening it then asks the network. */
+bool build_input_is_url(const char *file);
 NODISCARD Err *build_input_open(Arena *a, const BuildInputNames *names, BuildInput *ret);
 /* The same without the Dockerfile, which need not be there: a directory and its ignore file. */
 NODISCARD Err *build_input_open_ignore(Arena *a, const BuildInputNames *names, BuildInput *ret);

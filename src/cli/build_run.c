@@ -165,7 +165,13 @@ Err *build_run_command(Cli *cli, const void *values, const Arguments *args)
 		cli->usage_error = true;
 		return e;
 	}
-	BuildInputNames names = { args->at[0], v->file, v->ignore_file };
+	BuildInputNames names = { .context = args->at[0],
+		                  .file = v->file,
+		                  .ignore_file = v->ignore_file };
+	if (build_input_is_url(v->file)) {
+		TRY(cli_cancel(cli, &r.cancel));
+		names.cancel = r.cancel;
+	}
 	TRY(build_input_open(cli->arena, &names, &input));
 	TRY(build_contexts_open(cli, &v->contexts, &contexts));
 	if (!call || input.is_inside) {

@@ -79,7 +79,7 @@ static const Option build_options[] = {
 	  .kind = OPTION_TEXT,
 	  .choices = "FILE",
 	  STORED(file),
-	  .help = "Dockerfile (default PATH/Dockerfile); - for standard input" },
+	  .help = "Dockerfile (default PATH/Dockerfile), or its URL; - for standard input" },
 	{ .name = "ignorefile",
 	  .kind = OPTION_TEXT,
 	  .choices = "FILE",

@@ -85,7 +85,7 @@ void complete_dockerfile(Arena *a, const Command *command, int count, char *cons
 {
 	BuildInputNames names = { 0 };
 	*ret_count = 0;
-	if (!find_names(a, command, count, words, &names))
+	if (!find_names(a, command, count, words, &names) || build_input_is_url(names.file))
 		return;
 	AUTO_BUILD_INPUT BuildInput input = { .context_fd = -1 };
 	Source *source = arena_new(a, Source);

@@ -125,6 +125,10 @@ NODISCARD Err *build_check_ssh(const BuildSsh *s, bool *ret_keys);
 /* The same of --secret. */
 NODISCARD Err *build_check_secret(const BuildSecret *s);
 
+/* What the file at URL (http, https) says, for a Dockerfile elsewhere: at most LIMIT bytes. */
+NODISCARD Err *build_fetch_text(Arena *a, const char *url, size_t limit, const Cancel *cancel,
+                                Source *ret);
+
 NODISCARD Err *build_image(Arena *a, const BuildRequest *request, BuildResult *ret);
 
 /* --- look.c: what a build would be, without building ------------------------------------------ */

@@ -27,6 +27,20 @@ paths() { # of the image's files, with owner
 	STATUS=$status
 }
 
+# --- a Dockerfile elsewhere
+mkdir own && echo mine >own/own
+printf 'FROM scratch\nCOPY own /far/\n' >repos/far
+build -f "$WEB/far" own
+is "-f with a URL: its Dockerfile, the context of here" "$STATUS $(paths)" "0 0:/far/own "
+printf 'FROM scratch\nNOSUCH own\n' >repos/bad
+build -f "http://me:s3cret@${WEB#http://}/bad" own
+like "what is wrong is told at its place" "$ERR" "^http://xxxxx:xxxxx@${WEB#http://}/bad:2:1: error: "
+build -f "$WEB/gone" own
+is "one that is not there" "$STATUS $(grep -c "error: invalid response status 404" <<<"$ERR") $(grep -c "while fetching '$WEB/gone'" <<<"$ERR")" "4 1 1"
+tar -C own --owner=0 --group=0 -c own >own.tar
+build -f "$WEB/far" - <own.tar
+is "with an archive as the context" "$STATUS $(paths)" "0 0:/far/own "
+
 # --- repositories
 cat >"$T/gitconfig" <<-C
 [user]
