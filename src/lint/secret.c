@@ -9,6 +9,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
 
+#include "codec/base64.h"
 #include "lint/lint-internal.h"
 
 #include <strings.h>
@@ -84,11 +85,32 @@ static bool holds(Str text, const char *part)
 
 /* --- contents --------------------------------------------------------------------------------- */
 
+/* OpenSSH names the cipher inside (PROTOCOL.key): "openssh-key-v1", NUL, its length in four bytes,
+ * then the name, which is "none" where there is no passphrase. */
+static bool is_locked_openssh(Str text)
+{
+	/* The magic and the length are 19 bytes: the base64 of the first 18 is always this. */
+	static const char magic[] = "b3BlbnNzaC1rZXktdjEAAAAA";
+	enum { BYTES = 24, DIGITS = BYTES / 3 * 4 };
+	static const char begin[] = "-----BEGIN OPENSSH PRIVATE KEY-----";
+	ptrdiff_t at = lint_find(text, str_from(begin));
+	if (at < 0)
+		return false;
+	Str body = str_trim(str_from_at(text, (size_t)at + strlen(begin)));
+	AUTO_BUF Buf bytes = BUF_INIT;
+	if (body.len < DIGITS || !str_starts(body, str_from(magic)) ||
+	    !base64_decode(str_head(body, DIGITS), &bytes) || bytes.len != BYTES)
+		return false; /* damaged, or another format: it counts as a key */
+	static const char open[] = { 0, 0, 0, 4, 'n', 'o', 'n', 'e' };
+	return memcmp(bytes.ptr + BYTES - 1 - sizeof open, open, sizeof open) != 0;
+}
+
 static const char *private_key(Str text)
 {
 	bool key = holds(text, "-----BEGIN ") && holds(text, "PRIVATE KEY-----");
 	/* One with a passphrase is no use without it. */
-	return key && !holds(text, "ENCRYPTED") ? "a private key" : NULL;
+	return key && !holds(text, "ENCRYPTED") && !is_locked_openssh(text) ? "a private key"
+	                                                                    : NULL;
 }
 
 static const char *putty_key(Str text)
