@@ -234,6 +234,11 @@ static void scope_done(Scope *scope)
 	map_done(&scope->vars);
 }
 
+static bool is_stage(Planner *p, const Map *stages, Str name)
+{
+	return map_find(stages, plan_lower(p->arena, name)) != NULL;
+}
+
 void plan_see_defaults(Planner *p)
 {
 	CLEANUP(scope_done) Scope scope = { 0 };
@@ -243,6 +248,7 @@ void plan_see_defaults(Planner *p)
 	if (!set_defaults(p, &scope))
 		return;
 	ExpandScope expand = plan_expand_scope(p, &scope);
+	AUTO_MAP Map stages = { 0 }; /* the names of the FROMs so far */
 	uint32_t stage = 0;
 	for (size_t i = 0; i < p->file->node_count; i++) {
 		const Node *n = &p->file->nodes[i];
@@ -254,13 +260,15 @@ void plan_see_defaults(Planner *p)
 		if (e)
 			return; /* as above */
 		AUTO_ERR Err *bad = reference_parse(p->arena, name, &ref);
-		if (bad)
+		if (bad && !is_stage(p, &stages, name))
 			add(p, (PlanFact){ .kind = PLAN_SAW_BAD_DEFAULT,
 			                   .stage = stage,
 			                   .other = STAGE_NONE,
 			                   .node = n,
 			                   .place = n,
 			                   .text = n->words[0].text });
+		if (n->word_count == 3)
+			(void)map_put(&stages, plan_lower(p->arena, n->words[2].text), p);
 		stage++;
 	}
 }
