@@ -252,6 +252,16 @@ static void mask_passwords(Buf *line)
 	}
 }
 
+/* What steers a terminal takes one column, so that the marker stands where it should. */
+static void hide_controls(Buf *line)
+{
+	for (size_t i = 0; i < line->len; i++) {
+		unsigned char c = (unsigned char)line->ptr[i];
+		if ((c < 0x20 && c != '\t') || c == 0x7f)
+			line->ptr[i] = '?';
+	}
+}
+
 void err_print(const Err *e, FILE *out)
 {
 	if (!e->span.src) {
@@ -270,6 +280,7 @@ void err_print(const Err *e, FILE *out)
 		AUTO_BUF Buf shown = BUF_INIT;
 		buf_add_str(&shown, line);
 		mask_passwords(&shown);
+		hide_controls(&shown);
 		print_source(out, number, buf_str(&shown), from, to > from ? to : from);
 	}
 	print_lines(out, "while ", buf_str(&e->whiles));

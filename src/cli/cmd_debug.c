@@ -26,6 +26,7 @@
 #include "dockerfile/expand.h"
 #include "fs/match.h"
 #include "fs/path.h"
+#include "ui/ui.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -183,7 +184,7 @@ static Err *answer_line(Str line, AnswerFn *answer, Buf *out)
 
 static int fail(Err *err)
 {
-	err_print(err, stderr);
+	ui_print_error(err, stderr);
 	err_free(err);
 	return EXIT_REFUSED;
 }
