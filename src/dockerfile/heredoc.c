@@ -110,8 +110,12 @@ static Err *read_body(Arena *a, Lines *lines, Span word, Heredoc *h)
 		h->span = (Span){ lines->source, (uint32_t)start, (uint32_t)end };
 		return NULL;
 	}
-	return err_note(err_at(word, "unterminated heredoc: '%.*s'", STR_ARG(h->name)),
-	                "a line that holds '%.*s' and nothing else must end it", STR_ARG(h->name));
+	enum { SHOWN_MAX = 128 }; /* the line that is shown has its start too */
+	Str name = str_head(h->name, h->name.len < SHOWN_MAX ? h->name.len : SHOWN_MAX);
+	const char *more = name.len < h->name.len ? "..." : "";
+	return err_note(err_at(word, "unterminated heredoc: '%.*s%s'", STR_ARG(name), more),
+	                "a line that holds '%.*s%s' and nothing else must end it", STR_ARG(name),
+	                more);
 }
 
 /*

@@ -29,7 +29,9 @@ Err *plan_add_step(Planner *p, StageWork *s, StepKind kind, const Node *node, St
 	if (kind != STEP_BASE && ++s->layers > IMAGE_LAYERS_MAX)
 		return err_at(node->span, "an image cannot have more than %d layers",
 		              IMAGE_LAYERS_MAX);
-	TRY(plan_grow(p, sizeof(Step), node->span));
+	/* Twice while the list grows and is handed out; titles, records and a place in the build.
+	 */
+	TRY(plan_grow(p, 5 * sizeof(Step), node->span));
 	Step *step = plan_add_source(p, s, kind, node, node->span);
 	step->parent = s->last_step;
 	step->position = ++s->position;

@@ -73,6 +73,8 @@ Err *plan_ENV(Planner *p, StageWork *s, const Node *node)
 			return err_at(node->pairs[i].key.span,
 			              "the name of a variable holds no '='");
 		plan_see(p, PLAN_SAW_VALUE, s, pairs[i].key);
+		/* In the scope, in the config, and in the maps of both. */
+		TRY(plan_grow(p, 6 * sizeof(Var), node->span));
 		plan_scope_set_env(p->arena, &s->scope, pairs[i].key, pairs[i].value, node->span);
 		Str entry = plan_scope_find(&s->scope, pairs[i].key)->entry;
 		size_t at = find_place(p->arena, &s->env_index, c->env.count, env_name, c,
