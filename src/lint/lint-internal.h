@@ -61,6 +61,7 @@ typedef struct Linter {
 	const LintFiles *files;
 	const LintTaken *taken; /* LINT_AT_STEP of COPY and ADD; NULL: not known */
 	bool in_result;         /* LINT_AT_STEP: the layer becomes one of the image */
+	const bool *results;    /* LINT_AT_STEP: the same of every step of the plan */
 } Linter;
 
 #define RULE(name, ...) void lint_rule_##name(Linter *l);

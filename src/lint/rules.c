@@ -211,6 +211,7 @@ Err *lint_run_steps(Arena *a, const LintInput *in, const Plan *plan, const LintF
 	mark_result(plan, in_result);
 	l.plan = plan;
 	l.files = files;
+	l.results = in_result;
 	for (size_t i = 0; i < plan->step_count; i++) {
 		AUTO_ARENA Arena step_arena = ARENA_INIT;
 		LintTaken taken;

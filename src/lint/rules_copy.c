@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
 
+#include "fs/path.h"
 #include "lint/lint-internal.h"
 
 static const char *name_of(const Linter *l)
@@ -16,9 +17,62 @@ enum { SECRETS_TOLD_MAX = 5 };
 /* Keys are small; so are the files with tokens, of which the start tells. */
 enum { SECRET_BYTES_MAX = 64 << 10 };
 
-static void tell_secret(Linter *l, Str path, const char *what)
+static Str file_name(Str path)
 {
-	if (l->in_result)
+	return str_from_at(path, (size_t)(str_rfind(path, '/') + 1));
+}
+
+static bool is_at_or_below(Str path, Str top)
+{
+	return top.len == 0 || str_eq(path, top) ||
+	       (str_starts(path, top) && path.ptr[top.len] == '/');
+}
+
+/* Is the root after the running step one that STEP takes files of? */
+static bool takes_of_this(const Linter *l, const Step *step)
+{
+	if (step->kind != STEP_COPY || step->copy.origin != ORIGIN_STEP)
+		return false;
+	uint32_t n = step->copy.origin_step;
+	while (n != STEP_NONE && n > l->step->number)
+		n = l->plan->steps[n].parent;
+	return n == l->step->number;
+}
+
+/* Does a COPY --from of the image take PATH of the running step's root?  Wildcards are not
+ * followed. */
+static bool is_carried_on(Linter *l, Str path)
+{
+	for (size_t i = l->step->number + 1; i < l->plan->step_count; i++) {
+		const Step *step = &l->plan->steps[i];
+		if (!l->results[i] || !takes_of_this(l, step))
+			continue;
+		for (size_t k = 0; k < step->copy.source_count; k++) {
+			const CopySource *s = &step->copy.sources[k];
+			if (!s->is_inline &&
+			    is_at_or_below(path, path_clean_in_root(l->arena, s->path)))
+				return true;
+		}
+	}
+	return false;
+}
+
+/* F reaches the image from the stage that it is copied into.  A file may get the name of the
+ * destination, or its own in it. */
+static bool reaches_image(Linter *l, const LintFile *f)
+{
+	Str dest = path_clean_in_root(l->arena, l->step->copy.dest);
+	Str below = f->entry->path.len ? f->entry->path : file_name(f->path);
+	Str inside =
+		dest.len ? arena_strf(l->arena, "%.*s/%.*s", STR_ARG(dest), STR_ARG(below)) : below;
+	bool renamed = !f->entry->path.len && dest.len && !str_ends(l->step->copy.dest, STR("/"));
+	return is_carried_on(l, inside) || (renamed && is_carried_on(l, dest));
+}
+
+static void tell_secret(Linter *l, const LintFile *f, const char *what)
+{
+	Str path = f->path;
+	if (l->in_result || reaches_image(l, f))
 		lint_report(l, LINT_SecretInLayer, "%s puts '%.*s', which holds %s, into the image",
 		            name_of(l), STR_ARG(path), what);
 	else
@@ -42,7 +96,7 @@ void lint_rule_SecretInLayer(Linter *l)
 		const char *what = lint_secret(f->path, buf_str(&text));
 		if (!what)
 			continue;
-		tell_secret(l, f->path, what);
+		tell_secret(l, f, what);
 		told++;
 	}
 }
@@ -60,11 +114,6 @@ static Str named_path(const LintFile *f)
 	Str named = str_head(f->path, f->path.len - f->entry->path.len);
 	named.len -= str_ends(named, STR("/"));
 	return named;
-}
-
-static Str file_name(Str path)
-{
-	return str_from_at(path, (size_t)(str_rfind(path, '/') + 1));
 }
 
 /* Does anything behind the step cost more than the step itself? */

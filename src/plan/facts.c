@@ -109,7 +109,10 @@ void plan_see_unset(Planner *p, const StageWork *s)
 {
 	for (size_t i = 0; i < p->unset.len; i++) {
 		Str name = p->unset.at[i];
-		if (++p->unset_asked > UNSET_ASKED_MAX || s->args.len > NAMES_MAX ||
+		if (++p->unset_asked == UNSET_ASKED_MAX + 1)
+			VEC_PUSH(&p->warnings, STR("more than 1000 uses of variables that are "
+			                           "not set: no more of them are told"));
+		if (p->unset_asked > UNSET_ASKED_MAX || s->args.len > NAMES_MAX ||
 		    is_declared(s, name))
 			continue;
 		PlanFact fact = fact_of(p, PLAN_SAW_UNSET, s, name);

@@ -171,5 +171,8 @@ else
 	skip "the time of a commit" "no git http-backend"
 fi
 
+{ echo "FROM scratch"; seq 1001 | sed 's/.*/LABEL a=$nope/'; } >Many
+like "what is left out is told" "$(decant build --progress=plain -f Many . 2>&1)" "more than 1000 uses of variables that are not set"
+
 ok "nothing is left" [ -z "$(leftovers)" ]
 done_testing
