@@ -7,6 +7,8 @@
 /* What an SSD reads in a second: more is for a build to read, whose look at the cache then knows
  * it. */
 #define LOOK_BYTES_MAX ((uint64_t)512 << 20)
+/* Steps of which a check asks what the cache holds: a file with more is no one's. */
+#define LOOK_STEPS_MAX 20000u
 
 /* What is here of the steps without asking anybody or running anything, and what rules say of it.
  */
@@ -16,7 +18,7 @@ static Err *judge(Build *b)
 	for (size_t i = 0; i <= b->request->directory_count; i++)
 		if (b->contexts[i])
 			context_limit_reading(b->contexts[i], LOOK_BYTES_MAX);
-	for (size_t i = 0; b->store && i < b->plan.step_count; i++) {
+	for (size_t i = 0; b->store && i < b->plan.step_count && i < LOOK_STEPS_MAX; i++) {
 		const Step *step = &b->plan.steps[i];
 		AUTO_ERR Err *e = step->kind == STEP_FETCH ? NULL : build_look_up(b, step);
 		if (e && err_kind(e) == ERR_CANCELLED)
