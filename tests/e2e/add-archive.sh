@@ -88,6 +88,10 @@ is "hard links stay one file" "$(tree)" "755 0:0 /h
 600 0:0 /h/b = h/a
 755 0:0 /h/c 
 600 0:0 /h/c/d = h/a"
+archive other.tar b:f:body:600:3 a:h:b:4755:4
+dockerfile "ADD other.tar /h/"
+is "whatever mode and owner the entry of the link has" "$(tree | grep -v '/h $')" "600 3:3 /h/a body
+600 3:3 /h/b = h/a"
 archive twice.tar f:f:one f:f:two d:f:file d:d::755 d/x:f:in
 dockerfile "ADD twice.tar /t"
 is "of two entries of one name the last stays" "$(tree | awk '{print $3, $4}' | tr '\n' ' ')" "/t  /t/d  /t/d/x in /t/f two "

@@ -140,6 +140,14 @@ is "of a subdirectory there is none" "$(paths)" "/x/x.sh /x/link "
 dockerfile "ADD $URL?mtime=commit&commit=$head#v1 /x/"
 decant build -q -o type=tar,dest="$T/out.tar" . >/dev/null
 is "mtime=commit" "$(python3 -c 'import sys, tarfile; print({int(m.mtime) for m in tarfile.open(sys.argv[1]) if m.isreg()})' "$T/out.tar")" "{1100000000}"
+dockerfile "ADD $URL?commit=$head#v1 /m/"
+build
+dockerfile "ADD $URL?mtime=commit&commit=$head#v1 /m/"
+build
+unlike "is no hit for the same files without it" "$(grep -A1 'ADD ' <<<"$ERR")" CACHED
+dockerfile "ADD $URL?commit=$head#v1 /m/"
+build
+like "which are one again" "$(grep -A1 'ADD ' <<<"$ERR")" CACHED
 
 # --- other servers
 dockerfile "ADD $WEB/r.git#v1 /x/"
@@ -162,6 +170,7 @@ dockerfile "ADD git@example.org:$T/repos/r.git#v1 /x/" "ADD ssh://git@example.or
 PATH=$T/bin:$PATH build
 status "ssh, both ways of writing it" 0
 like "ssh gets no configuration, no keys of the user, no question" "$(cat "$T/ssh.log")" "^-F /dev/null -o BatchMode=yes -o IdentityFile=none .*git@example.org git-upload-pack '$T/repos/r.git'"
+like "a new host key is kept, a changed one refused" "$(cat "$T/ssh.log")" "-o StrictHostKeyChecking=accept-new "
 new_source --object-format=sha256
 echo long >"$T/src/a"
 commit

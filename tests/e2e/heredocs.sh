@@ -56,6 +56,7 @@ is "T-002 each is named after its word" "$(cd out/double && cat EOF EOF2; ls)" $
 is "T-003 --chmod" "$(stat -c %a out/permfiles/all)" 777
 run decant build -q -t files --output type=tar,dest=files.tar ctx
 is "T-003 --chown" "$(tar tvf files.tar --numeric-owner | awk '/permfiles.all/ { print $1, $2 }')" '-rwxrwxrwx 12/34'
+is "their time is not that of the build" "$(TZ=UTC tar tvf files.tar --full-time | awk '/permfiles.all| single/ { print $4, $5 }' | sort -u)" '1970-01-01 00:00:00'
 is "T-004 escapes in a body that is expanded" "$(cat out/escapes/plain)" $'\n\\\n$\nab """ \'\'\''
 is "T-004 ... and in one that is not" "$(cat out/escapes/quoted)" $'\\\n\\\\\n\\$'
 is "T-005 variables, quotes as they are" "$(cat out/vars/EOF)" "Hello 'world'! \"world\" no "

@@ -180,6 +180,13 @@ RUN --mount=type=cache,target=/c [ ! -e /c/own ]
 D
 builds "a cache begins with files of a stage"
 is "and is there once" "$(grep -l '^source s$' "$DECANT_ROOT"/mounts/*/info | wc -l)" 1
+cat >Dockerfile <<'D'
+FROM alpine:edge AS seed
+RUN mkdir -p /s/d && echo seeded > /s/d/f && chown 7:8 /s/d/f && ln /s/d/f /s/d/g
+FROM alpine:edge
+RUN --mount=type=cache,target=/c,from=seed,source=/s,uid=5 grep seeded /c/d/f && [ "$(stat -c %u /c /c/d/f | tr '\n' ' ')" = "5 7 " ] && [ ! -e /c/own ]
+D
+builds "with an owner it is another, which has the files as well"
 
 # T-087
 {

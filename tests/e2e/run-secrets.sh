@@ -126,6 +126,8 @@ RUN --mount=type=ssh [ -S "$SSH_AUTH_SOCK" ] && [ "$SSH_AUTH_SOCK" = /run/buildk
 RUN --mount=type=ssh,id=two,uid=1000,gid=50,mode=0640,target=/s [ "$(stat -c '%u %g %a' /s)" = "1000 50 640" ]
 RUN [ ! -e /run/buildkit ] && [ ! -e /s ]
 RUN --mount=type=ssh,id=absent [ ! -e /run/buildkit ]
+WORKDIR /w
+RUN --mount=type=ssh,target=rel/s [ "$SSH_AUTH_SOCK" = /w/rel/s ] && [ -S /w/rel/s ]
 D
 	build --ssh default="$T/key" --ssh two="$T/key"
 	status "agents of keys" 0
