@@ -26,6 +26,8 @@ static void buf_addv(Buf *b, bool keep_lines, const char *fmt, va_list ap)
 		unsigned char c = (unsigned char)s[i];
 		if ((c >= 0x20 && c != 0x7f) || (c == '\n' && keep_lines))
 			buf_add_char(b, (char)c);
+		else if (c == '\n')
+			buf_addf(b, "\\n");
 		else
 			buf_addf(b, "\\x%02x", c);
 	}
@@ -64,6 +66,19 @@ Err *err_at(Span span, const char *fmt, ...)
 	e->span = span;
 	BUF_ADDV(&e->cause, false, fmt);
 	return e;
+}
+
+Err *source_check(const Source *source, size_t max_bytes)
+{
+	if (source->text.len > max_bytes)
+		return err_new(ERR_INPUT, "'%s' is larger than %zu MiB", source->name,
+		               max_bytes >> 20);
+	ptrdiff_t nul = str_find(source->text, '\0');
+	if (nul < 0)
+		return NULL;
+	Span span = { source, (uint32_t)nul, (uint32_t)nul + 1 };
+	return err_note(err_at(span, "'%s' is no text: there is a NUL byte in it", source->name),
+	                "save it as UTF-8");
 }
 
 Err *err_place(Err *e, Span span)

@@ -142,20 +142,6 @@ static Err *read_instruction(Reader *r, Str text, Node *ret)
 	return read_words(r, rest, ret);
 }
 
-/* Too large, or no text: a NUL can be in no argument, and UTF-16 is full of them. */
-static Err *check_text(const Source *source)
-{
-	if (source->text.len > DOCKERFILE_BYTES_MAX)
-		return err_new(ERR_INPUT, "'%s' is larger than %u MiB", source->name,
-		               DOCKERFILE_BYTES_MAX >> 20);
-	ptrdiff_t nul = str_find(source->text, '\0');
-	if (nul < 0)
-		return NULL;
-	Span span = { source, (uint32_t)nul, (uint32_t)nul + 1 };
-	return err_note(err_at(span, "'%s' is no text: there is a NUL byte in it", source->name),
-	                "save it as UTF-8");
-}
-
 /* All behind the directives, which end at DIRECTIVES_END. */
 static Err *read_nodes(Arena *a, size_t directives_end, Dockerfile *ret)
 {
@@ -201,7 +187,7 @@ static Err *read_nodes(Arena *a, size_t directives_end, Dockerfile *ret)
 Err *dockerfile_parse_tree(Arena *a, const Source *source, Dockerfile *ret)
 {
 	size_t directives_end;
-	TRY(check_text(source));
+	TRY(source_check(source, DOCKERFILE_BYTES_MAX));
 	TRY(directives_parse(a, source, ret, &directives_end));
 	return read_nodes(a, directives_end, ret);
 }
@@ -209,7 +195,7 @@ Err *dockerfile_parse_tree(Arena *a, const Source *source, Dockerfile *ret)
 Err *dockerfile_parse_as(Arena *a, const Source *source, Str frontend, Dockerfile *ret)
 {
 	size_t directives_end;
-	TRY(check_text(source));
+	TRY(source_check(source, DOCKERFILE_BYTES_MAX));
 	TRY(directives_parse(a, source, ret, &directives_end));
 	if (str_trim(frontend).len)
 		ret->syntax = (Word){ .text = str_trim(frontend) };
@@ -227,7 +213,7 @@ Err *dockerfile_parse(Arena *a, const Source *source, Dockerfile *ret)
 Err *dockerfile_parse_trigger(Arena *a, const Source *source, const Node **ret)
 {
 	Dockerfile tree = { .source = source, .escape = '\\' };
-	TRY(check_text(source));
+	TRY(source_check(source, DOCKERFILE_BYTES_MAX));
 	TRY(read_nodes(a, 0, &tree));
 	if (tree.node_count > 1)
 		return err_at(tree.nodes[1].span, "a trigger of ONBUILD is one instruction");

@@ -53,31 +53,46 @@ static Err *sniff(int fd, CompressionId *ret_id, const char **ret_foreign)
 	return NULL;
 }
 
-static Err *is_archive(int fd, bool *ret_is, CompressionId *ret_id, const char **ret_foreign)
+/* An archive being read from its start. */
+typedef struct Opened {
+	Reader *file, *plain; /* as it is, and without its compression */
+} Opened;
+
+static void opened_done(Opened *o)
 {
-	TRY(sniff(fd, ret_id, ret_foreign));
+	if (o->plain)
+		reader_close(o->plain);
+	if (o->file)
+		reader_close(o->file);
+}
+
+/* FOREIGN: what compresses it, if none of our own; else NULL. */
+static Err *open_plain(int fd, CompressionId id, const char *foreign, Opened *ret)
+{
 	TRY(rewind_fd(fd));
-	AUTO_READER Reader *file = reader_from_fd(fd, "an archive");
-	AUTO_READER Reader *plain = NULL;
-	if (*ret_foreign)
-		TRY(foreign_reader(file, &plain));
-	else
-		plain = compressor_reader(*ret_id, file);
-	*ret_is = begins_with_tar(plain);
+	ret->file = reader_from_fd(fd, "an archive");
+	if (foreign)
+		return foreign_reader(ret->file, &ret->plain);
+	ret->plain = compressor_reader(id, ret->file);
 	return NULL;
 }
 
-static Err *unpack(Build *b, int fd, CompressionId id, bool foreign, int root, List **ret_list)
+static Err *is_archive(int fd, bool *ret_is, CompressionId *ret_id, const char **ret_foreign)
 {
-	TRY(rewind_fd(fd));
-	AUTO_READER Reader *file = reader_from_fd(fd, "an archive");
-	AUTO_READER Reader *plain = NULL;
-	if (foreign)
-		TRY(foreign_reader(file, &plain));
-	else
-		plain = compressor_reader(id, file);
+	TRY(sniff(fd, ret_id, ret_foreign));
+	CLEANUP(opened_done) Opened o = { 0 };
+	TRY(open_plain(fd, *ret_id, *ret_foreign, &o));
+	*ret_is = begins_with_tar(o.plain);
+	return NULL;
+}
+
+static Err *unpack(Build *b, int fd, CompressionId id, const char *foreign, int root,
+                   List **ret_list)
+{
+	CLEANUP(opened_done) Opened o = { 0 };
+	TRY(open_plain(fd, id, foreign, &o));
 	Extract x = { .root_fd = root, .content_only = true, .cancel = b->cancel };
-	return extract_tar(&x, plain, ret_list);
+	return extract_tar(&x, o.plain, ret_list);
 }
 
 Err *archive_unpack(Build *b, int fd, Str name, Arena *a, Str *ret_dir, List **ret_list)
@@ -99,7 +114,7 @@ Err *archive_unpack(Build *b, int fd, Str name, Arena *a, Str *ret_dir, List **r
 	AUTO_CLOSE int root = openat(tmp, dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (root < 0)
 		return err_sys(errno, "cannot open a scratch directory");
-	Err *e = unpack(b, fd, id, foreign != NULL, root, ret_list);
+	Err *e = unpack(b, fd, id, foreign, root, ret_list);
 	if (e && err_kind(e) == ERR_CORRUPT) /* the user's file, not the store */
 		e = err_set_kind(e, ERR_INPUT);
 	if (e)
@@ -116,19 +131,14 @@ Err *archive_layer(Build *b, int fd, Str name, StoreLayer *ret, bool *ret_is)
 	TRY(is_archive(fd, ret_is, &id, &foreign));
 	if (!*ret_is)
 		return NULL;
-	TRY(rewind_fd(fd));
-	AUTO_READER Reader *file = reader_from_fd(fd, "an archive");
-	AUTO_READER Reader *plain = NULL;
-	if (foreign)
-		TRY(foreign_reader(file, &plain));
-	else
-		plain = compressor_reader(id, file);
+	CLEANUP(opened_done) Opened o = { 0 };
+	TRY(open_plain(fd, id, foreign, &o));
 	LayerApply how = { .name = arena_strf(&a, "the archive '%.*s'", STR_ARG(name)).ptr,
 		           .form = LAYER_FORM_DIR,
 		           .archive = true,
 		           .cancel = b->cancel,
 		           .overlay_prefix = sandbox_overlay_prefix() };
-	Err *e = layer_apply(b->store, plain, &how, ret);
+	Err *e = layer_apply(b->store, o.plain, &how, ret);
 	/* the user's file, not the store */
 	return e && err_kind(e) == ERR_CORRUPT ? err_set_kind(e, ERR_INPUT) : e;
 }

@@ -24,23 +24,9 @@ static Str normalize_line(Arena *a, Str line)
 	return negate ? arena_strf(a, "!%.*s", STR_ARG(line)) : line;
 }
 
-/* As a Dockerfile: no path has a NUL in it, and UTF-16 is full of them. */
-static Err *check_text(const Source *source)
-{
-	ptrdiff_t nul = str_find(source->text, '\0');
-	if (nul < 0)
-		return NULL;
-	Span span = { source, (uint32_t)nul, (uint32_t)nul + 1 };
-	return err_note(err_at(span, "'%s' is no text: there is a NUL byte in it", source->name),
-	                "save it as UTF-8");
-}
-
 Err *ignore_read(Arena *a, const Source *source, IgnoreLine **ret, size_t *ret_count)
 {
-	if (source->text.len > IGNORE_FILE_BYTES_MAX)
-		return err_new(ERR_INPUT, "'%s' is larger than %u MiB", source->name,
-		               IGNORE_FILE_BYTES_MAX >> 20);
-	TRY(check_text(source));
+	TRY(source_check(source, IGNORE_FILE_BYTES_MAX));
 	AUTO_VEC LineVec lines = { 0 };
 	Str text = source->text;
 	if (str_starts(text, STR("\xef\xbb\xbf")))

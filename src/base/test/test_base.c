@@ -56,7 +56,7 @@ static void test_err_escapes_control_bytes(void **state)
 {
 	(void)state;
 	check_print(err_new(ERR_CORRUPT, "entry '%s'", "\x1b[31mred\nnote: m\xc3\xa4h\x7f"),
-	            "error: entry '\\x1b[31mred\\x0anote: m\xc3\xa4h\\x7f'\n");
+	            "error: entry '\\x1b[31mred\\nnote: m\xc3\xa4h\\x7f'\n");
 }
 
 static void test_err_tabs_and_utf8(void **state)
