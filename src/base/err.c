@@ -68,7 +68,7 @@ Err *err_at(Span span, const char *fmt, ...)
 	return e;
 }
 
-Err *source_check(const Source *source, size_t max_bytes)
+Err *err_check_text(const Source *source, size_t max_bytes)
 {
 	if (source->text.len > max_bytes)
 		return err_new(ERR_INPUT, "'%s' is larger than %zu MiB", source->name,

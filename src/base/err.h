@@ -62,7 +62,7 @@ ERR_MAKER Err *err_at(Span span, const char *fmt, ...) PRINTF(2, 3); /* ERR_INPU
 
 /* An error if it has more than MAX_BYTES, or is no text: no line of it can hold a NUL, and UTF-16
  * is full of them. */
-NODISCARD Err *source_check(const Source *source, size_t max_bytes);
+NODISCARD Err *err_check_text(const Source *source, size_t max_bytes);
 NODISCARD Err *err_place(Err *err, Span span); /* no effect if it has a place, or is NULL */
 NODISCARD Err *err_while(Err *err, const char *fmt, ...) PRINTF(2, 3);
 NODISCARD Err *err_note(Err *err, const char *fmt, ...) PRINTF(2, 3);

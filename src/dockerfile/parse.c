@@ -187,7 +187,7 @@ static Err *read_nodes(Arena *a, size_t directives_end, Dockerfile *ret)
 Err *dockerfile_parse_tree(Arena *a, const Source *source, Dockerfile *ret)
 {
 	size_t directives_end;
-	TRY(source_check(source, DOCKERFILE_BYTES_MAX));
+	TRY(err_check_text(source, DOCKERFILE_BYTES_MAX));
 	TRY(directives_parse(a, source, ret, &directives_end));
 	return read_nodes(a, directives_end, ret);
 }
@@ -195,7 +195,7 @@ Err *dockerfile_parse_tree(Arena *a, const Source *source, Dockerfile *ret)
 Err *dockerfile_parse_as(Arena *a, const Source *source, Str frontend, Dockerfile *ret)
 {
 	size_t directives_end;
-	TRY(source_check(source, DOCKERFILE_BYTES_MAX));
+	TRY(err_check_text(source, DOCKERFILE_BYTES_MAX));
 	TRY(directives_parse(a, source, ret, &directives_end));
 	if (str_trim(frontend).len)
 		ret->syntax = (Word){ .text = str_trim(frontend) };
@@ -213,7 +213,7 @@ Err *dockerfile_parse(Arena *a, const Source *source, Dockerfile *ret)
 Err *dockerfile_parse_trigger(Arena *a, const Source *source, const Node **ret)
 {
 	Dockerfile tree = { .source = source, .escape = '\\' };
-	TRY(source_check(source, DOCKERFILE_BYTES_MAX));
+	TRY(err_check_text(source, DOCKERFILE_BYTES_MAX));
 	TRY(read_nodes(a, 0, &tree));
 	if (tree.node_count > 1)
 		return err_at(tree.nodes[1].span, "a trigger of ONBUILD is one instruction");

@@ -26,7 +26,7 @@ static Str normalize_line(Arena *a, Str line)
 
 Err *ignore_read(Arena *a, const Source *source, IgnoreLine **ret, size_t *ret_count)
 {
-	TRY(source_check(source, IGNORE_FILE_BYTES_MAX));
+	TRY(err_check_text(source, IGNORE_FILE_BYTES_MAX));
 	AUTO_VEC LineVec lines = { 0 };
 	Str text = source->text;
 	if (str_starts(text, STR("\xef\xbb\xbf")))

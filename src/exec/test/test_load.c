@@ -2,17 +2,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
 
+#include "base/test/must.h"
 #include "codec/tar.h"
 #include "exec/load.h"
 #include "fs/path.h"
 
 #include <fcntl.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
-/* clang-format off: it needs the above */
-#include <cmocka.h>
-/* clang-format on */
 
 typedef struct Fixture {
 	char root[64];
@@ -21,15 +17,6 @@ typedef struct Fixture {
 	Str layer, layer_gzip; /* one layer, plain and packed */
 	Str diff_id, packed;   /* their digests */
 } Fixture;
-
-static void must(Err *e)
-{
-	if (!e)
-		return;
-	err_print(e, stderr);
-	err_free(e);
-	fail_msg("unexpected error");
-}
 
 static int set_up(void **state)
 {

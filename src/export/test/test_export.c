@@ -2,19 +2,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
 
+#include "base/test/must.h"
 #include "exec/load.h"
 #include "export/export.h"
 #include "fs/path.h"
 #include "layer/layer.h"
 
 #include <fcntl.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <sys/stat.h>
-/* clang-format off: it needs the above */
-#include <cmocka.h>
-/* clang-format on */
 
 typedef struct Fixture {
 	char root[64];
@@ -23,15 +19,6 @@ typedef struct Fixture {
 	Arena arena;
 	ExportImage image;
 } Fixture;
-
-static void must(Err *e)
-{
-	if (!e)
-		return;
-	err_print(e, stderr);
-	err_free(e);
-	fail_msg("unexpected error");
-}
 
 /* --- an image of two layers whose tars are not ours ------------------------------------------ */
 

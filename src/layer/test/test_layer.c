@@ -2,19 +2,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
 
+#include "base/test/must.h"
 #include "fs/path.h"
 #include "layer/layer.h"
 #include "layer/view.h"
 
 #include <fcntl.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
-
-#include <cmocka.h>
 
 #define PREFIX "user.overlay." /* the one that an ordinary user may set as well */
 
@@ -23,15 +20,6 @@ typedef struct Fixture {
 	Store *store;
 	Arena arena;
 } Fixture;
-
-static void must(Err *e)
-{
-	if (!e)
-		return;
-	err_print(e, stderr);
-	err_free(e);
-	fail_msg("unexpected error");
-}
 
 static void must_fail(Err *e, ErrKind kind, const char *says)
 {
@@ -580,12 +568,8 @@ int main(int argc, char **argv)
 {
 	/* Layers hold files of several owners: as an ordinary user, only inside a namespace of his.
 	 */
-	if (geteuid() != 0 && argc == 1) {
-		execlp("unshare", "unshare", "--map-auto", "--map-root-user", argv[0], "inside",
-		       (char *)NULL);
-		perror("unshare");
+	if (cannot_have_ids(argc, argv))
 		return 1;
-	}
 #define T(name) cmocka_unit_test_setup_teardown(test_##name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(both_forms_have_one_diff_id),

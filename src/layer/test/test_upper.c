@@ -2,18 +2,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
 
+#include "base/test/must.h"
 #include "fs/path.h"
 #include "layer/layer.h"
 
 #include <fcntl.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
-
-#include <cmocka.h>
 
 #define PREFIX "user.overlay."
 
@@ -23,15 +20,6 @@ typedef struct Fixture {
 	Digest below; /* a layer with the tree of make_tree() */
 	int up;       /* an upper with the same tree */
 } Fixture;
-
-static void must(Err *e)
-{
-	if (!e)
-		return;
-	err_print(e, stderr);
-	err_free(e);
-	fail_msg("unexpected error");
-}
 
 static void set_time(int dir, const char *name, long sec, long nsec)
 {
@@ -247,12 +235,8 @@ int main(int argc, char **argv)
 {
 	/* Layers hold files of several owners: as an ordinary user, only inside a namespace of his.
 	 */
-	if (geteuid() != 0 && argc == 1) {
-		execlp("unshare", "unshare", "--map-auto", "--map-root-user", argv[0], "inside",
-		       (char *)NULL);
-		perror("unshare");
+	if (cannot_have_ids(argc, argv))
 		return 1;
-	}
 #define T(name) cmocka_unit_test_setup_teardown(test_##name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(nothing_changed),

@@ -261,3 +261,23 @@ void rig_list_upper(Rig *rig, Buf *out)
 	if (fd >= 0)
 		list_below(fd, "", out);
 }
+
+int rig_setup(void **state)
+{
+	Rig *rig = xcalloc(1, sizeof *rig);
+	const char *skip = NULL;
+	AUTO_ERR Err *e = rig_open(rig, &skip);
+	if (e)
+		err_print(e, stderr);
+	if (skip)
+		fprintf(stderr, "%s\n", skip);
+	*state = rig;
+	return e || skip ? -1 : 0;
+}
+
+int rig_teardown(void **state)
+{
+	rig_close(*state);
+	free(*state);
+	return 0;
+}

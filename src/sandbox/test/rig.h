@@ -22,6 +22,9 @@ typedef struct Rig {
 /* *ret_skip: why there can be no test here, NULL if there can. */
 NODISCARD Err *rig_open(Rig *rig, const char **ret_skip);
 void rig_close(Rig *rig);
+/* The same for cmocka: *state is the Rig. */
+int rig_setup(void **state);
+int rig_teardown(void **state);
 
 typedef struct Ran {
 	Err *error;

@@ -3,48 +3,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
 
+#include "base/test/must.h"
 #include "fs/path.h"
 #include "sandbox/sandbox-internal.h"
 #include "sandbox/test/rig.h"
 
 #include <fcntl.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-
-#include <cmocka.h> /* after what it needs */
-
-static int setup(void **state)
-{
-	Rig *rig = xcalloc(1, sizeof *rig);
-	const char *skip = NULL;
-	AUTO_ERR Err *e = rig_open(rig, &skip);
-	if (e)
-		err_print(e, stderr);
-	if (skip)
-		fprintf(stderr, "%s\n", skip);
-	*state = rig;
-	return e || skip ? -1 : 0;
-}
-
-static int teardown(void **state)
-{
-	rig_close(*state);
-	free(*state);
-	return 0;
-}
-
-static void must(Err *e)
-{
-	if (!e)
-		return;
-	err_print(e, stderr);
-	err_free(e);
-	fail_msg("unexpected error");
-}
 
 /* sh -c SCRIPT with what GIVEN has; what it printed must be WANT, its upper UPPER. */
 static void expect(Rig *rig, SandboxSpec given, const char *script, const char *want,
@@ -261,5 +229,5 @@ int main(void)
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_insecure),
 	};
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, rig_setup, rig_teardown);
 }

@@ -31,26 +31,6 @@ extern char **environ;
 
 static const char *own_path; /* of this program, to run it again */
 
-static int setup(void **state)
-{
-	Rig *rig = xcalloc(1, sizeof *rig);
-	const char *skip = NULL;
-	AUTO_ERR Err *e = rig_open(rig, &skip);
-	if (e)
-		err_print(e, stderr);
-	if (skip)
-		fprintf(stderr, "%s\n", skip);
-	*state = rig;
-	return e || skip ? -1 : 0;
-}
-
-static int teardown(void **state)
-{
-	rig_close(*state);
-	free(*state);
-	return 0;
-}
-
 static void expect_ran(const char *name, const Ran *r)
 {
 	if (!r->error)
@@ -923,5 +903,5 @@ int main(int argc, char **argv)
 	own_path = argv[0];
 	if (argc > 1 && strcmp(argv[1], "hold") == 0)
 		return hold();
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, rig_setup, rig_teardown);
 }

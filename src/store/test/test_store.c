@@ -3,33 +3,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
 
+#include "base/test/must.h"
 #include "fs/path.h"
 #include "store/mounts.h"
 #include "store/store-internal.h"
 
 #include <fcntl.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-
-#include <cmocka.h>
 
 typedef struct Fixture {
 	char dir[64];
 	Store *store;
 	Arena arena;
 } Fixture;
-
-static void must(Err *e)
-{
-	if (!e)
-		return;
-	err_print(e, stderr);
-	err_free(e);
-	fail_msg("unexpected error");
-}
 
 static void must_be(Err *e, ErrKind kind)
 {
