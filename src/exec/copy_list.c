@@ -83,17 +83,36 @@ static Err *replace_dir(Placing *p, Str path)
 	return NULL;
 }
 
+/* The same of a directory that this ADD has brought, perhaps over one of the image. */
+static Err *replace_given(Placing *p, Str path)
+{
+	Entry there;
+	if (dest_entry(p, path, &there) && there.type == ENTRY_DIR)
+		TRY(replace_dir(p, path));
+	size_t before = list_builder_count(p->list);
+	list_builder_remove(p->list, path);
+	if (before - list_builder_count(p->list) > 1)
+		progress_warning(p->build->progress, p->build->states[p->step->number].line,
+		                 "the archive's '/%.*s' takes the place of a directory of an "
+		                 "archive before it, and what is in that is gone",
+		                 STR_ARG(path));
+	return NULL;
+}
+
 /* A file (or link, device ...) at PATH, whose directory is made first. */
 static Err *add_file(Placing *p, const CopyMatch *m, const CopyFile *file, Str path, Str link)
 {
 	Entry there, e = file->entry;
 	const Entry *given = list_builder_find(p->list, path);
 	bool over_image = !given && dest_entry(p, path, &there) && there.type == ENTRY_DIR;
-	if ((given && given->type == ENTRY_DIR) || (over_image && !file->unpacked))
+	bool over_given = given && given->type == ENTRY_DIR;
+	if ((over_given || over_image) && !file->unpacked)
 		return err_at(m->span, "cannot replace the directory '/%.*s' with a file",
 		              STR_ARG(path));
 	if (over_image)
 		TRY(replace_dir(p, path));
+	if (over_given)
+		TRY(replace_given(p, path));
 	TRY(tree_need_dir(p->parent, p->list, entry_parent(path), &p->made, p->arena));
 	e.path = path;
 	e.link = link;
@@ -109,7 +128,7 @@ static Err *add_dir(Placing *p, const CopyMatch *m, const CopyFile *file, Str pa
 	bool is_there = given || dest_entry(p, path, &there);
 	if (given)
 		there = *given;
-	if (is_there && there.type != ENTRY_DIR && (given || !file->unpacked))
+	if (is_there && there.type != ENTRY_DIR && !file->unpacked)
 		return err_at(m->span, "cannot copy to non-directory: '/%.*s'", STR_ARG(path));
 	TRY(tree_need_dir(p->parent, p->list, entry_parent(path), &p->made, p->arena));
 	if (file->implied && is_there) { /* on the way to what is wanted: only its mode counts */
@@ -166,12 +185,13 @@ static Err *copy_dir(Placing *p, const CopyMatch *m, Str dest)
 
 /* --- ADD of archives ------------------------------------------------------------------------- */
 
-/* A directory of the archive lands where links of the image lead, inside the root (T-132). */
+/* A directory of the archive lands where links of the image lead, inside the root (T-132), and
+ * where those of the archives before it in the same ADD do. */
 static Err *archive_dir_path(Placing *p, Str dest, Str dir, Str *ret)
 {
 	bool exists;
-	*ret = join(p->arena, dest, dir);
-	return p->parent ? view_resolve(p->parent, *ret, true, p->arena, ret, &exists) : NULL;
+	return view_resolve_below(p->parent, p->list, join(p->arena, dest, dir), true, p->arena,
+	                          ret, &exists);
 }
 
 /* Of an archive's xattrs only file capabilities go into an image, as with docker. */

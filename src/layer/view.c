@@ -158,7 +158,8 @@ bool view_has_entry(const View *v, const size_t *layers, size_t count, Str path)
 /* --- symlinks -------------------------------------------------------------------------------- */
 
 typedef struct Walk {
-	const View *view;
+	const View *view;   /* NULL: nothing */
+	ListBuilder *above; /* NULL: nothing */
 	Arena *arena;
 	Str done; /* resolved so far, no symlink in it */
 	Str left; /* still to go */
@@ -178,10 +179,24 @@ static Err *follow(Walk *w, const Entry *link)
 	return NULL;
 }
 
+static bool walk_find(const Walk *w, Str path, Entry *ret)
+{
+	const Entry *given = w->above ? list_builder_find(w->above, path) : NULL;
+	if (given)
+		*ret = *given;
+	return given || (w->view && view_find(w->view, path, w->arena, ret, NULL));
+}
+
 Err *view_resolve(const View *v, Str path, bool follow_last, Arena *a, Str *ret_path,
                   bool *ret_exists)
 {
-	Walk w = { .view = v, .arena = a, .left = path };
+	return view_resolve_below(v, NULL, path, follow_last, a, ret_path, ret_exists);
+}
+
+Err *view_resolve_below(const View *v, ListBuilder *above, Str path, bool follow_last, Arena *a,
+                        Str *ret_path, bool *ret_exists)
+{
+	Walk w = { .view = v, .above = above, .arena = a, .left = path };
 	bool exists = true;
 	while (w.left.len) {
 		Str name;
@@ -195,7 +210,7 @@ Err *view_resolve(const View *v, Str path, bool follow_last, Arena *a, Str *ret_
 		}
 		Str next = w.done.len ? arena_strf(a, "%.*s/%.*s", STR_ARG(w.done), STR_ARG(name))
 		                      : arena_str(a, name);
-		bool found = exists && view_find(v, next, a, &e, NULL);
+		bool found = exists && walk_find(&w, next, &e);
 		exists = found;
 		bool last = str_trim(w.left).len == 0;
 		if (found && e.type == ENTRY_SYMLINK && (!last || follow_last)) {

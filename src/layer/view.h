@@ -37,6 +37,9 @@ bool view_has_entry(const View *v, const size_t *layers, size_t count, Str path)
  */
 NODISCARD Err *view_resolve(const View *v, Str path, bool follow_last, Arena *a, Str *ret_path,
                             bool *ret_exists);
+/* The same in the root as it will be with the entries of ABOVE over V; either may be NULL. */
+NODISCARD Err *view_resolve_below(const View *v, ListBuilder *above, Str path, bool follow_last,
+                                  Arena *a, Str *ret_path, bool *ret_exists);
 
 /* All entries at and below PREFIX, merged, in order.  A hard link whose target shows below PREFIX
  * comes out as ENTRY_HARDLINK; of others that have one target the first is the file, the rest are

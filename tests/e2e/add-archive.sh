@@ -144,6 +144,15 @@ is "as with docker; a directory goes where a link of the image leads" "$(tree)" 
 750 0:0 /usr/lib 
 644 0:0 /usr/lib/u u
 644 0:0 /usr/lib/x x"
+two_steps=$(tree)
+dockerfile "ADD has.tar over.tar /"
+is "two archives of one ADD give what two ADDs give" "$(tree)" "$two_steps"
+build --no-cache
+like "and what is lost is told as well" "$ERR" "'/bin' takes the place of a directory of an archive before it"
+archive self.tar up:l:/:777 up/d:l:elsewhere:777
+dockerfile "ADD has.tar self.tar /d/"
+is "an absolute link of an archive leads to its own root, not to the destination" \
+	"$(tree | awk '{print $3, $4}' | grep -e '/d/d' -e '/d/up' -e keep | tr '\n' ' ')" "/d/bin/keep k /d/d elsewhere /d/up / "
 dockerfile "ADD has.tar /" "COPY file.d /"
 mkdir file.d && : >file.d/bin
 build
