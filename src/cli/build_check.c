@@ -141,7 +141,8 @@ static void write_source(JsonWriter *w, const Source *source)
 	json_write_array(w);
 	json_write_object(w);
 	json_write_key(w, "filename");
-	json_write_str(w, str_from(source->name));
+	Str name = str_from(source->name);
+	json_write_str(w, str_from_at(name, (size_t)(str_rfind(name, '/') + 1))); /* as docker */
 	if (source->text.len) {
 		json_write_key(w, "data");
 		build_call_json_data(w, source->text);

@@ -228,6 +228,9 @@ static void add_match(Finding *f, const Emission *em, Str name, bool is_dir)
 	                                      .count = em->count });
 }
 
+static Err *take_filtered_out(Finding *f, const struct stat *st, Str name, Str real,
+                              bool *ret_found);
+
 /*
  * Everything at and below REAL, whose stat is ST.  EXCLUDED: it is a directory that the ignore file
  * leaves out; it is a match only if something below it is taken back in.
@@ -247,7 +250,23 @@ static Err *take_match(Finding *f, const struct stat *st, Str name, Str real, bo
 	*ret_found = !excluded || em.count > 1;
 	if (*ret_found)
 		add_match(f, &em, name, is_dir);
+	else if (f->filter)
+		return take_filtered_out(f, st, name, real, ret_found);
 	return NULL;
+}
+
+/* A directory that the ignore file leaves out and the filter leaves nothing of: it is there all the
+ * same, empty, if the ignore file takes something below it back in. */
+static Err *take_filtered_out(Finding *f, const struct stat *st, Str name, Str real,
+                              bool *ret_found)
+{
+	const MatchFilter *filter = f->filter;
+	f->filter = NULL;
+	Err *e = take_match(f, st, name, real, true, ret_found);
+	f->filter = filter;
+	if (!e && *ret_found)
+		f->matches.at[f->matches.len - 1].count = 1;
+	return e;
 }
 
 /* --- the source path ----------------------------------------------------- */
