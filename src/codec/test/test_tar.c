@@ -337,118 +337,16 @@ static void test_tar_one_header(void **state)
 	}
 }
 
-static void test_tar_pax(void **state)
+/* Pax records in front of a header "f" of the 4 bytes "data". */
+typedef struct PaxCase {
+	const char *name;
+	Str records;
+	const char *want;
+} PaxCase;
+
+static void check_pax(const PaxCase *cases, size_t count)
 {
-	(void)state;
-	static const struct {
-		const char *name;
-		Str records;
-		const char *want; /* of a header "f" of 4 bytes "data" */
-	} cases[] = {
-		{ "path", { "10 path=n\n", 10 }, "n|f|644|0|0|4|||data\n" },
-		{ "last one wins", { "10 path=n\n10 path=m\n", 20 }, "m|f|644|0|0|4|||data\n" },
-		{ "empty value", { "8 path=\n", 8 }, "f|f|644|0|0|4|||data\n" },
-		{ "empty path",
-		  { "9 path=\n", 9 },
-		  "error: a pax record does not end where its length says" },
-		{ "mtime", { "18 mtime=-1.5e\n", 15 }, "error: bad length of a pax record" },
-		{ "mtime fraction",
-		  { "20 mtime=1.12345678\n", 20 },
-		  "f|f|644|0|1123456780|4|||data\n" },
-		{ "mtime below ns",
-		  { "25 mtime=1.1234567899999\n", 25 },
-		  "f|f|644|0|1123456789|4|||data\n" },
-		{ "mtime too large",
-		  { "25 mtime=99999999999999.\n", 25 },
-		  "error: bad pax record 'mtime'" },
-		{ "mtime as words", { "13 mtime=now\n", 13 }, "error: bad pax record 'mtime'" },
-		{ "uid", { "18 uid=3000000000\n", 18 }, "f|f|644|3000000000|0|4|||data\n" },
-		{ "uid -1", { "10 uid=-1\n", 10 }, "error: bad pax record 'uid'" },
-		{ "uid 2^32-1",
-		  { "18 uid=4294967295\n", 18 },
-		  "error: entry 'f': owner out of range" },
-		{ "smaller size", { "10 size=2\n", 10 }, "f|f|644|0|0|2|||da\n" },
-		{ "size with sign", { "11 size=+2\n", 11 }, "error: bad pax record 'size'" },
-		{ "size 2^63",
-		  { "28 size=9223372036854775808\n", 28 },
-		  "error: entry 'f': larger than any file in a layer may be" },
-		{ "NUL in path", { "12 path=a\0b\n", 12 }, "error: entry 'a': NUL in a name" },
-		{ "NUL in a key", { "8 a\0b=c\n", 8 }, "error: NUL in the key of a pax record" },
-		{ "no key", { "5 =x\n", 5 }, "error: a pax record without a key" },
-		{ "length too large", { "99 path=n\n", 10 }, "error: bad length of a pax record" },
-		{ "length overflows",
-		  { "99999999999999999999 path=a\n", 28 },
-		  "error: bad length of a pax record" },
-		{ "length without end",
-		  { "999999999999999999999999999999999 path=a\n", 41 },
-		  "error: bad length of a pax record" },
-		{ "length 0", { "0 path=n\n", 9 }, "error: bad length of a pax record" },
-		{ "length with a sign",
-		  { "+10 path=n\n", 11 },
-		  "error: bad length of a pax record" },
-		{ "blank first", { " 11 path=n\n", 11 }, "error: bad length of a pax record" },
-		{ "no line end",
-		  { "10 path=nn", 10 },
-		  "error: a pax record does not end where its length says" },
-		{ "sparse in a form that is not known",
-		  { "22 GNU.sparse.major=1\n", 22 },
-		  "f|f|644|0|0|4|||data\n" },
-		{ "sparse 0.1",
-		  { "22 GNU.sparse.size=10\n26 GNU.sparse.numblocks=2\n26 GNU.sparse.map=1,2,7,2\n"
-		    "21 GNU.sparse.name=n\n",
-		    95 },
-		  "n|f|644|0|0|10|||.da....ta.\n" },
-		{ "sparse 0.0",
-		  { "21 GNU.sparse.size=6\n23 GNU.sparse.offset=2\n25 GNU.sparse.numbytes=4\n",
-		    69 },
-		  "f|f|644|0|0|6|||..data\n" },
-		{ "sparse 0.0 out of turn",
-		  { "25 GNU.sparse.numbytes=4\n", 25 },
-		  "error: bad map of a sparse file" },
-		{ "sparse pieces that overlap",
-		  { "22 GNU.sparse.size=10\n26 GNU.sparse.numblocks=2\n26 GNU.sparse.map=1,2,2,2\n",
-		    74 },
-		  "error: bad map of a sparse file" },
-		{ "sparse pieces beyond the end",
-		  { "21 GNU.sparse.size=4\n26 GNU.sparse.numblocks=1\n22 GNU.sparse.map=1,4\n",
-		    69 },
-		  "error: bad map of a sparse file" },
-		{ "sparse pieces with more than there is",
-		  { "21 GNU.sparse.size=9\n26 GNU.sparse.numblocks=1\n22 GNU.sparse.map=0,5\n",
-		    69 },
-		  "error: bad map of a sparse file" },
-		{ "sparse pieces that overflow",
-		  { "21 GNU.sparse.size=9\n26 GNU.sparse.numblocks=1\n"
-		    "41 GNU.sparse.map=9,18446744073709551615\n",
-		    88 },
-		  "error: bad map of a sparse file" },
-		{ "a wrong number of sparse pieces",
-		  { "21 GNU.sparse.size=4\n26 GNU.sparse.numblocks=2\n22 GNU.sparse.map=0,4\n",
-		    69 },
-		  "error: bad map of a sparse file" },
-		{ "a sparse bomb",
-		  { "32 GNU.sparse.size=999999999999\n26 GNU.sparse.numblocks=1\n"
-		    "22 GNU.sparse.map=0,4\n",
-		    80 },
-		  "error: a sparse file of 999999999999 bytes (at most 68719476736)" },
-		{ "unknown keys", { "13 comment=x\n", 13 }, "f|f|644|0|0|4|||data\n" },
-		{ "xattrs in order",
-		  { "25 SCHILY.xattr.user.b=2\n25 SCHILY.xattr.user.a=1\n", 50 },
-		  "f|f|644|0|0|4||user.a=1,user.b=2,|data\n" },
-		{ "libarchive xattr",
-		  { "34 LIBARCHIVE.xattr.user.%3d=aGk=\n", 34 },
-		  "f|f|644|0|0|4||user.==hi,|data\n" },
-		{ "libarchive bad base64",
-		  { "30 LIBARCHIVE.xattr.user.a=a*b\n", 31 },
-		  "error: a pax record does not end where its length says" },
-		{ "libarchive bad letters",
-		  { "31 LIBARCHIVE.xattr.user.a=a*b\n", 31 },
-		  "error: bad encoding of extended attribute 'user.a'" },
-		{ "xattr without name",
-		  { "17 SCHILY.xattr.=\n", 18 },
-		  "error: a pax record does not end where its length says" },
-	};
-	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+	for (size_t i = 0; i < count; i++) {
 		AUTO_BUF Buf archive = BUF_INIT;
 		add_meta(&archive, 'x', cases[i].records);
 		add_raw(&archive, &(Raw){ .name = "f", .size = "00000000004" });
@@ -456,6 +354,114 @@ static void test_tar_pax(void **state)
 		add_end(&archive);
 		check_list(cases[i].name, buf_str(&archive), cases[i].want);
 	}
+}
+
+static const PaxCase pax_cases[] = {
+	{ "path", { "10 path=n\n", 10 }, "n|f|644|0|0|4|||data\n" },
+	{ "last one wins", { "10 path=n\n10 path=m\n", 20 }, "m|f|644|0|0|4|||data\n" },
+	{ "empty value", { "8 path=\n", 8 }, "f|f|644|0|0|4|||data\n" },
+	{ "empty path",
+	  { "9 path=\n", 9 },
+	  "error: a pax record does not end where its length says" },
+	{ "mtime", { "18 mtime=-1.5e\n", 15 }, "error: bad length of a pax record" },
+	{ "mtime fraction", { "20 mtime=1.12345678\n", 20 }, "f|f|644|0|1123456780|4|||data\n" },
+	{ "mtime below ns",
+	  { "25 mtime=1.1234567899999\n", 25 },
+	  "f|f|644|0|1123456789|4|||data\n" },
+	{ "mtime too large",
+	  { "25 mtime=99999999999999.\n", 25 },
+	  "error: bad pax record 'mtime'" },
+	{ "mtime as words", { "13 mtime=now\n", 13 }, "error: bad pax record 'mtime'" },
+	{ "uid", { "18 uid=3000000000\n", 18 }, "f|f|644|3000000000|0|4|||data\n" },
+	{ "uid -1", { "10 uid=-1\n", 10 }, "error: bad pax record 'uid'" },
+	{ "uid 2^32-1", { "18 uid=4294967295\n", 18 }, "error: entry 'f': owner out of range" },
+	{ "smaller size", { "10 size=2\n", 10 }, "f|f|644|0|0|2|||da\n" },
+	{ "size with sign", { "11 size=+2\n", 11 }, "error: bad pax record 'size'" },
+	{ "size 2^63",
+	  { "28 size=9223372036854775808\n", 28 },
+	  "error: entry 'f': larger than any file in a layer may be" },
+	{ "NUL in path", { "12 path=a\0b\n", 12 }, "error: entry 'a': NUL in a name" },
+	{ "NUL in a key", { "8 a\0b=c\n", 8 }, "error: NUL in the key of a pax record" },
+	{ "no key", { "5 =x\n", 5 }, "error: a pax record without a key" },
+	{ "length too large", { "99 path=n\n", 10 }, "error: bad length of a pax record" },
+	{ "length overflows",
+	  { "99999999999999999999 path=a\n", 28 },
+	  "error: bad length of a pax record" },
+	{ "length without end",
+	  { "999999999999999999999999999999999 path=a\n", 41 },
+	  "error: bad length of a pax record" },
+	{ "length 0", { "0 path=n\n", 9 }, "error: bad length of a pax record" },
+	{ "length with a sign", { "+10 path=n\n", 11 }, "error: bad length of a pax record" },
+	{ "blank first", { " 11 path=n\n", 11 }, "error: bad length of a pax record" },
+	{ "no line end",
+	  { "10 path=nn", 10 },
+	  "error: a pax record does not end where its length says" },
+	{ "unknown keys", { "13 comment=x\n", 13 }, "f|f|644|0|0|4|||data\n" },
+};
+
+static const PaxCase pax_sparse_cases[] = {
+	{ "sparse in a form that is not known",
+	  { "22 GNU.sparse.major=1\n", 22 },
+	  "f|f|644|0|0|4|||data\n" },
+	{ "sparse 0.1",
+	  { "22 GNU.sparse.size=10\n26 GNU.sparse.numblocks=2\n26 GNU.sparse.map=1,2,7,2\n"
+	    "21 GNU.sparse.name=n\n",
+	    95 },
+	  "n|f|644|0|0|10|||.da....ta.\n" },
+	{ "sparse 0.0",
+	  { "21 GNU.sparse.size=6\n23 GNU.sparse.offset=2\n25 GNU.sparse.numbytes=4\n", 69 },
+	  "f|f|644|0|0|6|||..data\n" },
+	{ "sparse 0.0 out of turn",
+	  { "25 GNU.sparse.numbytes=4\n", 25 },
+	  "error: bad map of a sparse file" },
+	{ "sparse pieces that overlap",
+	  { "22 GNU.sparse.size=10\n26 GNU.sparse.numblocks=2\n26 GNU.sparse.map=1,2,2,2\n", 74 },
+	  "error: bad map of a sparse file" },
+	{ "sparse pieces beyond the end",
+	  { "21 GNU.sparse.size=4\n26 GNU.sparse.numblocks=1\n22 GNU.sparse.map=1,4\n", 69 },
+	  "error: bad map of a sparse file" },
+	{ "sparse pieces with more than there is",
+	  { "21 GNU.sparse.size=9\n26 GNU.sparse.numblocks=1\n22 GNU.sparse.map=0,5\n", 69 },
+	  "error: bad map of a sparse file" },
+	{ "sparse pieces that overflow",
+	  { "21 GNU.sparse.size=9\n26 GNU.sparse.numblocks=1\n"
+	    "41 GNU.sparse.map=9,18446744073709551615\n",
+	    88 },
+	  "error: bad map of a sparse file" },
+	{ "a wrong number of sparse pieces",
+	  { "21 GNU.sparse.size=4\n26 GNU.sparse.numblocks=2\n22 GNU.sparse.map=0,4\n", 69 },
+	  "error: bad map of a sparse file" },
+	{ "a sparse bomb",
+	  { "32 GNU.sparse.size=999999999999\n26 GNU.sparse.numblocks=1\n"
+	    "22 GNU.sparse.map=0,4\n",
+	    80 },
+	  "error: a sparse file of 999999999999 bytes (at most 68719476736)" },
+};
+
+static const PaxCase pax_xattr_cases[] = {
+	{ "xattrs in order",
+	  { "25 SCHILY.xattr.user.b=2\n25 SCHILY.xattr.user.a=1\n", 50 },
+	  "f|f|644|0|0|4||user.a=1,user.b=2,|data\n" },
+	{ "libarchive xattr",
+	  { "34 LIBARCHIVE.xattr.user.%3d=aGk=\n", 34 },
+	  "f|f|644|0|0|4||user.==hi,|data\n" },
+	{ "libarchive bad base64",
+	  { "30 LIBARCHIVE.xattr.user.a=a*b\n", 31 },
+	  "error: a pax record does not end where its length says" },
+	{ "libarchive bad letters",
+	  { "31 LIBARCHIVE.xattr.user.a=a*b\n", 31 },
+	  "error: bad encoding of extended attribute 'user.a'" },
+	{ "xattr without name",
+	  { "17 SCHILY.xattr.=\n", 18 },
+	  "error: a pax record does not end where its length says" },
+};
+
+static void test_tar_pax(void **state)
+{
+	(void)state;
+	check_pax(pax_cases, ARRAY_LEN(pax_cases));
+	check_pax(pax_sparse_cases, ARRAY_LEN(pax_sparse_cases));
+	check_pax(pax_xattr_cases, ARRAY_LEN(pax_xattr_cases));
 }
 
 static void test_tar_gnu_names(void **state)
