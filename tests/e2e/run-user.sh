@@ -51,6 +51,16 @@ is "1042: a number without a name has group 0" "$(of 1042)" "1042 0 0"
 is "1042:1043: numbers need no names" "$(of 1042:1043)" "1042 1043 1043"
 is "nobody:nobody" "$(of nobody:nobody)" "65534 65534 65534"
 
+# D20: the groups of whoever runs decant are none of a RUN's.
+if [ "$(id -u)" -eq 0 ]; then
+	run setpriv --groups 4242,10 "$DECANT" build -q --no-cache --output type=local,dest=out ctx
+	status "D20 builds for one who is in other groups" 0
+	is "D20 app has those of the image" "$(of app)" "1000 1000 50 60 1000"
+	is "D20 and so has a number without a name" "$(of 1042)" "1042 0 0"
+else
+	skip "D20 groups of the host" "only root can be in others"
+fi
+
 for way in nosuch app:nosuch nosuch:0; do
 	printf 'FROM groups:1\nUSER %s\nRUN true\n' "$way" >ctx/Dockerfile
 	run decant build -q ctx
