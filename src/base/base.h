@@ -20,6 +20,7 @@
 
 #define NODISCARD    __attribute__((warn_unused_result))
 #define PRINTF(f, a) __attribute__((format(printf, f, a), nonnull(f)))
+#define VPRINTF(f)   __attribute__((format(printf, f, 0), nonnull(f)))
 #define NORETURN     __attribute__((noreturn))
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 

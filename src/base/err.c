@@ -14,6 +14,7 @@ struct Err {
 	Buf notes;  /* one per line */
 };
 
+VPRINTF(3)
 static void buf_addv(Buf *b, bool keep_lines, const char *fmt, va_list ap)
 {
 	AUTO_FREE char *s = NULL;

@@ -16,6 +16,7 @@ void progress_send(Progress *p, const ProgressEvent *event)
 	p->event(p, &timed);
 }
 
+VPRINTF(3)
 static void send_text(Progress *p, const ProgressEvent *event, const char *fmt, va_list ap)
 {
 	AUTO_FREE char *text = NULL;

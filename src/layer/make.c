@@ -73,6 +73,7 @@ static Err *make_all(Making *m, const List *list)
 	ListCursor c = list_cursor(list, STR(""));
 	m->block = xmalloc(BLOCK_BYTES);
 	AUTO_FREE char *bound = m->block;
+	(void)bound;
 	for (;;) {
 		AUTO_ARENA Arena a = ARENA_INIT;
 		Entry e;

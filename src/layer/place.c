@@ -217,6 +217,7 @@ Err *place_finish(Place *p, const Entry *e, int fd)
 {
 	char name[256];
 	AUTO_CLOSE int bound = fd;
+	(void)bound;
 	TRY(name_of(e->path, name));
 	if (has_metadata(p, name, e)) {
 		AUTO_ARENA Arena a = ARENA_INIT;
