@@ -62,7 +62,8 @@ static Err *write_id(const char *file, Str id)
 static Err *export_all(Cli *cli, const BuildRequest *r, const BuildResult *result,
                        const Outputs *outputs)
 {
-	ExportImage image = { .name_count = r->tag_count };
+	Image built = { 0 };
+	ExportImage image = { .images = &built, .image_count = 1, .name_count = r->tag_count };
 	if (!outputs->count)
 		return NULL;
 	/* A build that found everything has not entered: but layers may be directories, and files
@@ -73,7 +74,7 @@ static Err *export_all(Cli *cli, const BuildRequest *r, const BuildResult *resul
 	for (size_t i = 0; i < r->tag_count; i++)
 		names[i] = reference_full(cli->arena, &r->tags[i]);
 	image.names = names;
-	TRY(image_read(r->store, &result->image_id, cli->arena, &image.image));
+	TRY(image_read(r->store, &result->image_id, cli->arena, &built));
 	for (size_t i = 0; i < outputs->count; i++)
 		TRY_WHILE(export_run(r->store, &outputs->at[i], &image, 1, r->progress, r->cancel),
 		          "writing the output of type '%.*s'", STR_ARG(outputs->at[i].type));

@@ -47,10 +47,13 @@ static Err *run_save(Cli *cli, const void *values, const Arguments *args)
 	ExportImage *images =
 		arena_alloc(cli->arena, args->count * sizeof *images, _Alignof(ExportImage));
 	for (size_t i = 0; i < args->count; i++) {
-		TRY(cli_image(cli, s, args->at[i], &images[i].image));
-		TRY(image_check(s, &images[i].image));
-		images[i].names = &images[i].image.ref;
-		images[i].name_count = images[i].image.ref.len ? 1 : 0;
+		Image *image = arena_new(cli->arena, Image);
+		TRY(cli_image(cli, s, args->at[i], image));
+		TRY(image_check(s, image));
+		images[i] = (ExportImage){ .images = image,
+			                   .image_count = 1,
+			                   .names = &image->ref,
+			                   .name_count = image->ref.len ? 1 : 0 };
 	}
 	TRY(cli_cancel(cli, &cancel));
 	OutputSpec out = { .type = str_from(format),

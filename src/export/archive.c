@@ -110,7 +110,7 @@ static Err *format_index(Layout *l)
 			         .digest = l->manifests[i].digest,
 			         .size = l->manifests[i].json.len,
 			         .has_platform = true,
-			         .platform = image->image.config.platform };
+			         .platform = image->images[0].config.platform };
 		for (size_t j = 0; j < image->name_count; j++) {
 			Reference ref;
 			TRY(reference_parse(l->arena, image->names[j], &ref));
@@ -132,7 +132,7 @@ static void write_layer_sources(Layout *l, JsonWriter *w, const ExportImage *ima
 	json_write_key(w, "LayerSources");
 	json_write_object(w);
 	for (size_t i = 0; i < m->layer_count; i++) {
-		Str diff_id = digest_arena_text(l->arena, &image->image.config.diff_ids[i]);
+		Str diff_id = digest_arena_text(l->arena, &image->images[0].config.diff_ids[i]);
 		if (map_find(&seen, diff_id))
 			continue;
 		map_put(&seen, diff_id, NULL);
@@ -338,7 +338,7 @@ static Err *get_manifests(Layout *l, const CompressionSpec *fallback)
 	l->manifests = arena_alloc(l->arena, (job->count + 1) * sizeof *l->manifests,
 	                           _Alignof(ExportManifest));
 	for (size_t i = 0; i < job->count; i++)
-		TRY(export_manifest_get(job, &job->images[i].image,
+		TRY(export_manifest_get(job, &job->images[i].images[0],
 		                        out->compression_set ? &out->compression : fallback,
 		                        out->compression_set, l->arena, &l->manifests[i]));
 	return NULL;

@@ -234,7 +234,7 @@ Err *export_local(const ExportJob *job)
 	TRY(make_dest(job->out->dest, &root));
 	LocalExport x = { .job = job, .root_fd = root, .buf = buf, .parent_fd = -1 };
 	(void)snprintf(x.tmp, sizeof x.tmp, ".decant-%d", (int)getpid());
-	Err *err = export_flat_each(job, &job->images[0].image, write_entry, &x);
+	Err *err = export_flat_each(job, &job->images[0].images[0], write_entry, &x);
 	if (!err)
 		err = finish_dirs(&x);
 	if (!err)

@@ -35,7 +35,7 @@ Err *export_tar(const ExportJob *job)
 	AUTO_WRITER Writer *out = writer_to_fd(file.fd, job->out->dest.ptr);
 	AUTO_TAR_WRITER TarWriter *tar = tar_writer_new(out);
 	TarExport x = { tar, buf };
-	TRY(export_flat_each(job, &job->images[0].image, write_entry, &x));
+	TRY(export_flat_each(job, &job->images[0].images[0], write_entry, &x));
 	TRY(tar_writer_finish(tar));
 	TRY(writer_finish(out));
 	return export_file_commit(&file);

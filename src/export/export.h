@@ -25,9 +25,12 @@ typedef struct OutputSpec {
 /* "dir", "-", "type=oci,dest=x.tar,compression=zstd" (CSV as buildx reads it). */
 NODISCARD Err *export_parse_output(Arena *a, Str text, OutputSpec *ret);
 
+/* What is named: one image, or one for each of several platforms under the same names (then an
+ * index goes out, in this order). */
 typedef struct ExportImage {
-	Image image;
-	const Str *names; /* full references to put into the archive */
+	const Image *images;
+	size_t image_count; /* at least 1 */
+	const Str *names;   /* full references to put into the archive */
 	size_t name_count;
 } ExportImage;
 

@@ -46,7 +46,7 @@ Err *export_registry(const ExportJob *job)
 			Digest digest;
 			uint64_t size;
 			TRY(reference_parse(&a, e->names[j], &ref));
-			TRY(export_push(job->store, registry, &e->image, &ref,
+			TRY(export_push(job->store, registry, &e->images[0], &ref,
 			                out->compression_set ? &out->compression : &gzip,
 			                job->progress, NULL, job->cancel, &digest, &size));
 		}
@@ -63,6 +63,10 @@ Err *export_run(Store *s, const OutputSpec *out, const ExportImage *images, size
 		return err_new(ERR_INPUT, "unknown output type '%.*s'", STR_ARG(out->type));
 	if (exporter->run == export_nothing)
 		return NULL;
+	for (size_t i = 0; i < count; i++)
+		if (images[i].image_count != 1)
+			return err_new(ERR_INPUT, "type=%s takes an image of one platform",
+			               exporter->type);
 	TRY(store_lock_gc(s, false, cancel, &gc));
 	ExportJob job = { .store = s,
 		          .out = out,

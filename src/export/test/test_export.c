@@ -17,6 +17,7 @@ typedef struct Fixture {
 	int root_fd;
 	Store *store;
 	Arena arena;
+	Image built;
 	ExportImage image;
 } Fixture;
 
@@ -103,8 +104,10 @@ static int set_up(void **state)
 	image_config_format(&config, &json);
 	must(store_blob_put(f->store, buf_str(&json), false, &ref.config));
 	must(store_ref_set(f->store, &ref));
-	must(image_find(f->store, STR("img:1"), &f->arena, &f->image.image));
-	f->image.names = &f->image.image.ref;
+	must(image_find(f->store, STR("img:1"), &f->arena, &f->built));
+	f->image.images = &f->built;
+	f->image.image_count = 1;
+	f->image.names = &f->built.ref;
 	f->image.name_count = 1;
 	*state = f;
 	return 0;
@@ -223,7 +226,7 @@ static void test_archives_load_again(void **state)
 		must(load_archive(other, in, name, NULL, &f->arena, &loaded, &count));
 		assert_int_equal(count, 1);
 		assert_string_equal(loaded[0].name.ptr, "img:1");
-		assert_true(digest_eq(&loaded[0].id, &f->image.image.id));
+		assert_true(digest_eq(&loaded[0].id, &f->built.id));
 	}
 }
 
@@ -233,19 +236,17 @@ static void test_manifest_stays(void **state)
 	Str json, again;
 	Digest first, second, saved;
 	StoreRef ref;
-	must(export_publish(f->store, &f->image.image, NULL, NULL, NULL, &f->arena, &json, &first));
-	must(image_find(f->store, STR("img:1"), &f->arena, &f->image.image));
+	must(export_publish(f->store, &f->built, NULL, NULL, NULL, &f->arena, &json, &first));
+	must(image_find(f->store, STR("img:1"), &f->arena, &f->built));
 	must(export_to(f, "type=docker", "s.tar"));
-	must(export_publish(f->store, &f->image.image, NULL, NULL, NULL, &f->arena, &again,
-	                    &second));
+	must(export_publish(f->store, &f->built, NULL, NULL, NULL, &f->arena, &again, &second));
 	assert_true(digest_eq(&first, &second) && str_eq(json, again));
 	/* Another compression is another manifest, but only publish moves the name to it. */
 	must(export_to(f, "type=oci,compression=zstd", "z.tar"));
 	must(store_ref_get(f->store, STR("docker.io/library/img:1"), &f->arena, &ref));
 	assert_true(digest_eq(&ref.manifest, &first));
 	CompressionSpec zstd = { .id = COMPRESSION_ZSTD };
-	must(export_publish(f->store, &f->image.image, &zstd, NULL, NULL, &f->arena, &again,
-	                    &saved));
+	must(export_publish(f->store, &f->built, &zstd, NULL, NULL, &f->arena, &again, &saved));
 	assert_false(digest_eq(&first, &saved));
 }
 
@@ -255,9 +256,9 @@ static void test_push_after_save_is_packed(void **state)
 	Str json;
 	Digest d;
 	must(export_to(f, "type=docker", "s.tar")); /* fixes a manifest of plain layers */
-	must(image_find(f->store, STR("img:1"), &f->arena, &f->image.image));
-	assert_false(digest_is_zero(&f->image.image.store_ref.manifest));
-	must(export_publish(f->store, &f->image.image, NULL, NULL, NULL, &f->arena, &json, &d));
+	must(image_find(f->store, STR("img:1"), &f->arena, &f->built));
+	assert_false(digest_is_zero(&f->built.store_ref.manifest));
+	must(export_publish(f->store, &f->built, NULL, NULL, NULL, &f->arena, &json, &d));
 	assert_non_null(strstr(json.ptr, "layer.v1.tar+gzip"));
 }
 
@@ -269,7 +270,7 @@ static void test_nothing_half_done(void **state)
 	/* A layer that is damaged in the store. */
 	must(path_open_beneath(f->root_fd, STR("store/blobs/sha256"), O_PATH | O_DIRECTORY, 0,
 	                       &blobs));
-	const char *hex = digest_arena_hex(&f->arena, &f->image.image.config.diff_ids[0]).ptr;
+	const char *hex = digest_arena_hex(&f->arena, &f->built.config.diff_ids[0]).ptr;
 	AUTO_CLOSE int fd = openat(blobs, hex, O_WRONLY | O_CLOEXEC);
 	assert_int_equal(pwrite(fd, "X", 1, 512), 1);
 	static const char *const types[] = { "type=oci", "type=docker", "type=tar" };
