@@ -126,10 +126,23 @@ static bool parse_bool(const char *text, bool *ret)
 	return false;
 }
 
+static Err *store_number(const Option *o, unsigned *member, const char *text)
+{
+	uint64_t n = 0;
+	bool good = str_to_u64(str_from(text), &n);
+	if (o->max && (!good || n == 0 || n > o->max))
+		return err_new(ERR_INPUT, "invalid value '%s' for --%s: expected a number, 1 to %u",
+		               text, o->name, o->max);
+	if (!good || n > UINT_MAX)
+		return err_new(ERR_INPUT, "invalid value '%s' for --%s: expected a number", text,
+		               o->name);
+	*member = (unsigned)n;
+	return NULL;
+}
+
 static Err *store(const Parser *p, const Option *o, void *values, const char *text)
 {
 	char *member = (char *)values + o->offset;
-	uint64_t number = 0;
 	switch (o->kind) {
 	case OPTION_FLAG:
 		if (!parse_bool(text ? text : "true", (bool *)member))
@@ -151,11 +164,7 @@ static Err *store(const Parser *p, const Option *o, void *values, const char *te
 		return NULL;
 	}
 	case OPTION_NUMBER:
-		if (!str_to_u64(str_from(text), &number) || number > UINT_MAX)
-			return err_new(ERR_INPUT, "invalid value '%s' for --%s: expected a number",
-			               text, o->name);
-		*(unsigned *)member = (unsigned)number;
-		return NULL;
+		return store_number(o, (unsigned *)member, text);
 	case OPTION_COUNT:
 		++*(unsigned *)member;
 		return NULL;

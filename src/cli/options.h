@@ -17,7 +17,7 @@ typedef enum OptionKind {
 	OPTION_FLAG,    /* bool: --x, --x=false */
 	OPTION_TEXT,    /* const char *: --x value; NULL if not given */
 	OPTION_LIST,    /* OptionList: each use adds one */
-	OPTION_NUMBER,  /* unsigned */
+	OPTION_NUMBER,  /* unsigned; with .max: 1 to that */
 	OPTION_COUNT,   /* unsigned: each use adds one */
 	OPTION_REFUSED, /* known from docker, not done yet: an error that says so; stores nothing */
 } OptionKind;
@@ -31,6 +31,7 @@ typedef struct Option {
 	const char *name; /* long form without "--" */
 	char letter;      /* short form, 0: none */
 	OptionKind kind;
+	unsigned max;      /* OPTION_NUMBER; 0: any number, 0 too */
 	bool hidden;       /* not in help, man page and completion */
 	const char *value; /* what help calls the value; NULL: "string" */
 	const char *help;  /* one line, an upper-case letter first, no full stop */

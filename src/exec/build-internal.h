@@ -7,7 +7,7 @@
  *   resolve.c   base images: the store first, then the registry, or an OCI layout (layout.c)
  *   key.c       what a step's result depends on → its key, and the preimage that explains it
  *   record.c    cache records: text ↔ StepResult
- *   schedule.c  the DAG over worker threads
+ *   schedule.c  the DAG over worker threads; order.c: which step goes first
  *   fetch*.c    what comes from elsewhere: asked for, fetched
  *   op_*.c      one step each
  *   result.c    layers + config → image
@@ -131,6 +131,8 @@ NODISCARD Err *resolve_layout(void *build, const PlanContext *layout, const Plat
 void resolve_done(Build *b);
 /* The layers of a STEP_BASE are in the store afterwards. */
 NODISCARD Err *resolve_need_layers(Build *b, uint32_t step);
+/* What has to come from elsewhere for STEP, a STEP_BASE, as far as one can see; NULL: nothing. */
+const Manifest *resolve_missing(Build *b, const Step *step);
 
 /* --- epoch.c --- */
 NODISCARD Err *epoch_of(void *build, const FetchArgs *fetch, bool *ret_found, int64_t *ret_seconds);
@@ -145,6 +147,8 @@ typedef struct StepResult {
 } StepResult;
 /* True if there is a record and its layer is here and whole. */
 NODISCARD Err *record_find(Build *b, const Digest *key, StepResult *ret, bool *ret_found);
+/* What the step took when the record of KEY was made; false, and nothing is set: nobody knows. */
+bool record_cost(Build *b, const Digest *key, int64_t *ret_ns);
 /* What record_keep() was given as PREIMAGE; ERR_NOT_FOUND. */
 NODISCARD Err *record_preimage(Build *b, const Digest *key, Buf *ret);
 /* The value of the line "NAME value" of TEXT, before its first empty line. */
@@ -160,6 +164,8 @@ typedef struct StepKey {
 void key_done(StepKey *k);
 /* "NAME VALUE", escaped so that it is one line. */
 void key_add(Buf *out, const char *name, Str value);
+/* StepKey.definition alone. */
+Digest key_of_definition(Build *b, const Step *step);
 /* The key of step N; its parent and origin must be STEP_KNOWN. */
 NODISCARD Err *key_of_step(Build *b, const Step *step, StepKey *ret);
 /* COPY from another step, RUN with mounts of one: the key with the content of just the paths that

@@ -64,6 +64,8 @@ typedef struct BuildArchive {
 	int fd;
 } BuildArchive;
 
+enum { BUILD_JOBS_MAX = 256 };
+
 typedef struct BuildRequest {
 	Store *store;
 	const Source *dockerfile; /* NULL: it is in the context, under the name .file */
@@ -92,7 +94,7 @@ typedef struct BuildRequest {
 	const Str *uncached_stages; /* --no-cache-filter: names, case folded */
 	size_t uncached_stage_count;
 	bool pull;          /* ask the registry for every base image */
-	unsigned jobs;      /* steps at once; 0: 8 or twice the cores */
+	unsigned jobs;      /* steps at once, up to BUILD_JOBS_MAX; 0: 8 or twice the cores */
 	Progress *progress; /* may be NULL */
 	Cancel *cancel;     /* may be NULL */
 	/* Called once, right after sandbox_enter() and before the first thread, if anything is to

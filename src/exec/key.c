@@ -176,6 +176,13 @@ static void definition(Buf *out, Build *b, const Step *step)
 	}
 }
 
+Digest key_of_definition(Build *b, const Step *step)
+{
+	AUTO_BUF Buf text = BUF_INIT;
+	definition(&text, b, step);
+	return sha256_of(buf_str(&text));
+}
+
 Err *key_of_step(Build *b, const Step *step, StepKey *ret)
 {
 	StepKey k = { 0 };

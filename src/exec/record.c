@@ -65,6 +65,17 @@ Err *record_find(Build *b, const Digest *key, StepResult *ret, bool *ret_found)
 	return NULL;
 }
 
+bool record_cost(Build *b, const Digest *key, int64_t *ret_ns)
+{
+	AUTO_BUF Buf text = BUF_INIT;
+	StepResult r = { 0 };
+	AUTO_ERR Err *e = store_record_get(b->store, key, &text);
+	if (e || !parse(buf_str(&text), &r) || r.cost_ns <= 0)
+		return false;
+	*ret_ns = r.cost_ns;
+	return true;
+}
+
 Err *record_keep(Build *b, const Digest *key, const StepResult *r, Str preimage)
 {
 	AUTO_BUF Buf text = BUF_INIT;

@@ -208,6 +208,14 @@ static Resolved *find_resolved(Build *b, const Digest *config)
 	return NULL;
 }
 
+const Manifest *resolve_missing(Build *b, const Step *step)
+{
+	if (step->base.scratch || b->states[step->number].here)
+		return NULL;
+	const Resolved *r = find_resolved(b, &step->base.image.config_digest);
+	return r && !r->local && !r->in_layout ? &r->remote.manifest : NULL;
+}
+
 /* All layers are here and whole.  A missing one is told by *ret_here, not by an error. */
 static Err *layers_here(Build *b, const StepState *s, bool *ret_here)
 {

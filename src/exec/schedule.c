@@ -1,9 +1,9 @@
 /*
  * schedule.c - the steps that are missing, over a few worker threads.
  *
- * A step is ready when its parent and what it takes files of are known.  Workers take ready steps
- * in file order (parents come first in it).  Sleeping steps must not wait for cores, so there are
- * more workers than cores.  The first error cancels all; its siblings' ERR_CANCELLED are dropped.
+ * A step is ready when its parent and what it takes files of are known; order.c says which goes
+ * first.  Sleeping steps must not wait for cores, so there are more workers than cores.  The first
+ * error cancels all; its siblings' ERR_CANCELLED are dropped.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
@@ -11,13 +11,13 @@
 #include "base/clock.h"
 #include "base/parallel.h"
 #include "exec/fetch.h"
+#include "exec/order.h"
 #include "exec/run.h"
 
 typedef struct Schedule {
 	Build *build;
-	bool *needed; /* one a step */
-	size_t left;  /* needed steps that are not known yet */
-	Err *error;   /* the first */
+	Order order;
+	Err *error; /* the first */
 	pthread_mutex_t mutex;
 	pthread_cond_t changed;
 } Schedule;
@@ -37,52 +37,17 @@ bool schedule_is_ready(const Build *b, const Step *step)
 	return true;
 }
 
-/*
- * What the result needs and is not known: backwards from its last step.  Base images count as steps
- * of their own here, so that their layers are pulled from the first moment on, beside everything
- * else.
- */
-static void mark_needed(Schedule *s, uint32_t step)
-{
-	Build *b = s->build;
-	s->needed[step] = true;
-	for (uint32_t i = step + 1; i-- > 0;) {
-		const Step *st = &b->plan.steps[i];
-		if (s->needed[i] && st->kind == STEP_BASE && !b->states[i].here)
-			b->states[i].status = STEP_WAITING;
-		if (!s->needed[i] || is_known(b, i))
-			continue;
-		s->left++;
-		if (st->parent != STEP_NONE)
-			s->needed[st->parent] = true;
-		for (size_t k = 0; k < st->need_count; k++)
-			s->needed[st->needs[k]] = true;
-	}
-}
-
-static const Step *find_ready(const Schedule *s)
-{
-	const Build *b = s->build;
-	for (uint32_t i = 0; i < b->plan.step_count; i++) {
-		const Step *step = &b->plan.steps[i];
-		if (s->needed[i] && b->states[i].status == STEP_WAITING &&
-		    schedule_is_ready(b, step))
-			return step;
-	}
-	return NULL;
-}
-
 static const Step *take_ready(Schedule *s)
 {
-	const Step *step = find_ready(s);
-	if (!step)
+	uint32_t step = order_take(&s->order);
+	if (step == STEP_NONE)
 		return NULL;
-	s->build->states[step->number].status = STEP_RUNNING;
+	s->build->states[step].status = STEP_RUNNING;
 	/* One for the worker that asks, who would else be woken for nothing; a worker that is woken
 	 * wakes the next one. */
-	if (find_ready(s))
+	if (s->order.ready_count)
 		(void)pthread_cond_signal(&s->changed);
-	return step;
+	return &s->build->plan.steps[step];
 }
 
 /* --- one step -------------------------------------------------------------------------------- */
@@ -267,12 +232,12 @@ static void step_over(Schedule *s, const Step *step, Err *e)
 		cancel_set(b->cancel);
 	} else {
 		b->states[step->number].status = STEP_KNOWN;
-		s->left--;
+		order_known(&s->order, step->number);
 		if (step->kind != STEP_BASE)
 			*(b->states[step->number].cached ? &b->steps_cached : &b->steps_run) += 1;
 	}
 	/* Steps that are ready now: this worker takes the first, and wakes others for more. */
-	if (s->left == 0 || s->error)
+	if (s->order.left == 0 || s->error)
 		(void)pthread_cond_broadcast(&s->changed);
 }
 
@@ -280,7 +245,7 @@ static void *work(void *arg)
 {
 	Schedule *s = arg;
 	(void)pthread_mutex_lock(&s->mutex);
-	while (s->left && !s->error) {
+	while (s->order.left && !s->error) {
 		const Step *step = take_ready(s);
 		if (!step) {
 			(void)pthread_cond_wait(&s->changed, &s->mutex);
@@ -295,20 +260,18 @@ static void *work(void *arg)
 	return NULL;
 }
 
-static unsigned worker_count(const Schedule *s)
+static unsigned jobs_at_once(const Build *b)
 {
-	enum { JOBS_MIN = 8, JOBS_MAX = 256 };
-	unsigned jobs = s->build->request->jobs;
+	enum { JOBS_MIN = 8 };
+	unsigned jobs = b->request->jobs;
 	if (jobs == 0)
 		jobs = 2 * parallel_cores() > JOBS_MIN ? 2 * parallel_cores() : JOBS_MIN;
-	if (jobs > s->left)
-		jobs = (unsigned)s->left;
-	return jobs < JOBS_MAX ? jobs : JOBS_MAX;
+	return jobs < BUILD_JOBS_MAX ? jobs : BUILD_JOBS_MAX;
 }
 
-static Err *run_workers(Schedule *s)
+static Err *run_workers(Schedule *s, unsigned count)
 {
-	unsigned count = worker_count(s), started = 0;
+	unsigned started = 0;
 	AUTO_FREE pthread_t *threads = xcalloc(count, sizeof *threads);
 	while (started + 1 < count && pthread_create(&threads[started], NULL, work, s) == 0)
 		started++; /* fewer workers than wished for is slower, not wrong */
@@ -324,7 +287,7 @@ static Err *check_all(const Schedule *s)
 	Build *b = s->build;
 	for (size_t i = 0; i < b->plan.step_count; i++) {
 		const Step *step = &b->plan.steps[i];
-		if (s->needed[i] && step->kind == STEP_RUN && step->run.mount_count &&
+		if (s->order.needed[i] && step->kind == STEP_RUN && step->run.mount_count &&
 		    b->states[i].status != STEP_KNOWN)
 			TRY(schedule_explain(b, step, run_check(b, step)));
 	}
@@ -333,16 +296,19 @@ static Err *check_all(const Schedule *s)
 
 Err *schedule_run(Build *b)
 {
-	Schedule s = { .build = b, .needed = xcalloc(b->plan.step_count, sizeof(bool)) };
-	AUTO_FREE bool *needed = s.needed;
-	(void)needed;
+	Schedule s = { .build = b };
+	unsigned jobs = jobs_at_once(b);
+	order_init(&s.order, b);
 	(void)pthread_mutex_init(&s.mutex, NULL);
 	(void)pthread_cond_init(&s.changed, NULL);
-	mark_needed(&s, b->plan.stages[b->plan.target].last_step);
+	order_need(&s.order, b->plan.stages[b->plan.target].last_step);
 	Err *e = check_all(&s);
-	if (!e && s.left)
-		e = run_workers(&s);
+	if (!e)
+		order_begin(&s.order, jobs);
+	if (s.order.left)
+		e = run_workers(&s, jobs < s.order.left ? jobs : (unsigned)s.order.left);
 	(void)pthread_cond_destroy(&s.changed);
 	(void)pthread_mutex_destroy(&s.mutex);
+	order_done(&s.order);
 	return e;
 }
