@@ -2,7 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
 
-#include "cli/pull_image.h"
+#include "cli/run_request.h"
 #include "exec/container.h"
 
 #include <limits.h>
@@ -168,65 +168,6 @@ static Err *set_ports(Cli *cli, const RunValues *v, ContainerRequest *r)
 	return NULL;
 }
 
-static Err *parse_volume(Cli *cli, const char *text, struct ContainerBind *ret)
-{
-	Str source, target, mode = str_cut(str_cut(str_from(text), ':', &source), ':', &target);
-	if (!target.len || (mode.len && !str_eqc(mode, "ro") && !str_eqc(mode, "rw")))
-		return err_note(cli_usage(cli, "invalid value for --volume: '%s'", text),
-		                "HOST:CONTAINER[:ro]");
-	if (*target.ptr != '/')
-		return cli_usage(cli,
-		                 "invalid value for --volume: '%s': the path in the container must "
-		                 "be absolute",
-		                 text);
-	if (!source.len || (*source.ptr != '/' && *source.ptr != '.'))
-		return err_note(cli_usage(cli, "named volumes are not supported yet: '%.*s'",
-		                          STR_ARG(source)),
-		                "give a directory of the host: ./DIR or /DIR");
-	*ret = (struct ContainerBind){
-		.source = arena_str(cli->arena, source),
-		.target = arena_str(cli->arena, target),
-		.read_only = str_eqc(mode, "ro"),
-	};
-	return NULL;
-}
-
-static Err *set_binds(Cli *cli, const RunValues *v, ContainerRequest *r)
-{
-	r->binds = arena_alloc(cli->arena, (v->volumes.count + 1) * sizeof *r->binds,
-	                       _Alignof(struct ContainerBind));
-	for (size_t i = 0; i < v->volumes.count; i++)
-		TRY(parse_volume(cli, v->volumes.at[i], &r->binds[i]));
-	r->bind_count = v->volumes.count;
-	return NULL;
-}
-
-static void set_env(Arena *a, const RunValues *v, ContainerRequest *r)
-{
-	for (size_t i = 0; i < v->env.count; i++) {
-		const char *text = v->env.at[i];
-		if (strchr(text, '=')) {
-			strs_push(a, &r->env, str_from(text));
-		} else if (getenv(text)) {
-			strs_push(a, &r->env, arena_strf(a, "%s=%s", text, getenv(text)));
-		}
-	}
-}
-
-static Err *set_network(Cli *cli, const char *network, ContainerRequest *r)
-{
-	if (!network || strcmp(network, "default") == 0 || strcmp(network, "bridge") == 0)
-		r->network = SANDBOX_NET_DEFAULT;
-	else if (strcmp(network, "none") == 0)
-		r->network = SANDBOX_NET_NONE;
-	else if (strcmp(network, "host") == 0)
-		r->network = SANDBOX_NET_HOST;
-	else
-		return err_note(cli_usage(cli, "unknown network: '%s'", network),
-		                "one of default, none, host");
-	return NULL;
-}
-
 static Str text_of(const char *text)
 {
 	return str_from(text ? text : "");
@@ -257,32 +198,13 @@ static Err *make_request(Cli *cli, const RunValues *v, const Arguments *args, Co
 		if (*v->entrypoint)
 			strs_push(cli->arena, &r->entrypoint, str_from(v->entrypoint));
 	}
-	set_env(cli->arena, v, r);
-	TRY(set_network(cli, v->network, r));
+	cli_run_env(cli->arena, &v->env, r);
+	TRY(cli_run_network(cli, v->network, r));
 	TRY(set_ports(cli, v, r));
-	return set_binds(cli, v, r);
+	return cli_run_binds(cli, &v->volumes, r);
 }
 
-/* --- the image -------------------------------------------------------------------------------- */
-
-static Err *find_image(Cli *cli, Store *s, const char *name, const char *pull, Image *ret)
-{
-	Platform host = platform_host();
-	const char *when = pull ? pull : "missing";
-	bool always = strcmp(when, "always") == 0;
-	if (!always && strcmp(when, "missing") != 0 && strcmp(when, "never") != 0)
-		return err_note(cli_usage(cli, "invalid value '%s' for --pull", when),
-		                "one of always, missing, never");
-	if (!always) {
-		Err *e = cli_image(cli, s, name, ret);
-		if (!e || err_kind(e) != ERR_NOT_FOUND || strcmp(when, "never") == 0)
-			return e;
-		err_free(e); /* it is fetched */
-		fprintf(stderr, "Unable to find image '%s' locally\n", name);
-	}
-	TRY(cli_pull(cli, name, &host, false, stderr));
-	return cli_image(cli, s, name, ret);
-}
+/* --- running ---------------------------------------------------------------------------------- */
 
 static Err *run_run(Cli *cli, const void *values, const Arguments *args)
 {
@@ -296,7 +218,7 @@ static Err *run_run(Cli *cli, const void *values, const Arguments *args)
 	TRY(cli_store(cli, &s));
 	TRY(sandbox_enter()); /* before the first thread: a pull has some */
 	TRY(cli_cancel(cli, &cancel));
-	TRY(find_image(cli, s, args->at[0], v->pull, &r.image));
+	TRY(cli_run_image(cli, s, args->at[0], v->pull, &r.image));
 	TRY(image_check(s, &r.image));
 	TRY(container_run(s, &r, cancel, cli->arena, &id, &status));
 	if (v->detach)

@@ -12,6 +12,7 @@
 	X(images)     \
 	X(inspect)    \
 	X(history)    \
+	X(diff)       \
 	X(tag)        \
 	X(load)       \
 	X(import)     \
@@ -21,6 +22,7 @@
 	X(push)       \
 	X(rmi)        \
 	X(run)        \
+	X(shell)      \
 	X(ps)         \
 	X(logs)       \
 	X(stop)       \

@@ -56,3 +56,8 @@ NODISCARD Err *container_remove(Store *s, const Container *c, bool force);
 /* Its log (stdout and stderr) to OUT_FD; FOLLOW until it ends. */
 NODISCARD Err *container_log(Store *s, const Container *c, int out_fd, bool follow,
                              const Cancel *cancel);
+/* What it has changed in its image's files, in order: A added, C changed, D removed; PATH absolute.
+ * After sandbox_enter.  An error of FN ends it. */
+typedef Err *ContainerChangeFn(void *context, char kind, Str path);
+NODISCARD Err *container_changes(Store *s, const Container *c, ContainerChangeFn *fn,
+                                 void *context);

@@ -1,0 +1,86 @@
+/* run_request.c - options that `run` and `shell` share → a ContainerRequest. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/base.h"
+
+#include "cli/pull_image.h"
+#include "cli/run_request.h"
+
+#include <stdio.h>
+
+static Err *parse_volume(Cli *cli, const char *text, struct ContainerBind *ret)
+{
+	Str source, target, mode = str_cut(str_cut(str_from(text), ':', &source), ':', &target);
+	if (!target.len || (mode.len && !str_eqc(mode, "ro") && !str_eqc(mode, "rw")))
+		return err_note(cli_usage(cli, "invalid value for --volume: '%s'", text),
+		                "HOST:CONTAINER[:ro]");
+	if (*target.ptr != '/')
+		return cli_usage(cli,
+		                 "invalid value for --volume: '%s': the path in the container must "
+		                 "be absolute",
+		                 text);
+	if (!source.len || (*source.ptr != '/' && *source.ptr != '.'))
+		return err_note(cli_usage(cli, "named volumes are not supported yet: '%.*s'",
+		                          STR_ARG(source)),
+		                "give a directory of the host: ./DIR or /DIR");
+	*ret = (struct ContainerBind){
+		.source = arena_str(cli->arena, source),
+		.target = arena_str(cli->arena, target),
+		.read_only = str_eqc(mode, "ro"),
+	};
+	return NULL;
+}
+
+Err *cli_run_binds(Cli *cli, const OptionList *volumes, ContainerRequest *r)
+{
+	r->binds = arena_alloc(cli->arena, (volumes->count + 1) * sizeof *r->binds,
+	                       _Alignof(struct ContainerBind));
+	for (size_t i = 0; i < volumes->count; i++)
+		TRY(parse_volume(cli, volumes->at[i], &r->binds[i]));
+	r->bind_count = volumes->count;
+	return NULL;
+}
+
+void cli_run_env(Arena *a, const OptionList *env, ContainerRequest *r)
+{
+	for (size_t i = 0; i < env->count; i++) {
+		const char *text = env->at[i];
+		if (strchr(text, '=')) {
+			strs_push(a, &r->env, str_from(text));
+		} else if (getenv(text)) {
+			strs_push(a, &r->env, arena_strf(a, "%s=%s", text, getenv(text)));
+		}
+	}
+}
+
+Err *cli_run_network(Cli *cli, const char *network, ContainerRequest *r)
+{
+	if (!network || strcmp(network, "default") == 0 || strcmp(network, "bridge") == 0)
+		r->network = SANDBOX_NET_DEFAULT;
+	else if (strcmp(network, "none") == 0)
+		r->network = SANDBOX_NET_NONE;
+	else if (strcmp(network, "host") == 0)
+		r->network = SANDBOX_NET_HOST;
+	else
+		return err_note(cli_usage(cli, "unknown network: '%s'", network),
+		                "one of default, none, host");
+	return NULL;
+}
+
+Err *cli_run_image(Cli *cli, Store *s, const char *name, const char *pull, Image *ret)
+{
+	Platform host = platform_host();
+	const char *when = pull ? pull : "missing";
+	bool always = strcmp(when, "always") == 0;
+	if (!always && strcmp(when, "missing") != 0 && strcmp(when, "never") != 0)
+		return err_note(cli_usage(cli, "invalid value '%s' for --pull", when),
+		                "one of always, missing, never");
+	if (!always) {
+		Err *e = cli_image(cli, s, name, ret);
+		if (!e || err_kind(e) != ERR_NOT_FOUND || strcmp(when, "never") == 0)
+			return e;
+		err_free(e); /* it is fetched */
+		fprintf(stderr, "Unable to find image '%s' locally\n", name);
+	}
+	TRY(cli_pull(cli, name, &host, false, stderr));
+	return cli_image(cli, s, name, ret);
+}
