@@ -78,6 +78,12 @@ bool str_to_bytes(Str s, uint64_t *ret);
 /* The first BYTES of S or a few less, so that no character is cut: for messages. */
 Str str_clip(Str s, size_t bytes);
 
+/* The nearest of NAMES within two edits, or NULL: for "did you mean". */
+const char *str_nearest(Str word, const char *const *names, size_t count);
+/* Letters to change, add or drop to make B of A, case kept; SIZE_MAX if either is too long to ask.
+ */
+size_t str_edits(Str a, Str b);
+
 /* Cut S at the first SEP: *ret_head gets the part before, the result is the part after. */
 Str str_cut(Str s, char sep, Str *ret_head);
 

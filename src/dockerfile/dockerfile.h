@@ -126,7 +126,7 @@ NODISCARD Err *check_options_parse(Arena *a, Word text, CheckOptions *ret);
 void dockerfile_dump(const Dockerfile *d, Buf *out);
 
 /* The nearest of NAMES within two edits, or NULL: for "did you mean". */
-const char *dockerfile_suggest(Str word, const char *const *names, size_t count);
-/* Letters to change, add or drop to make B of A, case kept; SIZE_MAX if either is too long to ask.
- */
-size_t dockerfile_edits(Str a, Str b);
+static inline const char *dockerfile_suggest(Str word, const char *const *names, size_t count)
+{
+	return str_nearest(word, names, count);
+}

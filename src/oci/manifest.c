@@ -176,17 +176,54 @@ static Err *check_data(const JsonValue *object, const char *where, const Descrip
 	return NULL;
 }
 
-static Err *read_annotations(const JsonValue *object, const char *where, Arena *a, Descriptor *d)
+#define REF_NAME       "org.opencontainers.image.ref.name"
+#define CONTAINER_NAME "io.containerd.image.name"
+
+static Err *read_annotations(const JsonValue *object, const char *where, Arena *a,
+                             const Annotation **ret, size_t *ret_count)
 {
 	const JsonValue *notes = json_member(object, "annotations");
-	d->ref_name = d->container_name = (Str){ "", 0 };
+	*ret = NULL;
+	*ret_count = 0;
 	if (json_value_is_null(notes))
 		return NULL;
 	if (!json_value_is_object(notes))
 		return err_new(ERR_CORRUPT, "%s.annotations: expected an object", where);
-	TRY_CORRUPT(
-		json_get_str(notes, where, "org.opencontainers.image.ref.name", a, &d->ref_name));
-	TRY_CORRUPT(json_get_str(notes, where, "io.containerd.image.name", a, &d->container_name));
+	Annotation *list =
+		arena_alloc(a, (json_member_count(notes) + 1) * sizeof *list, _Alignof(Annotation));
+	void *at = NULL;
+	Str key;
+	JsonValue *value;
+	while (json_next_member(notes, &at, &key, &value)) {
+		if (!json_value_is_string(value))
+			return err_new(ERR_CORRUPT, "%s.annotations.%.*s: expected a string", where,
+			               STR_ARG(str_head(key, 200)));
+		list[(*ret_count)++] =
+			(Annotation){ arena_str(a, key), arena_str(a, json_value_string(value)) };
+	}
+	*ret = list;
+	return NULL;
+}
+
+/* The names of a descriptor have members of their own; the others stay in a list. */
+static Err *read_descriptor_annotations(const JsonValue *object, const char *where, Arena *a,
+                                        Descriptor *d)
+{
+	size_t count, kept = 0;
+	const Annotation *all;
+	d->ref_name = d->container_name = (Str){ "", 0 };
+	TRY(read_annotations(object, where, a, &all, &count));
+	Annotation *others = arena_alloc(a, (count + 1) * sizeof *others, _Alignof(Annotation));
+	for (size_t i = 0; i < count; i++) {
+		if (str_eqc(all[i].key, REF_NAME))
+			d->ref_name = all[i].value;
+		else if (str_eqc(all[i].key, CONTAINER_NAME))
+			d->container_name = all[i].value;
+		else
+			others[kept++] = all[i];
+	}
+	d->annotations = others;
+	d->annotation_count = kept;
 	return NULL;
 }
 
@@ -214,7 +251,7 @@ static Err *read_descriptor(const JsonValue *object, const char *where, Arena *a
 		TRY_WHILE(read_platform(platform, where, a, &d.platform), "reading the platform");
 		d.has_platform = true;
 	}
-	TRY(read_annotations(object, where, a, &d));
+	TRY(read_descriptor_annotations(object, where, a, &d));
 	TRY(check_data(object, where, &d));
 	d.foreign = json_length(json_member(object, "urls")) > 0;
 	*ret = d;
@@ -263,6 +300,7 @@ Err *manifest_parse(Arena *a, Str json, const char *name, Manifest *ret)
 	buf_addf(&where, "%s.config", name);
 	TRY(read_descriptor(json_member(doc, "config"), where.ptr, a, &m.config));
 	TRY(read_descriptors(doc, name, "layers", IMAGE_LAYERS_MAX, a, &m.layers, &m.layer_count));
+	TRY(read_annotations(doc, name, a, &m.annotations, &m.annotation_count));
 	*ret = m;
 	return NULL;
 }
@@ -282,8 +320,51 @@ Err *index_parse(Arena *a, Str json, const char *name, Index *ret)
 	/* bounded by MANIFEST_BYTES_MAX: a descriptor takes over 100 bytes of it */
 	TRY(read_descriptors(doc, name, "manifests", MANIFEST_BYTES_MAX / 64, a, &i.manifests,
 	                     &i.count));
+	TRY(read_annotations(doc, name, a, &i.annotations, &i.annotation_count));
 	*ret = i;
 	return NULL;
+}
+
+static int compare_annotations(const void *a, const void *b)
+{
+	const Annotation *const *x = a, *const *y = b;
+	int order = str_cmp((*x)->key, (*y)->key);
+	if (order)
+		return order;
+	return (*x > *y) - (*x < *y); /* of one array: as they came */
+}
+
+/* Sorted by key, as Go writes a map; of equal keys the last one counts.  Nothing for none. */
+static void write_annotations(JsonWriter *w, const Annotation *list, size_t count)
+{
+	if (count == 0)
+		return;
+	AUTO_FREE const Annotation **sorted = xcalloc(count, sizeof *sorted);
+	for (size_t i = 0; i < count; i++)
+		sorted[i] = &list[i];
+	qsort(sorted, count, sizeof *sorted, compare_annotations);
+	json_write_key(w, "annotations");
+	json_write_object(w);
+	for (size_t i = 0; i < count; i++) {
+		if (i + 1 < count && str_eq(sorted[i]->key, sorted[i + 1]->key))
+			continue;
+		json_write_key_str(w, sorted[i]->key);
+		json_write_str(w, sorted[i]->value);
+	}
+	json_write_object_end(w);
+}
+
+static void write_descriptor_annotations(JsonWriter *w, const Descriptor *d)
+{
+	AUTO_FREE Annotation *all = xcalloc(d->annotation_count + 2, sizeof *all);
+	size_t count = d->annotation_count;
+	if (count)
+		memcpy(all, d->annotations, count * sizeof *all);
+	if (d->container_name.len)
+		all[count++] = (Annotation){ STR(CONTAINER_NAME), d->container_name };
+	if (d->ref_name.len)
+		all[count++] = (Annotation){ STR(REF_NAME), d->ref_name };
+	write_annotations(w, all, count);
 }
 
 /* Members in the order of Go's v1.Descriptor, so that others' tools write the same bytes. */
@@ -297,19 +378,7 @@ static void write_descriptor(JsonWriter *w, const Descriptor *d)
 	json_write_str(w, digest_text(&d->digest, text));
 	json_write_key(w, "size");
 	json_write_int(w, (int64_t)d->size);
-	if (d->ref_name.len || d->container_name.len) {
-		json_write_key(w, "annotations");
-		json_write_object(w);
-		if (d->container_name.len) {
-			json_write_key(w, "io.containerd.image.name");
-			json_write_str(w, d->container_name);
-		}
-		if (d->ref_name.len) {
-			json_write_key(w, "org.opencontainers.image.ref.name");
-			json_write_str(w, d->ref_name);
-		}
-		json_write_object_end(w);
-	}
+	write_descriptor_annotations(w, d);
 	if (d->has_platform) {
 		json_write_key(w, "platform");
 		json_write_object(w);
@@ -344,6 +413,12 @@ static void write_list(JsonWriter *w, const char *key, const Descriptor *d, size
 	json_write_array_end(w);
 }
 
+void manifest_format_descriptor(const Descriptor *d, Buf *out)
+{
+	JsonWriter w = { .out = out };
+	write_descriptor(&w, d);
+}
+
 void manifest_format(const Manifest *m, Buf *out)
 {
 	JsonWriter w = { .out = out };
@@ -351,6 +426,7 @@ void manifest_format(const Manifest *m, Buf *out)
 	json_write_key(&w, "config");
 	write_descriptor(&w, &m->config);
 	write_list(&w, "layers", m->layers, m->layer_count);
+	write_annotations(&w, m->annotations, m->annotation_count);
 	json_write_object_end(&w);
 }
 
@@ -359,6 +435,7 @@ void index_format(const Index *i, Buf *out)
 	JsonWriter w = { .out = out };
 	write_head(&w, i->media_type.len ? i->media_type : STR(MEDIA_OCI_INDEX));
 	write_list(&w, "manifests", i->manifests, i->count);
+	write_annotations(&w, i->annotations, i->annotation_count);
 	json_write_object_end(&w);
 }
 

@@ -23,6 +23,10 @@
 #define MEDIA_DOCKER_CONFIG   "application/vnd.docker.container.image.v1+json"
 #define MEDIA_DOCKER_LAYER    "application/vnd.docker.image.rootfs.diff.tar"
 
+typedef struct Annotation {
+	Str key, value;
+} Annotation;
+
 typedef struct Descriptor {
 	Str media_type;
 	Digest digest;
@@ -31,7 +35,9 @@ typedef struct Descriptor {
 	Platform platform;
 	Str ref_name;       /* annotation org.opencontainers.image.ref.name, "" if none */
 	Str container_name; /* annotation io.containerd.image.name, "" if none */
-	bool foreign;       /* has "urls": never fetched from there */
+	const Annotation *annotations; /* the others; written sorted by key, the last of equals */
+	size_t annotation_count;
+	bool foreign; /* has "urls": never fetched from there */
 } Descriptor;
 
 typedef struct Manifest {
@@ -39,12 +45,16 @@ typedef struct Manifest {
 	Descriptor config;
 	Descriptor *layers;
 	size_t layer_count;
+	const Annotation *annotations;
+	size_t annotation_count;
 } Manifest;
 
 typedef struct Index {
 	Str media_type;
 	Descriptor *manifests;
 	size_t count;
+	const Annotation *annotations;
+	size_t annotation_count;
 } Index;
 
 typedef enum ManifestKind { MANIFEST_IMAGE, MANIFEST_INDEX } ManifestKind;
@@ -54,6 +64,8 @@ NODISCARD Err *manifest_kind(Str json, Str content_type, const char *name, Manif
 NODISCARD Err *manifest_parse(Arena *a, Str json, const char *name, Manifest *ret);
 NODISCARD Err *index_parse(Arena *a, Str json, const char *name, Index *ret);
 void manifest_format(const Manifest *m, Buf *out);
+/* One descriptor alone, as both write it. */
+void manifest_format_descriptor(const Descriptor *d, Buf *out);
 void index_format(const Index *i, Buf *out);
 /* The entry of an index for this platform; attestations (unknown/unknown) never match.
  * ERR_NOT_FOUND lists what the index offers. */

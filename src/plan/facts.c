@@ -79,7 +79,7 @@ static void take_nearer(Str name, Str candidate, size_t *best, Str *ret)
 {
 	size_t longer =
 		name.len > candidate.len ? name.len - candidate.len : candidate.len - name.len;
-	size_t edits = longer > EDITS_MAX ? SIZE_MAX : dockerfile_edits(name, candidate);
+	size_t edits = longer > EDITS_MAX ? SIZE_MAX : str_edits(name, candidate);
 	if (edits < *best) {
 		*best = edits;
 		*ret = candidate;

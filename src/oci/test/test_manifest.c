@@ -44,6 +44,43 @@ static void test_manifest_good(void **state)
 	assert_int_equal(m.layer_count, 0);
 }
 
+/* All come back, sorted; names stand beside the others; of two equal keys the last one counts. */
+static void test_annotations(void **state)
+{
+	(void)state;
+#define NOTED(notes) \
+	OCI_HEAD "\"config\":" CONFIG ",\"layers\":[" LAYER "],\"annotations\":{" notes "}}"
+	AUTO_ARENA Arena a = ARENA_INIT;
+	Manifest m;
+	assert_ok(manifest_parse(&a, STR(NOTED("\"b\":\"<2>\",\"a\":\"1\"")), "m", &m));
+	assert_int_equal(m.annotation_count, 2);
+	AUTO_BUF Buf out = BUF_INIT;
+	manifest_format(&m, &out);
+	assert_string_equal(out.ptr, NOTED("\"a\":\"1\",\"b\":\"\\u003c2\\u003e\""));
+	static const Annotation twice[] = { { { "z", 1 }, { "1", 1 } },
+		                            { { "a", 1 }, { "0", 1 } },
+		                            { { "z", 1 }, { "2", 1 } } };
+	Descriptor d = m.layers[0];
+	d.ref_name = STR("v1");
+	d.annotations = twice;
+	d.annotation_count = 3;
+	buf_reset(&out);
+	manifest_format_descriptor(&d, &out);
+	assert_non_null(strstr(
+		out.ptr, "{\"a\":\"0\",\"org.opencontainers.image.ref.name\":\"v1\",\"z\":\"2\"}"));
+	d.media_type = STR(MEDIA_OCI_MANIFEST);
+	Index i = { .manifests = &d, .count = 1, .annotations = twice, .annotation_count = 1 };
+	buf_reset(&out);
+	index_format(&i, &out);
+	Index back;
+	assert_ok(index_parse(&a, buf_str(&out), "i", &back));
+	assert_str(back.manifests[0].ref_name, "v1");
+	assert_int_equal(back.manifests[0].annotation_count, 2);
+	assert_int_equal(back.annotation_count, 1);
+	assert_err(manifest_parse(&a, STR(NOTED("\"a\":1")), "m", &m), ERR_CORRUPT,
+	           "m.annotations.a: expected a string");
+}
+
 static void test_manifest_bad(void **state)
 {
 	(void)state;
@@ -307,7 +344,7 @@ int main(void)
 		cmocka_unit_test(test_limits),        cmocka_unit_test(test_kind),
 		cmocka_unit_test(test_choose),        cmocka_unit_test(test_index_round),
 		cmocka_unit_test(test_foreign),       cmocka_unit_test(test_layer_types),
-		cmocka_unit_test(test_base64),
+		cmocka_unit_test(test_base64),        cmocka_unit_test(test_annotations),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,12 +1,12 @@
-/* suggest.c - "did you mean": the nearest of a few names. */
+/* nearest.c - "did you mean": the nearest of a few names. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
 
-#include "dockerfile/dockerfile.h"
+#include "base/str.h"
 
 /* Longer words are nobody's misspelled name; the bound keeps the rows on the stack. */
-#define SUGGEST_BYTES_MAX 64
-#define SUGGEST_EDITS_MAX 2
+#define NEAREST_BYTES_MAX 64
+#define NEAREST_EDITS_MAX 2
 
 static char fold(char c)
 {
@@ -29,7 +29,7 @@ static size_t smaller(size_t a, size_t b)
  * without regard to case, two neighbours that changed places being one. */
 static size_t edit_distance(Str a, Str b, bool loose)
 {
-	size_t rows[3][SUGGEST_BYTES_MAX + 1] = { { 0 } };
+	size_t rows[3][NEAREST_BYTES_MAX + 1] = { { 0 } };
 	for (size_t j = 0; j <= b.len; j++)
 		rows[0][j] = j;
 	for (size_t i = 1; i <= a.len; i++) {
@@ -47,15 +47,15 @@ static size_t edit_distance(Str a, Str b, bool loose)
 	return rows[a.len % 3][b.len];
 }
 
-const char *dockerfile_suggest(Str word, const char *const *names, size_t count)
+const char *str_nearest(Str word, const char *const *names, size_t count)
 {
-	if (!word.len || word.len > SUGGEST_BYTES_MAX)
+	if (!word.len || word.len > NEAREST_BYTES_MAX)
 		return NULL;
 	const char *best = NULL;
-	size_t best_distance = SUGGEST_EDITS_MAX + 1;
+	size_t best_distance = NEAREST_EDITS_MAX + 1;
 	for (size_t i = 0; i < count; i++) {
 		Str name = str_from(names[i]);
-		if (name.len > SUGGEST_BYTES_MAX)
+		if (name.len > NEAREST_BYTES_MAX)
 			continue;
 		size_t distance = edit_distance(word, name, true);
 		/* A name that would be changed in every letter is no suggestion. */
@@ -67,9 +67,9 @@ const char *dockerfile_suggest(Str word, const char *const *names, size_t count)
 	return best;
 }
 
-size_t dockerfile_edits(Str a, Str b)
+size_t str_edits(Str a, Str b)
 {
-	if (a.len > SUGGEST_BYTES_MAX || b.len > SUGGEST_BYTES_MAX)
+	if (a.len > NEAREST_BYTES_MAX || b.len > NEAREST_BYTES_MAX)
 		return SIZE_MAX;
 	return edit_distance(a, b, false);
 }
