@@ -30,6 +30,8 @@
 #define ONBUILD_DEPTH_MAX 16u
 /* Of one instruction; each word of a COPY is looked up among them. */
 #define HEREDOCS_MAX 1024u
+/* Targets times platforms of one build: each is planned by itself. */
+#define BUILD_RESULTS_MAX 64u
 /* Of one Dockerfile; a node is about 300 bytes.  The longest known one has some 2,000. */
 #define INSTRUCTIONS_MAX (1u << 18)
 /* Words, pairs or flags of one instruction. */

@@ -208,10 +208,15 @@ static Err *print(const BuildCall *call, const BuildLook *look, Arena *a)
 Err *build_call_run(Cli *cli, const BuildCall *call, const BuildRequest *r, Ui *ui)
 {
 	AUTO_BUILD_LOOK BuildLook look = { 0 };
-	BuildLookRequest how = { .all_stages = call->kind->all_stages && !r->target.len,
+	BuildLookRequest how = { .all_stages = call->kind->all_stages && !r->target_count,
 		                 .remarks = call->kind->judges,
 		                 .reads_only = call->kind->reads_only };
-	TRY(build_look(cli->arena, r, &how, &look));
+	BuildRequest one = *r;
+	if (!call->kind->judges && !call->kind->reads_only && r->target_count > 1)
+		return cli_usage(cli, "--call=%s is about one target", call->kind->name);
+	if (!call->kind->judges)
+		one.platform_count = 1; /* as docker: it is said of the first */
+	TRY(build_look(cli->arena, &one, &how, &look));
 	ui_finish(ui);
 	/* A check tells of the error as one of the things it found; else it is all there is to say.
 	 */

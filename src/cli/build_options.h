@@ -12,8 +12,8 @@
 
 typedef struct BuildValues {
 	OptionList tags, build_args, labels, outputs, contexts;
-	OptionList arg_files, no_cache_filter;
-	const char *file, *target, *progress, *iidfile, *network, *platform, *builder, *call;
+	OptionList arg_files, no_cache_filter, targets, platforms;
+	const char *file, *progress, *iidfile, *network, *builder, *call;
 	const char *ignore_file;
 	bool check, no_cache, pull, push, quiet, load, durable;
 	bool ignored;

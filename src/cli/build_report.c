@@ -9,8 +9,36 @@
 /* Enough to see a compiler's or a package manager's last words, few enough for one screen. */
 enum { LOG_LINES = 20 };
 
-void build_report_sizes(Ui *ui, Arena *a, const BuildResult *result, Str name)
+/* As people call an image: its first name, else the start of its ID. */
+static Str name_of(Arena *a, const BuildTarget *t, const BuildImage *image)
 {
+	return t->tag_count ? reference_familiar(a, &t->tags[0])
+	                    : str_head(digest_arena_hex(a, &image->image_id), 12);
+}
+
+/* Of several: one a line. */
+static void report_each(Ui *ui, Arena *a, const BuildResult *result)
+{
+	for (size_t i = 0; i < result->target_count; i++) {
+		const BuildTarget *t = &result->targets[i];
+		for (size_t k = 0; k < t->image_count; k++) {
+			const BuildImage *image = &t->images[k];
+			Str platform = platform_text(a, &image->platform);
+			ui_say(ui, "%.*s -> %.*s%s%.*s %s", STR_ARG(t->name),
+			       STR_ARG(name_of(a, t, image)), t->image_count > 1 ? " " : "",
+			       t->image_count > 1 ? (int)platform.len : 0, platform.ptr,
+			       cli_size_words(a, image->size_bytes).ptr);
+		}
+	}
+}
+
+void build_report_sizes(Ui *ui, Arena *a, const BuildResult *result)
+{
+	if (result->image_count > 1) {
+		report_each(ui, a, result);
+		return;
+	}
+	Str name = name_of(a, &result->targets[0], &result->images[0]);
 	uint64_t size = result->size_bytes;
 	for (size_t i = 0; i < result->stage_count; i++) {
 		const BuildStage *stage = &result->stages[i];

@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
 
+#include "base/limits.h"
 #include "cli/build_args.h"
 
 static void set_labels(Arena *a, const BuildValues *v, BuildRequest *r)
@@ -15,58 +16,126 @@ static void set_labels(Arena *a, const BuildValues *v, BuildRequest *r)
 	r->label_count = v->labels.count;
 }
 
+/* The words of OPTION, each of which may be several with commas between. */
+static Strs split(Arena *a, const OptionList *list)
+{
+	Strs words = { 0 };
+	for (size_t i = 0; i < list->count; i++) {
+		Str rest = str_from(list->at[i]);
+		while (rest.len) {
+			Str word;
+			rest = str_cut(rest, ',', &word);
+			if (str_trim(word).len)
+				strs_push(a, &words, str_trim(word));
+		}
+	}
+	return words;
+}
+
+static Err *check_tag(Cli *cli, const char *text, Reference *tag)
+{
+	Err *e = reference_parse(cli->arena, str_from(text), tag);
+	if (e) {
+		cli->usage_error = true;
+		return err_while(e, "reading --tag '%s'", text);
+	}
+	return tag->has_digest
+	               ? cli_usage(cli, "invalid tag '%s': a name with a digest cannot be given",
+	                           text)
+	               : NULL;
+}
+
+/* What it will be with the name of a stage; whether it is a name then is known when the stages are.
+ */
+static Err *check_pattern(Cli *cli, const char *text)
+{
+	for (const char *at = text; (at = strchr(at, '{')); at++)
+		if (strncmp(at, BUILD_TAG_TARGET, strlen(BUILD_TAG_TARGET)) != 0)
+			return err_note(cli_usage(cli, "invalid tag '%s'", text),
+			                "%s alone can stand in it, for the stage that is built",
+			                BUILD_TAG_TARGET);
+	return NULL;
+}
+
 static Err *set_tags(Cli *cli, const BuildValues *v, BuildRequest *r)
 {
 	Reference *tags =
 		arena_alloc(cli->arena, (v->tags.count + 1) * sizeof *tags, _Alignof(Reference));
+	Str *patterns =
+		arena_alloc(cli->arena, (v->tags.count + 1) * sizeof *patterns, _Alignof(Str));
 	for (size_t i = 0; i < v->tags.count; i++) {
-		Err *e = reference_parse(cli->arena, str_from(v->tags.at[i]), &tags[i]);
-		if (e) {
-			cli->usage_error = true;
-			return err_while(e, "reading --tag '%s'", v->tags.at[i]);
+		const char *text = v->tags.at[i];
+		if (strchr(text, '{')) {
+			TRY(check_pattern(cli, text));
+			patterns[r->tag_pattern_count++] = str_from(text);
+			continue;
 		}
-		if (tags[i].has_digest)
-			return cli_usage(cli,
-			                 "invalid tag '%s': a name with a digest cannot be given",
-			                 v->tags.at[i]);
+		if (r->target_count > 1)
+			return err_note(cli_usage(cli,
+			                          "several targets cannot have the one name '%s'",
+			                          text),
+			                "put %s where the name of the stage belongs, as in "
+			                "--tag app:%s",
+			                BUILD_TAG_TARGET, BUILD_TAG_TARGET);
+		TRY(check_tag(cli, text, &tags[r->tag_count++]));
 	}
 	r->tags = tags;
-	r->tag_count = v->tags.count;
+	r->tag_patterns = patterns;
 	return NULL;
 }
 
-static Err *set_platform(Cli *cli, const BuildValues *v, BuildRequest *r)
+static void set_targets(Cli *cli, const BuildValues *v, BuildRequest *r)
 {
-	const char *text = v->platform ? v->platform : getenv("DOCKER_DEFAULT_PLATFORM");
-	r->platform = platform_host();
-	if (!text || !*text)
-		return NULL;
-	if (strchr(text, ','))
-		return err_note(cli_usage(cli,
-		                          "several platforms are not supported yet: --platform %s",
-		                          text),
-		                "build one after the other");
-	Err *e = platform_parse(cli->arena, str_from(text), &r->platform);
-	r->platform_given = !e;
-	cli->usage_error = e;
-	return e ? err_while(e, "reading --platform") : NULL;
+	Strs targets = split(cli->arena, &v->targets);
+	r->targets = targets.at;
+	r->target_count = targets.count;
+}
+
+static bool has_platform(const Platform *list, size_t count, const Platform *p)
+{
+	for (size_t i = 0; i < count; i++)
+		if (str_eq(list[i].os, p->os) && str_eq(list[i].arch, p->arch) &&
+		    str_eq(list[i].variant, p->variant))
+			return true;
+	return false;
+}
+
+static Err *set_platforms(Cli *cli, const BuildValues *v, BuildRequest *r)
+{
+	const char *usual = getenv("DOCKER_DEFAULT_PLATFORM");
+	const OptionList of_environment = { &usual, usual && *usual };
+	Strs texts = split(cli->arena, v->platforms.count ? &v->platforms : &of_environment);
+	Platform *list =
+		arena_alloc(cli->arena, (texts.count + 1) * sizeof *list, _Alignof(Platform));
+	for (size_t i = 0; i < texts.count; i++) {
+		Platform p;
+		Err *e = platform_parse(cli->arena, texts.at[i], &p);
+		if (e) {
+			cli->usage_error = true;
+			return err_while(e, "reading --platform");
+		}
+		if (!has_platform(list, r->platform_count, &p))
+			list[r->platform_count++] = p;
+	}
+	r->platform_given = r->platform_count;
+	if (!r->platform_count)
+		list[r->platform_count++] = platform_host();
+	size_t targets = r->target_count ? r->target_count : 1;
+	if (targets * r->platform_count > BUILD_RESULTS_MAX)
+		return cli_usage(cli,
+		                 "%zu targets for %zu platforms are more than the %u images of "
+		                 "one build",
+		                 targets, r->platform_count, BUILD_RESULTS_MAX);
+	r->platforms = list;
+	return NULL;
 }
 
 /* --no-cache-filter a,b: names of stages. */
 static Err *set_uncached(Cli *cli, const BuildValues *v, BuildRequest *r)
 {
-	Strs names = { 0 };
 	if (v->no_cache && v->no_cache_filter.count)
 		return cli_usage(cli, "--no-cache and --no-cache-filter exclude each other");
-	for (size_t i = 0; i < v->no_cache_filter.count; i++) {
-		Str rest = str_from(v->no_cache_filter.at[i]);
-		while (rest.len) {
-			Str name;
-			rest = str_cut(rest, ',', &name);
-			if (str_trim(name).len)
-				strs_push(cli->arena, &names, str_trim(name));
-		}
-	}
+	Strs names = split(cli->arena, &v->no_cache_filter);
 	r->uncached_stages = names.at;
 	r->uncached_stage_count = names.count;
 	return NULL;
@@ -82,7 +151,6 @@ Err *build_request_make(Cli *cli, const BuildValues *v, BuildRequest *r)
 		return err_note(cli_usage(cli, "unknown network: '%s'", v->network),
 		                "one of default, none, host");
 	*r = (BuildRequest){
-		.target = str_from(v->target ? v->target : ""),
 		.network = str_from(v->network ? v->network : ""),
 		.no_cache = v->no_cache,
 		.pull = v->pull,
@@ -92,7 +160,8 @@ Err *build_request_make(Cli *cli, const BuildValues *v, BuildRequest *r)
 	TRY(build_args_read(cli, v, r));
 	TRY(set_uncached(cli, v, r));
 	set_labels(cli->arena, v, r);
+	set_targets(cli, v, r);
 	TRY(set_tags(cli, v, r));
 	TRY(build_given_make(cli, v, &r->run));
-	return set_platform(cli, v, r);
+	return set_platforms(cli, v, r);
 }

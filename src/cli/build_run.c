@@ -59,53 +59,80 @@ static Err *write_id(const char *file, Str id)
 	return path_write_all(fd, id.ptr, id.len, file);
 }
 
+/* The images of T, under its names. */
+static Err *read_target(Arena *a, Store *s, const BuildTarget *t, ExportImage *ret)
+{
+	Image *images = arena_alloc(a, t->image_count * sizeof *images, _Alignof(Image));
+	Str *names = arena_alloc(a, (t->tag_count + 1) * sizeof *names, _Alignof(Str));
+	for (size_t i = 0; i < t->image_count; i++)
+		TRY(image_read(s, &t->images[i].image_id, a, &images[i]));
+	for (size_t i = 0; i < t->tag_count; i++)
+		names[i] = reference_full(a, &t->tags[i]);
+	*ret = (ExportImage){ .images = images,
+		              .image_count = t->image_count,
+		              .names = names,
+		              .name_count = t->tag_count };
+	return NULL;
+}
+
 static Err *export_all(Cli *cli, const BuildRequest *r, const BuildResult *result,
                        const Outputs *outputs)
 {
-	Image built = { 0 };
-	ExportImage image = { .images = &built, .image_count = 1, .name_count = r->tag_count };
 	if (!outputs->count)
 		return NULL;
 	/* A build that found everything has not entered: but layers may be directories, and files
 	 * in them belong to owners that only the namespace may read.  No thread runs then. */
 	TRY(sandbox_enter());
 	TRY(store_reopen(r->store));
-	Str *names = arena_alloc(cli->arena, (r->tag_count + 1) * sizeof *names, _Alignof(Str));
-	for (size_t i = 0; i < r->tag_count; i++)
-		names[i] = reference_full(cli->arena, &r->tags[i]);
-	image.names = names;
-	TRY(image_read(r->store, &result->image_id, cli->arena, &built));
+	ExportImage *images = arena_alloc(cli->arena, result->target_count * sizeof *images,
+	                                  _Alignof(ExportImage));
+	for (size_t i = 0; i < result->target_count; i++)
+		TRY(read_target(cli->arena, r->store, &result->targets[i], &images[i]));
 	for (size_t i = 0; i < outputs->count; i++)
-		TRY_WHILE(export_run(r->store, &outputs->at[i], &image, 1, r->progress, r->cancel),
+		TRY_WHILE(export_run(r->store, &outputs->at[i], images, result->target_count,
+		                     r->progress, r->cancel),
 		          "writing the output of type '%.*s'", STR_ARG(outputs->at[i].type));
 	return NULL;
 }
 
+/* IDs of all images, one a line if there are several. */
+static Str list_ids(Arena *a, const BuildResult *result)
+{
+	AUTO_BUF Buf out = BUF_INIT;
+	for (size_t i = 0; i < result->image_count; i++)
+		buf_addf(&out, "%s%s", i ? "\n" : "",
+		         digest_arena_text(a, &result->images[i].image_id).ptr);
+	if (result->image_count > 1)
+		buf_add_char(&out, '\n');
+	return arena_str(a, buf_str(&out));
+}
+
 /* The lines of BuildKit's last step, which scripts look for. */
-static void report_names(Arena *a, const BuildRequest *r, Str id)
+static void report_names(Arena *a, const BuildRequest *r, const BuildResult *result)
 {
 	unsigned line = progress_begin(r->progress, STR(""), "exporting to image");
-	progress_note(r->progress, line, "writing image %s done", id.ptr);
-	for (size_t i = 0; i < r->tag_count; i++)
-		progress_note(r->progress, line, "naming to %s done",
-		              reference_full(a, &r->tags[i]).ptr);
+	for (size_t i = 0; i < result->target_count; i++) {
+		const BuildTarget *t = &result->targets[i];
+		for (size_t k = 0; k < t->image_count; k++)
+			progress_note(r->progress, line, "writing image %s done",
+			              digest_arena_text(a, &t->images[k].image_id).ptr);
+		for (size_t k = 0; k < t->tag_count; k++)
+			progress_note(r->progress, line, "naming to %s done",
+			              reference_full(a, &t->tags[k]).ptr);
+	}
 	progress_end(r->progress, line, PROGRESS_DONE, STR(""));
 }
 
-static void report_end(Cli *cli, Ui *ui, const BuildValues *v, const BuildRequest *r,
-                       const BuildResult *result)
+static void report_end(Cli *cli, Ui *ui, const BuildValues *v, const BuildResult *result)
 {
-	Arena *a = cli->arena;
-	Str id = digest_arena_text(a, &result->image_id);
-	Str name = r->tag_count ? reference_familiar(a, &r->tags[0])
-	                        : str_head(str_from_at(id, 7), 12);
 	ui_finish(ui);
 	for (size_t i = 0; i < result->warning_count; i++)
 		ui_say(ui, "warning: %.*s", STR_ARG(result->warnings[i]));
-	build_report_warnings(ui, a, result, cli->debug);
-	build_report_sizes(ui, a, result, name);
+	build_report_warnings(ui, cli->arena, result, cli->debug);
+	build_report_sizes(ui, cli->arena, result);
+	Str ids = list_ids(cli->arena, result);
 	if (v->quiet)
-		printf("%s\n", id.ptr);
+		printf("%.*s\n", STR_ARG(str_trim(ids)));
 }
 
 /* E is taken. */
@@ -130,10 +157,9 @@ static Err *build(Cli *cli, const BuildValues *v, BuildRequest *r, const Outputs
                   BuildResult *result)
 {
 	TRY(build_image(cli->arena, r, result));
-	Str id = digest_arena_text(cli->arena, &result->image_id);
-	report_names(cli->arena, r, id);
+	report_names(cli->arena, r, result);
 	TRY(export_all(cli, r, result, outputs));
-	return v->iidfile ? write_id(v->iidfile, id) : NULL;
+	return v->iidfile ? write_id(v->iidfile, list_ids(cli->arena, result)) : NULL;
 }
 
 static const char *style_of(const BuildValues *v, const BuildCall *call)
@@ -203,7 +229,7 @@ Err *build_run_command(Cli *cli, const void *values, const Arguments *args)
 	} else {
 		e = build(cli, v, &r, &outputs, &result);
 		if (!e)
-			report_end(cli, ui, v, &r, &result);
+			report_end(cli, ui, v, &result);
 		else if (err_kind(e) != ERR_CANCELLED)
 			report_failure(cli, ui, &result, TAKE_PTR(e));
 	}

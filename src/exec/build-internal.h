@@ -78,9 +78,12 @@ typedef struct Build {
 		*source; /* of the Dockerfile: the request's, or what was found in the context */
 	struct StepResult *context_layer; /* of a main context that is no directory; NULL */
 	Dockerfile file;
-	PlanFacts facts;
+	PlanFacts *facts; /* one a plan that was made: of each target for each platform */
+	size_t facts_count;
 	LintResult lint;
-	Plan plan;
+	Plan plan;            /* of all of them */
+	BuildTarget *targets; /* named; their images come last of all, see result.c */
+	size_t target_count;
 	StepState *states; /* one a plan->steps */
 	bool *uncached;    /* one a plan->stages: its steps are made again; NULL: none is */
 	Resolved **resolved;
@@ -115,7 +118,10 @@ NODISCARD Err *build_look_up(Build *b, const Step *step);
 /* --- judge.c --- */
 /* Rules that look at files: findings are added to b->lint.  An error if warnings are errors. */
 NODISCARD Err *judge_steps(Build *b, bool remarks);
-LintInput judge_input(const Build *b, bool remarks);
+/* Of plan NUMBER. */
+LintInput judge_input(const Build *b, size_t number, bool remarks);
+/* The rules that look at the file and at what planning saw, to b->lint.  BROKEN: of its check. */
+NODISCARD Err *judge_text(Build *b, const Err *broken, bool remarks);
 /* Warnings to whoever shows the progress, from finding FROM on. */
 void judge_tell(Build *b, size_t from);
 
@@ -202,7 +208,8 @@ bool schedule_is_ready(const Build *b, const Step *step);
 NODISCARD Err *schedule_explain(const Build *b, const Step *step, Err *err);
 
 /* --- result.c --- */
-NODISCARD Err *result_image(Build *b, BuildResult *ret);
+/* The images, with their names, to RET. */
+NODISCARD Err *result_images(Build *b, BuildResult *ret);
 
 /* --- tree.c: entries of new directories, as COPY and WORKDIR make them --- */
 typedef struct TreeOwner {

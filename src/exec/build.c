@@ -116,10 +116,9 @@ static Err *look_up_all(Build *b)
 	return NULL;
 }
 
-/* Is everything that the result needs known, and are its base's layers here? */
-static Err *is_complete(Build *b, bool *ret)
+/* Is everything that a result needs known, STEP being its last, and are its base's layers here? */
+static Err *is_whole(Build *b, uint32_t step, bool *ret)
 {
-	uint32_t step = b->plan.stages[b->plan.target].last_step;
 	*ret = b->states[step].status == STEP_KNOWN;
 	for (size_t i = 0; *ret && i < b->states[step].layer_count; i++) {
 		StoreLayer layer;
@@ -129,6 +128,14 @@ static Err *is_complete(Build *b, bool *ret)
 			return e;
 		err_free(e); /* told by the result: it is pulled or made again */
 	}
+	return NULL;
+}
+
+static Err *is_complete(Build *b, bool *ret)
+{
+	*ret = true;
+	for (size_t i = 0; *ret && i < b->plan.result_count; i++)
+		TRY(is_whole(b, b->plan.stages[b->plan.results[i].stage].last_step, ret));
 	return NULL;
 }
 
@@ -199,7 +206,7 @@ static Err *build(Build *b, BuildResult *ret)
 		TRY(schedule_run(b));
 	}
 	TRY(judge_steps(b, false));
-	return result_image(b, ret);
+	return result_images(b, ret);
 }
 
 Err *build_init(Build *b, Arena *a, const BuildRequest *request)
@@ -241,7 +248,8 @@ void build_done(Build *b)
 	resolve_done(b);
 	if (b->registry)
 		registry_close(b->registry);
-	plan_facts_done(&b->facts);
+	for (size_t i = 0; i < b->facts_count; i++)
+		plan_facts_done(&b->facts[i]);
 	(void)pthread_mutex_destroy(&b->mutex);
 	(void)pthread_mutex_destroy(&b->run_files_mutex);
 	if (b->own_cancel.fd >= 0)
@@ -262,7 +270,12 @@ Err *build_image(Arena *a, const BuildRequest *request, BuildResult *ret)
 	ret->warning_count = b.plan.warning_count;
 	ret->lint = b.lint;
 	ret->source = b.source;
-	if (!e || err_kind(e) == ERR_CANCELLED || !request->tag_count)
+	if (!e || err_kind(e) == ERR_CANCELLED)
 		return e;
-	return err_while(e, "building '%.*s'", STR_ARG(reference_familiar(a, &request->tags[0])));
+	if (request->tag_count)
+		return err_while(e, "building '%.*s'",
+		                 STR_ARG(reference_familiar(a, &request->tags[0])));
+	return request->tag_pattern_count
+	               ? err_while(e, "building '%.*s'", STR_ARG(request->tag_patterns[0]))
+	               : e;
 }

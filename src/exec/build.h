@@ -66,6 +66,9 @@ typedef struct BuildArchive {
 
 enum { BUILD_JOBS_MAX = 256 };
 
+/* In a name: the stage that is the target. */
+#define BUILD_TAG_TARGET "{target}"
+
 typedef struct BuildRequest {
 	Store *store;
 	const Source *dockerfile; /* NULL: it is in the context, under the name .file */
@@ -79,14 +82,19 @@ typedef struct BuildRequest {
 	size_t context_count;
 	const BuildDirectory *directories; /* those that are; PlanContext.index N is [N - 1] */
 	size_t directory_count;
-	Str target;
+	const Str *targets; /* stages, by name or number, "" the last; none: the last one */
+	size_t target_count;
 	const PlanArg *args;
 	size_t arg_count;
 	const Label *labels;
 	size_t label_count;
 	const Reference *tags; /* names for the result; may be none */
 	size_t tag_count;
-	Platform platform; /* of this machine unless said otherwise */
+	/* Names with BUILD_TAG_TARGET in them; with several targets there are no others. */
+	const Str *tag_patterns;
+	size_t tag_pattern_count;
+	const Platform *platforms; /* one image each; at least one, of this machine unless given */
+	size_t platform_count;
 	bool platform_given;
 	BuildRun run;
 	Str network; /* "default", "none", "host"; "" = default */
@@ -109,9 +117,30 @@ typedef struct BuildStage {
 	bool is_result;
 } BuildStage;
 
+/* One image: of a target, for a platform. */
+typedef struct BuildImage {
+	Str target; /* its stage, as shown */
+	Platform platform;
+	Digest image_id;     /* config digest */
+	uint64_t size_bytes; /* sum of its layers */
+} BuildImage;
+
+/* What names are given to: one target's images, one a platform, in the order asked for. */
+typedef struct BuildTarget {
+	Str name; /* of the stage, as shown */
+	const BuildImage *images;
+	size_t image_count;
+	const Reference *tags;
+	size_t tag_count;
+} BuildTarget;
+
 typedef struct BuildResult {
-	Digest image_id; /* config digest */
+	Digest image_id; /* of the first image */
 	uint64_t size_bytes;
+	BuildImage *images; /* target by target */
+	size_t image_count;
+	BuildTarget *targets;
+	size_t target_count;
 	BuildStage *stages; /* those that were needed, in file order */
 	size_t stage_count;
 	unsigned steps_run, steps_cached;

@@ -125,10 +125,10 @@ static bool weigh(void *context, const Step *step, Str path, uint64_t *ret)
 	return e == NULL; /* damaged: a build tells it */
 }
 
-LintInput judge_input(const Build *b, bool remarks)
+LintInput judge_input(const Build *b, size_t number, bool remarks)
 {
 	return (LintInput){ .file = &b->file,
-		            .facts = &b->facts,
+		            .facts = number < b->facts_count ? &b->facts[number] : NULL,
 		            .ignore = b->request->ignore,
 		            .args = b->request->args,
 		            .arg_count = b->request->arg_count,
@@ -150,6 +150,22 @@ void judge_tell(Build *b, size_t from)
 	}
 }
 
+Err *judge_text(Build *b, const Err *broken, bool remarks)
+{
+	LintInput in = judge_input(b, 0, remarks);
+	in.broken = broken;
+	TRY(lint_run(b->arena, &in, &b->lint));
+	for (size_t i = 1; i < b->facts_count; i++) {
+		LintResult more;
+		in = judge_input(b, i, remarks);
+		in.broken = broken;
+		TRY(lint_run(b->arena, &in, &more));
+		lint_merge(b->arena, &more, &b->lint);
+	}
+	judge_tell(b, 0);
+	return NULL;
+}
+
 Err *judge_steps(Build *b, bool remarks)
 {
 	Judge j = { .build = b, .step = STEP_NONE };
@@ -159,7 +175,7 @@ Err *judge_steps(Build *b, bool remarks)
 		            .made = made,
 		            .below = below,
 		            .weigh = weigh };
-	LintInput in = judge_input(b, remarks);
+	LintInput in = judge_input(b, 0, remarks);
 	size_t before = b->lint.count, warnings = b->lint.warning_count;
 	Err *e = lint_run_steps(b->arena, &in, &b->plan, &files, &b->lint);
 	if (j.view)

@@ -46,8 +46,10 @@ Err *build_look(Arena *a, const BuildRequest *request, const BuildLookRequest *h
 	ret->file.source = b.source;
 	ret->plan = b.plan;
 	ret->lint = b.lint;
-	ret->facts = b.facts;
-	b.facts = (PlanFacts){ 0 };
+	if (b.facts_count) {
+		ret->facts = b.facts[0];
+		b.facts[0] = (PlanFacts){ 0 };
+	}
 	return NULL;
 }
 

@@ -59,18 +59,20 @@ bool build_is_uncached(const Build *b, const Step *step)
 	return b->request->no_cache || (b->uncached && b->uncached[step->stage]);
 }
 
-static Err *plan(Build *b, const BuildLookRequest *how)
+/* One target for one platform. */
+static Err *plan_one(Build *b, const BuildLookRequest *how, Str target, const Platform *platform,
+                     Plan *ret)
 {
 	const BuildRequest *r = b->request;
 	const PlanAllow all = { .network_host = true, .security_insecure = true };
 	PlanRequest request = {
 		.dockerfile = &b->file,
-		.target = r->target,
+		.target = target,
 		.args = r->args,
 		.arg_count = r->arg_count,
 		.labels = r->labels,
 		.label_count = r->label_count,
-		.platform = r->platform,
+		.platform = *platform,
 		.platform_given = r->platform_given,
 		.build_platform = platform_host(),
 		.network = r->network.len ? r->network : STR("default"),
@@ -80,20 +82,85 @@ static Err *plan(Build *b, const BuildLookRequest *how)
 		.context_fetched = b->context_layer != NULL,
 		.lookup = { resolve_image, resolve_layout, epoch_of, b },
 		.all_stages = how->all_stages,
-		.facts = &b->facts,
+		.multi_platform = r->platform_count > 1,
+		.facts = &b->facts[b->facts_count++],
 	};
-	TRY(plan_make(b->arena, &request, &b->plan));
-	mark_uncached(b);
-	b->epoch_ns = b->plan.source_date_epoch < 0 ? -1 : b->plan.source_date_epoch * 1000000000;
+	return plan_make(b->arena, &request, ret);
+}
+
+/* PATTERN with NAME in each place for it. */
+static Str fill_in(Arena *a, Str pattern, Str name)
+{
+	AUTO_BUF Buf out = BUF_INIT;
+	const char *at;
+	size_t len = strlen(BUILD_TAG_TARGET);
+	while ((at = memmem(pattern.ptr, pattern.len, BUILD_TAG_TARGET, len))) {
+		size_t before = (size_t)(at - pattern.ptr);
+		buf_add_str(&out, str_head(pattern, before));
+		buf_add_str(&out, name);
+		pattern = str_from_at(pattern, before + len);
+	}
+	buf_add_str(&out, pattern);
+	return arena_str(a, buf_str(&out));
+}
+
+/* The names of a target that is called NAME. */
+static Err *name_target(Build *b, Str name)
+{
+	const BuildRequest *r = b->request;
+	BuildTarget *target = &b->targets[b->target_count++];
+	size_t count = r->tag_count + r->tag_pattern_count;
+	Reference *tags = arena_alloc(b->arena, (count + 1) * sizeof *tags, _Alignof(Reference));
+	if (r->tag_count)
+		memcpy(tags, r->tags, r->tag_count * sizeof *tags);
+	for (size_t i = 0; i < r->tag_pattern_count; i++) {
+		Str text = fill_in(b->arena, r->tag_patterns[i], name);
+		TRY_WHILE(reference_parse(b->arena, text, &tags[r->tag_count + i]),
+		          "reading --tag '%.*s'", STR_ARG(r->tag_patterns[i]));
+	}
+	*target = (BuildTarget){ .name = name, .tags = tags, .tag_count = count };
 	return NULL;
 }
 
-static Err *judge_text(Build *b, const Err *broken, bool remarks)
+static bool is_planned(const Build *b, const Plan *first_plans, size_t stride, uint32_t target)
 {
-	LintInput in = judge_input(b, remarks);
-	in.broken = broken;
-	TRY(lint_run(b->arena, &in, &b->lint));
-	judge_tell(b, 0);
+	for (size_t i = 0; i < b->target_count; i++)
+		if (first_plans[i * stride].target == target)
+			return true;
+	return false;
+}
+
+/* Every target for every platform; a stage that two words name is one target. */
+static Err *plan_all(Build *b, const BuildLookRequest *how)
+{
+	const BuildRequest *r = b->request;
+	size_t targets = r->target_count ? r->target_count : 1, platforms = r->platform_count;
+	size_t most = targets * platforms, count = 0;
+	Arena *a = b->arena;
+	Plan *plans = arena_alloc(a, most * sizeof *plans, _Alignof(Plan));
+	b->facts = arena_alloc(a, most * sizeof *b->facts, _Alignof(PlanFacts));
+	b->targets = arena_alloc(a, targets * sizeof *b->targets, _Alignof(BuildTarget));
+	for (size_t i = 0; i < targets; i++) {
+		Str target = r->target_count ? r->targets[i] : STR("");
+		for (size_t k = 0; k < platforms; k++) {
+			Plan *plan = &plans[count];
+			TRY(plan_one(b, how, target, &r->platforms[k], plan));
+			if (k == 0 && is_planned(b, plans, platforms, plan->target))
+				break;
+			if (k == 0)
+				TRY(name_target(b, plan->stages[plan->target].shown));
+			count++;
+		}
+	}
+	plan_join(a, plans, count, &b->plan);
+	return NULL;
+}
+
+static Err *plan(Build *b, const BuildLookRequest *how)
+{
+	TRY(plan_all(b, how));
+	mark_uncached(b);
+	b->epoch_ns = b->plan.source_date_epoch < 0 ? -1 : b->plan.source_date_epoch * 1000000000;
 	return NULL;
 }
 

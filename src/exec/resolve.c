@@ -119,7 +119,7 @@ static Err *ask_registry(Build *b, Resolved *r, const Platform *platform, Arena 
  */
 static bool may_be_foreign(const Build *b, const Platform *platform, const Err *e)
 {
-	const Platform *usual = &b->request->platform;
+	const Platform *usual = &b->request->platforms[0];
 	bool is_usual =
 		str_eq(platform->arch, usual->arch) && str_eq(platform->variant, usual->variant);
 	return !b->request->platform_given && is_usual && err_kind(e) != ERR_CANCELLED &&
@@ -136,14 +136,34 @@ static void keep_resolved(Build *b, Resolved *r, Arena *a)
 	b->resolved = grown;
 }
 
+/* Each target and platform is planned by itself, and many ask for the same. */
+static const Resolved *find_asked(const Build *b, Str name, const Platform *platform, bool layout)
+{
+	for (size_t i = 0; i < b->resolved_count; i++) {
+		const Resolved *r = b->resolved[i];
+		if (r->in_layout == layout && str_eq(r->name, name) &&
+		    str_eq(r->platform.os, platform->os) &&
+		    str_eq(r->platform.arch, platform->arch) &&
+		    str_eq(r->platform.variant, platform->variant))
+			return r;
+	}
+	return NULL;
+}
+
 Err *resolve_image(void *context, const Reference *ref, const Platform *platform, Arena *a,
                    BaseImage *ret)
 {
 	Build *b = context;
 	bool found = false;
+	Str name = reference_full(a, ref);
+	const Resolved *asked = find_asked(b, name, platform, false);
+	if (asked) {
+		*ret = asked->base;
+		return NULL;
+	}
 	Resolved *r = arena_new(a, Resolved);
 	r->base.ref = *ref;
-	r->name = reference_full(a, ref);
+	r->name = name;
 	r->platform = *platform;
 	if (!b->request->pull && b->store)
 		TRY(find_local(b, r->name, platform, a, &r->base, &found, &r->local));
@@ -171,6 +191,11 @@ Err *resolve_layout(void *context, const PlanContext *layout, const Platform *pl
 {
 	Build *b = context;
 	const char *path = layout->path.ptr; /* in an arena: it ends with a NUL */
+	const Resolved *asked = find_asked(b, layout->value, platform, true);
+	if (asked) {
+		*ret = asked->base;
+		return NULL;
+	}
 	AUTO_CLOSE int fd = openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return err_note(err_sys(errno, "cannot open the OCI image layout '%s'", path),

@@ -140,30 +140,92 @@ static Err *write_config(Build *b, const PlanStage *stage, const StepState *stat
 	return store_record_put(b->store, &key, digest_text(ret, text));
 }
 
-static Err *name_image(Build *b, const Digest *id, Arena *a)
+/* --- names ------------------------------------------------------------------------------------ */
+
+/* The image that a name of several platforms means by itself: this machine's, else the first. */
+static size_t main_image(const BuildTarget *t)
 {
-	const BuildRequest *r = b->request;
-	for (size_t i = 0; i < r->tag_count; i++) {
-		StoreRef ref = { .name = reference_full(a, &r->tags[i]), .config = *id }, old;
-		Err *e = store_ref_get(b->store, ref.name, a, &old);
-		if (!e && digest_eq(&old.config, id))
-			continue; /* unchanged: keeps the manifest that was fixed for it */
-		err_free(e);      /* no such name yet, or a damaged one */
-		TRY_WHILE(store_ref_set(b->store, &ref), "naming the image '%.*s'",
-		          STR_ARG(ref.name));
+	Platform host = platform_host();
+	size_t best = 0;
+	int best_fit = 0;
+	for (size_t i = 0; i < t->image_count; i++) {
+		int fit = platform_fit(&host, &t->images[i].platform);
+		if (fit > best_fit) {
+			best = i;
+			best_fit = fit;
+		}
 	}
-	if (r->tag_count == 0) { /* an image without a name is kept as <none>, as docker does */
-		StoreRef *refs;
-		size_t count;
-		TRY(store_ref_list(b->store, a, &refs, &count));
-		for (size_t i = 0; i < count; i++)
-			if (digest_eq(&refs[i].config, id))
-				return NULL;
-		StoreRef ref = { .name = digest_arena_text(a, id), .config = *id };
-		TRY(store_ref_set(b->store, &ref));
+	return best;
+}
+
+/* Are REF's images those of T, and no others? */
+static bool is_same(const StoreRef *ref, const BuildTarget *t)
+{
+	if (ref->variant_count != (t->image_count > 1 ? t->image_count : 0))
+		return false;
+	for (size_t i = 0; i < ref->variant_count; i++)
+		if (!digest_eq(&ref->variants[i].config, &t->images[i].image_id))
+			return false;
+	return digest_eq(&ref->config, &t->images[main_image(t)].image_id);
+}
+
+/* T under NAME; manifests that OLD (NULL: none) has for its images stay fixed. */
+static StoreRef make_ref(const BuildTarget *t, Str name, const StoreRef *old, Arena *a)
+{
+	StoreRef ref = { .name = name, .config = t->images[main_image(t)].image_id };
+	if (t->image_count > 1) {
+		ref.variant_count = t->image_count;
+		ref.variants = arena_alloc(a, t->image_count * sizeof *ref.variants,
+		                           _Alignof(StoreVariant));
+		for (size_t i = 0; i < t->image_count; i++)
+			ref.variants[i] = (StoreVariant){ .platform = platform_text(
+								  a, &t->images[i].platform),
+				                          .config = t->images[i].image_id };
+	}
+	for (size_t i = 0; old && i < t->image_count; i++) {
+		const Digest *id = &t->images[i].image_id, *fixed = store_ref_manifest(old, id);
+		if (fixed)
+			store_ref_set_manifest(&ref, id, fixed);
+	}
+	return ref;
+}
+
+/* An image without a name is kept as <none>, as docker does. */
+static Err *keep_nameless(Build *b, const BuildTarget *t, Arena *a)
+{
+	StoreRef *refs;
+	size_t count;
+	TRY(store_ref_list(b->store, a, &refs, &count));
+	for (size_t i = 0; i < count; i++) {
+		bool has_all = true;
+		for (size_t k = 0; k < t->image_count; k++)
+			has_all = has_all && store_ref_has(&refs[i], &t->images[k].image_id);
+		if (has_all)
+			return NULL;
+	}
+	Str name = digest_arena_text(a, &t->images[main_image(t)].image_id);
+	StoreRef ref = make_ref(t, name, NULL, a);
+	return store_ref_set(b->store, &ref);
+}
+
+static Err *name_target(Build *b, const BuildTarget *t, Arena *a)
+{
+	if (t->tag_count == 0)
+		return keep_nameless(b, t, a);
+	for (size_t i = 0; i < t->tag_count; i++) {
+		StoreRef old;
+		Str name = reference_full(a, &t->tags[i]);
+		AUTO_ERR Err *e = store_ref_get(b->store, name, a, &old);
+		if (!e && is_same(&old, t))
+			continue; /* unchanged: keeps the manifest that was fixed for it */
+		/* With an error there is no such name yet, or a damaged one. */
+		StoreRef ref = make_ref(t, name, e ? NULL : &old, a);
+		TRY_WHILE(store_ref_set(b->store, &ref), "naming the image '%.*s'", STR_ARG(name));
 	}
 	return NULL;
 }
+
+/* --- sizes ------------------------------------------------------------------------------------ */
 
 static uint64_t size_of(const Build *b, const StepState *s)
 {
@@ -177,19 +239,44 @@ static uint64_t size_of(const Build *b, const StepState *s)
 	return sum;
 }
 
+static bool is_result(const Plan *plan, uint32_t stage)
+{
+	for (size_t i = 0; i < plan->result_count; i++)
+		if (plan->results[i].stage == stage)
+			return true;
+	return false;
+}
+
+/* The stage of RET that is STAGE in another plan; NULL: it is none. */
+static BuildStage *find_stage(const Build *b, const BuildResult *ret, const uint32_t *last_steps,
+                              const PlanStage *stage)
+{
+	for (size_t i = 0; b->plan.result_count > 1 && i < ret->stage_count; i++)
+		if (last_steps[i] == stage->last_step && str_eq(ret->stages[i].name, stage->shown))
+			return &ret->stages[i];
+	return NULL;
+}
+
 static void fill_stages(Build *b, BuildResult *ret)
 {
 	Arena *a = b->arena;
+	AUTO_FREE uint32_t *last_steps = xcalloc(b->plan.stage_count + 1, sizeof *last_steps);
 	ret->stages = arena_alloc(a, (b->plan.stage_count + 1) * sizeof *ret->stages,
 	                          _Alignof(BuildStage));
 	for (uint32_t i = 0; i < b->plan.stage_count; i++) {
 		const PlanStage *stage = &b->plan.stages[i];
 		if (!stage->needed || b->states[stage->last_step].status != STEP_KNOWN)
 			continue;
+		BuildStage *known = find_stage(b, ret, last_steps, stage);
+		if (known) {
+			known->is_result |= is_result(&b->plan, i);
+			continue;
+		}
+		last_steps[ret->stage_count] = stage->last_step;
 		ret->stages[ret->stage_count++] = (BuildStage){
 			.name = stage->shown,
 			.size_bytes = size_of(b, &b->states[stage->last_step]),
-			.is_result = i == b->plan.target,
+			.is_result = is_result(&b->plan, i),
 		};
 	}
 }
@@ -233,16 +320,36 @@ static Err *need_a_layer(Build *b, const StepState *state, StepState *ret)
 	return NULL;
 }
 
-Err *result_image(Build *b, BuildResult *ret)
+static Err *make_image(Build *b, const PlanResult *result, BuildImage *ret)
 {
-	const PlanStage *stage = &b->plan.stages[b->plan.target];
+	const PlanStage *stage = &b->plan.stages[result->stage];
 	StepState whole, *state = &whole;
 	TRY(state_need_base(b, stage->last_step)); /* an image is whole, or it is not named */
 	TRY(need_a_layer(b, &b->states[stage->last_step], &whole));
+	*ret = (BuildImage){ .target = stage->shown, .platform = stage->config.platform };
 	TRY(write_config(b, stage, state, b->arena, &ret->image_id));
-	TRY(sync_layers(b, state));
-	TRY(name_image(b, &ret->image_id, b->arena));
 	ret->size_bytes = size_of(b, state);
+	return sync_layers(b, state);
+}
+
+Err *result_images(Build *b, BuildResult *ret)
+{
+	size_t count = b->plan.result_count, each = count / b->target_count;
+	BuildImage *images = arena_alloc(b->arena, count * sizeof *images, _Alignof(BuildImage));
+	for (size_t i = 0; i < count; i++)
+		TRY(make_image(b, &b->plan.results[i], &images[i]));
+	/* Names come last: all of what was asked for is there, or nothing moves. */
+	for (size_t i = 0; i < b->target_count; i++) {
+		b->targets[i].images = &images[i * each];
+		b->targets[i].image_count = each;
+		TRY(name_target(b, &b->targets[i], b->arena));
+	}
+	ret->images = images;
+	ret->image_count = count;
+	ret->targets = b->targets;
+	ret->target_count = b->target_count;
+	ret->image_id = images[0].image_id;
+	ret->size_bytes = images[0].size_bytes;
 	fill_stages(b, ret);
 	return NULL;
 }

@@ -156,9 +156,17 @@ Err *schedule_explain(const Build *b, const Step *step, Err *err)
 	};
 	const PlanStage *stage = &b->plan.stages[step->stage];
 	err = plan_note_uses(b->plan.uses, b->plan.use_count, err_place(err, step->span));
-	if (!err || step->kind == STEP_BASE || (b->plan.stage_count == 1 && !stage->name.len))
+	bool lone = b->plan.stage_count == b->plan.result_count && !stage->name.len;
+	if (!err || step->kind == STEP_BASE)
 		return err;
-	return err_while(err, "%s stage '%.*s'", doings[step->kind], STR_ARG(stage->shown));
+	if (b->request->platform_count > 1) {
+		AUTO_ARENA Arena a = ARENA_INIT;
+		Str platform = platform_text(&a, &stage->platform);
+		return err_while(err, "%s stage '%.*s' for %.*s", doings[step->kind],
+		                 STR_ARG(stage->shown), STR_ARG(platform));
+	}
+	return lone ? err
+	            : err_while(err, "%s stage '%.*s'", doings[step->kind], STR_ARG(stage->shown));
 }
 
 static Err *end_badly(const Build *b, const StepState *state, Err *e)
@@ -301,7 +309,8 @@ Err *schedule_run(Build *b)
 	order_init(&s.order, b);
 	(void)pthread_mutex_init(&s.mutex, NULL);
 	(void)pthread_cond_init(&s.changed, NULL);
-	order_need(&s.order, b->plan.stages[b->plan.target].last_step);
+	for (size_t i = 0; i < b->plan.result_count; i++)
+		order_need(&s.order, b->plan.stages[b->plan.results[i].stage].last_step);
 	Err *e = check_all(&s);
 	if (!e)
 		order_begin(&s.order, jobs);

@@ -110,6 +110,8 @@ typedef struct LintFiles {
 
 /* The options alone can be wrong: ERR_INPUT with the place of the directive. */
 NODISCARD Err *lint_run(Arena *a, const LintInput *in, LintResult *ret);
+/* To IO what FROM found and IO does not have: of a file that was planned more than once. */
+void lint_merge(Arena *a, const LintResult *from, LintResult *io);
 /* Rules that look at files, for every step of PLAN; findings are added to IO. */
 NODISCARD Err *lint_run_steps(Arena *a, const LintInput *in, const Plan *plan,
                               const LintFiles *files, LintResult *io);

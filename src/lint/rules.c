@@ -192,14 +192,43 @@ static bool has_step_rules(const Linter *l, const Step *step)
 	return l->in->remarks && step->kind == STEP_RUN;
 }
 
-/* Mark the steps whose layers the image has: the target's last one, and those below it. */
-static void mark_result(const Plan *plan, bool *in_result)
+/* Mark the steps whose layers an image has: a result's last one, and those below it. */
+static void mark_results(const Plan *plan, bool *in_result)
 {
-	uint32_t step = plan->stages[plan->target].last_step;
-	while (step != STEP_NONE) {
-		in_result[step] = true;
-		step = plan->steps[step].parent;
+	for (size_t i = 0; i < plan->result_count; i++) {
+		uint32_t step = plan->stages[plan->results[i].stage].last_step;
+		while (step != STEP_NONE && !in_result[step]) {
+			in_result[step] = true;
+			step = plan->steps[step].parent;
+		}
 	}
+}
+
+static Str words_of(Arena *a, const LintFinding *f)
+{
+	return arena_strf(a, "%d %u %u %.*s", f->rule, f->first_line, f->last_line,
+	                  STR_ARG(f->text));
+}
+
+void lint_merge(Arena *a, const LintResult *from, LintResult *io)
+{
+	AUTO_MAP Map told = MAP_INIT;
+	size_t count = io->count + from->count;
+	LintFinding *all = arena_alloc(a, (count + 1) * sizeof *all, _Alignof(LintFinding));
+	if (io->count)
+		memcpy(all, io->findings, io->count * sizeof *all);
+	for (size_t i = 0; i < io->count; i++)
+		(void)map_put(&told, words_of(a, &all[i]), io);
+	for (size_t i = 0; i < from->count; i++) {
+		LintFinding *f = &all[io->count];
+		*f = from->findings[i];
+		if (map_put(&told, words_of(a, f), io))
+			continue;
+		f->number = io->count++;
+		io->warning_count += !f->is_remark;
+	}
+	io->findings = all;
+	io->as_error = io->as_error || from->as_error;
 }
 
 Err *lint_run_steps(Arena *a, const LintInput *in, const Plan *plan, const LintFiles *files,
@@ -208,7 +237,7 @@ Err *lint_run_steps(Arena *a, const LintInput *in, const Plan *plan, const LintF
 	CLEANUP(linter_done) Linter l;
 	TRY(linter_init(&l, a, in));
 	AUTO_FREE bool *in_result = xcalloc(plan->step_count + 1, sizeof *in_result);
-	mark_result(plan, in_result);
+	mark_results(plan, in_result);
 	l.plan = plan;
 	l.files = files;
 	l.results = in_result;
@@ -227,8 +256,13 @@ Err *lint_run_steps(Arena *a, const LintInput *in, const Plan *plan, const LintF
 		l.taken = known ? &taken : NULL;
 		call(&l, LINT_AT_STEP);
 	}
-	if (l.findings.len)
+	LintResult found = { 0 };
+	if (l.findings.len && plan->result_count == 1) {
 		hand_out(&l, io);
+	} else if (l.findings.len) { /* one line of the file may be many steps */
+		hand_out(&l, &found);
+		lint_merge(a, &found, io);
+	}
 	return NULL;
 }
 

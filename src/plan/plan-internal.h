@@ -254,7 +254,7 @@ NODISCARD Err *plan_context_origin(Planner *p, const StageWork *s, const Node *n
 NODISCARD Err *plan_origin(Planner *p, StageWork *s, const Node *node, const FromRef *ref,
                            Origin *ret);
 
-/* title.c */
+/* title.c: "[linux/amd64 build 2/4] TEXT", the platform only of one of several */
 Str plan_title(Planner *p, const StageWork *s, unsigned position, Str text);
 /* NODE's text with the variables filled in.  SUMMARY ("" none) is appended before that; RUN (NULL:
  * it is none) has mounts whose variables are shown as "****". */

@@ -57,6 +57,9 @@ static void set_platform(Planner *p)
 static void hand_out(Planner *p)
 {
 	Plan *plan = p->plan;
+	plan->results = arena_new(p->arena, PlanResult);
+	plan->results[0] = (PlanResult){ plan->target, p->request->platform };
+	plan->result_count = 1;
 	plan->step_count = p->steps.len;
 	plan->steps =
 		arena_alloc(p->arena, (p->steps.len + 1) * sizeof *plan->steps, _Alignof(Step));

@@ -155,7 +155,8 @@ typedef struct PlanRequest {
 	size_t context_count;
 	bool context_fetched; /* the main context is no directory: exec/ has brought it */
 	ImageLookup lookup;
-	bool all_stages;  /* as if the target needed them all */
+	bool all_stages;     /* as if the target needed them all */
+	bool multi_platform; /* one of several: titles say which platform a step is for */
 	PlanFacts *facts; /* filled as far as planning came, also on error; NULL: not asked for */
 } PlanRequest;
 
@@ -323,10 +324,18 @@ typedef struct PlanUse {
 	Span origin; /* the ARG or ENV */
 } PlanUse;
 
+/* What is asked for: a stage, as an image for a platform. */
+typedef struct PlanResult {
+	uint32_t stage; /* index in plan->stages */
+	Platform platform;
+} PlanResult;
+
 typedef struct Plan {
-	PlanStage *stages; /* all of the file */
+	PlanStage *stages; /* all of the file; of joined plans: each one's */
 	size_t stage_count;
-	uint32_t target; /* index of the stage that is the result */
+	uint32_t target;     /* the stage of results[0] */
+	PlanResult *results; /* at least one */
+	size_t result_count;
 	Step *steps;
 	size_t step_count;
 	PlanUse *uses;
@@ -337,6 +346,9 @@ typedef struct Plan {
 } Plan;
 
 NODISCARD Err *plan_make(Arena *a, const PlanRequest *request, Plan *ret);
+/* Plans of one file for several targets and platforms, at least one: what is the same in two of
+ * them is one step.  RET shares texts with PLANS. */
+void plan_join(Arena *a, const Plan *plans, size_t count, Plan *ret);
 /* "name=value" of --build-context; index stays 0. */
 NODISCARD Err *plan_context_parse(Arena *a, Str text, PlanContext *ret);
 /* What a build context, stage or image called NAME is known as: "busybox" for

@@ -4,6 +4,49 @@
 
 #include "plan/plan-internal.h"
 
+/* What the programs of S are for; for scratch BuildKit leaves --platform out. */
+static const Platform *platform_of(const Planner *p, const StageWork *s)
+{
+	if (s->base_stage != STAGE_NONE)
+		return &p->plan->stages[s->base_stage].platform;
+	return s->image ? &s->image->config.platform : &p->request->platform;
+}
+
+/* The platform that the variables of S say it compiles for; false: none of them is declared. */
+static bool compiles_for(Planner *p, const StageWork *s, const Platform *own, Platform *ret)
+{
+	const Var *whole = plan_scope_find(&s->scope, STR("TARGETPLATFORM"));
+	const Var *os = plan_scope_find(&s->scope, STR("TARGETOS"));
+	const Var *arch = plan_scope_find(&s->scope, STR("TARGETARCH"));
+	const Var *variant = plan_scope_find(&s->scope, STR("TARGETVARIANT"));
+	if (whole) {
+		Err *e = platform_parse(p->arena, whole->value, ret);
+		if (!e)
+			return true;
+		err_free(e); /* somebody's own value: it says nothing */
+	}
+	*ret = (Platform){ os && os->value.len ? os->value : own->os,
+		           arch && arch->value.len ? arch->value : own->arch,
+		           variant ? variant->value : STR("") };
+	platform_normalise(ret);
+	return os || arch || variant;
+}
+
+/* "linux/amd64 ", "linux/amd64->arm64 " */
+static Str platform_prefix(Planner *p, const StageWork *s)
+{
+	Platform own = *platform_of(p, s), to;
+	platform_normalise(&own);
+	Str text = platform_text(p->arena, &own), arrow = STR("");
+	bool crosses = compiles_for(p, s, &own, &to);
+	if (crosses && !str_eq(to.os, own.os))
+		arrow = arena_strf(p->arena, "->%s", platform_text(p->arena, &to).ptr);
+	else if (crosses && !str_eq(to.arch, own.arch))
+		arrow = arena_strf(p->arena, "->%.*s%s%.*s", STR_ARG(to.arch),
+		                   to.variant.len ? "/" : "", STR_ARG(to.variant));
+	return arena_strf(p->arena, "%.*s%.*s ", STR_ARG(text), STR_ARG(arrow));
+}
+
 Str plan_title(Planner *p, const StageWork *s, unsigned position, Str text)
 {
 	int width = 1;
@@ -13,9 +56,10 @@ Str plan_title(Planner *p, const StageWork *s, unsigned position, Str text)
 	p->bytes += 2 * text.len; /* the text and the title made of it */
 	bool lone = p->stage_count == 1 && !p->has_image_refs;
 	const char *trigger = p->command && p->command->is_trigger ? "ONBUILD " : "";
-	return arena_strf(p->arena, "[%.*s%s%*u/%u] %s%.*s", lone ? 0 : (int)s->out->shown.len,
-	                  s->out->shown.ptr, lone ? "" : " ", width, position, s->total, trigger,
-	                  STR_ARG(text));
+	Str prefix = p->request->multi_platform ? platform_prefix(p, s) : STR("");
+	return arena_strf(p->arena, "[%.*s%.*s%s%*u/%u] %s%.*s", STR_ARG(prefix),
+	                  lone ? 0 : (int)s->out->shown.len, s->out->shown.ptr, lone ? "" : " ",
+	                  width, position, s->total, trigger, STR_ARG(text));
 }
 
 /* What a title shows for variables: those that hold secrets are only named. */

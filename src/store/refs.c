@@ -37,6 +37,39 @@ static void ref_path(Str name, Buf *out)
 	}
 }
 
+/* "PLATFORM CONFIG [MANIFEST]" */
+static Err *parse_variant(Str text, Arena *a, StoreVariant *ret)
+{
+	Str platform, config, manifest = str_cut(str_cut(text, ' ', &platform), ' ', &config);
+	*ret = (StoreVariant){ .platform = arena_str(a, platform) };
+	TRY(digest_parse(config, &ret->config));
+	return manifest.len ? digest_parse(manifest, &ret->manifest) : NULL;
+}
+
+/* Its "variant" lines, in their order. */
+static Err *parse_variants(Str text, Arena *a, StoreRef *ref)
+{
+	VEC(StoreVariant) all = { 0 };
+	Err *e = NULL;
+	while (!e && text.len) {
+		Str line;
+		StoreVariant v;
+		text = str_cut(text, '\n', &line);
+		if (!str_starts(line, STR("variant ")))
+			continue;
+		e = parse_variant(str_from_at(line, strlen("variant ")), a, &v);
+		if (!e)
+			VEC_PUSH(&all, v);
+	}
+	if (!e && all.len) {
+		ref->variants = arena_alloc(a, all.len * sizeof *all.at, _Alignof(StoreVariant));
+		memcpy(ref->variants, all.at, all.len * sizeof *all.at);
+		ref->variant_count = all.len;
+	}
+	VEC_DONE(&all);
+	return e;
+}
+
 static Err *parse_ref(Store *s, const char *path, Str text, Arena *a, StoreRef *ret)
 {
 	Str name, body = text;
@@ -48,7 +81,7 @@ static Err *parse_ref(Store *s, const char *path, Str text, Arena *a, StoreRef *
 	TRY(store_text_get_digest(body, "config", &ret->config));
 	TRY(store_text_get_digest(body, "manifest", &ret->manifest));
 	TRY(store_text_get_digest(body, "pulled", &ret->pulled));
-	return NULL;
+	return parse_variants(body, a, ret);
 }
 
 Err *store_ref_get(Store *s, Str name, Arena *a, StoreRef *ret)
@@ -73,6 +106,15 @@ static void add_digest(Buf *text, const char *name, const Digest *d)
 		buf_addf(text, "%s %s\n", name, digest_text(d, hex).ptr);
 }
 
+static void add_variant(Buf *text, const StoreVariant *v)
+{
+	char hex[DIGEST_TEXT_LEN + 1];
+	buf_addf(text, "variant %.*s %s", STR_ARG(v->platform), digest_text(&v->config, hex).ptr);
+	if (!digest_is_zero(&v->manifest))
+		buf_addf(text, " %s", digest_text(&v->manifest, hex).ptr);
+	buf_add_char(text, '\n');
+}
+
 static Err *write_ref(Store *s, const StoreRef *ref)
 {
 	AUTO_BUF Buf path = BUF_INIT;
@@ -82,45 +124,107 @@ static Err *write_ref(Store *s, const StoreRef *ref)
 	add_digest(&text, "config", &ref->config);
 	add_digest(&text, "manifest", &ref->manifest);
 	add_digest(&text, "pulled", &ref->pulled);
+	for (size_t i = 0; i < ref->variant_count; i++)
+		add_variant(&text, &ref->variants[i]);
 	store_text_seal(&text);
 	TRY(store_write_small(s, path.ptr, buf_str(&text), true));
 	return store_sync_dir(s, "refs");
 }
 
+static bool same_variants(const StoreRef *a, const StoreRef *b)
+{
+	for (size_t i = 0; i < a->variant_count && i < b->variant_count; i++) {
+		const StoreVariant *v = &a->variants[i], *w = &b->variants[i];
+		if (!str_eq(v->platform, w->platform) || !digest_eq(&v->config, &w->config) ||
+		    !digest_eq(&v->manifest, &w->manifest))
+			return false;
+	}
+	return a->variant_count == b->variant_count;
+}
+
 static bool same_ref(const StoreRef *a, const StoreRef *b)
 {
 	return digest_eq(&a->config, &b->config) && digest_eq(&a->manifest, &b->manifest) &&
-	       digest_eq(&a->pulled, &b->pulled);
+	       digest_eq(&a->pulled, &b->pulled) && same_variants(a, b);
+}
+
+bool store_ref_has(const StoreRef *ref, const Digest *config)
+{
+	return store_ref_manifest(ref, config) != NULL;
+}
+
+const Digest *store_ref_manifest(const StoreRef *ref, const Digest *config)
+{
+	for (size_t i = 0; i < ref->variant_count; i++)
+		if (digest_eq(&ref->variants[i].config, config))
+			return &ref->variants[i].manifest;
+	return digest_eq(&ref->config, config) ? &ref->manifest : NULL;
+}
+
+void store_ref_set_manifest(StoreRef *ref, const Digest *config, const Digest *manifest)
+{
+	for (size_t i = 0; i < ref->variant_count; i++)
+		if (digest_eq(&ref->variants[i].config, config))
+			ref->variants[i].manifest = *manifest;
+	if (digest_eq(&ref->config, config))
+		ref->manifest = *manifest;
 }
 
 /* Does any name but NAME lead to the image CONFIG? */
-static Err *is_named(Store *s, const Digest *config, Str name, Arena *a, bool *ret)
+static bool is_named(const StoreRef *refs, size_t count, const Digest *config, Str name)
 {
-	StoreRef *refs;
-	size_t count;
-	*ret = false;
-	TRY(store_ref_list(s, a, &refs, &count));
-	for (size_t i = 0; i < count && !*ret; i++)
-		*ret = digest_eq(&refs[i].config, config) && !str_eq(refs[i].name, name);
+	for (size_t i = 0; i < count; i++)
+		if (store_ref_has(&refs[i], config) && !str_eq(refs[i].name, name))
+			return true;
+	return false;
+}
+
+/* Each image of REF by itself: those of one name, or the one there is. */
+static StoreRef one_image(const StoreRef *ref, size_t number)
+{
+	StoreRef one = { .config = ref->config, .manifest = ref->manifest, .pulled = ref->pulled };
+	if (ref->variant_count) {
+		one.config = ref->variants[number].config;
+		one.manifest = ref->variants[number].manifest;
+	}
+	return one;
+}
+
+static size_t image_count(const StoreRef *ref)
+{
+	return ref->variant_count ? ref->variant_count : 1;
+}
+
+/* Images that lose their last name, as OLD becomes NOW, stay findable: docker shows them as <none>.
+ */
+static Err *keep_untagged(Store *s, const StoreRef *old, const StoreRef *now, Arena *a)
+{
+	StoreRef *refs = NULL;
+	size_t count = 0;
+	for (size_t i = 0; i < image_count(old); i++) {
+		StoreRef lost = one_image(old, i);
+		if (store_ref_has(now, &lost.config))
+			continue;
+		if (!refs)
+			TRY(store_ref_list(s, a, &refs, &count));
+		if (is_named(refs, count, &lost.config, old->name))
+			continue;
+		lost.name = digest_arena_text(a, &lost.config);
+		TRY(write_ref(s, &lost));
+	}
 	return NULL;
 }
 
-/* An image that loses its last name stays findable: docker shows it as <none>. */
-static Err *keep_untagged(Store *s, const StoreRef *old, Arena *a)
+static Err *drop_untagged(Store *s, const StoreRef *named)
 {
-	bool named;
-	TRY(is_named(s, &old->config, old->name, a, &named));
-	if (named)
-		return NULL;
-	StoreRef untagged = *old;
-	untagged.name = digest_arena_text(a, &old->config);
-	return write_ref(s, &untagged);
-}
-
-static Err *drop_untagged(Store *s, const Digest *config)
-{
-	char text[DIGEST_TEXT_LEN + 1];
-	return store_ref_remove(s, digest_text(config, text));
+	for (size_t i = 0; i < image_count(named); i++) {
+		char text[DIGEST_TEXT_LEN + 1];
+		StoreRef one = one_image(named, i);
+		Str mark = digest_text(&one.config, text);
+		if (!str_eq(mark, named->name))
+			TRY(store_ref_remove(s, mark));
+	}
+	return NULL;
 }
 
 Err *store_ref_set(Store *s, const StoreRef *ref)
@@ -137,11 +241,11 @@ Err *store_ref_set(Store *s, const StoreRef *ref)
 	}
 	if (has_old && same_ref(&old, ref))
 		return NULL;
-	/* The old image gets its untagged mark first: at no time is it out of every name. */
-	if (has_old && !digest_eq(&old.config, &ref->config))
-		TRY(keep_untagged(s, &old, &a));
+	/* Old images get their untagged marks first: at no time are they out of every name. */
+	if (has_old)
+		TRY(keep_untagged(s, &old, ref, &a));
 	TRY(write_ref(s, ref));
-	return str_starts(ref->name, STR("sha256:")) ? NULL : drop_untagged(s, &ref->config);
+	return drop_untagged(s, ref);
 }
 
 Err *store_ref_remove(Store *s, Str name)

@@ -56,13 +56,29 @@ NODISCARD Err *store_blob_publish(Store *s, const char *tmp_name, const Digest *
 NODISCARD Err *store_blob_remove(Store *s, const Digest *d);
 
 /* --- refs: full reference → config digest ---------------------------------------------------- */
+/* The image of a name for one platform. */
+typedef struct StoreVariant {
+	Str platform; /* "linux/arm64": what was asked for */
+	Digest config, manifest;
+} StoreVariant;
+
 typedef struct StoreRef {
 	Str name;        /* "docker.io/library/golang:1.18.3-stretch" */
-	Digest config;   /* the image ID */
+	Digest config;   /* the image ID; of several platforms: of the image for this machine */
 	Digest manifest; /* zero: none fixed yet (built, never pushed or published) */
 	Digest pulled; /* digest of what the tag named in the registry when pulled; zero: built here
 	                */
+	/* A name for several platforms: all its images, that of .config too, in the order of the
+	 * index.  variant_count 0: it is one image. */
+	StoreVariant *variants;
+	size_t variant_count;
 } StoreRef;
+/* Is CONFIG the image of REF, or one of them? */
+bool store_ref_has(const StoreRef *ref, const Digest *config);
+/* The manifest of REF's image CONFIG, to read or to set; NULL: REF has no such image.  With
+ * variants .manifest is a copy: store_ref_set_manifest() sets both. */
+const Digest *store_ref_manifest(const StoreRef *ref, const Digest *config);
+void store_ref_set_manifest(StoreRef *ref, const Digest *config, const Digest *manifest);
 NODISCARD Err *store_ref_get(Store *s, Str name, Arena *a, StoreRef *ret); /* ERR_NOT_FOUND */
 NODISCARD Err *store_ref_set(Store *s,
                              const StoreRef *ref); /* fsynced, atomic; no write if equal */
@@ -70,7 +86,7 @@ NODISCARD Err *store_ref_remove(Store *s, Str name);
 NODISCARD Err *store_ref_list(Store *s, Arena *a, StoreRef **ret, size_t *ret_count); /* by name */
 /*
  * Images that have lost their last tag stay as untagged refs named "sha256:<hex>" until removed:
- * store_ref_set under a name that moves calls this by itself.
+ * store_ref_set under a name that moves makes them, and takes away those of images that it names.
  */
 
 /* --- layers ---------------------------------------------------------------------------------- */
