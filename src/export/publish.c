@@ -65,15 +65,18 @@ static Err *find_fixed(Store *s, const Image *image, Arena *a, ExportManifest *r
 	size_t count;
 	*ret_found = false;
 	*ret_ref = image->store_ref;
-	TRY(try_fixed(s, image, &image->store_ref.manifest, a, ret, ret_found));
+	const Digest *manifest = store_ref_manifest(&image->store_ref, &image->id);
+	if (manifest)
+		TRY(try_fixed(s, image, manifest, a, ret, ret_found));
 	if (*ret_found)
 		return NULL;
 	TRY(store_ref_list(s, a, &refs, &count));
 	for (size_t i = 0; i < count && !*ret_found; i++) {
-		if (!digest_eq(&refs[i].config, &image->id))
+		manifest = store_ref_manifest(&refs[i], &image->id);
+		if (!manifest)
 			continue;
 		*ret_ref = refs[i];
-		TRY(try_fixed(s, image, &refs[i].manifest, a, ret, ret_found));
+		TRY(try_fixed(s, image, manifest, a, ret, ret_found));
 	}
 	return NULL;
 }
@@ -86,9 +89,9 @@ static Err *fix(Store *s, const Image *image, const Digest *manifest)
 	size_t count;
 	TRY(store_ref_list(s, &a, &refs, &count));
 	for (size_t i = 0; i < count; i++) {
-		if (!digest_eq(&refs[i].config, &image->id))
+		if (!store_ref_has(&refs[i], &image->id))
 			continue;
-		refs[i].manifest = *manifest;
+		store_ref_set_manifest(&refs[i], &image->id, manifest);
 		TRY(store_ref_set(s, &refs[i]));
 	}
 	return store_layout_write(s);
