@@ -102,8 +102,9 @@ typedef struct Build {
 	bool limits_told;           /* the same about resources that cannot be limited */
 	struct RunFiles *run_files; /* files of mounts, see run_files.c */
 	pthread_mutex_t run_files_mutex;
-	struct SshAgents *ssh;  /* NULL: none started */
-	struct CdiDevices *cdi; /* NULL: no RUN has devices */
+	struct SecretValue *secrets; /* one a --secret; NULL: there are none */
+	struct SshAgents *ssh;       /* NULL: none started */
+	struct CdiDevices *cdi;      /* NULL: no RUN has devices */
 } Build;
 
 /* --- build.c --- */

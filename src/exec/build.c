@@ -223,6 +223,7 @@ Err *build_init(Build *b, Arena *a, const BuildRequest *request)
 		      .epoch_ns = -1 };
 	(void)pthread_mutex_init(&b->mutex, NULL);
 	(void)pthread_mutex_init(&b->run_files_mutex, NULL);
+	secret_init(b);
 	if (b->cancel)
 		return NULL;
 	b->cancel = &b->own_cancel;
@@ -239,6 +240,7 @@ void build_done(Build *b)
 	if (b->init_lower_fd >= 0)
 		close(b->init_lower_fd);
 	run_files_done(b);
+	secret_done(b);
 	ssh_stop(b);
 	for (size_t i = 0; b->contexts && i <= b->request->directory_count; i++)
 		if (b->contexts[i])

@@ -14,7 +14,7 @@ Err *fetch_secret(Build *b, Str name, Buf *ret, bool *ret_found)
 {
 	const BuildSecret *secret = secret_find(b, name);
 	*ret_found = secret != NULL;
-	return secret ? secret_read(secret, ret) : NULL;
+	return secret ? secret_read(b, secret, ret) : NULL;
 }
 
 bool fetch_needs_agent(const Step *step)

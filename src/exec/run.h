@@ -73,11 +73,13 @@ void run_files_done(Build *b);
 NODISCARD Err *run_cache_take(Build *b, const RunMount *m, RunGiven *given, int *ret_dir_fd);
 
 /* --- secret.c --- */
+void secret_init(Build *b);
+void secret_done(Build *b); /* also without secret_init */
 const BuildSecret *secret_find(const Build *b, Str id);
-/* The value as a file in memory, for reading from its start. */
-NODISCARD Err *secret_open(const BuildSecret *s, int *ret_fd);
+/* The value as a file in memory, for reading from its start.  A pipe is waited for. */
+NODISCARD Err *secret_open(Build *b, const BuildSecret *s, int *ret_fd);
 /* The value as text; a NUL byte in it is an error. */
-NODISCARD Err *secret_read(const BuildSecret *s, Buf *out);
+NODISCARD Err *secret_read(Build *b, const BuildSecret *s, Buf *out);
 
 /* --- ssh.c --- */
 /* Start what the steps that are missing need; single-threaded. */

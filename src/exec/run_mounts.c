@@ -153,7 +153,7 @@ static Err *give_secret(Giving *g)
 		return err_new(ERR_INPUT, "secret %.*s: not found", STR_ARG(m->id));
 	if (m->env.len) {
 		AUTO_BUF Buf value = BUF_INIT;
-		Err *e = s ? secret_read(s, &value) : NULL;
+		Err *e = s ? secret_read(g->build, s, &value) : NULL;
 		if (!e)
 			VEC_PUSH(&g->given->env,
 			         arena_strf(g->given->arena, "%.*s=%.*s", STR_ARG(m->env),
@@ -165,7 +165,7 @@ static Err *give_secret(Giving *g)
 	if (!s || !m->target.len)
 		return NULL;
 	g->out.kind = SANDBOX_MOUNT_FILE;
-	TRY(secret_open(s, &g->out.source_fd));
+	TRY(secret_open(g->build, s, &g->out.source_fd));
 	VEC_PUSH(&g->given->fds, g->out.source_fd);
 	g->out.uid = m->uid;
 	g->out.gid = m->gid;

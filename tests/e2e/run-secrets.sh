@@ -98,6 +98,40 @@ printf 'a\0b' >"$T/nul"
 build --secret id=s,src="$T/nul"
 like "a NUL byte fits no variable" "$ERR" "the secret 's' holds a NUL byte"
 
+# --- a pipe: it can be read once, and its writer may be late ---
+
+cat >Dockerfile <<'D'
+FROM alpine:edge
+RUN --mount=type=secret,id=s,required cat /run/secrets/s | sha256sum > /one
+RUN --mount=type=secret,id=s,env=S printf '%s' "$S" | sha256sum > /two
+D
+build --secret id=s,src=<(sleep 0.7; printf %s "$file_marker"; sleep 0.3; printf %s -end) --output "$T/piped"
+status "S01 a secret from a pipe that comes late, in pieces" 0
+is "all of it comes, to both RUNs" "$(cat "$T"/piped/{one,two})" "$(for _ in 1 2; do printf %s "$file_marker-end" | sha256sum; done)"
+nowhere "S01 a secret from a pipe"
+build --no-cache --secret id=s,src=<(true) --output "$T/piped"
+is "an empty one is empty" "$STATUS$(cat "$T"/piped/one)" "0$(printf '' | sha256sum)"
+build --no-cache --secret id=s,src=<(head -c 500001 /dev/zero)
+like "one that is too large" "$ERR" 'secret s too big. max size 500KB'
+mkfifo "$T/fifo"
+(sleep 0.5; printf %s "$file_marker-end" >"$T/fifo") &
+build --no-cache --secret id=s,src="$T/fifo" --output "$T/piped"
+is "a FIFO whose writer is late" "$STATUS$(cat "$T"/piped/two)" "0$(printf %s "$file_marker-end" | sha256sum)"
+env --default-signal=INT "$DECANT" build --progress=plain --no-cache --network=none --secret id=s,src="$T/fifo" . >"$T/waiting" 2>&1 &
+victim=$!
+E2E_PIDS+=("$victim")
+for _ in $(seq 100); do
+	grep -q 'RUN --mount.*/one' "$T/waiting" && break
+	sleep 0.1
+done
+sleep 0.3
+ok "while nobody writes it waits" kill -0 "$victim"
+begun=$(date +%s%N)
+kill -INT "$victim"
+wait "$victim"
+is "^C ends the waiting" $? 130
+ok "within a second" [ $((($(date +%s%N) - begun) / 1000000)) -lt 1000 ]
+
 is "S08 the store is the owner's alone" "$(stat -c %a "$DECANT_ROOT")" 700
 
 # --- secrets of ADD ---
