@@ -17,7 +17,7 @@ enum { CREATED_BY_COLUMNS = 45 };
 
 typedef struct HistoryValues {
 	bool no_trunc, quiet, human;
-	const char *format;
+	const char *format, *platform;
 } HistoryValues;
 
 static const Option history_options[] = {
@@ -35,6 +35,10 @@ static const Option history_options[] = {
 	  .kind = OPTION_FLAG,
 	  .help = "Show everything in full",
 	  .offset = offsetof(HistoryValues, no_trunc) },
+	{ .name = "platform",
+	  .kind = OPTION_TEXT,
+	  .help = "The image for this platform: os/arch[/variant] (default this machine's)",
+	  .offset = offsetof(HistoryValues, platform) },
 	{ .name = "quiet",
 	  .letter = 'q',
 	  .kind = OPTION_FLAG,
@@ -125,7 +129,7 @@ static Err *run_history(Cli *cli, const void *values, const Arguments *args)
 	Store *s = NULL;
 	Image image = { 0 };
 	TRY(cli_store_existing(cli, &s));
-	TRY(cli_image(cli, s, args->at[0], &image));
+	TRY(cli_image_for(cli, s, args->at[0], v->platform, &image));
 	const ImageConfig *c = &image.config;
 	Str *rows = arena_alloc(a, (c->history_count + 1) * sizeof *rows, _Alignof(Str));
 	size_t layer = c->diff_id_count;

@@ -14,7 +14,7 @@
 enum { INDENT = 4 };
 
 typedef struct InspectValues {
-	const char *format, *type;
+	const char *format, *type, *platform;
 	bool size;
 } InspectValues;
 
@@ -25,6 +25,10 @@ static const Option inspect_options[] = {
 	  .choices = "json",
 	  .help = "'json' or a Go template, e.g. '{{.Id}}' or '{{json .Config}}'",
 	  .offset = offsetof(InspectValues, format) },
+	{ .name = "platform",
+	  .kind = OPTION_TEXT,
+	  .help = "The image for this platform: os/arch[/variant] (default this machine's)",
+	  .offset = offsetof(InspectValues, platform) },
 	{ .name = "type",
 	  .kind = OPTION_TEXT,
 	  .choices = "image,container",
@@ -41,6 +45,7 @@ static const Option inspect_options[] = {
 /* Which kinds are meant: --type, or the noun of "image inspect". */
 typedef struct Kinds {
 	bool images, containers;
+	const char *platform; /* of images; NULL: the usual one */
 } Kinds;
 
 static Err *kinds_of(Cli *cli, const InspectValues *v, Kinds *ret)
@@ -50,8 +55,9 @@ static Err *kinds_of(Cli *cli, const InspectValues *v, Kinds *ret)
 		noun = str_from(v->type);
 	else if (strchr(cli->called, ' '))
 		(void)str_cut(str_from(cli->called), ' ', &noun);
-	*ret = (Kinds){ !noun.len || str_eqc(noun, "image"),
-		        !noun.len || str_eqc(noun, "container") };
+	*ret = (Kinds){ .images = !noun.len || str_eqc(noun, "image"),
+		        .containers = !v->platform && (!noun.len || str_eqc(noun, "container")),
+		        .platform = v->platform };
 	if (!ret->images && !ret->containers)
 		return cli_usage(cli, "\"%.*s\" is not a valid value for --type", STR_ARG(noun));
 	return NULL;
@@ -78,7 +84,7 @@ static Err *inspect_one(Cli *cli, Store *s, Str name, Kinds kinds, Str *ret_json
 			return e;
 		err_free(e); /* it may be an image */
 	}
-	e = cli_image(cli, s, name.ptr, &image);
+	e = cli_image_for(cli, s, name.ptr, kinds.platform, &image);
 	if (e && kinds.containers && err_kind(e) == ERR_NOT_FOUND) {
 		err_free(e); /* said for both kinds */
 		return err_new(ERR_NOT_FOUND, "No such object: %.*s", STR_ARG(name));

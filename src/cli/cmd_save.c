@@ -9,7 +9,7 @@
 #include <limits.h>
 
 typedef struct SaveValues {
-	const char *output, *format;
+	const char *output, *format, *platform;
 } SaveValues;
 
 static const Option save_options[] = {
@@ -24,8 +24,29 @@ static const Option save_options[] = {
 	  .choices = "docker,oci",
 	  .help = "docker (which is an OCI layout too) or oci (default docker)",
 	  .offset = offsetof(SaveValues, format) },
-	{ .name = "platform", .kind = OPTION_REFUSED, .help = "" },
+	{ .name = "platform",
+	  .kind = OPTION_TEXT,
+	  .help = "Only the image for this platform: os/arch[/variant] (default all there are)",
+	  .offset = offsetof(SaveValues, platform) },
 };
+
+/* NAME with its images for all platforms, or for PLATFORM. */
+static Err *find_images(Cli *cli, Store *s, const char *name, const char *platform,
+                        ExportImage *ret)
+{
+	Image *image = arena_new(cli->arena, Image), *all = image;
+	size_t count = 1;
+	TRY(cli_image_for(cli, s, name, platform, image));
+	if (!platform)
+		TRY(image_all(s, image, cli->arena, &all, &count));
+	for (size_t i = 0; i < count; i++)
+		TRY(image_check(s, &all[i]));
+	*ret = (ExportImage){ .images = all,
+		              .image_count = count,
+		              .names = &image->ref,
+		              .name_count = image->ref.len ? 1 : 0 };
+	return NULL;
+}
 
 static Err *run_save(Cli *cli, const void *values, const Arguments *args)
 {
@@ -47,13 +68,7 @@ static Err *run_save(Cli *cli, const void *values, const Arguments *args)
 	ExportImage *images =
 		arena_alloc(cli->arena, args->count * sizeof *images, _Alignof(ExportImage));
 	for (size_t i = 0; i < args->count; i++) {
-		Image *image = arena_new(cli->arena, Image);
-		TRY(cli_image(cli, s, args->at[i], image));
-		TRY(image_check(s, image));
-		images[i] = (ExportImage){ .images = image,
-			                   .image_count = 1,
-			                   .names = &image->ref,
-			                   .name_count = image->ref.len ? 1 : 0 };
+		TRY(find_images(cli, s, args->at[i], v->platform, &images[i]));
 	}
 	TRY(cli_cancel(cli, &cancel));
 	OutputSpec out = { .type = str_from(format),

@@ -17,11 +17,14 @@ static Err *run_tag(Cli *cli, const void *values, const Arguments *args)
 		                 args->at[1]);
 	TRY(cli_store(cli, &s));
 	TRY(cli_image(cli, s, args->at[0], &image));
-	StoreRef ref = {
-		.name = reference_full(cli->arena, &target),
-		.config = image.id,
-		.manifest = image.store_ref.manifest,
-	};
+	const Digest *manifest = store_ref_manifest(&image.store_ref, &image.id);
+	StoreRef ref = { .name = reference_full(cli->arena, &target), .config = image.id };
+	if (manifest)
+		ref.manifest = *manifest;
+	if (digest_eq(&image.id, &image.store_ref.config)) {
+		ref.variants = image.store_ref.variants;
+		ref.variant_count = image.store_ref.variant_count;
+	}
 	TRY(store_ref_set(s, &ref));
 	return digest_is_zero(&ref.manifest) ? NULL : store_layout_write(s);
 }

@@ -91,6 +91,9 @@ NODISCARD Err *cli_reference(Cli *cli, const char *text, Reference *ret);
 NODISCARD Err *cli_of_name(Cli *cli, const char *name, Err *e);
 /* image_find() for a name of the command line; S NULL: there is no store, so no image. */
 NODISCARD Err *cli_image(Cli *cli, Store *s, const char *name, Image *ret);
+/* The same for PLATFORM, the value of an option; NULL: what the name means by itself. */
+NODISCARD Err *cli_image_for(Cli *cli, Store *s, const char *name, const char *platform,
+                             Image *ret);
 /* The store of --root, opened at the first call. */
 NODISCARD Err *cli_store(Cli *cli, Store **ret);
 /* The same for commands that only look: nothing is created, *RET is NULL if there is no store. */

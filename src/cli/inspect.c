@@ -23,12 +23,13 @@ static Err *write_names(Store *s, Arena *a, const Image *image, JsonWriter *w)
 		json_write_array(w);
 		for (size_t i = 0; i < count; i++) {
 			Reference ref;
-			if (!digest_eq(&refs[i].config, &image->id) ||
+			if (!store_ref_has(&refs[i], &image->id) ||
 			    str_starts(refs[i].name, STR("sha256:")))
 				continue;
 			TRY(reference_parse(a, refs[i].name, &ref));
-			const Digest *d = digest_is_zero(&refs[i].pulled) ? &refs[i].manifest
-			                                                  : &refs[i].pulled;
+			const Digest *d = &refs[i].pulled;
+			if (digest_is_zero(d))
+				d = store_ref_manifest(&refs[i], &image->id);
 			if (!digests && ref.tag.len)
 				json_write_str(w, reference_familiar(a, &ref));
 			else if (digests && !digest_is_zero(d))

@@ -103,6 +103,21 @@ Err *cli_image(Cli *cli, Store *s, const char *name, Image *ret)
 	return cli_of_name(cli, name, image_find(s, str_from(name), cli->arena, ret));
 }
 
+Err *cli_image_for(Cli *cli, Store *s, const char *name, const char *platform, Image *ret)
+{
+	Platform wanted;
+	if (!platform)
+		return cli_image(cli, s, name, ret);
+	Err *e = platform_parse(cli->arena, str_from(platform), &wanted);
+	if (e) {
+		cli->usage_error = true;
+		return err_while(e, "reading --platform");
+	}
+	if (!s)
+		return cli_image(cli, s, name, ret);
+	return cli_of_name(cli, name, image_find_for(s, str_from(name), &wanted, cli->arena, ret));
+}
+
 Err *cli_store(Cli *cli, Store **ret)
 {
 	if (!cli->store)

@@ -16,7 +16,7 @@
 typedef struct Image {
 	Digest id;
 	Str ref;            /* full reference it was found under; "" if by ID alone */
-	StoreRef store_ref; /* name "" if by ID alone */
+	StoreRef store_ref; /* name "" if by ID alone; it may have images for other platforms too */
 	Str config_json;
 	ImageConfig config;
 	uint64_t size_bytes; /* sum of the uncompressed layers (file sizes) */
@@ -25,6 +25,12 @@ typedef struct Image {
 /* NAME: a reference, an ID or a prefix of one (>= 1 hex digits), with or without "sha256:". */
 NODISCARD Err *image_find(Store *s, Str name, Arena *a, Image *ret);
 NODISCARD Err *image_read(Store *s, const Digest *id, Arena *a, Image *ret);
+/* The same for PLATFORM (NULL: what the name means by itself).  ERR_NOT_FOUND lists the platforms
+ * that there are. */
+NODISCARD Err *image_find_for(Store *s, Str name, const Platform *platform, Arena *a, Image *ret);
+/* All images of the name that IMAGE was found under, one a platform, in the order of its index;
+ * IMAGE alone if it has no such name. */
+NODISCARD Err *image_all(Store *s, const Image *image, Arena *a, Image **ret, size_t *ret_count);
 /* All names (full references) of an image, by name; untagged marks are not among them. */
 NODISCARD Err *image_names(Store *s, const Digest *id, Arena *a, Str **ret, size_t *ret_count);
 /* Is every layer of the image here, and whole?  A layer that a power cut damaged is dropped with
@@ -34,6 +40,15 @@ NODISCARD Err *image_check(Store *s, const Image *image);
 NODISCARD Err *image_check_layer(Store *s, const Digest *diff_id, const Cancel *cancel);
 /* Remove the names of all images that have this layer; *ret_names lists them, for the user. */
 NODISCARD Err *image_forget_layer(Store *s, const Digest *diff_id, Arena *a, Str *ret_names);
+
+/* --- image_platforms.c ------------------------------------------------------------------------ */
+
+/* REF's image that runs best on PLATFORM; NULL: none does, or REF is one image alone. */
+const StoreVariant *image_variant(const StoreRef *ref, const Platform *platform, Arena *a);
+/* ONE, pulled for PLATFORM, gets its name, or joins the images that the name has of the same index.
+ * If the name leads to something else *RET_JOINED is false, and only with REPLACE does it move. */
+NODISCARD Err *image_name_pulled(Store *s, const StoreRef *one, const Platform *platform,
+                                 bool replace, const Cancel *cancel, bool *ret_joined);
 
 typedef struct ImageRemoved {
 	Str *untagged; /* familiar names */

@@ -171,7 +171,7 @@ static Err *keep_nameless(const Spool *spool, const LoadImage *image)
 	size_t count;
 	TRY(store_ref_list(spool->store, spool->arena, &refs, &count));
 	for (size_t i = 0; i < count; i++)
-		if (digest_eq(&refs[i].config, &image->id))
+		if (store_ref_has(&refs[i], &image->id))
 			return NULL;
 	StoreRef ref = { .name = digest_arena_text(spool->arena, &image->id),
 		         .config = image->id,

@@ -318,7 +318,7 @@ static Err *ref_says(Store *s, const StoreRef *wanted, bool *ret)
 	AUTO_ARENA Arena a = ARENA_INIT;
 	StoreRef is;
 	Err *err = store_ref_get(s, wanted->name, &a, &is);
-	*ret = !err && digest_eq(&is.config, &wanted->config) &&
+	*ret = !err && store_ref_has(&is, &wanted->config) &&
 	       digest_eq(&is.pulled, &wanted->pulled);
 	if (err && err_kind(err) != ERR_NOT_FOUND && err_kind(err) != ERR_CORRUPT)
 		return err;
@@ -344,7 +344,11 @@ Err *pull_image(Store *s, Registry *r, const Reference *ref, const Platform *pla
 	TRY(store_blob_put(s, image->manifest_json, true, &name.manifest));
 	TRY(ref_says(s, &name, &known));
 	ret->was_here = known && fetched == 0;
-	if (!known)
-		TRY(store_ref_set(s, &name));
+	if (!known) {
+		bool joined;
+		ImageConfig config;
+		TRY(image_config_parse(a, image->config_json, name.name.ptr, &config));
+		TRY(image_name_pulled(s, &name, &config.platform, true, cancel, &joined));
+	}
 	return known && fetched == 0 ? NULL : store_layout_write(s);
 }

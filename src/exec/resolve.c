@@ -9,6 +9,7 @@
 
 #include "base/limits.h"
 #include "exec/build-internal.h"
+#include "exec/image.h"
 #include "exec/pull.h"
 
 #include <fcntl.h>
@@ -36,8 +37,8 @@ static Err *read_local(Build *b, Str name, const Digest *config, Arena *a, BaseI
 }
 
 /*
- * A name leads to one image, that of this machine.  Which image it means for another platform is a
- * record.
+ * A name leads to the images of one index.  Which image it means for another platform, if that is
+ * of another index, is a record.
  */
 static Digest foreign_key(Str name, const Platform *platform)
 {
@@ -76,8 +77,10 @@ static Err *find_local(Build *b, Str name, const Platform *platform, Arena *a, B
 	if (e && err_kind(e) != ERR_NOT_FOUND && err_kind(e) != ERR_CORRUPT)
 		return e;
 	err_free(e); /* absent or damaged: pulled (again) */
-	if (!e)
-		TRY(read_local(b, name, &ref.config, a, base, ret_found));
+	if (!e) {
+		const StoreVariant *v = image_variant(&ref, platform, a);
+		TRY(read_local(b, name, v ? &v->config : &ref.config, a, base, ret_found));
+	}
 	*ret_fits = *ret_found && platform_fit(platform, &base->config.platform) > 0;
 	if (*ret_fits)
 		return NULL;
@@ -256,8 +259,9 @@ static Err *layers_here(Build *b, const StepState *s, bool *ret_here)
 	return NULL;
 }
 
-/* The pulled image is an image of the store from now on: under the name that FROM gave, or, for
- * another platform than this machine's, under that name with its digest. */
+/* The pulled image is an image of the store from now on, under the name that FROM gave.  One for
+ * another platform than this machine's does not move a name that means something else: it gets that
+ * name with its digest. */
 static Err *keep_image(Build *b, const Resolved *r, Arena *a)
 {
 	Digest config, manifest;
@@ -269,15 +273,18 @@ static Err *keep_image(Build *b, const Resolved *r, Arena *a)
 		         .config = config,
 		         .manifest = manifest,
 		         .pulled = r->remote.top_digest };
-	if (!platform_fit(&host, &r->base.config.platform)) {
+	bool is_foreign = !platform_fit(&host, &r->base.config.platform), joined;
+	TRY(image_name_pulled(b->store, &ref, &r->base.config.platform, !is_foreign, b->cancel,
+	                      &joined));
+	if (!joined && is_foreign) {
 		Digest key = foreign_key(r->name, &r->platform);
 		Reference exact = r->base.ref;
 		exact.has_digest = true;
 		exact.digest = r->remote.manifest_digest;
 		ref.name = reference_full(a, &exact);
 		TRY(store_record_put(b->store, &key, digest_text(&config, text)));
+		TRY(store_ref_set(b->store, &ref));
 	}
-	TRY(store_ref_set(b->store, &ref));
 	return store_layout_write(b->store);
 }
 
