@@ -7,6 +7,7 @@
 #include "base/map.h"
 #include "base/vec.h"
 #include "cli/build_args.h"
+#include "cli/build_proxies.h"
 #include "fs/path.h"
 
 #include <assert.h>
@@ -76,6 +77,8 @@ static Err *read_all(Args *args, const BuildValues *v)
 {
 	static const char epoch_name[] = "SOURCE_DATE_EPOCH";
 	const char *epoch = getenv(epoch_name);
+	if (v->reproducible)
+		set(args, str_from(epoch_name), STR("0"));
 	if (epoch && *epoch)
 		set(args, str_from(epoch_name), str_from(epoch));
 	for (size_t i = 0; i < v->arg_files.count; i++)
@@ -86,6 +89,12 @@ static Err *read_all(Args *args, const BuildValues *v)
 			               v->build_args.at[i]);
 		add(args, str_from(v->build_args.at[i]));
 	}
+	PlanArg *usual;
+	size_t usual_count;
+	build_proxies_of_config(args->arena, &usual, &usual_count);
+	for (size_t i = 0; i < usual_count; i++)
+		if (!map_get(&args->places, usual[i].name))
+			set(args, usual[i].name, usual[i].value);
 	return NULL;
 }
 

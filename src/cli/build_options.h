@@ -8,6 +8,7 @@
 #pragma once
 
 #include "cli/command.h"
+#include "cli/connection.h"
 #include "exec/build.h"
 
 typedef struct BuildValues {
@@ -15,8 +16,15 @@ typedef struct BuildValues {
 	OptionList arg_files, no_cache_filter, targets, platforms;
 	const char *file, *progress, *iidfile, *network, *builder, *call;
 	const char *ignore_file;
-	bool check, no_cache, pull, push, quiet, load, durable;
-	bool ignored;
+	const char *pull;    /* always, missing, never, newer; true and false are the first two */
+	const char *context; /* instead of the argument */
+	const char *os, *arch, *variant;
+	bool pull_always, pull_never, reproducible, omit_history;
+	OptionList unset_env, unset_labels;
+	bool check, no_cache, push, quiet, load, durable;
+	ConnectionValues connection;
+	const char *http_proxy;    /* false: RUN has no proxy of the environment */
+	OptionList without_effect; /* what was given and does nothing, in words */
 	unsigned jobs;
 	/* what RUN is given: build_given.c, build_limits.c */
 	OptionList secrets, ssh, hosts, allow, ulimits, resources;

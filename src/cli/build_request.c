@@ -4,6 +4,7 @@
 
 #include "base/limits.h"
 #include "cli/build_args.h"
+#include "cli/build_proxies.h"
 
 static void set_labels(Arena *a, const BuildValues *v, BuildRequest *r)
 {
@@ -100,9 +101,23 @@ static bool has_platform(const Platform *list, size_t count, const Platform *p)
 	return false;
 }
 
+/* --os, --arch, --variant; NULL: none of them is given. */
+static const char *platform_of_parts(Arena *a, const BuildValues *v)
+{
+	Platform host = platform_host();
+	if (!v->os && !v->arch && !v->variant)
+		return NULL;
+	return arena_strf(a, "%s/%s%s%s", v->os ? v->os : "linux",
+	                  v->arch ? v->arch : arena_str(a, host.arch).ptr, v->variant ? "/" : "",
+	                  v->variant ? v->variant : "")
+	        .ptr;
+}
+
 static Err *set_platforms(Cli *cli, const BuildValues *v, BuildRequest *r)
 {
-	const char *usual = getenv("DOCKER_DEFAULT_PLATFORM");
+	const char *usual = platform_of_parts(cli->arena, v);
+	if (!usual)
+		usual = getenv("DOCKER_DEFAULT_PLATFORM");
 	const OptionList of_environment = { &usual, usual && *usual };
 	Strs texts = split(cli->arena, v->platforms.count ? &v->platforms : &of_environment);
 	Platform *list =
@@ -141,6 +156,37 @@ static Err *set_uncached(Cli *cli, const BuildValues *v, BuildRequest *r)
 	return NULL;
 }
 
+static Err *set_pull(Cli *cli, const BuildValues *v, BuildRequest *r)
+{
+	static const struct {
+		const char *word;
+		BuildPull pull;
+	} words[] = {
+		{ "always", BUILD_PULL_ALWAYS },     { "true", BUILD_PULL_ALWAYS },
+		{ "1", BUILD_PULL_ALWAYS },          { "missing", BUILD_PULL_MISSING },
+		{ "ifmissing", BUILD_PULL_MISSING }, { "false", BUILD_PULL_MISSING },
+		{ "0", BUILD_PULL_MISSING },         { "never", BUILD_PULL_NEVER },
+		{ "newer", BUILD_PULL_NEWER },       { "ifnewer", BUILD_PULL_NEWER },
+	};
+	const char *word = v->pull_never ? "never" : v->pull_always ? "always" : v->pull;
+	for (size_t i = 0; word && i < ARRAY_LEN(words); i++)
+		if (strcmp(word, words[i].word) == 0) {
+			r->pull = words[i].pull;
+			return NULL;
+		}
+	return !word ? NULL
+	             : err_note(cli_usage(cli, "invalid value '%s' for --pull", word),
+	                        "one of always, missing, never, newer");
+}
+
+static const Str *to_strs(Arena *a, const OptionList *list)
+{
+	Str *strs = arena_alloc(a, (list->count + 1) * sizeof *strs, _Alignof(Str));
+	for (size_t i = 0; i < list->count; i++)
+		strs[i] = str_from(list->at[i]);
+	return strs;
+}
+
 Err *build_request_make(Cli *cli, const BuildValues *v, BuildRequest *r)
 {
 	static const char *const networks[] = { "default", "none", "host" };
@@ -153,15 +199,22 @@ Err *build_request_make(Cli *cli, const BuildValues *v, BuildRequest *r)
 	*r = (BuildRequest){
 		.network = str_from(v->network ? v->network : ""),
 		.no_cache = v->no_cache,
-		.pull = v->pull,
+		.omit_history = v->omit_history,
 		.jobs = v->jobs,
 		.context_fd = -1,
 	};
+	r->unset_env = to_strs(cli->arena, &v->unset_env);
+	r->unset_env_count = v->unset_env.count;
+	r->unset_labels = to_strs(cli->arena, &v->unset_labels);
+	r->unset_label_count = v->unset_labels.count;
+	TRY(set_pull(cli, v, r));
 	TRY(build_args_read(cli, v, r));
 	TRY(set_uncached(cli, v, r));
 	set_labels(cli->arena, v, r);
 	set_targets(cli, v, r);
 	TRY(set_tags(cli, v, r));
 	TRY(build_given_make(cli, v, &r->run));
+	TRY(build_proxies_of_environment(cli, v, &r->run));
+	TRY(connection_apply(cli, &v->connection, &r->run.authorities));
 	return set_platforms(cli, v, r);
 }

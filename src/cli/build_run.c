@@ -126,6 +126,8 @@ static void report_names(Arena *a, const BuildRequest *r, const BuildResult *res
 static void report_end(Cli *cli, Ui *ui, const BuildValues *v, const BuildResult *result)
 {
 	ui_finish(ui);
+	for (size_t i = 0; i < v->without_effect.count; i++)
+		ui_say(ui, "warning: %s", v->without_effect.at[i]);
 	for (size_t i = 0; i < result->warning_count; i++)
 		ui_say(ui, "warning: %.*s", STR_ARG(result->warnings[i]));
 	build_report_warnings(ui, cli->arena, result, cli->debug);
@@ -174,6 +176,32 @@ static const char *style_of(const BuildValues *v, const BuildCall *call)
 	return usual && *usual ? usual : "auto";
 }
 
+/* The argument, or kaniko's --context with its schemes. */
+static Err *find_context(Cli *cli, const BuildValues *v, const Arguments *args, const char **ret)
+{
+	static const char dir[] = "dir://", tar[] = "tar://";
+	const char *c = v->context;
+	if (args->count && c)
+		return cli_usage(cli, "--context and the argument '%s' exclude each other",
+		                 args->at[0]);
+	if (!args->count && !c)
+		return cli_usage(cli, "'decant %s' requires at least 1 argument", cli->called);
+	if (!c) {
+		*ret = args->at[0];
+		return NULL;
+	}
+	bool is_tar = strncmp(c, tar, sizeof tar - 1) == 0;
+	if (is_tar && strcmp(c + sizeof tar - 1, "stdin") != 0)
+		return err_note(cli_usage(cli, "--context '%s' is not supported", c),
+		                "give the archive on standard input: decant build - < FILE");
+	if (strncmp(c, "s3://", 5) == 0 || strncmp(c, "gs://", 5) == 0)
+		return err_note(cli_usage(cli, "--context '%s' is not supported", c),
+		                "fetch the archive and give it on standard input, or give a URL "
+		                "that https serves");
+	*ret = is_tar ? "-" : strncmp(c, dir, sizeof dir - 1) == 0 ? c + sizeof dir - 1 : c;
+	return NULL;
+}
+
 Err *build_run_command(Cli *cli, const void *values, const Arguments *args)
 {
 	const BuildValues *v = values;
@@ -192,7 +220,9 @@ Err *build_run_command(Cli *cli, const void *values, const Arguments *args)
 		cli->usage_error = true;
 		return e;
 	}
-	BuildInputNames names = { .context = args->at[0],
+	const char *context = NULL;
+	TRY(find_context(cli, v, args, &context));
+	BuildInputNames names = { .context = context,
 		                  .file = v->file,
 		                  .ignore_file = v->ignore_file };
 	if (build_input_is_url(v->file)) {

@@ -7,17 +7,23 @@
 /* NOLINTNEXTLINE(bugprone-macro-parentheses): a member takes none */
 #define STORED(member) .offset = offsetof(BuildValues, member)
 /* What docker build has and this does not yet: refused by name, never ignored. */
-#define REFUSED(flag)                                              \
-	{                                                          \
-		.name = (flag), .kind = OPTION_REFUSED, .help = "" \
-	}
-/* Of docker build, without effect here for good. */
-#define IGNORED(flag)                                                                 \
-	{                                                                             \
-		.name = (flag), .kind = OPTION_FLAG, .hidden = true, STORED(ignored), \
-		.help = "Accepted, no effect"                                         \
-	}
+#define NOT_YET(flag) { .name = (flag), .kind = OPTION_REFUSED, .help = "" },
+/* See build_foreign.def. */
+#define REFUSED(flag, instead) \
+	{ .name = (flag), .kind = OPTION_REFUSED, .help = "", .advice = (instead) },
+#define NO_EFFECT(flag, what, why)    \
+	{ .name = (flag),             \
+	  .kind = OPTION_IGNORED,     \
+	  .value = (what),            \
+	  .help = "Taken, no effect", \
+	  .advice = (why),            \
+	  STORED(without_effect) },
 
+#define ALIAS(flag, of_kind, member, of)                                           \
+	{                                                                          \
+		.name = (flag), .kind = (of_kind), .hidden = true, STORED(member), \
+		.help = "Same as " of                                              \
+	}
 /* Older spellings of --resource. */
 #define RESOURCE(flag, short_form, member)                                                   \
 	{                                                                                    \
@@ -85,6 +91,12 @@ static const Option build_options[] = {
 	  .choices = "FILE",
 	  STORED(ignore_file),
 	  .help = "Ignore file, in place of the one beside the Dockerfile or in the context" },
+	CONNECTION_OPTIONS(BuildValues, connection),
+	{ .name = "http-proxy",
+	  .kind = OPTION_WORD,
+	  .choices = "true,false",
+	  STORED(http_proxy),
+	  .help = "With =false, RUN does not see the proxies of this environment" },
 	{ .name = "iidfile",
 	  .kind = OPTION_TEXT,
 	  .choices = "FILE",
@@ -120,6 +132,10 @@ static const Option build_options[] = {
 	  .choices = "type=oci,type=docker,type=local,type=tar",
 	  STORED(outputs),
 	  .help = "Also write the image: DIR, or type=oci|docker|local|tar,dest=PATH" },
+	{ .name = "omit-history",
+	  .kind = OPTION_FLAG,
+	  STORED(omit_history),
+	  .help = "Leave the history out of the image's config" },
 	{ .name = "platform",
 	  .kind = OPTION_LIST,
 	  .value = "platforms",
@@ -132,9 +148,11 @@ static const Option build_options[] = {
 	  STORED(progress),
 	  .help = "How to show progress: auto, plain, tty, json or quiet" },
 	{ .name = "pull",
-	  .kind = OPTION_FLAG,
+	  .kind = OPTION_WORD,
+	  .choices = "always,missing,never,newer",
 	  STORED(pull),
-	  .help = "Ask the registry for newer base images" },
+	  .help = "Ask the registry for newer base images; =never asks for none, =newer goes on "
+	          "without an answer" },
 	{ .name = "push",
 	  .kind = OPTION_FLAG,
 	  STORED(push),
@@ -177,6 +195,22 @@ static const Option build_options[] = {
 	  STORED(targets),
 	  .choices = "STAGE",
 	  .help = "Build this stage (default the last); several, with commas, in one pass" },
+	{ .name = "unsetenv",
+	  .kind = OPTION_LIST,
+	  .value = "name",
+	  STORED(unset_env),
+	  .help = "Variable that the image does not keep: NAME of ENV, here or in the base image" },
+	{ .name = "unsetlabel",
+	  .kind = OPTION_LIST,
+	  .value = "name",
+	  STORED(unset_labels),
+	  .help = "Label that the image does not keep" },
+	{ .name = "volume",
+	  .letter = 'v',
+	  .kind = OPTION_REFUSED,
+	  .help = "",
+	  .advice = "a directory of the host is --build-context NAME=DIR, and RUN "
+	            "--mount=from=NAME,target=PATH" },
 	{ .name = "load",
 	  .kind = OPTION_FLAG,
 	  .hidden = true,
@@ -199,20 +233,19 @@ static const Option build_options[] = {
 	RESOURCE("cpu-quota", 0, cpu_quota),
 	RESOURCE("cpuset-cpus", 0, cpuset_cpus),
 	RESOURCE("cpuset-mems", 0, cpuset_mems),
-	IGNORED("rm"),
-	IGNORED("force-rm"),
-	IGNORED("compress"),
-	REFUSED("annotation"),
-	REFUSED("attest"),
-	REFUSED("cache-from"),
-	REFUSED("cache-to"),
-	REFUSED("isolation"),
-	REFUSED("metadata-file"),
-	REFUSED("policy"),
-	REFUSED("provenance"),
-	REFUSED("sbom"),
-	REFUSED("security-opt"),
-	REFUSED("squash"),
+	NOT_YET("annotation") NOT_YET("attest") NOT_YET("cache-from") NOT_YET("cache-to")
+		NOT_YET("metadata-file") NOT_YET("provenance") NOT_YET("sbom")
+	/* other programs' words for what is above */
+	ALIAS("dockerfile", OPTION_TEXT, file, "--file"),
+	ALIAS("context", OPTION_TEXT, context, "PATH"),
+	ALIAS("custom-platform", OPTION_LIST, platforms, "--platform"),
+	ALIAS("os", OPTION_TEXT, os, "--platform"),
+	ALIAS("arch", OPTION_TEXT, arch, "--platform"),
+	ALIAS("variant", OPTION_TEXT, variant, "--platform"),
+	ALIAS("pull-always", OPTION_FLAG, pull_always, "--pull"),
+	ALIAS("pull-never", OPTION_FLAG, pull_never, "--pull=never"),
+	ALIAS("reproducible", OPTION_FLAG, reproducible, "SOURCE_DATE_EPOCH=0"),
+#include "cli/build_foreign.def"
 };
 
 const Command command_build = {
@@ -241,7 +274,7 @@ const Command command_build = {
 	.options = build_options,
 	.option_count = ARRAY_LEN(build_options),
 	.values_size = sizeof(BuildValues),
-	.arguments_min = 1,
+	.arguments_min = 0, /* --context may stand for it */
 	.arguments_max = 1,
 	.choices = "DIRECTORY",
 	.run = build_run_command,

@@ -92,7 +92,7 @@ static Str row_json(Arena *a, const HistoryValues *v, const History *h, Str id, 
 	char time[CLOCK_TEXT_BYTES];
 	AUTO_BUF Buf json = BUF_INIT;
 	JsonWriter w = { .out = &json };
-	Str at = clock_format(h->created_ns, time);
+	Str at = h->created_ns == IMAGE_TIME_NONE ? STR("") : clock_format(h->created_ns, time);
 	json_write_object(&w);
 	member(&w, "Comment", h->comment);
 	member(&w, "CreatedAt", at);

@@ -237,13 +237,13 @@ static Str row_json(Arena *a, const Row *row, bool full_id)
 	AUTO_BUF Buf json = BUF_INIT;
 	JsonWriter w = { .out = &json };
 	Str size = cli_size(a, row->image->size_bytes);
-	Str since = config->created_ns
-	                    ? arena_strf(a, "%s ago",
-	                                 cli_age(a, clock_real_ns() - config->created_ns).ptr)
-	                    : STR("N/A");
+	bool timed = config->created_ns != IMAGE_TIME_NONE;
+	Str since = timed ? arena_strf(a, "%s ago",
+	                               cli_age(a, clock_real_ns() - config->created_ns).ptr)
+	                  : STR("N/A");
 	json_write_object(&w);
 	member(&w, "Containers", STR("N/A"));
-	member(&w, "CreatedAt", config->created_ns ? cli_time(a, config->created_ns) : STR("N/A"));
+	member(&w, "CreatedAt", timed ? cli_time(a, config->created_ns) : STR("N/A"));
 	member(&w, "CreatedSince", since);
 	member(&w, "Digest",
 	       digest_is_zero(&row->manifest) ? STR("<none>")

@@ -70,7 +70,7 @@ static void put_options(const char *title, const Option *options, size_t count)
 	bool any = false;
 	for (size_t i = 0; i < count; i++) {
 		const Option *o = &options[i];
-		if (o->hidden || o->kind == OPTION_REFUSED)
+		if (!option_is_shown(o))
 			continue;
 		if (!any)
 			printf(".SH %s\n", title);
@@ -89,21 +89,33 @@ static void put_options(const char *title, const Option *options, size_t count)
 	}
 }
 
-static void put_refused(const Command *c)
+/* What people bring from other programs: what to write instead, then what may be left out. */
+static void put_foreign(const Command *c)
 {
-	bool any = false;
+	bool any = false, any_ignored = false;
 	for (size_t i = 0; i < c->option_count; i++) {
-		if (c->options[i].kind != OPTION_REFUSED)
+		const Option *o = &c->options[i];
+		if (o->kind != OPTION_REFUSED)
 			continue;
 		if (!any)
-			printf(".SH NOT SUPPORTED YET\nThese are known from docker and refused "
-			       "with an error:\n");
-		printf("%s\\fB\\-\\-", any ? ",\n" : "");
-		put(c->options[i].name);
-		printf("\\fR");
+			printf(".SH OPTIONS OF OTHER BUILDERS\nRefused, with what to use "
+			       "instead:\n");
 		any = true;
+		printf(".TP\n\\fB\\-\\-");
+		put(o->name);
+		printf("\\fR\n");
+		put_line(o->advice ? o->advice : "not supported yet");
 	}
-	if (any)
+	for (size_t i = 0; i < c->option_count; i++) {
+		const Option *o = &c->options[i];
+		if (o->kind != OPTION_IGNORED)
+			continue;
+		printf("%s\\fB\\-\\-", any_ignored ? ",\n" : ".PP\nTaken without effect:\n");
+		put(o->name);
+		printf("\\fR");
+		any_ignored = true;
+	}
+	if (any_ignored)
 		printf(".\n");
 }
 
@@ -131,7 +143,7 @@ static void put_command(const Command *c)
 		printf(".\n");
 	}
 	put_options("OPTIONS", c->options, c->option_count);
-	put_refused(c);
+	put_foreign(c);
 	printf(".SH SEE ALSO\n\\fBdecant\\fR(1) for options of every command and exit statuses\n");
 }
 

@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
 
+#include "cli/connection.h"
 #include "cli/pull_image.h"
 #include "cli/transfer.h"
 #include "exec/pull.h"
@@ -12,6 +13,7 @@
 typedef struct PullValues {
 	const char *platform;
 	bool quiet;
+	ConnectionValues connection;
 } PullValues;
 
 static const Option pull_options[] = {
@@ -24,6 +26,7 @@ static const Option pull_options[] = {
 	  .kind = OPTION_FLAG,
 	  .help = "Print only the image's name",
 	  .offset = offsetof(PullValues, quiet) },
+	CONNECTION_OPTIONS(PullValues, connection),
 	{ .name = "all-tags", .letter = 'a', .kind = OPTION_REFUSED, .help = "" },
 };
 
@@ -70,6 +73,8 @@ static Err *run_pull(Cli *cli, const void *values, const Arguments *args)
 	const PullValues *v = values;
 	Reference ref;
 	Platform platform = platform_host();
+	Str authorities;
+	TRY(connection_apply(cli, &v->connection, &authorities));
 	TRY(cli_reference(cli, args->at[0], &ref));
 	if (v->platform)
 		TRY(platform_parse(cli->arena, str_from(v->platform), &platform));

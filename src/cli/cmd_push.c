@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
 
+#include "cli/connection.h"
 #include "cli/transfer.h"
 #include "export/export.h"
 #include "sandbox/sandbox.h"
@@ -11,6 +12,7 @@
 typedef struct PushValues {
 	const char *compression;
 	bool quiet;
+	ConnectionValues connection;
 } PushValues;
 
 static const Option push_options[] = {
@@ -24,6 +26,7 @@ static const Option push_options[] = {
 	  .kind = OPTION_FLAG,
 	  .help = "Print only the image's name",
 	  .offset = offsetof(PushValues, quiet) },
+	CONNECTION_OPTIONS(PushValues, connection),
 	{ .name = "all-tags", .letter = 'a', .kind = OPTION_REFUSED, .help = "" },
 	{ .name = "platform", .kind = OPTION_REFUSED, .help = "" },
 };
@@ -39,6 +42,8 @@ static Err *run_push(Cli *cli, const void *values, const Arguments *args)
 	Digest manifest;
 	uint64_t size;
 	CompressionSpec compression = { .id = COMPRESSION_GZIP };
+	Str authorities;
+	TRY(connection_apply(cli, &v->connection, &authorities));
 	if (v->compression) {
 		Err *e = compressor_parse(str_from(v->compression), &compression);
 		cli->usage_error = e;

@@ -39,7 +39,7 @@ static void print_options(const char *title, const Option *options, size_t count
 	for (size_t i = 0; i < count; i++) {
 		AUTO_BUF Buf head = BUF_INIT;
 		option_head(&options[i], &head);
-		if (!options[i].hidden && options[i].kind != OPTION_REFUSED && head.len > widest)
+		if (option_is_shown(&options[i]) && head.len > widest)
 			widest = head.len;
 	}
 	if (!widest)
@@ -48,7 +48,7 @@ static void print_options(const char *title, const Option *options, size_t count
 	for (size_t i = 0; i < count; i++) {
 		AUTO_BUF Buf head = BUF_INIT;
 		option_head(&options[i], &head);
-		if (!options[i].hidden && options[i].kind != OPTION_REFUSED)
+		if (option_is_shown(&options[i]))
 			printf("%-*s   %s\n", (int)widest, head.ptr, options[i].help);
 	}
 }

@@ -51,7 +51,8 @@ Err *inspect_image(Store *s, Arena *a, const Image *image, JsonWriter *w)
 	member(w, "Id", digest_arena_text(a, &image->id));
 	TRY(write_names(s, a, image, w));
 	member(w, "Comment", c->history_count ? c->history[c->history_count - 1].comment : STR(""));
-	member(w, "Created", c->created_ns ? clock_format(c->created_ns, time) : STR(""));
+	member(w, "Created",
+	       c->created_ns != IMAGE_TIME_NONE ? clock_format(c->created_ns, time) : STR(""));
 	member(w, "Author", c->author);
 	image_config_format_run(c, &run);
 	json_write_key(w, "Config");

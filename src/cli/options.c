@@ -19,7 +19,13 @@ typedef struct Parser {
 
 bool option_takes_value(const Option *o)
 {
-	return o->kind == OPTION_TEXT || o->kind == OPTION_LIST || o->kind == OPTION_NUMBER;
+	return o->kind == OPTION_TEXT || o->kind == OPTION_LIST || o->kind == OPTION_NUMBER ||
+	       (o->kind == OPTION_IGNORED && o->value);
+}
+
+bool option_is_shown(const Option *o)
+{
+	return !o->hidden && o->kind != OPTION_REFUSED && o->kind != OPTION_IGNORED;
 }
 
 const char *option_value_name(const Option *o)
@@ -105,7 +111,7 @@ static Err *unknown_flag(const Parser *p, Str name)
 	AUTO_VEC TextVec names = { 0 };
 	for (size_t s = 0; s < p->set_count; s++)
 		for (size_t i = 0; i < p->sets[s].count; i++)
-			if (!p->sets[s].at[i].hidden)
+			if (option_is_shown(&p->sets[s].at[i]))
 				VEC_PUSH(&names, p->sets[s].at[i].name);
 	const char *near = option_suggest(arena_str(p->arena, name).ptr, names.at, names.len);
 	return near ? err_note(e, "did you mean --%s?", near) : e;
@@ -140,6 +146,15 @@ static Err *store_number(const Option *o, unsigned *member, const char *text)
 	return NULL;
 }
 
+static void add_to_list(Arena *a, OptionList *list, const char *text)
+{
+	const char **more = arena_alloc(a, (list->count + 1) * sizeof *more, _Alignof(char *));
+	if (list->count)
+		memcpy(more, list->at, list->count * sizeof *more);
+	more[list->count] = text;
+	*list = (OptionList){ more, list->count + 1 };
+}
+
 static Err *store(const Parser *p, const Option *o, void *values, const char *text)
 {
 	char *member = (char *)values + o->offset;
@@ -153,16 +168,19 @@ static Err *store(const Parser *p, const Option *o, void *values, const char *te
 	case OPTION_TEXT:
 		*(const char **)member = text;
 		return NULL;
-	case OPTION_LIST: {
-		OptionList *list = (OptionList *)member;
-		const char **more =
-			arena_alloc(p->arena, (list->count + 1) * sizeof *more, _Alignof(char *));
-		if (list->count)
-			memcpy(more, list->at, list->count * sizeof *more);
-		more[list->count] = text;
-		*list = (OptionList){ more, list->count + 1 };
+	case OPTION_LIST:
+		add_to_list(p->arena, (OptionList *)member, text);
 		return NULL;
-	}
+	case OPTION_WORD:
+		*(const char **)member = text ? text : "true";
+		return NULL;
+	case OPTION_IGNORED:
+		if (o->advice)
+			add_to_list(
+				p->arena, (OptionList *)member,
+				arena_strf(p->arena, "--%s has no effect: %s", o->name, o->advice)
+					.ptr);
+		return NULL;
 	case OPTION_NUMBER:
 		return store_number(o, (unsigned *)member, text);
 	case OPTION_COUNT:
@@ -171,7 +189,8 @@ static Err *store(const Parser *p, const Option *o, void *values, const char *te
 	case OPTION_REFUSED:
 		break;
 	}
-	return err_new(ERR_INPUT, "--%s is not supported yet", o->name);
+	Err *e = err_new(ERR_INPUT, "--%s is not supported", o->name);
+	return o->advice ? err_note(e, "%s", o->advice) : e;
 }
 
 /* --- words ------------------------------------------------------------------------------------ */

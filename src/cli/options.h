@@ -19,7 +19,10 @@ typedef enum OptionKind {
 	OPTION_LIST,    /* OptionList: each use adds one */
 	OPTION_NUMBER,  /* unsigned; with .max: 1 to that */
 	OPTION_COUNT,   /* unsigned: each use adds one */
-	OPTION_REFUSED, /* known from docker, not done yet: an error that says so; stores nothing */
+	OPTION_WORD,    /* const char *: --x is "true", --x=word; never takes the next word */
+	OPTION_IGNORED, /* OptionList: without effect; one with advice adds it.  It takes a value if
+	                   .value says so */
+	OPTION_REFUSED, /* known from other programs, not done here: an error; stores nothing */
 } OptionKind;
 
 typedef struct OptionList {
@@ -31,11 +34,12 @@ typedef struct Option {
 	const char *name; /* long form without "--" */
 	char letter;      /* short form, 0: none */
 	OptionKind kind;
-	unsigned max;      /* OPTION_NUMBER; 0: any number, 0 too */
-	bool hidden;       /* not in help, man page and completion */
-	const char *value; /* what help calls the value; NULL: "string" */
-	const char *help;  /* one line, an upper-case letter first, no full stop */
-	size_t offset;     /* of the member that it sets, in the command's values */
+	unsigned max;       /* OPTION_NUMBER; 0: any number, 0 too */
+	bool hidden;        /* not in help, man page and completion */
+	const char *value;  /* what help calls the value; NULL: "string" */
+	const char *help;   /* one line, an upper-case letter first, no full stop */
+	size_t offset;      /* of the member that it sets, in the command's values */
+	const char *advice; /* REFUSED: what to use instead; IGNORED: "--x has no effect: ..." */
 	/* for completion: "auto,plain,tty", "FILE", "DIRECTORY", "IMAGE", "CONTAINER", "NETWORK",
 	 * "STAGE" and "ARG" (those of the Dockerfile); NULL: nothing */
 	const char *choices;
@@ -63,6 +67,8 @@ typedef struct Arguments {
 NODISCARD Err *options_parse(const OptionSet *sets, size_t set_count, int argc, char *const *argv,
                              bool stop_at_argument, Arena *a, Arguments *ret, int *ret_used);
 bool option_takes_value(const Option *o);
+/* Is it in help, manual and completion? */
+bool option_is_shown(const Option *o);
 /* What help calls the value: "string", "list"; "" for flags. */
 const char *option_value_name(const Option *o);
 

@@ -52,6 +52,9 @@ typedef struct BuildRun {
 	size_t ssh_count;
 	const BuildHost *hosts;
 	size_t host_count;
+	Str authorities;    /* --ca: PEM; "" none */
+	const Str *proxies; /* "NAME=value" that RUN sees unless the plan says otherwise */
+	size_t proxy_count;
 	uint64_t shm_bytes; /* 0: the default */
 	const SandboxLimit *limits;
 	size_t limit_count;
@@ -68,6 +71,14 @@ enum { BUILD_JOBS_MAX = 256 };
 
 /* In a name: the stage that is the target. */
 #define BUILD_TAG_TARGET "{target}"
+
+/* When is the registry asked for a base image? */
+typedef enum BuildPull {
+	BUILD_PULL_MISSING, /* if the store has none of its name */
+	BUILD_PULL_ALWAYS,
+	BUILD_PULL_NEWER, /* always, but the store's will do if there is no answer */
+	BUILD_PULL_NEVER,
+} BuildPull;
 
 typedef struct BuildRequest {
 	Store *store;
@@ -101,7 +112,10 @@ typedef struct BuildRequest {
 	bool no_cache;
 	const Str *uncached_stages; /* --no-cache-filter: names, case folded */
 	size_t uncached_stage_count;
-	bool pull;          /* ask the registry for every base image */
+	BuildPull pull;
+	const Str *unset_env, *unset_labels; /* what the image's config does not keep */
+	size_t unset_env_count, unset_label_count;
+	bool omit_history;
 	unsigned jobs;      /* steps at once, up to BUILD_JOBS_MAX; 0: 8 or twice the cores */
 	Progress *progress; /* may be NULL */
 	Cancel *cancel;     /* may be NULL */

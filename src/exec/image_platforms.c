@@ -43,18 +43,16 @@ static Err *join(Store *s, const StoreRef *old, const StoreRef *one, const Platf
 	if (!count) {
 		Image first;
 		TRY(image_read(s, &old->config, a, &first));
-		all[count++] =
-			(StoreVariant){ .platform = platform_text(a, &first.config.platform),
-			                .config = old->config,
-			                .manifest = old->manifest };
+		all[count++] = (StoreVariant){ .platform = platform_text(a, &first.config.platform),
+			                       .config = old->config,
+			                       .manifest = old->manifest };
 	}
 	all[count++] = (StoreVariant){ .platform = platform_text(a, platform),
 		                       .config = one->config,
 		                       .manifest = one->manifest };
-	*ret = (StoreRef){ .name = one->name,
-		           .pulled = one->pulled,
-		           .variants = all,
-		           .variant_count = count };
+	*ret = (StoreRef){
+		.name = one->name, .pulled = one->pulled, .variants = all, .variant_count = count
+	};
 	const StoreVariant *main = image_variant(ret, &host, a);
 	ret->config = (main ? main : &all[0])->config;
 	ret->manifest = (main ? main : &all[0])->manifest;

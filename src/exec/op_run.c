@@ -9,7 +9,7 @@
 #include "base/base.h"
 
 #include "base/clock.h"
-#include "exec/run.h"
+#include "exec/trust.h"
 #include "fs/path.h"
 #include "layer/place.h"
 
@@ -29,6 +29,7 @@ typedef struct Running {
 	int dir_fd, upper_fd, work_fd;
 	Lowers lowers;
 	RunGiven given;
+	Trust trust;
 } Running;
 
 /* --- the log --------------------------------------------------------------------------------- */
@@ -69,6 +70,7 @@ static void running_done(Running *r)
 {
 	int tmp;
 	run_given_done(&r->given);
+	trust_done(&r->trust);
 	lowers_close(&r->lowers);
 	if (r->upper_fd >= 0)
 		close(r->upper_fd);
@@ -112,20 +114,33 @@ static size_t put_env(const char **v, size_t count, Str entry)
 	return count + (at == count);
 }
 
-/* The plan's variables, HOME unless it is among them, and what the run is given. */
+/* ENTRY, unless there is one with its name. */
+static size_t put_usual_env(const char **v, size_t count, Str entry)
+{
+	for (size_t i = 0; i < count; i++)
+		if (is_same_name(str_from(v[i]), entry))
+			return count;
+	v[count] = entry.ptr;
+	return count + 1;
+}
+
+/* The plan's variables, HOME unless it is among them, the
+ * proxies of the request, and what the run is given. */
 static const char **make_env(Running *r, const ViewUser *user)
 {
 	Arena *a = &r->arena;
 	const Strs *env = &r->step->run.env;
-	size_t count = env->count, more = r->given.env.len;
-	const char **v = arena_alloc(a, (count + more + 2) * sizeof *v, _Alignof(char *));
-	bool has_home = false;
-	for (size_t i = 0; i < count; i++) {
+	const BuildRun *run = &r->build->request->run;
+	size_t count = env->count, more = r->given.env.len, usual = r->given.usual_env.len;
+	size_t most = count + more + usual + run->proxy_count + 2;
+	const char **v = arena_alloc(a, most * sizeof *v, _Alignof(char *));
+	for (size_t i = 0; i < count; i++)
 		v[i] = arena_str(a, env->at[i]).ptr;
-		has_home = has_home || str_starts(env->at[i], STR("HOME="));
-	}
-	if (!has_home)
-		v[count++] = arena_strf(a, "HOME=%.*s", STR_ARG(user->home)).ptr;
+	count = put_usual_env(v, count, arena_strf(a, "HOME=%.*s", STR_ARG(user->home)));
+	for (size_t i = 0; i < run->proxy_count; i++)
+		count = put_usual_env(v, count, run->proxies[i]);
+	for (size_t i = 0; i < usual; i++)
+		count = put_usual_env(v, count, r->given.usual_env.at[i]);
 	for (size_t i = 0; i < more; i++)
 		count = put_env(v, count, r->given.env.at[i]);
 	return v;
@@ -197,6 +212,20 @@ static const char *make_hosts(Running *r)
 	return arena_str(&r->arena, buf_str(&lines)).ptr;
 }
 
+/* Top first: certificates that no layer keeps, the layers, the mount points. */
+static const int *stack_lowers(Running *r, size_t *ret_count)
+{
+	size_t count = 0;
+	int *fds = arena_alloc(&r->arena, (r->lowers.count + 2) * sizeof *fds, _Alignof(int));
+	if (r->trust.dir_fd >= 0)
+		fds[count++] = r->trust.dir_fd;
+	for (size_t i = 0; i < r->lowers.count; i++)
+		fds[count++] = r->lowers.fds[i];
+	fds[count++] = r->build->init_lower_fd;
+	*ret_count = count;
+	return fds;
+}
+
 static Err *run_command(Running *r, const int log_fds[2], SandboxResult *ret)
 {
 	Logger logger = { r->build->progress, r->build->states[r->step->number].line };
@@ -217,12 +246,15 @@ static Err *run_command(Running *r, const int log_fds[2], SandboxResult *ret)
 		TRY(run_given_make(b, r->step, view, &r->given));
 	if (run->script.len)
 		TRY(add_script(r));
+	TRY(trust_make(b, view, &r->given, &r->trust));
+	size_t lower_count;
+	const int *lower_fds = stack_lowers(r, &lower_count);
 	/* what BuildKit's RUN sees, and Dockerfiles may know */
 	const char *hostname =
 		run->hostname.len ? arena_str(a, run->hostname).ptr : "buildkitsandbox";
 	SandboxSpec spec = {
-		.lower_fds = r->lowers.fds,
-		.lower_count = r->lowers.count + 1,
+		.lower_fds = lower_fds,
+		.lower_count = lower_count,
 		.upper_fd = r->upper_fd,
 		.work_fd = r->work_fd,
 		.argv = to_argv(a, &run->argv),
@@ -346,7 +378,6 @@ static Err *run_step(Running *r, StoreLayer *ret)
 	TRY(state_need_base(b, r->step->parent));
 	TRY(make_scratch(r));
 	TRY(lowers_open(b, r->step->parent, &r->arena, &r->lowers));
-	r->lowers.fds[r->lowers.count] = b->init_lower_fd; /* below all; lowers_close leaves it */
 	int64_t from_ns = clock_real_ns() - TICK_NS;
 	TRY(run_logged(r, &result));
 	if (r->step->run.insecure && sandbox_rung() != SANDBOX_ROOT &&
@@ -357,6 +388,7 @@ static Err *run_step(Running *r, StoreLayer *ret)
 	tell_fallbacks(b, b->states[r->step->number].line, &result);
 	if (result.exit_status != 0)
 		return failed(b, r->step, &result);
+	TRY(trust_clean(b, &r->trust, r->upper_fd));
 	LayerUpper upper = {
 		.dir_name = arena_strf(&r->arena, "%s/upper", r->name).ptr,
 		.lowers = r->lowers.diff_ids,
@@ -371,7 +403,12 @@ static Err *run_step(Running *r, StoreLayer *ret)
 
 Err *op_run(Build *b, const Step *step, StoreLayer *ret)
 {
-	Running r = { .build = b, .step = step, .dir_fd = -1, .upper_fd = -1, .work_fd = -1 };
+	Running r = { .build = b,
+		      .step = step,
+		      .dir_fd = -1,
+		      .upper_fd = -1,
+		      .work_fd = -1,
+		      .trust = TRUST_NONE };
 	Err *e = run_step(&r, ret);
 	running_done(&r);
 	return err_place(e, step->span);

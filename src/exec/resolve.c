@@ -123,6 +123,8 @@ static Err *ask_registry(Build *b, Resolved *r, const Platform *platform, Arena 
 static bool may_be_foreign(const Build *b, const Platform *platform, const Err *e)
 {
 	const Platform *usual = &b->request->platforms[0];
+	if (!e)
+		return false;
 	bool is_usual =
 		str_eq(platform->arch, usual->arch) && str_eq(platform->variant, usual->variant);
 	return !b->request->platform_given && is_usual && err_kind(e) != ERR_CANCELLED &&
@@ -153,6 +155,14 @@ static const Resolved *find_asked(const Build *b, Str name, const Platform *plat
 	return NULL;
 }
 
+static Err *not_here(const Resolved *r, bool found)
+{
+	Err *e = err_new(ERR_NOT_FOUND, "the image '%.*s' is not in the store", STR_ARG(r->name));
+	return err_note(e, found ? "it is there for another platform; without --pull=never the "
+	                           "registry would be asked"
+	                         : "without --pull=never the registry would be asked");
+}
+
 Err *resolve_image(void *context, const Reference *ref, const Platform *platform, Arena *a,
                    BaseImage *ret)
 {
@@ -168,12 +178,19 @@ Err *resolve_image(void *context, const Reference *ref, const Platform *platform
 	r->base.ref = *ref;
 	r->name = name;
 	r->platform = *platform;
-	if (!b->request->pull && b->store)
+	BuildPull how = b->request->pull;
+	if (how != BUILD_PULL_ALWAYS && b->store)
 		TRY(find_local(b, r->name, platform, a, &r->base, &found, &r->local));
+	bool fits = r->local; /* if all else fails */
+	if (how == BUILD_PULL_NEWER)
+		r->local = false;
 	if (!r->local) {
 		BaseImage foreign = r->base;
-		Err *e = ask_registry(b, r, platform, a);
-		if (e && !(found && may_be_foreign(b, platform, e)))
+		Err *e = how == BUILD_PULL_NEVER ? not_here(r, found)
+		                                 : ask_registry(b, r, platform, a);
+		bool good = found && (may_be_foreign(b, platform, e) ||
+		                      (fits && e && err_kind(e) != ERR_CANCELLED));
+		if (e && !good)
 			return found ? err_note(e, "the store has it for %s",
 			                        platform_text(a, &foreign.config.platform).ptr)
 			             : e;

@@ -72,6 +72,34 @@ static void fill_layers(const StepState *state, ImageConfig *c, Arena *a)
 		c->diff_ids[i] = state->layers[i].diff_id;
 }
 
+static bool is_among(Str name, const Str *list, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (str_eq(name, list[i]))
+			return true;
+	return false;
+}
+
+/* --unsetenv, --unsetlabel, --omit-history: what the image does not keep. */
+static void drop_unwanted(const BuildRequest *r, ImageConfig *c)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < c->env.count; i++) {
+		Str name;
+		(void)str_cut(c->env.at[i], '=', &name);
+		if (!is_among(name, r->unset_env, r->unset_env_count))
+			c->env.at[kept++] = c->env.at[i];
+	}
+	c->env.count = kept;
+	kept = 0;
+	for (size_t i = 0; i < c->label_count; i++)
+		if (!is_among(c->labels[i].key, r->unset_labels, r->unset_label_count))
+			c->labels[kept++] = c->labels[i];
+	c->label_count = kept;
+	if (r->omit_history)
+		c->history_count = 0;
+}
+
 static void format(Build *b, const PlanStage *stage, const StepState *state, int64_t now_ns,
                    Arena *a, Buf *out)
 {
@@ -79,6 +107,7 @@ static void format(Build *b, const PlanStage *stage, const StepState *state, int
 	fill_layers(state, &c, a);
 	fill_history(b, stage, now_ns, &c, a);
 	c.created_ns = now_ns;
+	drop_unwanted(b->request, &c);
 	image_config_format(&c, out);
 }
 
@@ -123,7 +152,7 @@ static Err *write_config(Build *b, const PlanStage *stage, const StepState *stat
 	AUTO_BUF Buf json = BUF_INIT;
 	char text[DIGEST_TEXT_LEN + 1];
 	bool found = false;
-	format(b, stage, state, 0, a, &timeless);
+	format(b, stage, state, IMAGE_TIME_NONE, a, &timeless);
 	TRY(check_config_size(&timeless));
 	Digest key = image_key(buf_str(&timeless));
 	/* Of several builds that end at once, one gives the image its times; the others take them.

@@ -7,6 +7,7 @@
  *   secret.c      --secret: read into memory that no file backs
  *   ssh.c         --ssh: agents of the user, or our own for keys; ssh_relay.c: what of their
  *                 protocol a RUN may use
+ *   trust.c       --ca: certificates above the root (trust.h)
  *   cdi.c         --device: what a CDI device brings; cdi_spec.c: its files
  */
 /* SPDX-License-Identifier: Apache-2.0 */
@@ -46,7 +47,8 @@ typedef struct RunGiven {
 	int scratch_fd; /* the step's own scratch directory */
 	unsigned line;  /* of progress */
 	SandboxMountVec mounts;
-	StrVec env; /* "K=V" that win over those of the plan */
+	StrVec env;       /* "K=V" that win over those of the plan */
+	StrVec usual_env; /* "K=V" of which those of the plan win */
 	FdVec fds;
 	CacheHoldVec caches;
 	SshRelayVec relays;

@@ -283,6 +283,7 @@ void run_given_done(RunGiven *given)
 	VEC_DONE(&given->caches);
 	VEC_DONE(&given->mounts);
 	VEC_DONE(&given->env);
+	VEC_DONE(&given->usual_env);
 }
 
 Err *run_check(Build *b, const Step *step)

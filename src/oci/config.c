@@ -219,6 +219,7 @@ static Err *get_run(const JsonValue *doc, Arena *a, ImageConfig *c)
 static Err *get_time(const JsonValue *object, const char *where, Arena *a, int64_t *ret_ns)
 {
 	Str text = STR("");
+	*ret_ns = IMAGE_TIME_NONE;
 	TRY(json_get_str(object, where, "created", a, &text));
 	if (text.len)
 		TRY_WHILE(clock_parse(text, ret_ns), "reading '%s%screated'", where,
@@ -276,6 +277,8 @@ static Err *get_history(const JsonValue *doc, Arena *a, ImageConfig *c)
 		with_layer -= !h[i].empty_layer;
 		h[i].empty_layer = true;
 	}
+	for (size_t i = listed; i < listed + c->diff_id_count; i++)
+		h[i].created_ns = IMAGE_TIME_NONE;
 	c->history = h;
 	c->history_count = listed + (c->diff_id_count - with_layer);
 	return NULL;
@@ -441,7 +444,7 @@ static void put_run(JsonWriter *w, const ImageConfig *c)
 
 static void put_time(JsonWriter *w, int64_t ns)
 {
-	if (!ns)
+	if (ns == IMAGE_TIME_NONE)
 		return;
 	char text[CLOCK_TEXT_BYTES];
 	json_write_key(w, "created");

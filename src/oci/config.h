@@ -31,8 +31,11 @@ typedef struct Label {
 	Str key, value;
 } Label;
 
+/* No time was given: 0 is one, the first of SOURCE_DATE_EPOCH's. */
+#define IMAGE_TIME_NONE INT64_MIN
+
 typedef struct History {
-	int64_t created_ns; /* 0: none */
+	int64_t created_ns; /* IMAGE_TIME_NONE: none */
 	Str created_by, author, comment;
 	bool empty_layer;
 } History;
@@ -40,7 +43,7 @@ typedef struct History {
 typedef struct ImageConfig {
 	Platform platform;
 	Str os_version, author;
-	int64_t created_ns; /* 0: none */
+	int64_t created_ns; /* IMAGE_TIME_NONE: none */
 
 	Str user, working_dir, stop_signal;
 	Strs env; /* "K=V" in order */

@@ -15,7 +15,7 @@ static void inherit_config(Planner *p, StageWork *s, const ImageConfig *from)
 	c->diff_ids = NULL;
 	c->history = NULL;
 	c->diff_id_count = c->history_count = 0;
-	c->created_ns = 0;
+	c->created_ns = IMAGE_TIME_NONE;
 }
 
 static Err *from_stage(Planner *p, StageWork *s, StageWork *base)

@@ -186,12 +186,38 @@ Err *registry_config_add(Arena *a, Str json, const char *name, RegistryConfig *c
 	return err;
 }
 
+/* Variables with commas, as the options of the command line set them: before what files say. */
+static Err *add_environment(Arena *a, RegistryConfig *c)
+{
+	static const char *const names[] = { "DECANT_REGISTRY_MIRRORS",
+		                             "DECANT_INSECURE_REGISTRIES" };
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		const char *value = getenv(names[i]);
+		Str rest = str_from(value ? value : "");
+		while (rest.len) {
+			Str *one = arena_new(a, Str);
+			rest = str_cut(rest, ',', one);
+			*one = arena_str(a, str_trim(*one));
+			if (!one->len)
+				continue;
+			TRY(i == 0 ? check_mirrors(names[i], one, 1)
+			           : check_insecure(names[i], one, 1));
+			if (i == 0)
+				add_strs(a, &c->mirrors, &c->mirror_count, one, 1);
+			else
+				add_strs(a, &c->insecure, &c->insecure_count, one, 1);
+		}
+	}
+	return NULL;
+}
+
 Err *registry_config_read(Arena *a, RegistryConfig *ret)
 {
 	RegistryConfig c = { .files = { "", 0 } };
 	FilePlace places[2];
 	size_t count = 0;
 	const char *own = getenv("DECANT_CONFIG");
+	TRY(add_environment(a, &c));
 	if (own && *own) {
 		places[count++] = (FilePlace){ own, "" };
 	} else {

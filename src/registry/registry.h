@@ -14,7 +14,8 @@
  *          the same plain-http loopback host).
  * CONFIG   $DECANT_CONFIG, else /etc/decant/config.json and ~/.config/decant/config.json:
  *          {"registry-mirrors": ["https://m"], "insecure-registries": ["h:5000", "10.0.0.0/8"]}
- *          (registry-mirrors are for docker.io, as in dockerd).
+ *          (registry-mirrors are for docker.io, as in dockerd).  $DECANT_REGISTRY_MIRRORS and
+ *          $DECANT_INSECURE_REGISTRIES, with commas, come before them.
  * SOURCE   OCI distribution-spec 1.1; docker token authentication spec
  * THREADS  all functions may be called from many threads
  */

@@ -110,7 +110,7 @@ static void test_errors(void **state)
 		{ { "-j99999999999" },
 		  "invalid value '99999999999' for --jobs: expected a number",
 		  "" },
-		{ { "--secret", "id=x" }, "--secret is not supported yet", "" },
+		{ { "--secret", "id=x" }, "--secret is not supported", "" },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		AUTO_ARENA Arena a = ARENA_INIT;

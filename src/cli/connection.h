@@ -1,0 +1,44 @@
+/*
+ * connection.h - options that say how registries and servers are reached, for every command that
+ * asks some.
+ *
+ * WHAT     --ca, --authfile, --insecure-registry, --registry-mirror, --tls-verify.  registry/, http/ and git/ read such
+ *          things from the environment ($SSL_CERT_FILE, $REGISTRY_AUTH_FILE, $DECANT_INSECURE_REGISTRIES,
+ *          $DECANT_REGISTRY_MIRRORS): connection_apply() sets these variables for this process, before any
+ *          thread is there.
+ * ERRORS   ERR_INPUT naming the option and the file, cli->usage_error set
+ */
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "cli/command.h"
+
+typedef struct ConnectionValues {
+	OptionList authorities, insecure, mirrors;
+	const char *auth_file, *tls_verify;
+} ConnectionValues;
+
+/* clang-format off */
+/* NOLINTBEGIN(bugprone-macro-parentheses): members take none */
+/* For a table of options: TYPE has the ConnectionValues MEMBER. */
+#define CONNECTION_OPTIONS(type, member)                                                           \
+	{ .name = "ca", .kind = OPTION_LIST, .choices = "FILE", .value = "file",                   \
+	  .offset = offsetof(type, member.authorities),                                            \
+	  .help = "Certificates of authorities that are trusted too (PEM)" },                      \
+	{ .name = "authfile", .kind = OPTION_TEXT, .choices = "FILE", .value = "file",             \
+	  .offset = offsetof(type, member.auth_file),                                              \
+	  .help = "File with logins of registries, looked into first" },                           \
+	{ .name = "insecure-registry", .kind = OPTION_LIST, .value = "host[:port]",                \
+	  .offset = offsetof(type, member.insecure),                                               \
+	  .help = "Registry, or network like 10.0.0.0/8, that may have no valid certificate, or plain http" }, \
+	{ .name = "registry-mirror", .kind = OPTION_LIST, .value = "url",                          \
+	  .offset = offsetof(type, member.mirrors),                                                \
+	  .help = "Mirror of docker.io, asked first" },                                            \
+	{ .name = "tls-verify", .kind = OPTION_WORD, .hidden = true, .choices = "true,false",      \
+	  .offset = offsetof(type, member.tls_verify),                                             \
+	  .help = "With =false, every registry may have no valid certificate" }
+/* NOLINTEND(bugprone-macro-parentheses) */
+/* clang-format on */
+
+/* *ret_authorities: the text of all --ca files, in the arena of CLI; "" none. */
+NODISCARD Err *connection_apply(Cli *cli, const ConnectionValues *v, Str *ret_authorities);
