@@ -88,3 +88,21 @@
 
 /* A reference: OCI distribution spec, 255 for the repository, 128 for the tag, a digest. */
 #define REFERENCE_BYTES_MAX 512u
+
+/* Lists of what an image has in it (attest/).  A text database or lock file: the status file of a
+ * Debian with 4,000 packages has 4 MiB. */
+#define SBOM_FILE_BYTES_MAX (64u << 20)
+/* rpmdb.sqlite of a full desktop has some 300 MiB; it is copied into memory. */
+#define SBOM_RPM_BYTES_MAX (512u << 20)
+/* Go's list of modules: 400 modules make 40 KiB. */
+#define SBOM_GO_BYTES_MAX (8u << 20)
+/* A file of properties in a jar. */
+#define SBOM_JAR_MEMBER_BYTES_MAX (1u << 20)
+/* Members of one jar. */
+#define SBOM_JAR_MEMBERS_MAX 200000u
+/* Packages of one image, and what is said of each: a name, a version, a licence. */
+#define SBOM_PACKAGES_MAX   200000u
+#define SBOM_TEXT_BYTES_MAX 4096u
+#define SBOM_WARNINGS_MAX   100u
+/* One predicate: what BuildKit takes. */
+#define ATTEST_BYTES_MAX (40u << 20)

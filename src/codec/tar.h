@@ -36,6 +36,9 @@ TarReader *tar_reader_new(Reader *below /* borrowed */);
 NODISCARD Err *tar_reader_next(TarReader *t, Entry *ret, bool *ret_end);
 /* Data of the current entry; *ret_len = 0 at its end. */
 NODISCARD Err *tar_reader_data(TarReader *t, void *buf, size_t cap, size_t *ret_len);
+/* Where in the archive the data of the current entry begins, before any of it was read; false: it
+ * has holes, and does not lie there in one piece. */
+bool tar_reader_data_at(const TarReader *t, uint64_t *ret_offset);
 void tar_reader_free(TarReader *t);
 /* True if BLOCK (512 bytes) is a tar header with a good checksum: for "is this a tar?". */
 bool tar_is_header(const void *block);

@@ -49,6 +49,7 @@ struct TarReader {
 	Reader *below;
 	uint64_t data_left; /* of the current entry, in the archive */
 	size_t padding;     /* after it */
+	uint64_t taken;     /* bytes that BELOW has given */
 	bool ended, failed;
 	char *ahead; /* TAR_READ_AHEAD bytes */
 	size_t ahead_start, ahead_end;

@@ -60,10 +60,14 @@ uint32_t tar_checksum(const TarHeader *h, int32_t *ret_signed)
 Err *tar_read_some(TarReader *t, void *buf, size_t cap, size_t *ret_len)
 {
 	if (t->ahead_start == t->ahead_end) {
-		if (cap >= TAR_READ_AHEAD)
-			return reader_read(t->below, buf, cap, ret_len);
+		if (cap >= TAR_READ_AHEAD) {
+			TRY(reader_read(t->below, buf, cap, ret_len));
+			t->taken += *ret_len;
+			return NULL;
+		}
 		t->ahead_start = t->ahead_end = 0;
 		TRY(reader_read(t->below, t->ahead, TAR_READ_AHEAD, &t->ahead_end));
+		t->taken += t->ahead_end;
 	}
 	size_t n = t->ahead_end - t->ahead_start;
 	n = n < cap ? n : cap;
@@ -485,6 +489,12 @@ static Err *plain_data(TarReader *t, void *buf, size_t cap, size_t *ret_len)
 	t->data_left -= n;
 	*ret_len = n;
 	return NULL;
+}
+
+bool tar_reader_data_at(const TarReader *t, uint64_t *ret_offset)
+{
+	*ret_offset = t->taken - (t->ahead_end - t->ahead_start);
+	return !t->sparse.on;
 }
 
 Err *tar_reader_data(TarReader *t, void *buf, size_t cap, size_t *ret_len)

@@ -89,6 +89,14 @@ static Err *mark_container(void *context, int dir_fd, const char *name)
 	return NULL;
 }
 
+static void mark_small(Marks *m, const char *prefix, const Digest *d)
+{
+	AUTO_BUF Buf text = BUF_INIT;
+	int errnum;
+	if (store_read_small(m->store, store_path_of(prefix, d, "").text, &text, &errnum))
+		mark_text(m, buf_str(&text));
+}
+
 /* Configs and manifests name others; layers of any size are data and are not read. */
 static Err *mark_reached(Marks *m)
 {
@@ -96,14 +104,12 @@ static Err *mark_reached(Marks *m)
 		Digest d;
 		uint64_t size;
 		TRY(digest_parse_hex(m->hex.slots[i].key, &d));
-		StorePath map = store_path_of("map", &d, "");
-		AUTO_BUF Buf text = BUF_INIT;
-		int errnum;
-		if (store_read_small(m->store, map.text, &text, &errnum))
-			mark_text(m, buf_str(&text));
+		mark_small(m, "map", &d);
+		mark_small(m, "attest", &d);
 		if (!store_blob_exists(m->store, &d, &size) || size > IMAGE_CONFIG_BYTES_MAX)
 			continue;
 		AUTO_BUF Buf blob = BUF_INIT;
+		int errnum;
 		StorePath path = store_path_of("blobs/sha256", &d, "");
 		if (store_read_small(m->store, path.text, &blob, &errnum) && blob.len &&
 		    blob.ptr[0] == '{')
@@ -157,6 +163,9 @@ static Err *sweep(Marks *m, uint64_t *freed)
 	TRY(each_name(m->store, "layers", sweep_layer, &w));
 	TRY(each_name(m->store, "blobs/sha256", sweep_one, &w));
 	TRY(each_name(m->store, "map", sweep_one, &w));
+	AUTO_CLOSE int attest = -1; /* stores of older versions have none */
+	TRY(store_subdir(m->store, "attest", &attest));
+	TRY(each_name(m->store, "attest", sweep_one, &w));
 	*freed = w.freed;
 	return NULL;
 }

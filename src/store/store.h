@@ -138,6 +138,12 @@ NODISCARD Err *store_map_add(Store *s, const Digest *diff_id, const StoreBlobOf 
 NODISCARD Err *store_record_get(Store *s, const Digest *key, Buf *out); /* ERR_NOT_FOUND */
 NODISCARD Err *store_record_put(Store *s, const Digest *key, Str text);
 
+/* --- attestations ---------------------------------------------------------------------------- */
+/* The text that is kept beside an image; ERR_NOT_FOUND, ERR_CORRUPT. */
+NODISCARD Err *store_attest_get(Store *s, const Digest *image, Buf *out);
+/* TEXT "": none any more.  What it names ("sha256:...") stays as long as the image. */
+NODISCARD Err *store_attest_put(Store *s, const Digest *image, Str text);
+
 /* --- other directories ----------------------------------------------------------------------- */
 /* "ctx", "logs", "containers": opened, made if absent. */
 NODISCARD Err *store_subdir(Store *s, const char *name, int *ret_fd);
