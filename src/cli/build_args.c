@@ -81,6 +81,8 @@ static Err *read_all(Args *args, const BuildValues *v)
 		set(args, str_from(epoch_name), STR("0"));
 	if (epoch && *epoch)
 		set(args, str_from(epoch_name), str_from(epoch));
+	if (v->source_date_epoch)
+		set(args, str_from(epoch_name), str_from(v->source_date_epoch));
 	for (size_t i = 0; i < v->arg_files.count; i++)
 		TRY(read_file(args, v->arg_files.at[i]));
 	for (size_t i = 0; i < v->build_args.count; i++) {

@@ -204,10 +204,10 @@ static Err *take_rights(Cli *cli, const BuildValues *v, BuildRun *run)
 			allow->all_devices = true;
 		else if (str_eqc(name, "device"))
 			devices[allow->device_count++] = value;
-		else if (!str_eqc(name, "buildx.local.delete")) /* nothing of a folder is deleted */
-			return err_note(
-				cli_usage(cli, "unknown entitlement %s", v->allow.at[i]),
-				"there are network.host, security.insecure and device[=NAME]");
+		else if (!str_eqc(name, BUILD_ALLOW_DELETE)) /* build_outputs.c asks for it */
+			return err_note(cli_usage(cli, "unknown entitlement %s", v->allow.at[i]),
+			                "there are network.host, security.insecure, device[=NAME] "
+			                "and " BUILD_ALLOW_DELETE);
 	}
 	return NULL;
 }

@@ -22,6 +22,13 @@ typedef struct BuildValues {
 	bool pull_always, pull_never, reproducible, omit_history;
 	OptionList unset_env, unset_labels;
 	bool check, no_cache, push, quiet, load, durable;
+	/* where it goes: build_outputs.c, build_metadata.c */
+	OptionList annotations, destinations;
+	bool no_push, force_compression;
+	const char *tar_path, *layout_path, *compression, *compression_level, *format;
+	const char *metadata_file, *iidfile_raw;
+	const char *digest_file, *name_digest_file, *name_tag_digest_file;
+	const char *source_date_epoch;
 	ConnectionValues connection;
 	const char *http_proxy;    /* false: RUN has no proxy of the environment */
 	OptionList without_effect; /* what was given and does nothing, in words */
@@ -32,6 +39,9 @@ typedef struct BuildValues {
 	const char *memory, *memory_swap, *cpu_shares, *cpu_period, *cpu_quota;
 	const char *cpuset_cpus, *cpuset_mems;
 } BuildValues;
+
+/* --allow for mode=delete of --output */
+#define BUILD_ALLOW_DELETE "buildx.local.delete"
 
 /* R from the command line; what lies in files and in the store is still to be set.  Mistakes are
  * ERR_INPUT, with cli->usage_error. */

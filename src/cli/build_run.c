@@ -6,110 +6,16 @@
 #include "cli/build_contexts.h"
 #include "cli/build_input.h"
 #include "cli/build_options.h"
+#include "cli/build_outputs.h"
 #include "cli/build_report.h"
-#include "export/export.h"
-#include "fs/path.h"
-#include "sandbox/sandbox.h"
 
-#include <fcntl.h>
 #include <stdio.h>
-
-typedef struct Outputs {
-	OutputSpec *at;
-	size_t count;
-} Outputs;
-
-static Err *parse_output(Cli *cli, const char *text, Outputs *outputs)
-{
-	OutputSpec *spec = &outputs->at[outputs->count++];
-	Err *e = export_parse_output(cli->arena, str_from(text), spec);
-	if (e) {
-		cli->usage_error = true;
-		return err_while(e, "reading --output '%s'", text);
-	}
-	if (str_eqc(spec->dest, "-") && isatty(STDOUT_FILENO))
-		return err_note(cli_usage(cli, "refusing to write an archive to a terminal"),
-		                "give dest=FILE, or redirect standard output");
-	return NULL;
-}
-
-/* --output, and --push, which is one more of them. */
-static Err *parse_outputs(Cli *cli, const BuildValues *v, Outputs *ret)
-{
-	Outputs outputs = { .at = arena_alloc(cli->arena, (v->outputs.count + 1) * sizeof *ret->at,
-		                              _Alignof(OutputSpec)) };
-	for (size_t i = 0; i < v->outputs.count; i++)
-		TRY(parse_output(cli, v->outputs.at[i], &outputs));
-	if (v->push && !v->tags.count)
-		return err_note(cli_usage(cli, "--push needs a name for the image"),
-		                "give one with --tag");
-	if (v->push)
-		TRY(parse_output(cli, "type=registry", &outputs));
-	*ret = outputs;
-	return NULL;
-}
-
-/* --- results ---------------------------------------------------------------------------------- */
-
-static Err *write_id(const char *file, Str id)
-{
-	AUTO_CLOSE int fd = openat(AT_FDCWD, file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-	if (fd < 0)
-		return err_sys(errno, "cannot create '%s'", file);
-	return path_write_all(fd, id.ptr, id.len, file);
-}
-
-/* The images of T, under its names. */
-static Err *read_target(Arena *a, Store *s, const BuildTarget *t, ExportImage *ret)
-{
-	Image *images = arena_alloc(a, t->image_count * sizeof *images, _Alignof(Image));
-	Str *names = arena_alloc(a, (t->tag_count + 1) * sizeof *names, _Alignof(Str));
-	for (size_t i = 0; i < t->image_count; i++)
-		TRY(image_read(s, &t->images[i].image_id, a, &images[i]));
-	for (size_t i = 0; i < t->tag_count; i++)
-		names[i] = reference_full(a, &t->tags[i]);
-	*ret = (ExportImage){ .images = images,
-		              .image_count = t->image_count,
-		              .names = names,
-		              .name_count = t->tag_count };
-	return NULL;
-}
-
-static Err *export_all(Cli *cli, const BuildRequest *r, const BuildResult *result,
-                       const Outputs *outputs)
-{
-	if (!outputs->count)
-		return NULL;
-	/* A build that found everything has not entered: but layers may be directories, and files
-	 * in them belong to owners that only the namespace may read.  No thread runs then. */
-	TRY(sandbox_enter());
-	TRY(store_reopen(r->store));
-	ExportImage *images = arena_alloc(cli->arena, result->target_count * sizeof *images,
-	                                  _Alignof(ExportImage));
-	for (size_t i = 0; i < result->target_count; i++)
-		TRY(read_target(cli->arena, r->store, &result->targets[i], &images[i]));
-	for (size_t i = 0; i < outputs->count; i++)
-		TRY_WHILE(export_run(r->store, &outputs->at[i], images, result->target_count,
-		                     r->progress, r->cancel),
-		          "writing the output of type '%.*s'", STR_ARG(outputs->at[i].type));
-	return NULL;
-}
-
-/* IDs of all images, one a line if there are several. */
-static Str list_ids(Arena *a, const BuildResult *result)
-{
-	AUTO_BUF Buf out = BUF_INIT;
-	for (size_t i = 0; i < result->image_count; i++)
-		buf_addf(&out, "%s%s", i ? "\n" : "",
-		         digest_arena_text(a, &result->images[i].image_id).ptr);
-	if (result->image_count > 1)
-		buf_add_char(&out, '\n');
-	return arena_str(a, buf_str(&out));
-}
 
 /* The lines of BuildKit's last step, which scripts look for. */
 static void report_names(Arena *a, const BuildRequest *r, const BuildResult *result)
 {
+	if (r->cache_only)
+		return;
 	unsigned line = progress_begin(r->progress, STR(""), "exporting to image");
 	for (size_t i = 0; i < result->target_count; i++) {
 		const BuildTarget *t = &result->targets[i];
@@ -132,9 +38,8 @@ static void report_end(Cli *cli, Ui *ui, const BuildValues *v, const BuildResult
 		ui_say(ui, "warning: %.*s", STR_ARG(result->warnings[i]));
 	build_report_warnings(ui, cli->arena, result, cli->debug);
 	build_report_sizes(ui, cli->arena, result);
-	Str ids = list_ids(cli->arena, result);
 	if (v->quiet)
-		printf("%.*s\n", STR_ARG(str_trim(ids)));
+		printf("%s\n", build_metadata_ids(cli->arena, result).ptr);
 }
 
 /* E is taken. */
@@ -155,13 +60,14 @@ static void on_entered(void *ui)
 	ui_start(ui);
 }
 
-static Err *build(Cli *cli, const BuildValues *v, BuildRequest *r, const Outputs *outputs,
+static Err *build(Cli *cli, const BuildValues *v, BuildRequest *r, BuildOutputs *outputs,
                   BuildResult *result)
 {
+	TRY(build_outputs_begin(v));
 	TRY(build_image(cli->arena, r, result));
 	report_names(cli->arena, r, result);
-	TRY(export_all(cli, r, result, outputs));
-	return v->iidfile ? write_id(v->iidfile, list_ids(cli->arena, result)) : NULL;
+	TRY(build_outputs_run(cli, r, result, outputs));
+	return build_metadata_write(cli, v, r, result, outputs);
 }
 
 static const char *style_of(const BuildValues *v, const BuildCall *call)
@@ -210,11 +116,11 @@ Err *build_run_command(Cli *cli, const void *values, const Arguments *args)
 	AUTO_UI Ui *ui = NULL;
 	BuildRequest r;
 	BuildResult result = { 0 };
-	Outputs outputs = { 0 };
+	BuildOutputs outputs = { 0 };
 	const BuildCall *call;
 	TRY(build_call_parse(cli, v, &call));
 	TRY(build_request_make(cli, v, &r));
-	TRY(parse_outputs(cli, v, &outputs));
+	TRY(build_outputs_parse(cli, v, &r, &outputs));
 	Err *e = ui_open(style_of(v, call), stderr, &ui);
 	if (e) {
 		cli->usage_error = true;

@@ -107,6 +107,7 @@ typedef struct BuildRequest {
 	const Platform *platforms; /* one image each; at least one, of this machine unless given */
 	size_t platform_count;
 	bool platform_given;
+	bool cache_only; /* no image is kept, under no name: only what its steps made */
 	BuildRun run;
 	Str network; /* "default", "none", "host"; "" = default */
 	bool no_cache;
@@ -158,6 +159,7 @@ typedef struct BuildResult {
 	BuildStage *stages; /* those that were needed, in file order */
 	size_t stage_count;
 	unsigned steps_run, steps_cached;
+	int64_t epoch_ns; /* SOURCE_DATE_EPOCH; -1: none */
 	Str *warnings;
 	size_t warning_count;
 	LintResult lint;      /* also set on error */

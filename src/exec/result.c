@@ -371,7 +371,8 @@ Err *result_images(Build *b, BuildResult *ret)
 	for (size_t i = 0; i < b->target_count; i++) {
 		b->targets[i].images = &images[i * each];
 		b->targets[i].image_count = each;
-		TRY(name_target(b, &b->targets[i], b->arena));
+		if (!b->request->cache_only)
+			TRY(name_target(b, &b->targets[i], b->arena));
 	}
 	ret->images = images;
 	ret->image_count = count;
@@ -379,6 +380,7 @@ Err *result_images(Build *b, BuildResult *ret)
 	ret->target_count = b->target_count;
 	ret->image_id = images[0].image_id;
 	ret->size_bytes = images[0].size_bytes;
+	ret->epoch_ns = b->epoch_ns;
 	fill_stages(b, ret);
 	return NULL;
 }

@@ -10,6 +10,7 @@
 #include "base/base.h"
 
 #include "base/map.h"
+#include "base/vec.h"
 #include "codec/json.h"
 #include "export/export-internal.h"
 #include "fs/path.h"
@@ -20,8 +21,7 @@
 typedef struct Layout {
 	const ExportJob *job;
 	Arena *arena;
-	ExportManifest *manifests; /* one an image */
-	const Descriptor **blobs;  /* by digest, each once */
+	const Descriptor **blobs; /* by digest, each once */
 	size_t blob_count;
 	Buf index, docker_manifest, repositories;
 } Layout;
@@ -47,20 +47,31 @@ static void add_blob(Layout *l, const Descriptor *d)
 	l->blobs[l->blob_count++] = d;
 }
 
+static void add_document(Layout *l, const Digest *digest, Str json)
+{
+	Descriptor *d = arena_new(l->arena, Descriptor);
+	*d = (Descriptor){ .digest = *digest, .size = json.len };
+	add_blob(l, d);
+}
+
 static void gather_blobs(Layout *l)
 {
-	size_t most = 0;
+	size_t most = 1;
 	for (size_t i = 0; i < l->job->count; i++)
-		most += l->manifests[i].manifest.layer_count + 2;
-	l->blobs = arena_alloc(l->arena, (most + 1) * sizeof *l->blobs, _Alignof(Descriptor *));
+		for (size_t j = 0; j < l->job->documents[i].count; j++)
+			most += l->job->documents[i].manifests[j].manifest.layer_count + 3;
+	l->blobs = arena_alloc(l->arena, most * sizeof *l->blobs, _Alignof(Descriptor *));
 	for (size_t i = 0; i < l->job->count; i++) {
-		const ExportManifest *m = &l->manifests[i];
-		Descriptor *self = arena_new(l->arena, Descriptor);
-		*self = (Descriptor){ .digest = m->digest, .size = m->json.len };
-		add_blob(l, self);
-		add_blob(l, &m->manifest.config);
-		for (size_t j = 0; j < m->manifest.layer_count; j++)
-			add_blob(l, &m->manifest.layers[j]);
+		const ExportDocument *d = &l->job->documents[i];
+		if (d->is_index)
+			add_document(l, &d->descriptor.digest, d->json);
+		for (size_t j = 0; j < d->count; j++) {
+			const ExportManifest *m = &d->manifests[j];
+			add_document(l, &m->digest, m->json);
+			add_blob(l, &m->manifest.config);
+			for (size_t k = 0; k < m->manifest.layer_count; k++)
+				add_blob(l, &m->manifest.layers[k]);
+		}
 	}
 	qsort(l->blobs, l->blob_count, sizeof *l->blobs, compare_blobs);
 	size_t kept = 0;
@@ -84,9 +95,12 @@ static Err *tags_are_unique(Layout *l, bool *ret)
 	AUTO_MAP Map seen = MAP_INIT;
 	*ret = true;
 	for (size_t i = 0; i < l->job->count; i++) {
-		for (size_t j = 0; j < l->job->images[i].name_count; j++) {
+		const Str *names;
+		size_t count;
+		export_names(l->job->out, &l->job->images[i], &names, &count);
+		for (size_t j = 0; j < count; j++) {
 			Reference ref;
-			TRY(reference_parse(l->arena, l->job->images[i].names[j], &ref));
+			TRY(reference_parse(l->arena, names[j], &ref));
 			*ret = *ret && !map_find(&seen, ref.tag);
 			map_put(&seen, ref.tag, NULL);
 		}
@@ -96,43 +110,37 @@ static Err *tags_are_unique(Layout *l, bool *ret)
 
 static Err *format_index(Layout *l)
 {
-	size_t most = 0;
+	VEC(Descriptor) all = { 0 };
 	bool short_names;
 	TRY(tags_are_unique(l, &short_names));
-	for (size_t i = 0; i < l->job->count; i++)
-		most += l->job->images[i].name_count + 1;
-	Index index = { .media_type = STR(MEDIA_OCI_INDEX) };
-	index.manifests =
-		arena_alloc(l->arena, (most + 1) * sizeof(Descriptor), _Alignof(Descriptor));
 	for (size_t i = 0; i < l->job->count; i++) {
-		const ExportImage *image = &l->job->images[i];
-		Descriptor d = { .media_type = l->manifests[i].manifest.media_type,
-			         .digest = l->manifests[i].digest,
-			         .size = l->manifests[i].json.len,
-			         .has_platform = true,
-			         .platform = image->images[0].config.platform };
-		for (size_t j = 0; j < image->name_count; j++) {
+		Descriptor d = l->job->documents[i].descriptor;
+		const Str *names;
+		size_t count;
+		export_names(l->job->out, &l->job->images[i], &names, &count);
+		for (size_t j = 0; j < count; j++) {
 			Reference ref;
-			TRY(reference_parse(l->arena, image->names[j], &ref));
-			d.container_name = image->names[j];
+			TRY(reference_parse(l->arena, names[j], &ref));
+			d.container_name = names[j];
 			d.ref_name = short_names ? ref.tag : reference_familiar(l->arena, &ref);
-			index.manifests[index.count++] = d;
+			VEC_PUSH(&all, d);
 		}
-		if (image->name_count == 0)
-			index.manifests[index.count++] = d;
+		if (count == 0)
+			VEC_PUSH(&all, d);
 	}
+	Index index = { .media_type = STR(MEDIA_OCI_INDEX), .manifests = all.at, .count = all.len };
 	index_format(&index, &l->index);
+	VEC_DONE(&all);
 	return NULL;
 }
 
-static void write_layer_sources(Layout *l, JsonWriter *w, const ExportImage *image,
-                                const Manifest *m)
+static void write_layer_sources(Layout *l, JsonWriter *w, const Image *image, const Manifest *m)
 {
 	AUTO_MAP Map seen = MAP_INIT;
 	json_write_key(w, "LayerSources");
 	json_write_object(w);
 	for (size_t i = 0; i < m->layer_count; i++) {
-		Str diff_id = digest_arena_text(l->arena, &image->images[0].config.diff_ids[i]);
+		Str diff_id = digest_arena_text(l->arena, &image->config.diff_ids[i]);
 		if (map_find(&seen, diff_id))
 			continue;
 		map_put(&seen, diff_id, NULL);
@@ -149,38 +157,87 @@ static void write_layer_sources(Layout *l, JsonWriter *w, const ExportImage *ima
 	json_write_object_end(w);
 }
 
+/* manifest.json knows one platform: this machine's, if it is among them. */
+static size_t docker_platform(const ExportImage *image)
+{
+	Platform host = platform_host();
+	size_t best = 0;
+	int best_fit = 0;
+	for (size_t i = 0; i < image->image_count; i++) {
+		int fit = platform_fit(&host, &image->images[i].config.platform);
+		if (fit > best_fit) {
+			best_fit = fit;
+			best = i;
+		}
+	}
+	return best;
+}
+
+static Err *write_docker_image(Layout *l, JsonWriter *w, size_t i)
+{
+	const ExportImage *image = &l->job->images[i];
+	size_t platform = docker_platform(image);
+	const Manifest *m = &l->job->documents[i].manifests[platform].manifest;
+	const Str *names;
+	size_t count;
+	export_names(l->job->out, image, &names, &count);
+	json_write_object(w);
+	json_write_key(w, "Config");
+	json_write_str(w, blob_path(l->arena, &m->config.digest));
+	json_write_key(w, "RepoTags");
+	if (count == 0)
+		json_write_null(w);
+	else
+		json_write_array(w);
+	for (size_t j = 0; j < count; j++) {
+		Reference ref;
+		TRY(reference_parse(l->arena, names[j], &ref));
+		json_write_str(w, reference_familiar(l->arena, &ref));
+	}
+	if (count > 0)
+		json_write_array_end(w);
+	json_write_key(w, "Layers");
+	json_write_array(w);
+	for (size_t j = 0; j < m->layer_count; j++)
+		json_write_str(w, blob_path(l->arena, &m->layers[j].digest));
+	json_write_array_end(w);
+	write_layer_sources(l, w, &image->images[platform], m);
+	json_write_object_end(w);
+	return NULL;
+}
+
 static Err *format_docker_manifest(Layout *l)
 {
 	JsonWriter w = { .out = &l->docker_manifest };
 	json_write_array(&w);
-	for (size_t i = 0; i < l->job->count; i++) {
-		const ExportImage *image = &l->job->images[i];
-		const Manifest *m = &l->manifests[i].manifest;
-		json_write_object(&w);
-		json_write_key(&w, "Config");
-		json_write_str(&w, blob_path(l->arena, &m->config.digest));
-		json_write_key(&w, "RepoTags");
-		if (image->name_count == 0)
-			json_write_null(&w);
-		else
-			json_write_array(&w);
-		for (size_t j = 0; j < image->name_count; j++) {
-			Reference ref;
-			TRY(reference_parse(l->arena, image->names[j], &ref));
-			json_write_str(&w, reference_familiar(l->arena, &ref));
-		}
-		if (image->name_count > 0)
-			json_write_array_end(&w);
-		json_write_key(&w, "Layers");
-		json_write_array(&w);
-		for (size_t j = 0; j < m->layer_count; j++)
-			json_write_str(&w, blob_path(l->arena, &m->layers[j].digest));
-		json_write_array_end(&w);
-		write_layer_sources(l, &w, image, m);
-		json_write_object_end(&w);
-	}
+	for (size_t i = 0; i < l->job->count; i++)
+		TRY(write_docker_image(l, &w, i));
 	json_write_array_end(&w);
 	buf_add_char(&l->docker_manifest, '\n');
+	return NULL;
+}
+
+static Err *add_repositories(Layout *l, size_t i, Map *repositories)
+{
+	const ExportImage *image = &l->job->images[i];
+	const Manifest *m = &l->job->documents[i].manifests[docker_platform(image)].manifest;
+	const Str *names;
+	size_t count;
+	export_names(l->job->out, image, &names, &count);
+	if (m->layer_count == 0)
+		return NULL; /* docker has no entry either: there is no layer to name */
+	for (size_t j = 0; j < count; j++) {
+		Reference ref;
+		TRY(reference_parse(l->arena, names[j], &ref));
+		Str name = reference_familiar_name(l->arena, &ref);
+		Map *tags = map_get(repositories, name);
+		if (!tags) {
+			tags = arena_new(l->arena, Map);
+			map_put(repositories, name, tags);
+		}
+		Str top = digest_arena_hex(l->arena, &m->layers[m->layer_count - 1].digest);
+		map_put(tags, ref.tag, (void *)top.ptr);
+	}
 	return NULL;
 }
 
@@ -189,24 +246,8 @@ static Err *format_docker_manifest(Layout *l)
 static Err *format_repositories(Layout *l)
 {
 	AUTO_MAP Map repositories = MAP_INIT;
-	for (size_t i = 0; i < l->job->count; i++) {
-		const ExportImage *image = &l->job->images[i];
-		const Manifest *m = &l->manifests[i].manifest;
-		if (m->layer_count == 0)
-			continue; /* docker has no entry either: there is no layer to name */
-		for (size_t j = 0; j < image->name_count; j++) {
-			Reference ref;
-			TRY(reference_parse(l->arena, image->names[j], &ref));
-			Str name = reference_familiar_name(l->arena, &ref);
-			Map *tags = map_get(&repositories, name);
-			if (!tags) {
-				tags = arena_new(l->arena, Map);
-				map_put(&repositories, name, tags);
-			}
-			Str top = digest_arena_hex(l->arena, &m->layers[m->layer_count - 1].digest);
-			map_put(tags, ref.tag, (void *)top.ptr);
-		}
-	}
+	for (size_t i = 0; i < l->job->count; i++)
+		TRY(add_repositories(l, i, &repositories));
 	JsonWriter w = { .out = &l->repositories };
 	json_write_object(&w);
 	for (size_t i = 0; i < repositories.len; i++) {
@@ -331,27 +372,10 @@ static Err *write_dir(Layout *l, bool docker)
 
 /* --- all of it ------------------------------------------------------------------------------- */
 
-static Err *get_manifests(Layout *l, const CompressionSpec *fallback)
-{
-	const ExportJob *job = l->job;
-	const OutputSpec *out = job->out;
-	l->manifests = arena_alloc(l->arena, (job->count + 1) * sizeof *l->manifests,
-	                           _Alignof(ExportManifest));
-	for (size_t i = 0; i < job->count; i++)
-		TRY(export_manifest_get(job, &job->images[i].images[0],
-		                        out->compression_set ? &out->compression : fallback,
-		                        out->compression_set, l->arena, &l->manifests[i]));
-	return NULL;
-}
-
-Err *export_layout(const ExportJob *job, bool docker, const CompressionSpec *fallback)
+Err *export_layout(ExportJob *job, bool docker)
 {
 	AUTO_ARENA Arena a = ARENA_INIT;
 	AUTO_LAYOUT Layout l = { .job = job, .arena = &a };
-	AUTO_EXPORT_FILE ExportFile file = EXPORT_FILE_NONE;
-	if (job->out->tar) /* first of all: a wrong name should not cost a minute of gzip */
-		TRY(export_file_open(job->out->dest, &file));
-	TRY(get_manifests(&l, fallback));
 	gather_blobs(&l);
 	TRY(format_index(&l));
 	if (docker) {
@@ -360,6 +384,6 @@ Err *export_layout(const ExportJob *job, bool docker, const CompressionSpec *fal
 	}
 	if (!job->out->tar)
 		return write_dir(&l, docker);
-	TRY(write_tar(&l, docker, file.fd));
-	return export_file_commit(&file);
+	TRY(write_tar(&l, docker, job->file.fd));
+	return export_file_commit(&job->file);
 }

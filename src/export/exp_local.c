@@ -5,14 +5,21 @@
  * under a name of ours in its directory, which is opened without following a link, and then renamed
  * over what was there.  Owners are the caller's, as in buildx; so setuid and setgid go where the
  * image's owner was somebody else.
+ *
+ * A file that is there with the same metadata and the same content is left alone: what watches the
+ * folder, or make, sees no change.  Its content is read, not believed: under SOURCE_DATE_EPOCH all
+ * files have one time.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
 
+#include "base/clock.h"
+#include "base/map.h"
 #include "base/vec.h"
 #include "export/flat.h"
 #include "fs/copy.h"
 #include "fs/path.h"
+#include "fs/walk.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -26,12 +33,14 @@ typedef VEC(Entry) EntryVec;
 typedef struct LocalExport {
 	const ExportJob *job;
 	int root_fd;
+	Str prefix; /* folder of the platform, "" none: before each path */
 	char *buf;
 	Buf parent;    /* path of the directory that PARENT_FD is */
 	int parent_fd; /* -1: none yet */
-	char tmp[40];
+	char tmp[48];
 	Arena arena;
 	EntryVec dirs; /* they get mode and time at the end */
+	Map made;      /* mode=delete: all paths that are in the result */
 	unsigned devices_skipped, xattrs_skipped;
 } LocalExport;
 
@@ -92,7 +101,94 @@ static Entry own_entry(const Entry *e, Arena *a)
 	return own;
 }
 
+/* E with the paths, in A, and the time that it has here. */
+static Entry placed(const LocalExport *x, const Entry *e, Arena *a)
+{
+	Entry own = *e;
+	if (x->job->epoch_ns >= 0)
+		own.mtime_ns = x->job->epoch_ns;
+	if (!x->prefix.len)
+		return own;
+	own.path = arena_strf(a, "%.*s/%.*s", STR_ARG(x->prefix), STR_ARG(e->path));
+	if (e->type == ENTRY_HARDLINK)
+		own.link = arena_strf(a, "%.*s/%.*s", STR_ARG(x->prefix), STR_ARG(e->link));
+	return own;
+}
+
+static void note_made(LocalExport *x, Str path)
+{
+	if (x->job->out->remove_others)
+		map_put(&x->made, arena_str(&x->arena, path), NULL);
+}
+
+/* --- what is there already ------------------------------------------------------------------- */
+
+static int64_t mtime_of(const struct stat *st)
+{
+	return (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
+}
+
+static Err *same_content(LocalExport *x, const char *name, const Entry *e, bool *ret)
+{
+	Sha256 hash;
+	*ret = false;
+	AUTO_CLOSE int fd = openat(x->parent_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return NULL; /* written anew */
+	AUTO_READER Reader *in = reader_from_fd(fd, "a file of the output");
+	sha256_init(&hash);
+	for (;;) {
+		size_t n;
+		TRY(cancel_check(x->job->cancel));
+		TRY(reader_read(in, x->buf, COPY_BYTES, &n));
+		if (n == 0)
+			break;
+		sha256_add(&hash, x->buf, n);
+	}
+	Digest is = sha256_end(&hash);
+	*ret = digest_eq(&is, &e->sha256);
+	return NULL;
+}
+
 /* --- each kind of file ----------------------------------------------------------------------- */
+
+static Err *name_of(const Entry *e, char name[static 256])
+{
+	Str last = entry_name(e->path);
+	if (last.len >= 256)
+		return err_new(ERR_CORRUPT, "the name of '%.*s' is too long", STR_ARG(e->path));
+	memcpy(name, last.ptr, last.len);
+	name[last.len] = '\0';
+	return NULL;
+}
+
+static Err *have(void *context, const Entry *e, bool *ret)
+{
+	LocalExport *x = context;
+	AUTO_ARENA Arena a = ARENA_INIT;
+	char name[256];
+	struct stat st;
+	Entry at = placed(x, e, &a), own = own_entry(&at, &a);
+	*ret = false;
+	TRY(name_of(&at, name));
+	TRY(need_parent(x, at.path));
+	if (fstatat(x->parent_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode) ||
+	    (uint64_t)st.st_size != own.size || mtime_of(&st) != own.mtime_ns ||
+	    (st.st_mode & 07777) != own.mode || st.st_uid != own.uid || st.st_gid != own.gid ||
+	    own.xattr_count)
+		return NULL;
+	TRY(same_content(x, name, e, ret));
+	if (*ret)
+		note_made(x, at.path);
+	return NULL;
+}
+
+static Err *in_the_way(const Entry *e, const char *what)
+{
+	return err_note(
+		err_new(ERR_INPUT, "'%.*s' is in the way: it is %s", STR_ARG(e->path), what),
+		"remove it, or let mode=delete do it");
+}
 
 static Err *make_dir(LocalExport *x, const Entry *e, const char *name)
 {
@@ -103,9 +199,21 @@ static Err *make_dir(LocalExport *x, const Entry *e, const char *name)
 		return NULL;
 	if (errno != EEXIST)
 		return err_sys(errno, "cannot create the directory '%.*s'", STR_ARG(e->path));
-	if (fstatat(x->parent_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode))
+	if (fstatat(x->parent_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return err_sys(errno, "cannot look at '%.*s'", STR_ARG(e->path));
+	if (!S_ISDIR(st.st_mode)) {
+		if (!x->job->out->remove_others)
+			return in_the_way(e, "no directory");
+		if (unlinkat(x->parent_fd, name, 0) < 0 || mkdirat(x->parent_fd, name, 0700) < 0)
+			return err_sys(errno, "cannot put the directory '%.*s' in place",
+			               STR_ARG(e->path));
 		return NULL;
-	return err_new(ERR_INPUT, "'%.*s' is in the way: it is no directory", STR_ARG(e->path));
+	}
+	/* An export before this one may have closed it. */
+	if (st.st_uid == geteuid() && (st.st_mode & 0700) != 0700 &&
+	    fchmodat(x->parent_fd, name, (st.st_mode & 07777) | 0700, AT_SYMLINK_NOFOLLOW) < 0)
+		return err_sys(errno, "cannot open the directory '%.*s'", STR_ARG(e->path));
+	return NULL;
 }
 
 static Err *write_file(LocalExport *x, Reader *data)
@@ -162,6 +270,20 @@ static Err *make_tmp(LocalExport *x, const Entry *e, Reader *data, bool *ret_ski
 	return NULL;
 }
 
+static Err *rename_over(LocalExport *x, const Entry *e, const char *name)
+{
+	if (renameat(x->parent_fd, x->tmp, x->parent_fd, name) == 0)
+		return NULL;
+	if (errno != EISDIR && errno != ENOTEMPTY && errno != EEXIST)
+		return err_sys(errno, "cannot put it in place");
+	if (!x->job->out->remove_others)
+		return in_the_way(e, "a directory");
+	TRY(path_remove_tree(x->parent_fd, name));
+	return renameat(x->parent_fd, x->tmp, x->parent_fd, name) == 0
+	               ? NULL
+	               : err_sys(errno, "cannot put it in place");
+}
+
 static Err *put_in_place(LocalExport *x, const Entry *e, const char *name)
 {
 	AUTO_ARENA Arena a = ARENA_INIT;
@@ -169,25 +291,24 @@ static Err *put_in_place(LocalExport *x, const Entry *e, const char *name)
 		Entry own = own_entry(e, &a);
 		TRY(copy_set_metadata(x->parent_fd, x->tmp, &own, &x->xattrs_skipped));
 	}
-	if (renameat(x->parent_fd, x->tmp, x->parent_fd, name) < 0)
-		return err_sys(errno, "cannot put it in place");
+	TRY(rename_over(x, e, name));
 	/* Renaming over another link of the same file does nothing: both names are still there. */
 	if (e->type == ENTRY_HARDLINK)
 		(void)unlinkat(x->parent_fd, x->tmp, 0); /* mostly absent */
 	return NULL;
 }
 
-static Err *write_entry(void *context, const Entry *e, Reader *data)
+static Err *write_entry(void *context, const Entry *given, Reader *data)
 {
 	LocalExport *x = context;
+	AUTO_ARENA Arena a = ARENA_INIT;
 	char name[256];
-	Str last = entry_name(e->path);
+	Entry at = placed(x, given, &a);
+	const Entry *e = &at;
 	bool skip = false;
-	if (last.len >= sizeof name)
-		return err_new(ERR_CORRUPT, "the name of '%.*s' is too long", STR_ARG(e->path));
-	memcpy(name, last.ptr, last.len);
-	name[last.len] = '\0';
+	TRY(name_of(e, name));
 	TRY(need_parent(x, e->path));
+	note_made(x, e->path);
 	if (e->type == ENTRY_DIR)
 		return make_dir(x, e, name);
 	Err *err = make_tmp(x, e, data, &skip);
@@ -213,6 +334,17 @@ static Err *finish_dirs(LocalExport *x)
 	return NULL;
 }
 
+/* mode=delete: what is below the destination and not of the result.  Never through a link. */
+static Err *remove_other(void *context, const WalkFile *file, bool *skip)
+{
+	const LocalExport *x = context;
+	if (map_find(&x->made, file->path))
+		return NULL;
+	if (S_ISDIR(file->st.st_mode))
+		*skip = true;
+	return path_remove_tree(file->dir_fd, file->name);
+}
+
 static void tell_skipped(const LocalExport *x)
 {
 	if (x->devices_skipped)
@@ -225,23 +357,53 @@ static void tell_skipped(const LocalExport *x)
 		              x->xattrs_skipped);
 }
 
-Err *export_local(const ExportJob *job)
+/* The folder of a platform: made as any other directory. */
+static Err *make_platform_dir(LocalExport *x, Str prefix)
+{
+	Entry dir = { .path = prefix,
+		      .type = ENTRY_DIR,
+		      .mode = 0755,
+		      .mtime_ns = clock_real_ns(),
+		      .uid = geteuid(),
+		      .gid = getegid() };
+	x->prefix = STR("");
+	return prefix.len ? write_entry(x, &dir, NULL) : NULL;
+}
+
+static Err *write_images(LocalExport *x)
+{
+	const ExportImage *image = &x->job->images[0];
+	for (size_t i = 0; i < image->image_count; i++) {
+		Str prefix = export_platform_dir(x->job, &image->images[i], &x->arena);
+		TRY(make_platform_dir(x, prefix));
+		x->prefix = prefix;
+		TRY(export_flat_each(x->job, &image->images[i], have, write_entry, x));
+	}
+	/* Before the directories get their times, which this would change. */
+	if (x->job->out->remove_others)
+		TRY(walk_tree(x->root_fd, x->job->cancel, remove_other, x));
+	return finish_dirs(x);
+}
+
+Err *export_local(ExportJob *job)
 {
 	AUTO_CLOSE int root = -1;
 	AUTO_FREE char *buf = xmalloc(COPY_BYTES);
 	if (job->count != 1)
 		return err_new(ERR_INPUT, "type=local takes one image");
+	TRY(export_platforms_check(job));
 	TRY(make_dest(job->out->dest, &root));
-	LocalExport x = { .job = job, .root_fd = root, .buf = buf, .parent_fd = -1 };
-	(void)snprintf(x.tmp, sizeof x.tmp, ".decant-%d", (int)getpid());
-	Err *err = export_flat_each(job, &job->images[0].images[0], write_entry, &x);
-	if (!err)
-		err = finish_dirs(&x);
+	LocalExport x = {
+		.job = job, .root_fd = root, .prefix = STR(""), .buf = buf, .parent_fd = -1
+	};
+	(void)snprintf(x.tmp, sizeof x.tmp, ".decant-%d-%u", (int)getpid(), job->number);
+	Err *err = write_images(&x);
 	if (!err)
 		tell_skipped(&x);
 	closep(&x.parent_fd);
 	buf_done(&x.parent);
 	VEC_DONE(&x.dirs);
+	map_done(&x.made);
 	arena_done(&x.arena);
 	return err;
 }

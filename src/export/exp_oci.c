@@ -4,8 +4,7 @@
 
 #include "export/export-internal.h"
 
-Err *export_oci(const ExportJob *job)
+Err *export_oci(ExportJob *job)
 {
-	static const CompressionSpec gzip = { .id = COMPRESSION_GZIP };
-	return export_layout(job, false, &gzip);
+	return export_layout(job, false);
 }

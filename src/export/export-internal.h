@@ -1,12 +1,16 @@
 /*
  * export-internal.h - what the exporters share.
  *
- *   exporters.c   the table of types; export_run
+ *   exporters.c   the table of types; export_run, export_all
  *   output.c      -o texts → OutputSpec
+ *   annotation.c  annotations: read, and which of them a document gets
  *   publish.c     an image's manifest and blobs: found or made
+ *   document.c    manifests of several platforms and their index → what a name stands for
+ *   push.c        documents → a registry
  *   archive.c     an OCI layout, with docker's files or without, into a tar or a directory
  *   file.c        the file that is written: whole or not at all
  *   flat.c        the root file system of an image: one stream of entries (flat.h)
+ *   platforms.c   the same of several platforms in one tree
  *   exp_*.c       one type each
  */
 /* SPDX-License-Identifier: Apache-2.0 */
@@ -15,55 +19,20 @@
 #include "codec/tar.h"
 #include "export/export.h"
 
-typedef struct ExportJob {
-	Store *store;
-	const OutputSpec *out;
-	const ExportImage *images;
-	size_t count;
-	Progress *progress;
-	unsigned line; /* of progress */
-	const Cancel *cancel;
-} ExportJob;
-
-typedef struct Exporter {
-	const char *type;
-	bool needs_dest;          /* a dest must be given */
-	const char *dest_default; /* if none is given; NULL: nothing is written */
-	Err *(*run)(const ExportJob *job);
-} Exporter;
-
-extern const Exporter export_table[];
-extern const size_t export_table_len;
-const Exporter *export_find(Str type); /* NULL if there is none */
-
-Err *export_oci(const ExportJob *job);
-Err *export_docker(const ExportJob *job);
-Err *export_local(const ExportJob *job);
-Err *export_tar(const ExportJob *job);
-Err *export_registry(const ExportJob *job);
-
-/* --- publish.c ------------------------------------------------------------------------------- */
-
 typedef struct ExportManifest {
 	Str json;
 	Digest digest;
 	Manifest manifest;
 } ExportManifest;
 
-/*
- * The manifest of IMAGE with all its blobs in the store.  The one that is fixed already is taken,
- * unless FORCED; else one is made whose layers are compressed as SPEC says, and fixed if none was.
- */
-NODISCARD Err *export_manifest_get(const ExportJob *job, const Image *image,
-                                   const CompressionSpec *spec, bool forced, Arena *a,
-                                   ExportManifest *ret);
-
-/* --- archive.c ------------------------------------------------------------------------------- */
-
-/* DOCKER: with manifest.json and repositories, so that every docker can load it. */
-NODISCARD Err *export_layout(const ExportJob *job, bool docker, const CompressionSpec *fallback);
-
-/* --- file.c ---------------------------------------------------------------------------------- */
+/* What a name stands for: the manifest of an image, or an index of several. */
+typedef struct ExportDocument {
+	ExportManifest *manifests; /* one a platform, in the order of the ExportImage */
+	size_t count;
+	bool is_index;
+	Str json; /* of the index, or of the one manifest */
+	Descriptor descriptor;
+} ExportDocument;
 
 typedef struct ExportFile {
 	int fd;       /* to write to */
@@ -73,6 +42,108 @@ typedef struct ExportFile {
 } ExportFile;
 
 #define EXPORT_FILE_NONE ((ExportFile){ .fd = -1, .dir_fd = -1 })
+
+typedef struct ExportJob {
+	Store *store;
+	const OutputSpec *out;
+	const ExportImage *images;
+	size_t count;
+	int64_t epoch_ns; /* -1: none */
+	Progress *progress;
+	unsigned line;   /* of progress */
+	unsigned number; /* among those that run at once: for temporary names */
+	const Cancel *cancel;
+	ExportFile file;           /* open, if it writes one */
+	ExportDocument *documents; /* one an image, if the type has any */
+} ExportJob;
+
+typedef struct Exporter {
+	const char *type;
+	const char *title;        /* of its line of progress, BuildKit's */
+	const char *dest_default; /* if none is given; NULL: nothing is written */
+	/* Compression where the user asks for none; NULL: it has no documents. */
+	const CompressionSpec *fallback;
+	Err *(*run)(ExportJob *job); /* NULL: nothing is written */
+} Exporter;
+
+extern const Exporter export_table[];
+extern const size_t export_table_len;
+const Exporter *export_find(Str type); /* NULL if there is none */
+
+Err *export_oci(ExportJob *job);
+Err *export_docker(ExportJob *job);
+Err *export_local(ExportJob *job);
+Err *export_tar(ExportJob *job);
+Err *export_registry(ExportJob *job);
+
+/* The names of IMAGE in OUT: the output's own, else the image's. */
+void export_names(const OutputSpec *out, const ExportImage *image, const Str **ret,
+                  size_t *ret_count);
+
+/* --- annotation.c ---------------------------------------------------------------------------- */
+
+/* SMALL: a key of -o in lower case. */
+bool annotation_is_key(Str small);
+NODISCARD Err *annotation_parse_key(Arena *a, Str key, Str value, ExportAnnotation *ret);
+/* Those for PLACE of PLATFORM (NULL: of an index); of equal keys the last one counts. */
+void annotation_choose(const OutputSpec *out, AnnotationPlace place, const Platform *platform,
+                       Arena *a, const Annotation **ret, size_t *ret_count);
+
+/* --- publish.c ------------------------------------------------------------------------------- */
+
+/* What a manifest has to be, and where it is kept. */
+typedef struct ExportRecipe {
+	CompressionSpec compression;
+	bool compression_set; /* asked for; else what is fixed will do */
+	bool force;           /* layers that came from elsewhere as well */
+	bool plain_will_do;   /* of what is fixed: layers without compression */
+	ExportMediaTypes types;
+	const Annotation *annotations;
+	size_t annotation_count;
+	bool exact; /* no other annotations */
+	bool own; /* of the output's keys: kept at NAMES, or nowhere; else at all of the image's */
+	const Str *names;
+	size_t name_count;
+} ExportRecipe;
+
+/* The manifest of IMAGE with all its blobs in the store: what is fixed if it will do, else made. */
+NODISCARD Err *export_manifest_get(const ExportJob *job, const Image *image,
+                                   const ExportRecipe *recipe, Arena *a, ExportManifest *ret);
+
+/* --- document.c ------------------------------------------------------------------------------ */
+
+/* The documents of JOB's images, into A; nothing for types that have none. */
+NODISCARD Err *export_documents_make(ExportJob *job, const Exporter *exporter, Arena *a);
+
+/* --- archive.c ------------------------------------------------------------------------------- */
+
+/* DOCKER: with manifest.json and repositories, so that every docker can load it. */
+NODISCARD Err *export_layout(ExportJob *job, bool docker);
+
+/* --- platforms.c ----------------------------------------------------------------------------- */
+
+/* "linux_arm64", or "" if the trees of an output's platforms are not kept apart. */
+Str export_platform_dir(const ExportJob *job, const Image *image, Arena *a);
+/* May the trees of the platforms be one?  ERR_INPUT naming a path that two of them have. */
+NODISCARD Err *export_platforms_check(const ExportJob *job);
+
+/* --- push.c ---------------------------------------------------------------------------------- */
+
+typedef struct PushSession PushSession;
+/* What went up by it before is not asked for again, and is mounted into other repositories. */
+PushSession *export_push_open(const ExportJob *job, Registry *r, const PushListener *listener);
+/* BY_DIGEST: under no tag. */
+NODISCARD Err *export_push_document(PushSession *p, const ExportDocument *d, const Reference *ref,
+                                    bool by_digest);
+void export_push_close(PushSession *p);
+static inline void export_push_closep(PushSession **p)
+{
+	if (*p)
+		export_push_close(*p);
+}
+#define AUTO_PUSH CLEANUP(export_push_closep)
+
+/* --- file.c ---------------------------------------------------------------------------------- */
 
 /* DEST "-": standard output, unless it is a terminal (ERR_INPUT). */
 NODISCARD Err *export_file_open(Str dest, ExportFile *ret);

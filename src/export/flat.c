@@ -33,6 +33,7 @@ typedef VEC(FlatEntry *) FlatVec;
 typedef struct Flat {
 	const ExportJob *job;
 	const Image *image;
+	ExportFlatHave *have; /* NULL: nothing is there */
 	ExportFlatFn *fn;
 	void *context;
 	Arena arena;
@@ -330,9 +331,26 @@ static Err *give_wanted(Flat *f, Wanted *w, const Digest *diff_id, const FlatVec
 	return check_all_given(files);
 }
 
-static Err *give_files_of(Flat *f, const Digest *diff_id, const FlatVec *files)
+/* Takes those that are there already out of FILES. */
+static Err *drop_had(Flat *f, FlatVec *files)
+{
+	size_t kept = 0;
+	for (size_t i = 0; f->have && i < files->len; i++) {
+		bool had = false;
+		TRY(cancel_check(f->job->cancel));
+		TRY(f->have(f->context, &files->at[i]->e, &had));
+		if (!had)
+			files->at[kept++] = files->at[i];
+	}
+	if (f->have)
+		files->len = kept;
+	return NULL;
+}
+
+static Err *give_files_of(Flat *f, const Digest *diff_id, FlatVec *files)
 {
 	char text[DIGEST_TEXT_LEN + 1];
+	TRY(drop_had(f, files));
 	if (files->len == 0)
 		return NULL;
 	Wanted w = { .flat = f };
@@ -355,9 +373,10 @@ static Err *give_all(Flat *f)
 	return give_type(f, is_hardlink);
 }
 
-Err *export_flat_each(const ExportJob *job, const Image *image, ExportFlatFn *fn, void *context)
+Err *export_flat_each(const ExportJob *job, const Image *image, ExportFlatHave *have,
+                      ExportFlatFn *fn, void *context)
 {
-	Flat f = { .job = job, .image = image, .fn = fn, .context = context };
+	Flat f = { .job = job, .image = image, .have = have, .fn = fn, .context = context };
 	size_t layers = image->config.diff_id_count;
 	f.files = xcalloc(layers + 1, sizeof *f.files);
 	Err *err = give_all(&f);

@@ -14,6 +14,10 @@
 
 /* DATA: exactly e->size bytes of a file; NULL for all others. */
 typedef Err *ExportFlatFn(void *context, const Entry *e, Reader *data);
+/* Asked of each file once all directories were given: is it there already?  Then it is not given,
+ * and a layer of which all is there is not read. */
+typedef Err *ExportFlatHave(void *context, const Entry *e, bool *ret);
 
-NODISCARD Err *export_flat_each(const ExportJob *job, const Image *image, ExportFlatFn *fn,
+NODISCARD Err *export_flat_each(const ExportJob *job, const Image *image,
+                                ExportFlatHave *have /* or NULL */, ExportFlatFn *fn,
                                 void *context);

@@ -4,7 +4,11 @@
  * A built image has none: its layers are directories and plain tars.  The first push, save or
  * publish makes compressed blobs and a manifest, and fixes it at the image's names, so that the
  * digest stays the same wherever the image goes.  A pulled or loaded one keeps the manifest that it
- * came with.
+ * came with.  Who asks for another compression, for annotations or for docker's media types gets a
+ * manifest of his own (export.h, FIXED).
+ *
+ * A layer that was pulled keeps its blob, whatever its compression: it is in registries already,
+ * and compressing it again would send it all again.  force-compression=true says otherwise.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
@@ -81,79 +85,37 @@ static Err *find_fixed(Store *s, const Image *image, Arena *a, ExportManifest *r
 	return NULL;
 }
 
-/* Say at all names of the image that this is its manifest. */
-static Err *fix(Store *s, const Image *image, const Digest *manifest)
+static bool is_named(const Str *names, size_t count, Str name)
+{
+	for (size_t i = 0; i < count; i++)
+		if (str_eq(names[i], name))
+			return true;
+	return false;
+}
+
+/* Say at the image's names that this is its manifest: at those of RECIPE alone if it is of keys of
+ * an output's own. */
+static Err *fix(Store *s, const Image *image, const ExportRecipe *recipe, const Digest *manifest)
 {
 	AUTO_ARENA Arena a = ARENA_INIT;
 	StoreRef *refs;
 	size_t count;
+	bool changed = false;
 	TRY(store_ref_list(s, &a, &refs, &count));
 	for (size_t i = 0; i < count; i++) {
-		if (!store_ref_has(&refs[i], &image->id))
+		const Digest *now = store_ref_manifest(&refs[i], &image->id);
+		if (!now || digest_eq(now, manifest) ||
+		    (recipe->own && recipe->name_count &&
+		     !is_named(recipe->names, recipe->name_count, refs[i].name)))
 			continue;
 		store_ref_set_manifest(&refs[i], &image->id, manifest);
+		changed = true;
 		TRY(store_ref_set(s, &refs[i]));
 	}
-	return store_layout_write(s);
+	return changed ? store_layout_write(s) : NULL;
 }
 
-/* --- making one ------------------------------------------------------------------------------ */
-
-typedef struct Packing {
-	const ExportJob *job;
-	const Image *image;
-	const CompressionSpec *spec;
-	Descriptor *layers;
-} Packing;
-
-static Err *pack_one(void *context, size_t i)
-{
-	const Packing *p = context;
-	const ExportJob *job = p->job;
-	StoreBlobOf blob;
-	TRY(cancel_check(job->cancel));
-	TRY(layer_pack(job->store, &p->image->config.diff_ids[i], p->spec, job->progress, job->line,
-	               job->cancel, &blob));
-	p->layers[i].digest = blob.digest;
-	p->layers[i].size = blob.size;
-	return NULL;
-}
-
-static Err *make(const ExportJob *job, const Image *image, const CompressionSpec *spec, Arena *a,
-                 ExportManifest *ret)
-{
-	size_t count = image->config.diff_id_count;
-	const char *suffix = compressor_table[spec->id].media_suffix;
-	AUTO_BUF Buf json = BUF_INIT;
-	Manifest m = { .media_type = STR(MEDIA_OCI_MANIFEST),
-		       .config = { .media_type = STR(MEDIA_OCI_CONFIG),
-		                   .digest = image->id,
-		                   .size = image->config_json.len },
-		       .layer_count = count };
-	m.layers = arena_alloc(a, (count + 1) * sizeof *m.layers, _Alignof(Descriptor));
-	for (size_t i = 0; i < count; i++)
-		m.layers[i].media_type = arena_strf(a, "%s%s", MEDIA_OCI_LAYER, suffix);
-	Packing p = { job, image, spec, m.layers };
-	TRY(parallel_each(count, PACK_LAYERS, pack_one, &p));
-	manifest_format(&m, &json);
-	ret->json = arena_str(a, buf_str(&json));
-	ret->manifest = m;
-	return store_blob_put(job->store, ret->json, true, &ret->digest);
-}
-
-Err *export_manifest_get(const ExportJob *job, const Image *image, const CompressionSpec *spec,
-                         bool forced, Arena *a, ExportManifest *ret)
-{
-	StoreRef ref;
-	bool fixed;
-	TRY(find_fixed(job->store, image, a, ret, &ref, &fixed));
-	if (fixed && !forced)
-		return NULL;
-	TRY(make(job, image, spec, a, ret));
-	return fixed ? NULL : fix(job->store, image, &ret->digest);
-}
-
-/* --- publish --------------------------------------------------------------------------------- */
+/* --- will it do? ----------------------------------------------------------------------------- */
 
 static bool has_plain_layers(const Manifest *m)
 {
@@ -163,35 +125,152 @@ static bool has_plain_layers(const Manifest *m)
 	return false;
 }
 
-/* Does the fixed manifest do?  What came from a registry stays as it is; what a save to a docker
- * archive fixed has plain layers, which nobody wants to push unless he says so. */
-static bool will_do(const ExportManifest *fixed, const StoreRef *ref, const CompressionSpec *spec)
+/*
+ * Does the manifest that is fixed do?  What came from a registry stays as it is; what a save to a
+ * docker archive fixed has plain layers, which nobody wants to push unless he says so.
+ */
+static bool will_do(const ExportManifest *fixed, const StoreRef *ref, const ExportRecipe *recipe)
 {
-	bool asked = spec && (spec->id != COMPRESSION_GZIP || spec->level != 0);
-	if (asked)
+	const Manifest *m = &fixed->manifest;
+	bool docker = str_eqc(m->media_type, MEDIA_DOCKER_MANIFEST);
+	if (recipe->compression_set || recipe->annotation_count)
 		return false;
-	return !digest_is_zero(&ref->pulled) || !has_plain_layers(&fixed->manifest);
+	if (recipe->exact && m->annotation_count)
+		return false;
+	if (recipe->types != EXPORT_TYPES_ANY && docker != (recipe->types == EXPORT_TYPES_DOCKER))
+		return false;
+	return recipe->plain_will_do || !digest_is_zero(&ref->pulled) || !has_plain_layers(m);
 }
+
+/* --- making one ------------------------------------------------------------------------------ */
+
+typedef struct Packing {
+	const ExportJob *job;
+	const Image *image;
+	const ExportRecipe *recipe;
+	Descriptor *layers;
+	CompressionId *compressions;
+} Packing;
+
+/* The blob that the layer came with, if it came from elsewhere; best one that is compressed as
+ * wanted. */
+static Err *find_foreign(const Packing *p, const Digest *diff_id, StoreBlobOf *ret, bool *ret_found)
+{
+	AUTO_ARENA Arena a = ARENA_INIT;
+	StoreBlobOf *blobs;
+	size_t count;
+	*ret_found = false;
+	TRY(store_map_list(p->job->store, diff_id, &a, &blobs, &count));
+	for (size_t i = 0; i < count; i++) {
+		bool wanted = blobs[i].compression == p->recipe->compression.id;
+		if (blobs[i].level != 0 || (*ret_found && !wanted))
+			continue;
+		*ret = blobs[i];
+		*ret_found = true;
+		if (wanted)
+			break;
+	}
+	return NULL;
+}
+
+static Err *pack_one(void *context, size_t i)
+{
+	const Packing *p = context;
+	const ExportJob *job = p->job;
+	const Digest *diff_id = &p->image->config.diff_ids[i];
+	StoreBlobOf blob;
+	bool found = false;
+	TRY(cancel_check(job->cancel));
+	if (!p->recipe->force)
+		TRY(find_foreign(p, diff_id, &blob, &found));
+	if (!found)
+		TRY(layer_pack(job->store, diff_id, &p->recipe->compression, job->progress,
+		               job->line, job->cancel, &blob));
+	p->layers[i].digest = blob.digest;
+	p->layers[i].size = blob.size;
+	p->compressions[i] = blob.compression;
+	return NULL;
+}
+
+static Str layer_type(Arena *a, bool docker, CompressionId compression)
+{
+	const char *name = compressor_table[compression].name;
+	if (!docker)
+		return arena_strf(a, "%s%s", MEDIA_OCI_LAYER,
+		                  compressor_table[compression].media_suffix);
+	return compression == COMPRESSION_NONE ? STR(MEDIA_DOCKER_LAYER)
+	                                       : arena_strf(a, "%s.%s", MEDIA_DOCKER_LAYER, name);
+}
+
+static Err *make(const ExportJob *job, const Image *image, const ExportRecipe *recipe, Arena *a,
+                 ExportManifest *ret)
+{
+	size_t count = image->config.diff_id_count;
+	bool docker = recipe->types == EXPORT_TYPES_DOCKER;
+	AUTO_BUF Buf json = BUF_INIT;
+	Manifest m = {
+		.media_type = docker ? STR(MEDIA_DOCKER_MANIFEST) : STR(MEDIA_OCI_MANIFEST),
+		.config = { .media_type = docker ? STR(MEDIA_DOCKER_CONFIG) : STR(MEDIA_OCI_CONFIG),
+		            .digest = image->id,
+		            .size = image->config_json.len },
+		.layer_count = count,
+		.annotations = recipe->annotations,
+		.annotation_count = recipe->annotation_count,
+	};
+	m.layers = arena_alloc(a, (count + 1) * sizeof *m.layers, _Alignof(Descriptor));
+	AUTO_FREE CompressionId *compressions = xcalloc(count + 1, sizeof *compressions);
+	Packing p = { job, image, recipe, m.layers, compressions };
+	TRY(parallel_each(count, PACK_LAYERS, pack_one, &p));
+	for (size_t i = 0; i < count; i++)
+		m.layers[i].media_type = layer_type(a, docker, compressions[i]);
+	manifest_format(&m, &json);
+	if (json.len > MANIFEST_BYTES_MAX)
+		return err_note(err_new(ERR_INPUT, "the manifest is larger than %u MiB",
+		                        MANIFEST_BYTES_MAX >> 20),
+		                "long annotations make it so; no registry takes it");
+	ret->json = arena_str(a, buf_str(&json));
+	ret->manifest = m;
+	return store_blob_put(job->store, ret->json, true, &ret->digest);
+}
+
+Err *export_manifest_get(const ExportJob *job, const Image *image, const ExportRecipe *recipe,
+                         Arena *a, ExportManifest *ret)
+{
+	StoreRef ref;
+	bool fixed;
+	TRY(find_fixed(job->store, image, a, ret, &ref, &fixed));
+	if (!fixed || !will_do(ret, &ref, recipe))
+		TRY(make(job, image, recipe, a, ret));
+	else if (!recipe->own)
+		return NULL;
+	return recipe->own && !recipe->names ? NULL : fix(job->store, image, recipe, &ret->digest);
+}
+
+/* --- publish --------------------------------------------------------------------------------- */
 
 Err *export_publish(Store *s, const Image *image, const CompressionSpec *compression,
                     Progress *progress, const Cancel *cancel, Arena *a, Str *ret_manifest_json,
                     Digest *ret_manifest)
 {
-	static const CompressionSpec gzip = { .id = COMPRESSION_GZIP };
 	AUTO_LOCK StoreLock gc = STORE_LOCK_NONE;
 	ExportManifest found;
+	TRY(store_lock_gc(s, false, cancel, &gc));
+	ExportRecipe recipe = { .compression = { .id = COMPRESSION_GZIP } };
+	if (compression)
+		recipe.compression = *compression;
+	recipe.compression_set = recipe.force =
+		recipe.compression.id != COMPRESSION_GZIP || recipe.compression.level != 0;
 	StoreRef ref;
 	bool fixed;
-	TRY(store_lock_gc(s, false, cancel, &gc));
 	TRY(find_fixed(s, image, a, &found, &ref, &fixed));
-	if (!fixed || !will_do(&found, &ref, compression)) {
+	if (!fixed || !will_do(&found, &ref, &recipe)) {
 		ExportJob job = { .store = s, .progress = progress, .cancel = cancel };
 		job.line = progress_begin(progress, STR(""), "exporting layers");
-		Err *err = make(&job, image, compression ? compression : &gzip, a, &found);
+		Err *err = make(&job, image, &recipe, a, &found);
 		progress_end(progress, job.line, err ? PROGRESS_ERROR : PROGRESS_DONE,
 		             err ? err_cause(err) : STR(""));
 		TRY(err);
-		TRY(fix(s, image, &found.digest));
+		TRY(fix(s, image, &recipe, &found.digest));
 	}
 	*ret_manifest_json = found.json;
 	*ret_manifest = found.digest;

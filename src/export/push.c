@@ -1,9 +1,9 @@
 /*
- * push.c - an image of the store → a registry.
+ * push.c - documents and their blobs → a registry.
  *
  * Blobs go up side by side, each only if the registry lacks it; a layer that we have pulled from
- * another repository of the same registry is mounted from there.  The manifest goes last: whoever
- * can see it can get all of it.
+ * another repository of the same registry, or have just pushed to one, is mounted from there.  The
+ * manifest goes last, an index after its manifests: whoever can see it can get all of it.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
@@ -11,7 +11,7 @@
 #include "base/limits.h"
 #include "base/map.h"
 #include "base/parallel.h"
-#include "export/export.h"
+#include "export/export-internal.h"
 
 #include <pthread.h>
 
@@ -23,17 +23,26 @@ typedef struct PushBlob {
 	bool is_layer;
 } PushBlob;
 
-typedef struct Push {
+/* Pushes to one registry or several, one after the other. */
+struct PushSession {
 	Store *store;
 	Registry *registry;
-	const Reference *ref;
 	Progress *progress;
-	unsigned line;
 	const PushListener *listener;
 	const Cancel *cancel;
+	pthread_mutex_t lock; /* over calls of the listener */
+	Arena arena;
+	Map sent;    /* "DOMAIN/PATH@HEX": is there */
+	Map sent_at; /* "DOMAIN@HEX" → PATH of one repository that has it (a char *) */
+};
+
+/* One of them. */
+typedef struct Push {
+	PushSession *session;
+	const Reference *ref;
+	unsigned line;
 	PushBlob *blobs;
 	size_t count;
-	pthread_mutex_t lock; /* over calls of the listener */
 } Push;
 
 /* --- a blob of the store as a stream that owns its descriptor -------------------------------- */
@@ -72,7 +81,7 @@ static Err *open_blob(void *context, Reader **ret)
 	const BlobSource *source = context;
 	uint64_t size;
 	AUTO_CLOSE int fd = -1;
-	TRY(store_blob_open(source->push->store, &source->d->digest, &fd, &size));
+	TRY(store_blob_open(source->push->session->store, &source->d->digest, &fd, &size));
 	if (size != source->d->size)
 		return err_note(
 			err_new(ERR_CORRUPT, "a blob in the store has %llu bytes instead of %llu",
@@ -80,7 +89,7 @@ static Err *open_blob(void *context, Reader **ret)
 			"pull or build the image again");
 	BlobFile *b = xcalloc(1, sizeof *b);
 	b->reader.ops = &blob_file_ops;
-	b->cancel = source->push->cancel;
+	b->cancel = source->push->session->cancel;
 	b->fd = TAKE_FD(fd);
 	b->file = reader_from_fd(b->fd, "a blob of the store");
 	*ret = &b->reader;
@@ -89,11 +98,12 @@ static Err *open_blob(void *context, Reader **ret)
 
 /* --- one blob -------------------------------------------------------------------------------- */
 
-static void tell(Push *p, const PushBlob *blob, RegistryPushed how)
+static void tell(const Push *p, const PushBlob *blob, RegistryPushed how)
 {
 	AUTO_BUF Buf status = BUF_INIT;
 	char hex[DIGEST_HEX_LEN + 1];
-	if (!blob->is_layer || !p->listener || !p->listener->layer)
+	const PushListener *listener = p->session->listener;
+	if (!blob->is_layer || !listener || !listener->layer)
 		return;
 	switch (how) {
 	case REGISTRY_PUSHED:
@@ -107,9 +117,9 @@ static void tell(Push *p, const PushBlob *blob, RegistryPushed how)
 		break;
 	}
 	Str id = str_head(digest_hex(&blob->d->digest, hex), 12);
-	(void)pthread_mutex_lock(&p->lock);
-	p->listener->layer(p->listener->context, id, buf_str(&status));
-	(void)pthread_mutex_unlock(&p->lock);
+	(void)pthread_mutex_lock(&p->session->lock);
+	listener->layer(listener->context, id, buf_str(&status));
+	(void)pthread_mutex_unlock(&p->session->lock);
 }
 
 static Err *push_one(void *context, size_t i)
@@ -118,16 +128,17 @@ static Err *push_one(void *context, size_t i)
 	const PushBlob *blob = &p->blobs[i];
 	BlobSource source = { p, blob->d };
 	RegistryPushed how;
-	TRY(cancel_check(p->cancel));
-	TRY(registry_push_blob(p->registry, p->ref, blob->d, blob->from, open_blob, &source,
-	                       p->progress, p->line, &how));
+	const PushSession *session = p->session;
+	TRY(cancel_check(session->cancel));
+	TRY(registry_push_blob(session->registry, p->ref, blob->d, blob->from, open_blob, &source,
+	                       session->progress, p->line, &how));
 	tell(p, blob, how);
 	return NULL;
 }
 
 /* --- which blobs, and where else they are ---------------------------------------------------- */
 
-static Err *add_origins_of(Push *p, const StoreRef *ref, Map *origins, Arena *a)
+static Err *add_origins_of(const Push *p, const StoreRef *ref, Map *origins, Arena *a)
 {
 	Reference r;
 	Manifest m;
@@ -135,7 +146,7 @@ static Err *add_origins_of(Push *p, const StoreRef *ref, Map *origins, Arena *a)
 	TRY(reference_parse(a, ref->name, &r));
 	if (!str_eq(r.domain, p->ref->domain) || str_eq(r.path, p->ref->path))
 		return NULL;
-	TRY(store_blob_read(p->store, &ref->manifest, MANIFEST_BYTES_MAX, &json));
+	TRY(store_blob_read(p->session->store, &ref->manifest, MANIFEST_BYTES_MAX, &json));
 	TRY(manifest_parse(a, buf_str(&json), ref->name.ptr, &m));
 	for (size_t i = 0; i < m.layer_count; i++)
 		map_put(origins, digest_arena_hex(a, &m.layers[i].digest), (void *)r.path.ptr);
@@ -143,11 +154,11 @@ static Err *add_origins_of(Push *p, const StoreRef *ref, Map *origins, Arena *a)
 }
 
 /* Layer digest → repository of the same registry that had it when we pulled. */
-static Err *find_origins(Push *p, Map *origins, Arena *a)
+static Err *find_origins(const Push *p, Map *origins, Arena *a)
 {
 	StoreRef *refs;
 	size_t count;
-	TRY(store_ref_list(p->store, a, &refs, &count));
+	TRY(store_ref_list(p->session->store, a, &refs, &count));
 	for (size_t i = 0; i < count; i++) {
 		if (digest_is_zero(&refs[i].pulled) || digest_is_zero(&refs[i].manifest) ||
 		    str_starts(refs[i].name, STR("sha256:")))
@@ -158,32 +169,130 @@ static Err *find_origins(Push *p, Map *origins, Arena *a)
 	return NULL;
 }
 
-static Err *list_blobs(Push *p, const Manifest *m, Arena *a)
+static Str sent_key(Arena *a, const Push *p, Str hex)
+{
+	return arena_strf(a, "%.*s/%.*s@%.*s", STR_ARG(p->ref->domain), STR_ARG(p->ref->path),
+	                  STR_ARG(hex));
+}
+
+static Str sent_at_key(Arena *a, const Push *p, Str hex)
+{
+	return arena_strf(a, "%.*s@%.*s", STR_ARG(p->ref->domain), STR_ARG(hex));
+}
+
+static void add_blob(Push *p, const Descriptor *d, bool is_layer, const Map *origins, Map *seen,
+                     Arena *a)
+{
+	Str hex = digest_arena_hex(a, &d->digest);
+	if (map_find(seen, hex)) /* a layer may occur twice */
+		return;
+	map_put(seen, hex, NULL);
+	const char *from = map_get(&p->session->sent_at, sent_at_key(a, p, hex));
+	if (!from)
+		from = map_get(origins, hex);
+	PushBlob blob = { d, from ? str_from(from) : STR(""), is_layer };
+	if (map_find(&p->session->sent, sent_key(a, p, hex)))
+		tell(p, &blob, REGISTRY_EXISTS);
+	else
+		p->blobs[p->count++] = blob;
+}
+
+static Err *list_blobs(Push *p, const ExportDocument *document, Arena *a)
 {
 	AUTO_MAP Map origins = MAP_INIT, seen = MAP_INIT;
+	size_t most = 1;
 	TRY(find_origins(p, &origins, a));
-	p->blobs = arena_alloc(a, (m->layer_count + 1) * sizeof *p->blobs, _Alignof(PushBlob));
-	for (size_t i = 0; i <= m->layer_count; i++) {
-		bool is_layer = i < m->layer_count;
-		const Descriptor *d = is_layer ? &m->layers[i] : &m->config;
-		Str hex = digest_arena_hex(a, &d->digest);
-		if (map_find(&seen, hex)) /* a layer may occur twice */
-			continue;
-		map_put(&seen, hex, NULL);
-		const char *from = map_get(&origins, hex);
-		p->blobs[p->count++] = (PushBlob){ d, from ? str_from(from) : STR(""), is_layer };
+	for (size_t i = 0; i < document->count; i++)
+		most += document->manifests[i].manifest.layer_count + 1;
+	p->blobs = arena_alloc(a, most * sizeof *p->blobs, _Alignof(PushBlob));
+	for (size_t i = 0; i < document->count; i++) {
+		const Manifest *m = &document->manifests[i].manifest;
+		for (size_t j = 0; j < m->layer_count; j++)
+			add_blob(p, &m->layers[j], true, &origins, &seen, a);
+		add_blob(p, &m->config, false, &origins, &seen, a);
 	}
 	return NULL;
 }
 
-static Err *push_all(Push *p, const Manifest *m, Str json, Digest *ret_manifest)
+static void note_sent(const Push *p)
 {
+	PushSession *session = p->session;
+	for (size_t i = 0; i < p->count; i++) {
+		Str hex = digest_arena_hex(&session->arena, &p->blobs[i].d->digest);
+		map_put(&session->sent, sent_key(&session->arena, p, hex), NULL);
+		Str at = sent_at_key(&session->arena, p, hex);
+		if (!map_find(&session->sent_at, at))
+			map_put(&session->sent_at, at,
+			        (void *)arena_str(&session->arena, p->ref->path).ptr);
+	}
+}
+
+/* --- documents ------------------------------------------------------------------------------- */
+
+static Err *push_documents(const Push *p, const ExportDocument *d, bool by_digest)
+{
+	Digest is;
+	Registry *registry = p->session->registry;
+	Reference untagged = *p->ref;
+	untagged.tag = STR("");
+	for (size_t i = 0; i < d->count && d->is_index; i++) {
+		const ExportManifest *m = &d->manifests[i];
+		TRY(cancel_check(p->session->cancel));
+		TRY(registry_push_manifest(registry, &untagged, m->manifest.media_type, m->json,
+		                           &is));
+	}
+	return registry_push_manifest(registry, by_digest ? &untagged : p->ref,
+	                              d->descriptor.media_type, d->json, &is);
+}
+
+static Err *push_all(Push *p, const ExportDocument *d, bool by_digest)
+{
+	unsigned threads = p->count < PUSH_THREADS ? (unsigned)p->count : PUSH_THREADS;
+	if (p->count)
+		TRY(parallel_each(p->count, threads, push_one, p));
+	note_sent(p);
+	return push_documents(p, d, by_digest);
+}
+
+PushSession *export_push_open(const ExportJob *job, Registry *r, const PushListener *listener)
+{
+	PushSession *p = xcalloc(1, sizeof *p);
+	p->store = job->store;
+	p->registry = r;
+	p->progress = job->progress;
+	p->cancel = job->cancel;
+	p->listener = listener;
 	(void)pthread_mutex_init(&p->lock, NULL);
-	Err *err = parallel_each(
-		p->count, p->count < PUSH_THREADS ? (unsigned)p->count : PUSH_THREADS, push_one, p);
+	return p;
+}
+
+void export_push_close(PushSession *p)
+{
 	(void)pthread_mutex_destroy(&p->lock);
-	TRY(err);
-	return registry_push_manifest(p->registry, p->ref, m->media_type, json, ret_manifest);
+	map_done(&p->sent);
+	map_done(&p->sent_at);
+	arena_done(&p->arena);
+	free(p);
+}
+
+Err *export_push_document(PushSession *session, const ExportDocument *d, const Reference *ref,
+                          bool by_digest)
+{
+	AUTO_ARENA Arena a = ARENA_INIT;
+	const char *name =
+		by_digest ? reference_familiar_name(&a, ref).ptr : reference_familiar(&a, ref).ptr;
+	Push p = { .session = session, .ref = ref };
+	TRY(list_blobs(&p, d, &a));
+	p.line = progress_begin(session->progress, STR(""), "push %s", name);
+	Err *err = push_all(&p, d, by_digest);
+	if (err) {
+		bool cancelled = err_kind(err) == ERR_CANCELLED;
+		progress_end(session->progress, p.line,
+		             cancelled ? PROGRESS_CANCELED : PROGRESS_ERROR, err_cause(err));
+		return err_while(err, "pushing %s", name);
+	}
+	progress_end(session->progress, p.line, PROGRESS_DONE, STR(""));
+	return NULL;
 }
 
 Err *export_push(Store *s, Registry *r, const Image *image, const Reference *ref,
@@ -193,29 +302,21 @@ Err *export_push(Store *s, Registry *r, const Image *image, const Reference *ref
 {
 	AUTO_ARENA Arena a = ARENA_INIT;
 	const char *name = reference_familiar(&a, ref).ptr;
-	Str json;
-	Digest digest;
-	Manifest m;
+	ExportManifest m = { 0 };
 	if (ref->has_digest)
 		return err_new(ERR_INPUT, "cannot push by digest: '%s'; give a tag", name);
-	TRY(export_publish(s, image, compression, progress, cancel, &a, &json, &digest));
-	TRY(manifest_parse(&a, json, name, &m));
-	Push p = { .store = s,
-		   .registry = r,
-		   .ref = ref,
-		   .progress = progress,
-		   .listener = listener,
-		   .cancel = cancel };
-	TRY(list_blobs(&p, &m, &a));
-	p.line = progress_begin(progress, STR(""), "push %s", name);
-	Err *err = push_all(&p, &m, json, ret_manifest);
-	if (err) {
-		bool cancelled = err_kind(err) == ERR_CANCELLED;
-		progress_end(progress, p.line, cancelled ? PROGRESS_CANCELED : PROGRESS_ERROR,
-		             err_cause(err));
-		return err_while(err, "pushing %s", name);
-	}
-	progress_end(progress, p.line, PROGRESS_DONE, STR(""));
-	*ret_size = json.len;
+	TRY(export_publish(s, image, compression, progress, cancel, &a, &m.json, &m.digest));
+	TRY(manifest_parse(&a, m.json, name, &m.manifest));
+	ExportDocument d = { .manifests = &m,
+		             .count = 1,
+		             .json = m.json,
+		             .descriptor = { .media_type = m.manifest.media_type,
+		                             .digest = m.digest,
+		                             .size = m.json.len } };
+	ExportJob job = { .store = s, .progress = progress, .cancel = cancel };
+	AUTO_PUSH PushSession *session = export_push_open(&job, r, listener);
+	TRY(export_push_document(session, &d, ref, false));
+	*ret_manifest = m.digest;
+	*ret_size = m.json.len;
 	return NULL;
 }

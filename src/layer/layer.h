@@ -70,7 +70,7 @@ NODISCARD Err *layer_write_tar(Store *s, const Digest *diff_id, Writer *out, con
 NODISCARD Err *layer_need_dir(Store *s, const Digest *diff_id, const char *overlay_prefix,
                               const Cancel *cancel);
 /* A compressed blob of the layer by this compressor, made once and remembered in map/. A foreign
- * blob (pulled) of the same compression is taken as it is. */
+ * blob (pulled) of the same compression is taken as it is, unless SPEC asks for a level. */
 NODISCARD Err *layer_pack(Store *s, const Digest *diff_id, const CompressionSpec *spec,
                           Progress *progress, unsigned line, const Cancel *cancel,
                           StoreBlobOf *ret);

@@ -42,8 +42,9 @@ static void meter_close(Writer *w)
 
 static const WriterOps meter_ops = { meter_write, meter_finish, meter_close };
 
-/* A blob that is known already: of this compression, made by us with this level or by others. */
-static Err *find_known(Store *s, const Digest *diff_id, const CompressionSpec *spec,
+/* A blob that is known already: of this compression, made by us with this level, or by others with
+ * any. */
+static Err *find_known(Store *s, const Digest *diff_id, const CompressionSpec *spec, bool any_level,
                        StoreBlobOf *ret, bool *found)
 {
 	AUTO_ARENA Arena a = ARENA_INIT;
@@ -53,7 +54,8 @@ static Err *find_known(Store *s, const Digest *diff_id, const CompressionSpec *s
 	TRY(store_map_list(s, diff_id, &a, &blobs, &count));
 	for (size_t i = 0; i < count && !*found; i++) {
 		const StoreBlobOf *b = &blobs[i];
-		if (b->compression == spec->id && (b->level == 0 || b->level == spec->level)) {
+		if (b->compression == spec->id &&
+		    ((b->level == 0 && any_level) || b->level == spec->level)) {
 			*ret = *b;
 			*found = true;
 		}
@@ -97,7 +99,7 @@ Err *layer_pack(Store *s, const Digest *diff_id, const CompressionSpec *wanted, 
 	if (spec.id == COMPRESSION_NONE && layer.has_tar)
 		return NULL;
 	if (spec.id != COMPRESSION_NONE) {
-		TRY(find_known(s, diff_id, &spec, ret, &found));
+		TRY(find_known(s, diff_id, &spec, wanted->level == 0, ret, &found));
 		if (found)
 			return NULL;
 	}

@@ -132,6 +132,12 @@ static void add_strs(Arena *a, Str **list, size_t *count, const Str *more, size_
 	*count += more_count;
 }
 
+void registry_trust(Registry *r, Str domain)
+{
+	Str kept = arena_str(&r->arena, domain);
+	add_strs(&r->arena, &r->config.insecure, &r->config.insecure_count, &kept, 1);
+}
+
 static Err *check_mirrors(const char *name, Str *mirrors, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {

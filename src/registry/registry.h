@@ -33,6 +33,9 @@ typedef struct Registry Registry;
 NODISCARD Err *registry_open(const Cancel *cancel,
                              Registry **ret); /* reads the config files, no network */
 void registry_close(Registry *r);
+/* DOMAIN ("h:5000") may speak plain http, or have any certificate, as if listed in
+ * "insecure-registries"; before anything is asked of it. */
+void registry_trust(Registry *r, Str domain);
 
 typedef struct RegistryImage {
 	Str manifest_json; /* of the image for the platform (an index was resolved) */

@@ -125,11 +125,12 @@ static int tear_down(void **state)
 	return 0;
 }
 
+/* TEXT: of -o without a dest. */
 static Err *export_to(Fixture *f, const char *text, const char *name)
 {
 	OutputSpec out;
-	must(export_parse_output(&f->arena, str_from(text), &out));
-	out.dest = arena_strf(&f->arena, "%s/%s", f->root, name);
+	Str whole = arena_strf(&f->arena, "%s,dest=%s/%s", text, f->root, name);
+	must(export_parse_output(&f->arena, whole, &out));
 	return export_run(f->store, &out, &f->image, 1, NULL, NULL);
 }
 
@@ -141,6 +142,27 @@ static Str content(Fixture *f, const char *name)
 }
 
 /* --- -o -------------------------------------------------------------------------------------- */
+
+static void add_rest(Arena *a, const OutputSpec *o, Buf *got)
+{
+	static const char *const places[] = { "manifest", "manifest-descriptor", "index",
+		                              "index-descriptor" };
+	for (size_t i = 0; i < o->name_count; i++)
+		buf_addf(got, " %.*s", STR_ARG(o->names[i]));
+	for (size_t i = 0; i < o->annotation_count; i++) {
+		const ExportAnnotation *n = &o->annotations[i];
+		buf_addf(got, " %s", places[n->place]);
+		if (n->has_platform)
+			buf_addf(got, "[%s]", platform_text(a, &n->platform).ptr);
+		buf_addf(got, ":%.*s=%.*s", STR_ARG(n->note.key), STR_ARG(n->note.value));
+	}
+	buf_addf(got, "%s%s%s%s%s", o->push_by_digest ? " digest" : "",
+	         o->insecure ? " insecure" : "", o->force_compression ? " force" : "",
+	         o->remove_others ? " delete" : "",
+	         o->platform_split == EXPORT_NO ? " merged" : "");
+	if (o->media_types != EXPORT_TYPES_ANY)
+		buf_addf(got, " %s", o->media_types == EXPORT_TYPES_OCI ? "oci" : "docker");
+}
 
 static void test_output_texts(void **state)
 {
@@ -154,7 +176,26 @@ static void test_output_texts(void **state)
 		{ "type=oci,dest=x.tar", "oci x.tar 1 -" },
 		{ "type=oci", "oci - 1 -" },
 		{ "TYPE=oci, dest=x", "oci x 1 -" },
-		{ "type=docker", "docker  1 -" },
+		{ "type=docker", "image  1 -" }, /* it is in the store already */
+		{ "type=docker,dest=d", "docker d 1 -" },
+		{ "type=docker,dest=d,oci-mediatypes=false", "docker d 1 - docker" },
+		{ "type=image,push=", "registry  1 -" },
+		{ "type=image,push=false,name-canonical=true,unpack=true,store=true",
+		  "image  1 -" },
+		{ "type=registry,\"name=h:5/a,b:2\"",
+		  "registry  1 - h:5/a:latest docker.io/library/b:2" },
+		{ "type=registry,name=h:5/a,push-by-digest=true,registry.insecure=true",
+		  "registry  1 - h:5/a:latest digest insecure" },
+		{ "type=oci,dest=x,annotation.A.b=c,annotation-index.d=e=f",
+		  "oci x 1 - manifest:A.b=c index:d=e=f" },
+		{ "type=oci,dest=x,annotation-manifest-descriptor[linux/arm64].k=",
+		  "oci x 1 - manifest-descriptor[linux/arm64]:k=" },
+		{ "type=oci,dest=x,annotation[amd64].k=v,force-compression=1",
+		  "oci x 1 - manifest[linux/amd64]:k=v force" },
+		{ "type=oci,dest=x,compatibility-version=30,oci-mediatypes=true", "oci x 1 - oci" },
+		{ "type=local,dest=x,mode=delete,platform-split=false",
+		  "local x 1 - delete merged" },
+		{ "type=local,dest=x,mode=copy", "local x 1 -" },
 		{ "type=docker,dest=d,tar=false", "docker d 0 -" },
 		{ "type=oci,dest=x,compression=zstd,compression-level=9", "oci x 1 zstd:9" },
 		{ "type=oci,dest=x,compression=uncompressed", "oci x 1 none:0" },
@@ -166,6 +207,29 @@ static void test_output_texts(void **state)
 		{ "type=local,dest=d=e", "local d=e 1 -" },
 		{ "", "error: '' is no key=value" },
 		{ "dest=x", "error: 'type' is missing" },
+		{ "type=local,mode=move,dest=x",
+		  "error: 'mode': expected copy or delete, not 'move'" },
+		{ "type=oci,dest=x,mode=delete", "error: 'mode' goes with type=local alone" },
+		{ "type=image,dest=x",
+		  "error: 'dest' goes with type=oci, type=docker, type=local and type=tar alone" },
+		{ "type=tar,annotation.a=b",
+		  "error: 'annotation' goes with type=image, type=oci and type=docker alone" },
+		{ "type=oci,annotation-layer.a=b",
+		  "error: unknown place of an annotation: 'layer'" },
+		{ "type=oci,annotation[plan9].a=b",
+		  "error: unknown operating system or architecture 'plan9'" },
+		{ "type=oci,annotation-=b", "error: 'annotation-' names no annotation" },
+		{ "type=oci,annotation.=b", "error: an annotation without a key" },
+		{ "type=image,store=false", "error: 'store=false' is not supported" },
+		{ "type=image,dangling-name-prefix=x",
+		  "error: 'dangling-name-prefix' is not supported" },
+		{ "type=image,source-date-epoch=0", "error: 'source-date-epoch' is not supported" },
+		{ "type=oci,oci-mediatypes=false,oci-artifact=true",
+		  "error: 'oci-artifact=true' conflicts with 'oci-mediatypes=false'" },
+		{ "type=oci,compatibility-version=20",
+		  "error: 'compatibility-version=20' is not supported" },
+		{ "type=oci,name=A b",
+		  "error: invalid reference format: there is a blank in 'A b'" },
 		{ "type=local", "error: 'dest' is missing: the directory to write to" },
 		{ "type=local,dest=-", "error: a directory cannot go to standard output" },
 		{ "type=oci,tar=false", "error: a directory cannot go to standard output" },
@@ -174,11 +238,8 @@ static void test_output_texts(void **state)
 		{ "type=tar,tar=true", "error: 'tar' goes with type=oci and type=docker alone" },
 		{ "type=nfs,dest=x", "error: unknown output type 'nfs'" },
 		{ "type=oci,foo=1", "error: unknown key 'foo'" },
-		{ "type=oci,name=x", "error: 'name' is not supported" },
-		{ "type=oci,oci-mediatypes=false",
-		  "error: 'oci-mediatypes=false' is not supported" },
 		{ "type=oci,push=true", "error: 'push' goes with type=image alone" },
-		{ "type=oci,compression=estargz", "error: unknown compression 'estargz'" },
+		{ "type=oci,compression=estargz", "error: 'compression=estargz' is not supported" },
 		{ "type=oci,dest", "error: 'dest' is no key=value" },
 		{ "type=oci,\"dest=x", "error: a quote without end" },
 		{ "type=oci,de\"st=x", "error: a quote in the middle of 'de\"st=x'" },
@@ -197,6 +258,7 @@ static void test_output_texts(void **state)
 				         o.compression.level);
 			else
 				buf_add_char(&got, '-');
+			add_rest(&a, &o, &got);
 		}
 		if (strcmp(got.ptr, cases[i].want) != 0)
 			fail_msg("'%s': got '%s', want '%s'", cases[i].text, got.ptr,
@@ -333,7 +395,7 @@ static void test_local(void **state)
 	Fixture *f = *state;
 	mode_t set_uid = geteuid() == 0 ? 04000 : 0; /* of root's files, for root alone */
 	for (int i = 0; i < 2; i++) {                /* a second time over the first */
-		must(export_to(f, "out", "deep/er/out"));
+		must(export_to(f, "type=local", "deep/er/out"));
 		check_local(f, "deep/er/out/dup", S_IFREG | 0600, "new"); /* of another owner */
 		check_local(f, "deep/er/out/a", S_IFREG | 0644, "two");
 		check_local(f, "deep/er/out/m", S_IFREG | set_uid | 0755, "zzz");
@@ -354,7 +416,7 @@ static void test_local_stays_inside(void **state)
 	assert_int_equal(mkdirat(f->root_fd, "out", 0755), 0);
 	assert_int_equal(mkdirat(f->root_fd, "elsewhere", 0755), 0);
 	assert_int_equal(symlinkat("../elsewhere", f->root_fd, "out/dir"), 0);
-	AUTO_ERR Err *err = export_to(f, "out", "out");
+	AUTO_ERR Err *err = export_to(f, "type=local", "out");
 	assert_true(err && strstr(err_cause(err).ptr, "is in the way"));
 	assert_int_equal(unlinkat(f->root_fd, "elsewhere", AT_REMOVEDIR), 0); /* still empty */
 	/* A link in place of a file is replaced, its target is not written to. */
@@ -362,7 +424,7 @@ static void test_local_stays_inside(void **state)
 	must(path_write_file(f->root_fd, "victim", STR("safe"), 0644, false));
 	assert_int_equal(unlinkat(f->root_fd, "out/dup", 0) == 0 || errno == ENOENT, 1);
 	assert_int_equal(symlinkat("../victim", f->root_fd, "out/dup"), 0);
-	must(export_to(f, "out", "out"));
+	must(export_to(f, "type=local", "out"));
 	assert_string_equal(content(f, "victim").ptr, "safe");
 	assert_string_equal(content(f, "out/dup").ptr, "new");
 }

@@ -1,0 +1,169 @@
+/*
+ * document.c - what goes out under a name: the manifest of an image, or the index of those of
+ * several platforms.
+ *
+ * SOURCE: moby/buildkit exporter/containerimage/writer.go (Commit), exporter/oci/export.go.
+ */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/base.h"
+
+#include "base/clock.h"
+#include "base/limits.h"
+#include "export/export-internal.h"
+
+#define CREATED "org.opencontainers.image.created"
+
+void export_names(const OutputSpec *out, const ExportImage *image, const Str **ret,
+                  size_t *ret_count)
+{
+	*ret = out->name_count ? out->names : image->names;
+	*ret_count = out->name_count ? out->name_count : image->name_count;
+}
+
+static bool is_layout(const Exporter *e)
+{
+	return e->run == export_oci || e->run == export_docker;
+}
+
+static ExportRecipe recipe_of(const ExportJob *job, const Exporter *e, const ExportImage *image)
+{
+	static const Str none[1] = { { "", 0 } };
+	const OutputSpec *out = job->out;
+	ExportRecipe r = { .compression = out->compression_set ? out->compression : *e->fallback,
+		           .compression_set = out->compression_set,
+		           .force = out->force_compression,
+		           .plain_will_do = e->fallback->id == COMPRESSION_NONE,
+		           .types = out->media_types,
+		           .exact = out->exact,
+		           .own = out->compression_set || out->annotation_count ||
+		                  out->media_types != EXPORT_TYPES_ANY };
+	if (is_layout(e))
+		return r;
+	export_names(out, image, &r.names, &r.name_count);
+	if (r.name_count == 0)
+		r.names = none; /* kept all the same: the image has an ID */
+	return r;
+}
+
+static Err *make_manifest(const ExportJob *job, const Exporter *e, const ExportImage *image,
+                          size_t which, Arena *a, ExportManifest *ret)
+{
+	ExportRecipe recipe = recipe_of(job, e, image);
+	const Image *one = &image->images[which];
+	annotation_choose(job->out, ANNOTATION_MANIFEST, &one->config.platform, a,
+	                  &recipe.annotations, &recipe.annotation_count);
+	return export_manifest_get(job, one, &recipe, a, ret);
+}
+
+static Descriptor describe(const ExportJob *job, const Image *image, const ExportManifest *m,
+                           Arena *a)
+{
+	Descriptor d = { .media_type = m->manifest.media_type,
+		         .digest = m->digest,
+		         .size = m->json.len,
+		         .has_platform = true,
+		         .platform = image->config.platform,
+		         .ref_name = STR(""),
+		         .container_name = STR("") };
+	annotation_choose(job->out, ANNOTATION_MANIFEST_DESCRIPTOR, &d.platform, a, &d.annotations,
+	                  &d.annotation_count);
+	return d;
+}
+
+static Err *make_index(const ExportJob *job, const ExportImage *image, Arena *a,
+                       ExportDocument *ret)
+{
+	AUTO_BUF Buf json = BUF_INIT;
+	Index index = { .media_type = job->out->media_types == EXPORT_TYPES_DOCKER
+		                              ? STR(MEDIA_DOCKER_INDEX)
+		                              : STR(MEDIA_OCI_INDEX),
+		        .count = image->image_count };
+	index.manifests =
+		arena_alloc(a, image->image_count * sizeof(Descriptor), _Alignof(Descriptor));
+	for (size_t i = 0; i < image->image_count; i++)
+		index.manifests[i] = describe(job, &image->images[i], &ret->manifests[i], a);
+	annotation_choose(job->out, ANNOTATION_INDEX, NULL, a, &index.annotations,
+	                  &index.annotation_count);
+	index_format(&index, &json);
+	if (json.len > MANIFEST_BYTES_MAX)
+		return err_note(err_new(ERR_INPUT, "the index is larger than %u MiB",
+		                        MANIFEST_BYTES_MAX >> 20),
+		                "long annotations make it so; no registry takes it");
+	ret->is_index = true;
+	ret->json = arena_str(a, buf_str(&json));
+	ret->descriptor = (Descriptor){ .media_type = index.media_type,
+		                        .size = ret->json.len,
+		                        .ref_name = STR(""),
+		                        .container_name = STR("") };
+	annotation_choose(job->out, ANNOTATION_INDEX_DESCRIPTOR, NULL, a,
+	                  &ret->descriptor.annotations, &ret->descriptor.annotation_count);
+	return store_blob_put(job->store, ret->json, true, &ret->descriptor.digest);
+}
+
+/* BuildKit says in a layout when the image was made; ours says when the image says so itself, so
+ * that the same image gives the same bytes. */
+static void add_created(const ExportImage *image, Arena *a, Descriptor *d)
+{
+	int64_t created_ns = image->images[0].config.created_ns;
+	for (size_t i = 0; i < d->annotation_count; i++)
+		if (str_eqc(d->annotations[i].key, CREATED))
+			return;
+	if (created_ns == 0)
+		return;
+	char text[CLOCK_TEXT_BYTES];
+	Annotation *all =
+		arena_alloc(a, (d->annotation_count + 1) * sizeof *all, _Alignof(Annotation));
+	if (d->annotation_count)
+		memcpy(all, d->annotations, d->annotation_count * sizeof *all);
+	all[d->annotation_count] = (Annotation){
+		STR(CREATED), arena_str(a, clock_format(created_ns / 1000000000 * 1000000000, text))
+	};
+	d->annotations = all;
+	d->annotation_count++;
+}
+
+static Err *make_document(const ExportJob *job, const Exporter *e, const ExportImage *image,
+                          Arena *a, ExportDocument *ret)
+{
+	Platform *platforms =
+		arena_alloc(a, image->image_count * sizeof *platforms, _Alignof(Platform));
+	for (size_t i = 0; i < image->image_count; i++)
+		platforms[i] = image->images[i].config.platform;
+	TRY(export_check_annotations(job->out, platforms, image->image_count));
+	ret->count = image->image_count;
+	ret->manifests =
+		arena_alloc(a, ret->count * sizeof *ret->manifests, _Alignof(ExportManifest));
+	for (size_t i = 0; i < ret->count; i++)
+		TRY(make_manifest(job, e, image, i, a, &ret->manifests[i]));
+	if (ret->count > 1) {
+		TRY(make_index(job, image, a, ret));
+	} else {
+		ret->json = ret->manifests[0].json;
+		ret->descriptor = describe(job, &image->images[0], &ret->manifests[0], a);
+	}
+	if (is_layout(e))
+		add_created(image, a, &ret->descriptor);
+	return NULL;
+}
+
+/* The image in the store has no manifest until something needs one. */
+static bool needs_documents(const ExportJob *job, const Exporter *e)
+{
+	const OutputSpec *out = job->out;
+	if (!e->fallback)
+		return false;
+	return e->run || out->publish || out->compression_set || out->annotation_count ||
+	       out->media_types != EXPORT_TYPES_ANY;
+}
+
+Err *export_documents_make(ExportJob *job, const Exporter *exporter, Arena *a)
+{
+	if (!needs_documents(job, exporter))
+		return NULL;
+	ExportDocument *documents =
+		arena_alloc(a, job->count * sizeof *documents, _Alignof(ExportDocument));
+	for (size_t i = 0; i < job->count; i++)
+		TRY(make_document(job, exporter, &job->images[i], a, &documents[i]));
+	job->documents = documents;
+	return NULL;
+}
