@@ -14,6 +14,8 @@
 #define IGNORE_FILE_BYTES_MAX (16u << 20)
 /* --build-arg-file: a person writes it. */
 #define BUILD_ARGS_BYTES_MAX (1u << 20)
+/* What a cache mount says of itself: its id, where it began. */
+#define MOUNT_INFO_BYTES_MAX (64u << 10)
 /* A file of authorities' certificates: the usual one has 220 KiB. */
 #define CA_BYTES_MAX (4u << 20)
 /* One word after expansion: A=$B$B doubles a line; an environment string is 128 KiB

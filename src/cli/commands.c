@@ -9,6 +9,11 @@
 #define COMMANDS(X)   \
 	X(build)      \
 	X(check_ignore) \
+	X(cache_ls)   \
+	X(cache_rm)   \
+	X(cache_prune) \
+	X(cache_export) \
+	X(cache_import) \
 	X(images)     \
 	X(inspect)    \
 	X(history)    \

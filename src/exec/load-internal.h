@@ -64,7 +64,3 @@ NODISCARD Err *load_config_read(const Spool *spool, const Member *m, size_t coun
 /* Add NAME, as it stands in an archive, to the names of IMAGE. */
 NODISCARD Err *load_name_add(const Spool *spool, LoadImage *image, Str name);
 NODISCARD Err *load_commit(const Spool *spool, const LoadImages *images);
-
-/* The uncompressed stream of IN by its first bytes.  *ret reads through *ret_peek, close both,
- * *ret first; *ret_empty: IN has no bytes at all. */
-NODISCARD Err *load_unwrap(Reader *in, Reader **ret_peek, Reader **ret, bool *ret_empty);

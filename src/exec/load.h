@@ -28,3 +28,7 @@ NODISCARD Err *load_root(Store *s, Reader *in, const char *name, const Reference
                          const Str *changes, size_t change_count, Str message,
                          const Platform *platform, int64_t created_ns, const Cancel *cancel,
                          Arena *a, Digest *ret_id);
+
+/* The uncompressed stream of IN by its first bytes.  *ret reads through *ret_peek, close both,
+ * *ret first; *ret_empty: IN has no bytes at all. */
+NODISCARD Err *load_unwrap(Reader *in, Reader **ret_peek, Reader **ret, bool *ret_empty);

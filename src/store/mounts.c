@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
 
+#include "base/limits.h"
 #include "base/vec.h"
 #include "fs/path.h"
 #include "fs/walk.h"
@@ -18,7 +19,6 @@
 enum {
 	SLOTS_MAX = 1024, /* as many steps at once: none does */
 	NAP_MS = 20,
-	INFO_BYTES_MAX = 64 << 10,
 };
 
 typedef struct SlotName {
@@ -215,8 +215,8 @@ void store_mount_release(StoreMountHold *hold)
 static Err *add_size(void *context, const WalkFile *file, bool *skip)
 {
 	(void)skip;
-	if (S_ISREG(file->st.st_mode))
-		*(uint64_t *)context += (uint64_t)file->st.st_size;
+	if (S_ISREG(file->st.st_mode)) /* each name of a file has its share */
+		*(uint64_t *)context += (uint64_t)file->st.st_size / file->st.st_nlink;
 	return NULL;
 }
 
@@ -251,7 +251,7 @@ static Err *look_at(int all_fd, const char *name, const Cancel *cancel, Arena *a
 	AUTO_CLOSE int fd = openat(all_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0)
 		return err_sys(errno, "cannot open a cache mount of the store");
-	err_free(path_read_file(fd, "info", INFO_BYTES_MAX, &info)); /* without: no text */
+	err_free(path_read_file(fd, "info", MOUNT_INFO_BYTES_MAX, &info)); /* without: no text */
 	m.info = arena_str(a, buf_str(&info));
 	for (unsigned i = 0; i < SLOTS_MAX && there; i++)
 		TRY(look_at_slot(fd, i, cancel, &m, &there));
@@ -333,4 +333,54 @@ Err *store_mount_remove(Store *s, const Digest *key, const Cancel *cancel, bool 
 		TRY(check_slot(p.dir_fd, i, &there, ret_kept));
 	/* Who waits for the lock of the key sees that the directory is gone, and begins anew. */
 	return *ret_kept ? NULL : path_remove_tree(all, name);
+}
+
+/* --- putting --------------------------------------------------------------------------------- */
+
+/* The lock of the key is held.  All slots go aside, to be removed with the scratch space. */
+static Err *move_slots_aside(Store *s, int dir_fd)
+{
+	int tmp;
+	struct stat st;
+	TRY(store_tmp_fd(s, &tmp));
+	for (unsigned i = 0; i < SLOTS_MAX; i++) {
+		char aside[32];
+		SlotName name = slot_name(i);
+		if (fstatat(dir_fd, name.dir, &st, AT_SYMLINK_NOFOLLOW) < 0)
+			break;
+		store_tmp_name(s, "mount", aside);
+		if (renameat(dir_fd, name.dir, tmp, aside) < 0)
+			return err_sys(errno, "cannot remove a cache mount");
+		TRY(path_remove_tree(tmp, aside));
+	}
+	return NULL;
+}
+
+Err *store_mount_put(Store *s, const Digest *key, Str info, const char *tmp_name, bool replace,
+                     const Cancel *cancel, bool *ret_there)
+{
+	char name[DIGEST_HEX_LEN + 1];
+	AUTO_CLOSE int all = -1;
+	CLEANUP(place_close) Place p = { -1, -1 };
+	bool there = true, used = false, any = false;
+	int tmp;
+	*ret_there = false;
+	TRY(store_tmp_fd(s, &tmp));
+	TRY(store_subdir(s, "mounts", &all));
+	TRY(place_open(all, digest_hex(key, name).ptr, true, cancel, &p));
+	for (unsigned i = 0; i < SLOTS_MAX && there; i++) {
+		TRY(check_slot(p.dir_fd, i, &there, &used));
+		any = any || there;
+	}
+	*ret_there = used || (any && !replace);
+	if (*ret_there)
+		return NULL;
+	TRY(keep_info(p.dir_fd, info));
+	TRY(move_slots_aside(s, p.dir_fd));
+	SlotName first = slot_name(0);
+	AUTO_CLOSE int lock = open_lock(p.dir_fd, first.lock); /* its time is the last use */
+	if (lock < 0 || renameat(tmp, tmp_name, p.dir_fd, first.dir) < 0)
+		return err_sys(errno, "cannot put a cache mount into the store");
+	(void)futimens(lock, NULL);
+	return NULL;
 }

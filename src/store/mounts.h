@@ -59,3 +59,9 @@ NODISCARD Err *store_mount_list(Store *s, const Cancel *cancel, Arena *a, StoreM
 /* All directories of KEY.  While one of them is in use nothing is done, and *ret_kept says so. */
 NODISCARD Err *store_mount_remove(Store *s, const Digest *key, const Cancel *cancel,
                                   bool *ret_kept);
+/*
+ * Put the scratch directory TMP_NAME in place as the one of KEY, which is the SHA-256 of INFO.
+ * *ret_there: there is one already and REPLACE is false, or it is in use: nothing is done then.
+ */
+NODISCARD Err *store_mount_put(Store *s, const Digest *key, Str info, const char *tmp_name,
+                               bool replace, const Cancel *cancel, bool *ret_there);
