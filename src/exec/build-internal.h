@@ -88,8 +88,9 @@ typedef struct Build {
 	bool *uncached;    /* one a plan->stages: its steps are made again; NULL: none is */
 	Resolved **resolved;
 	size_t resolved_count;
-	Registry *registry; /* opened at the first question */
-	HttpClient *http;   /* the same, for downloads; guarded by mutex */
+	struct Expected *expected, *answered; /* resolve.c: images to be asked for, and asked */
+	Registry *registry;                   /* opened at the first question */
+	HttpClient *http;                     /* the same, for downloads; guarded by mutex */
 	Context **contexts; /* the main one and those of request->directories; NULL: not used */
 	Ignore *ignores;
 	Sandbox *sandbox; /* NULL until something is run */
@@ -133,6 +134,8 @@ NODISCARD Err *make_plan(Build *b, const BuildLookRequest *how);
 /* --- resolve.c --- */
 NODISCARD Err *resolve_image(void *build, const Reference *ref, const Platform *platform, Arena *a,
                              BaseImage *ret);
+/* These will be: what the store does not have is asked for, all at once. */
+void resolve_expect(void *build, const PlanWanted *wanted, size_t count);
 NODISCARD Err *resolve_layout(void *build, const PlanContext *layout, const Platform *platform,
                               Arena *a, BaseImage *ret);
 void resolve_done(Build *b);

@@ -80,7 +80,7 @@ static Err *plan_one(Build *b, const BuildLookRequest *how, Str target, const Pl
 		.contexts = r->contexts,
 		.context_count = r->context_count,
 		.context_fetched = b->context_layer != NULL,
-		.lookup = { resolve_image, resolve_layout, epoch_of, b },
+		.lookup = { resolve_image, resolve_layout, epoch_of, b, resolve_expect },
 		.all_stages = how->all_stages,
 		.multi_platform = r->platform_count > 1,
 		.facts = &b->facts[b->facts_count++],

@@ -1,19 +1,35 @@
 /*
  * resolve.c - base images: the store first, then the registry.
  *
- * plan/ asks only for configs.  Layers are pulled when a step needs them, once, while other steps
- * run.
+ * plan/ asks only for configs, and says beforehand which ones those will be: the registries are
+ * asked for all that are not here at the same time, by threads that are gone again before the
+ * sandbox is entered.  Layers are pulled when a step needs them, once, while other steps run.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
 
 #include "base/limits.h"
+#include "base/parallel.h"
 #include "exec/build-internal.h"
 #include "exec/image.h"
 #include "exec/pull.h"
 
 #include <fcntl.h>
 #include <unistd.h>
+
+/* An image that planning asks for, or will. */
+typedef struct Expected {
+	struct Expected *next;
+	Build *build;
+	Resolved *resolved;
+	BaseImage of_store; /* what the store has under that name */
+	bool found;         /* that there is such an image */
+	bool fits;          /* and that it is for the platform */
+	bool asked;         /* the registry was, with this error: */
+	Err *err;
+	unsigned line; /* progress line of the question */
+	Arena arena;   /* of the answer: threads share none */
+} Expected;
 
 static Err *need_registry(Build *b)
 {
@@ -98,18 +114,18 @@ static Err *of_registry(Err *e)
 	return e && err_kind(e) == ERR_CORRUPT ? err_set_kind(e, ERR_NETWORK) : e;
 }
 
-static Err *ask_registry(Build *b, Resolved *r, const Platform *platform, Arena *a)
+static Err *ask_registry(Build *b, Resolved *r, const Platform *platform, Arena *a,
+                         unsigned *ret_line)
 {
 	unsigned line = progress_begin(b->progress, STR(""), "[internal] load metadata for %.*s",
 	                               STR_ARG(r->name));
-	TRY(need_registry(b));
+	*ret_line = line;
 	Err *e = of_registry(registry_resolve(b->registry, &r->base.ref, platform, a, &r->remote));
 	if (!e)
 		e = err_set_kind(
 			image_config_parse(a, r->remote.config_json, r->name.ptr, &r->base.config),
 			ERR_NETWORK);
 	if (e) {
-		b->failed_line = line;
 		progress_end(b->progress, line, PROGRESS_ERROR, err_cause(e));
 		return e;
 	}
@@ -163,43 +179,122 @@ static Err *not_here(const Resolved *r, bool found)
 	                         : "without --pull=never the registry would be asked");
 }
 
+/* What the store says about REF. */
+static Err *look_local(Build *b, const Reference *ref, const Platform *platform, Arena *a,
+                       Expected *ret)
+{
+	Resolved *r = arena_new(a, Resolved);
+	*ret = (Expected){ .build = b, .resolved = r };
+	r->base.ref = *ref;
+	r->name = reference_full(a, ref);
+	r->platform = *platform;
+	BuildPull how = b->request->pull;
+	if (how != BUILD_PULL_ALWAYS && b->store)
+		TRY(find_local(b, r->name, platform, a, &r->base, &ret->found, &ret->fits));
+	ret->of_store = r->base;
+	r->local = ret->fits && how != BUILD_PULL_NEWER;
+	if (how == BUILD_PULL_NEVER && !r->local)
+		return not_here(r, ret->found);
+	return NULL;
+}
+
+static void ask(Expected *x)
+{
+	Resolved *r = x->resolved;
+	x->asked = true;
+	x->err = ask_registry(x->build, r, &r->platform, &x->arena, &x->line);
+}
+
+static Err *ask_one(void *context, size_t index)
+{
+	Expected **all = context;
+	ask(all[index]);
+	return NULL; /* each error is told when its image is wanted */
+}
+
+void resolve_expect(void *context, const PlanWanted *wanted, size_t count)
+{
+	enum { ASKED_AT_ONCE = 16 };
+	Build *b = context;
+	AUTO_FREE Expected **missing = xcalloc(count, sizeof(Expected *));
+	Expected **end = &b->expected;
+	size_t n = 0;
+	while (*end)
+		end = &(*end)->next;
+	for (size_t i = 0; i < count; i++) {
+		Str name = reference_full(b->arena, &wanted[i].ref);
+		if (find_asked(b, name, &wanted[i].platform, false))
+			continue;
+		Expected *x = arena_new(b->arena, Expected);
+		x->err = look_local(b, &wanted[i].ref, &wanted[i].platform, b->arena, x);
+		*end = x;
+		end = &x->next;
+		if (!x->err && !x->resolved->local)
+			missing[n++] = x;
+	}
+	AUTO_ERR Err *e = n > 1 ? need_registry(b) : NULL;
+	if (n > 1 && !e) /* else it is asked, or the error comes, when the first is wanted */
+		err_free(parallel_each(n, ASKED_AT_ONCE, ask_one, missing));
+}
+
+static bool is_it(const Expected *x, Str name, Str platform)
+{
+	AUTO_ARENA Arena a = ARENA_INIT;
+	return str_eq(x->resolved->name, name) &&
+	       str_eq(platform_text(&a, &x->resolved->platform), platform);
+}
+
+/* What is known of the image.  Those that were expected come in their order: it is the first. */
+static Expected *take(Build *b, const Reference *ref, const Platform *platform, Arena *a)
+{
+	Str name = reference_full(a, ref), on = platform_text(a, platform);
+	Expected *x, **at = &b->expected;
+	while (*at && !is_it(*at, name, on))
+		at = &(*at)->next;
+	x = *at;
+	if (x) {
+		*at = x->next;
+	} else {
+		x = arena_new(a, Expected);
+		x->err = look_local(b, ref, platform, a, x);
+	}
+	x->next = b->answered;
+	b->answered = x;
+	return x;
+}
+
+static Err *need_answer(Build *b, Expected *x)
+{
+	if (!x->err && !x->resolved->local && !x->asked) {
+		TRY(need_registry(b));
+		ask(x);
+	}
+	return TAKE_PTR(x->err);
+}
+
 Err *resolve_image(void *context, const Reference *ref, const Platform *platform, Arena *a,
                    BaseImage *ret)
 {
 	Build *b = context;
-	bool found = false;
-	Str name = reference_full(a, ref);
-	const Resolved *asked = find_asked(b, name, platform, false);
+	const Resolved *asked = find_asked(b, reference_full(a, ref), platform, false);
 	if (asked) {
 		*ret = asked->base;
 		return NULL;
 	}
-	Resolved *r = arena_new(a, Resolved);
-	r->base.ref = *ref;
-	r->name = name;
-	r->platform = *platform;
-	BuildPull how = b->request->pull;
-	if (how != BUILD_PULL_ALWAYS && b->store)
-		TRY(find_local(b, r->name, platform, a, &r->base, &found, &r->local));
-	bool fits = r->local; /* if all else fails */
-	if (how == BUILD_PULL_NEWER)
-		r->local = false;
-	if (!r->local) {
-		BaseImage foreign = r->base;
-		Err *e = how == BUILD_PULL_NEVER ? not_here(r, found)
-		                                 : ask_registry(b, r, platform, a);
-		bool good = found && (may_be_foreign(b, platform, e) ||
-		                      (fits && e && err_kind(e) != ERR_CANCELLED));
-		if (e && !good)
-			return found ? err_note(e, "the store has it for %s",
-			                        platform_text(a, &foreign.config.platform).ptr)
-			             : e;
-		if (e) {
-			err_free(e); /* the planner sees that it is for another platform */
-			b->failed_line = 0;
-			r->base = foreign;
-			r->local = true;
-		}
+	Expected *x = take(b, ref, platform, a);
+	Resolved *r = x->resolved;
+	Err *e = need_answer(b, x);
+	bool good = x->found && e &&
+	            (may_be_foreign(b, platform, e) || (x->fits && err_kind(e) != ERR_CANCELLED));
+	if (e && good) {
+		err_free(e); /* if it is for another platform, the planner sees that */
+		r->base = x->of_store;
+		r->local = true;
+	} else if (e) {
+		b->failed_line = x->line;
+		return x->found ? err_note(e, "the store has it for %s",
+		                           platform_text(a, &x->of_store.config.platform).ptr)
+		                : e;
 	}
 	keep_resolved(b, r, a);
 	*ret = r->base;
@@ -238,26 +333,45 @@ Err *resolve_layout(void *context, const PlanContext *layout, const Platform *pl
 	return NULL;
 }
 
+static void answers_done(Expected *x)
+{
+	for (; x; x = x->next) {
+		err_free(x->err); /* planning failed for another reason first */
+		arena_done(&x->arena);
+	}
+}
+
 void resolve_done(Build *b)
 {
+	answers_done(b->expected);
+	answers_done(b->answered);
 	for (size_t i = 0; i < b->resolved_count; i++)
 		if (b->resolved[i]->in_layout)
 			close(b->resolved[i]->layout.fd);
 }
 
-static Resolved *find_resolved(Build *b, const Digest *config)
+/* Two names may mean one image: each is kept under its own. */
+static Resolved *find_resolved(Build *b, const BaseImage *image)
 {
-	for (size_t i = 0; i < b->resolved_count; i++)
-		if (digest_eq(&b->resolved[i]->base.config_digest, config))
-			return b->resolved[i];
-	return NULL;
+	AUTO_ARENA Arena a = ARENA_INIT;
+	Str name = reference_full(&a, &image->ref);
+	Resolved *found = NULL;
+	for (size_t i = 0; i < b->resolved_count; i++) {
+		Resolved *r = b->resolved[i];
+		if (!digest_eq(&r->base.config_digest, &image->config_digest))
+			continue;
+		if (str_eq(reference_full(&a, &r->base.ref), name))
+			return r;
+		found = r;
+	}
+	return found;
 }
 
 const Manifest *resolve_missing(Build *b, const Step *step)
 {
 	if (step->base.scratch || b->states[step->number].here)
 		return NULL;
-	const Resolved *r = find_resolved(b, &step->base.image.config_digest);
+	const Resolved *r = find_resolved(b, &step->base.image);
 	return r && !r->local && !r->in_layout ? &r->remote.manifest : NULL;
 }
 
@@ -314,7 +428,12 @@ static Err *pull(Build *b, Resolved *r)
 	}
 	if (r->local) { /* its config is here but layers are missing: ask where they come from */
 		(void)pthread_mutex_lock(&b->mutex);
-		Err *e = ask_registry(b, r, &r->platform, b->arena);
+		unsigned line = 0;
+		Err *e = need_registry(b);
+		if (!e)
+			e = ask_registry(b, r, &r->platform, b->arena, &line);
+		if (e)
+			b->failed_line = line;
 		(void)pthread_mutex_unlock(&b->mutex);
 		TRY(err_note(e, "layers of the image '%.*s' are missing in the store",
 		             STR_ARG(r->name)));
@@ -339,7 +458,7 @@ static Err *need_layers(Build *b, const Step *step, StepState *s)
 {
 	AUTO_ARENA Arena a = ARENA_INIT;
 	bool here;
-	Resolved *r = find_resolved(b, &step->base.image.config_digest);
+	Resolved *r = find_resolved(b, &step->base.image);
 	TRY(layers_here(b, s, &here));
 	if (!r)
 		return err_new(ERR_NOT_FOUND, "the image of '%.*s' is not known",

@@ -30,6 +30,12 @@ static Err *explain(const Planner *p, const StageWork *s, Err *err, Word name)
 	return err_place(err, name.span);
 }
 
+static Str image_key(const Planner *p, const Reference *ref, const Platform *platform)
+{
+	Str full = reference_full(p->arena, ref), on = platform_text(p->arena, platform);
+	return arena_strf(p->arena, "%.*s %.*s", STR_ARG(full), STR_ARG(on));
+}
+
 /* The image NAME for PLATFORM, asked for once. */
 static Err *find_image(Planner *p, const StageWork *s, Word name, const Platform *platform,
                        const BaseImage **ret)
@@ -38,8 +44,7 @@ static Err *find_image(Planner *p, const StageWork *s, Word name, const Platform
 	Err *e = reference_parse(p->arena, name.text, &ref);
 	if (e)
 		return explain(p, s, e, name);
-	Str full = reference_full(p->arena, &ref), on = platform_text(p->arena, platform);
-	Str key = arena_strf(p->arena, "%.*s %.*s", STR_ARG(full), STR_ARG(on));
+	Str key = image_key(p, &ref, platform);
 	BaseImage *image = map_get(&p->images, key);
 	if (!image) {
 		image = arena_new(p->arena, BaseImage);
@@ -82,6 +87,73 @@ static Err *context_image(Planner *p, const StageWork *s, const PlanContext *c,
 	Err *e = c->kind == PLAN_CONTEXT_LAYOUT ? layout_image(p, c, platform, ret)
 	                                        : find_image(p, s, name, platform, ret);
 	return err_place(err_while(e, "loading the build context '%.*s'", STR_ARG(c->name)), span);
+}
+
+/* --- those that will be asked for ------------------------------------------------------------ */
+
+typedef struct Expected {
+	Planner *planner;
+	Map seen;
+	VEC(PlanWanted) wanted;
+} Expected;
+
+static void expected_done(Expected *x)
+{
+	map_done(&x->seen);
+	VEC_DONE(&x->wanted);
+}
+
+static void expect(Expected *x, const Reference *ref, const Platform *platform)
+{
+	Planner *p = x->planner;
+	Str key = image_key(p, ref, platform);
+	if (map_get(&p->images, key) || map_get(&x->seen, key))
+		return;
+	(void)map_put(&x->seen, key, x);
+	VEC_PUSH(&x->wanted, (PlanWanted){ *ref, *platform });
+}
+
+static void expect_name(Expected *x, Str name, const Platform *platform)
+{
+	Reference ref;
+	Err *e = reference_parse(x->planner->arena, name, &ref);
+	if (!e)
+		expect(x, &ref, platform);
+	err_free(e); /* told when it is its turn */
+}
+
+static void expect_context(Expected *x, const PlanContext *c, const Platform *platform)
+{
+	if (c->kind == PLAN_CONTEXT_IMAGE)
+		expect(x, &c->ref, platform);
+}
+
+static void expect_of_stage(Expected *x, const StageWork *s)
+{
+	const Platform *platform = &x->planner->request->platform;
+	if (s->base_stage == STAGE_NONE && s->context)
+		expect_context(x, s->context, &s->wanted_platform);
+	else if (s->base_stage == STAGE_NONE && !s->scratch)
+		expect_name(x, s->base.text, &s->wanted_platform);
+	for (size_t i = 0; !s->replaced && i < s->refs.len; i++) {
+		const FromRef *ref = &s->refs.at[i];
+		if (ref->kind == REF_CONTEXT)
+			expect_context(x, ref->context, platform);
+		else if (ref->kind == REF_IMAGE && !str_eqc(ref->word.text, "scratch"))
+			expect_name(x, ref->word.text, platform);
+	}
+}
+
+void plan_expect_images(Planner *p, const uint32_t *stages, size_t count)
+{
+	const ImageLookup *lookup = &p->request->lookup;
+	CLEANUP(expected_done) Expected x = { .planner = p };
+	if (!lookup->expect)
+		return;
+	for (size_t i = 0; i < count; i++)
+		expect_of_stage(&x, &p->stages[stages[i]]);
+	if (x.wanted.len)
+		lookup->expect(lookup->context, x.wanted.at, x.wanted.len);
 }
 
 Err *plan_base_image(Planner *p, StageWork *s)

@@ -228,6 +228,8 @@ NODISCARD Err *plan_note_trigger(const StageWork *s, const Command *c, Err *err)
 NODISCARD Err *plan_check_platform(const Planner *p, const Platform *platform, Span span);
 
 /* images.c */
+/* Whoever gives images hears which ones these stages will ask for. */
+void plan_expect_images(Planner *p, const uint32_t *stages, size_t count);
 /* What S is FROM, asked for: to S->image, which stays NULL if it is no image. */
 NODISCARD Err *plan_base_image(Planner *p, StageWork *s);
 void plan_set_base(Step *step, const BaseImage *image);

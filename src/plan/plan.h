@@ -60,6 +60,12 @@ typedef struct PlanContext {
 	uint32_t index; /* PLAN_CONTEXT_DIR: what CopyArgs.context says */
 } PlanContext;
 
+/* An image that will be asked for. */
+typedef struct PlanWanted {
+	Reference ref;
+	Platform platform;
+} PlanWanted;
+
 typedef struct ImageLookup {
 	/* The image REF for PLATFORM.  Called once for each distinct pair.  Errors are given the
 	 * Span of the FROM. */
@@ -72,6 +78,9 @@ typedef struct ImageLookup {
 	 * false: nobody says.  May be NULL. */
 	Err *(*epoch)(void *context, const FetchArgs *fetch, bool *ret_found, int64_t *ret_seconds);
 	void *context;
+	/* Before any of them is asked for: these will be, each once and in this order unless
+	 * planning fails; more may follow, since images bring triggers.  May be NULL. */
+	void (*expect)(void *context, const PlanWanted *wanted, size_t count);
 } ImageLookup;
 
 /* --- what is seen on the way ------------------------------------------------------------------ */

@@ -103,6 +103,7 @@ static Err *reach(Reach *r)
 		AUTO_VEC StageList round = r->fresh;
 		r->fresh = (StageList){ 0 };
 		qsort(round.at, round.len, sizeof *round.at, by_number);
+		plan_expect_images(r->planner, round.at, round.len);
 		for (size_t i = 0; i < round.len; i++)
 			TRY(look_at(r, round.at[i]));
 		TRY(walk(r));

@@ -22,13 +22,26 @@ enum {
 	TOKEN_SECONDS_MAX = 3600 * 24,
 };
 
-static Err *credentials_of(Registry *r, Endpoint *e, const Reference *ref)
+/* What is known when a token is asked for: the endpoint may learn more meanwhile. */
+typedef struct Asking {
+	Registry *registry;
+	const Endpoint *endpoint; /* of it, what does not change any more */
+	Challenge challenge;
+	Credentials credentials;
+	Str scope;
+} Asking;
+
+Err *auth_login(Registry *r, Endpoint *e, Str repository, const Credentials **ret)
 {
-	if (e->credentials_known && str_eq(e->credentials_repository, ref->path))
-		return NULL;
-	e->credentials_repository = arena_str(&e->arena, ref->path);
-	TRY(auth_find(&e->arena, e->domain, ref->path, r->cancel, &e->credentials));
-	e->credentials_known = true;
+	for (size_t i = 0; i < e->logins.len; i++)
+		if (str_eq(e->logins.at[i].repository, repository)) {
+			*ret = &e->logins.at[i].credentials;
+			return NULL;
+		}
+	Login login = { .repository = arena_str(&e->arena, repository) };
+	TRY(auth_find(&e->arena, e->domain, repository, r->cancel, &login.credentials));
+	VEC_PUSH(&e->logins, login);
+	*ret = &e->logins.at[e->logins.len - 1].credentials;
 	return NULL;
 }
 
@@ -41,17 +54,19 @@ static Str basic_header(Arena *a, const Credentials *c)
 	return arena_str(a, buf_str(&text));
 }
 
-static Err *check_realm(const Endpoint *e)
+static Err *check_realm(const Asking *q)
 {
+	const Endpoint *e = q->endpoint;
+	Str asked = q->challenge.realm;
 	HttpUrl base, realm;
 	TRY(http_url_parse(e->base, &base));
-	TRY_WHILE(err_set_kind(http_url_parse(e->challenge.realm, &realm), ERR_DENIED),
+	TRY_WHILE(err_set_kind(http_url_parse(asked, &realm), ERR_DENIED),
 	          "reading the challenge of %.*s", STR_ARG(e->authority));
 	bool same_host = str_eq(base.host, realm.host);
 	if (realm.https ? base.https || same_host : !base.https && same_host)
 		return NULL;
 	return err_note(err_new(ERR_DENIED, "%.*s sends for a token to '%.*s', which is refused",
-	                        STR_ARG(e->authority), STR_ARG(str_head(e->challenge.realm, 200))),
+	                        STR_ARG(e->authority), STR_ARG(str_head(asked, 200))),
 	                base.https ? "a token may only be asked for over https"
 	                           : "a registry without TLS may only give tokens itself");
 }
@@ -72,14 +87,14 @@ static void add_scopes(Buf *out, Str scope)
 }
 
 /* GET realm?service=..&scope=.., with the password if there is one. */
-static Err *ask_token(Registry *r, Endpoint *e, Str scope, Arena *a, HttpResponse *ret)
+static Err *ask_token(const Asking *q, Arena *a, HttpResponse *ret)
 {
-	const Credentials *c = &e->credentials;
+	const Credentials *c = &q->credentials;
 	AUTO_BUF Buf url = BUF_INIT;
-	buf_add_str(&url, e->challenge.realm);
-	add_query(&url, str_find(e->challenge.realm, '?') < 0 ? '?' : '&', "service",
-	          e->challenge.service);
-	add_scopes(&url, scope);
+	buf_add_str(&url, q->challenge.realm);
+	add_query(&url, str_find(q->challenge.realm, '?') < 0 ? '?' : '&', "service",
+	          q->challenge.service);
+	add_scopes(&url, q->scope);
 	if (c->found)
 		add_query(&url, '&', "account", c->user);
 	HttpHeader header = { STR("Authorization"),
@@ -89,29 +104,29 @@ static Err *ask_token(Registry *r, Endpoint *e, Str scope, Arena *a, HttpRespons
 		                .headers = &header,
 		                .header_count = c->found,
 		                .limit_bytes = TOKEN_ANSWER_BYTES_MAX,
-		                .insecure_tls = e->insecure_tls };
-	return http_client_send(r->http, a, &request, ret);
+		                .insecure_tls = q->endpoint->insecure_tls };
+	return http_client_send(q->registry->http, a, &request, ret);
 }
 
 /* POST with a refresh token (what `docker login` stores for some clouds). */
-static Err *ask_token_oauth(Registry *r, Endpoint *e, Str scope, Arena *a, HttpResponse *ret)
+static Err *ask_token_oauth(const Asking *q, Arena *a, HttpResponse *ret)
 {
 	AUTO_BUF Buf form = BUF_INIT;
 	buf_addf(&form, "grant_type=refresh_token&client_id=decant");
-	add_query(&form, '&', "service", e->challenge.service);
-	add_query(&form, '&', "scope", scope);
-	add_query(&form, '&', "refresh_token", e->credentials.identity_token);
+	add_query(&form, '&', "service", q->challenge.service);
+	add_query(&form, '&', "scope", q->scope);
+	add_query(&form, '&', "refresh_token", q->credentials.identity_token);
 	HttpHeader header = { STR("Content-Type"), STR("application/x-www-form-urlencoded") };
 	/* no redirect: the secret is in the body, and whoever gets it has the account */
 	HttpRequest request = { .method = "POST",
-		                .url = e->challenge.realm,
+		                .url = q->challenge.realm,
 		                .headers = &header,
 		                .header_count = 1,
 		                .body = buf_str(&form),
 		                .no_redirect = true,
 		                .limit_bytes = TOKEN_ANSWER_BYTES_MAX,
-		                .insecure_tls = e->insecure_tls };
-	return http_client_send(r->http, a, &request, ret);
+		                .insecure_tls = q->endpoint->insecure_tls };
+	return http_client_send(q->registry->http, a, &request, ret);
 }
 
 static Err *read_members(const JsonValue *doc, const char *name, Arena *a, Str *ret_token,
@@ -131,35 +146,34 @@ static Err *read_members(const JsonValue *doc, const char *name, Arena *a, Str *
 	return NULL;
 }
 
-static Err *read_token(Endpoint *e, const HttpResponse *answer, Str scope, Token *ret)
+static Err *read_token(const HttpResponse *answer, Arena *a, Str *ret_text, int64_t *ret_expires_ns)
 {
-	Arena *a = &e->arena;
 	const char *name = "the token server's answer";
 	JsonValue *doc = NULL;
 	int64_t seconds = TOKEN_SECONDS;
 	TRY(err_set_kind(json_parse(answer->body, TOKEN_ANSWER_BYTES_MAX, name, &doc), ERR_DENIED));
-	Err *err = read_members(doc, name, a, &ret->text, &seconds);
+	Err *err = read_members(doc, name, a, ret_text, &seconds);
 	json_free(doc);
 	TRY(err_set_kind(err, ERR_DENIED));
 	seconds = seconds < TOKEN_SECONDS ? TOKEN_SECONDS : seconds;
 	seconds = seconds > TOKEN_SECONDS_MAX ? TOKEN_SECONDS_MAX : seconds;
-	ret->scope = arena_str(a, scope);
 	/* A tenth early: clocks and queues.  One that dies sooner is refreshed by its 401. */
-	ret->expires_ns = clock_mono_ns() + seconds * 900000000;
+	*ret_expires_ns = clock_mono_ns() + seconds * 900000000;
 	return NULL;
 }
 
-static Err *denied(const Endpoint *e, const HttpResponse *answer)
+static Err *denied(const Asking *q, const HttpResponse *answer)
 {
 	AUTO_ARENA Arena a = ARENA_INIT;
-	const Credentials *c = &e->credentials;
+	const Credentials *c = &q->credentials;
+	const Endpoint *e = q->endpoint;
 	Err *err;
 	if (c->found)
 		err = err_new(ERR_DENIED, "%.*s refuses the credentials for %.*s (status %d)",
-		              STR_ARG(e->challenge.realm), STR_ARG(e->domain), answer->status);
+		              STR_ARG(q->challenge.realm), STR_ARG(e->domain), answer->status);
 	else
 		err = err_new(ERR_DENIED, "%.*s gives no token to anonymous users (status %d)",
-		              STR_ARG(e->challenge.realm), answer->status);
+		              STR_ARG(q->challenge.realm), answer->status);
 	if (c->found)
 		return err_note(err, "they are from %.*s; renew them: docker login %.*s",
 		                STR_ARG(c->source), STR_ARG(e->domain));
@@ -168,28 +182,27 @@ static Err *denied(const Endpoint *e, const HttpResponse *answer)
 	return err_note(err, "log in first: docker login %.*s", STR_ARG(e->domain));
 }
 
-static Err *get_token(Registry *r, Endpoint *e, Str scope, Token *ret)
+static Err *get_token(const Asking *q, Arena *a, Str *ret_text, int64_t *ret_expires_ns)
 {
-	AUTO_ARENA Arena a = ARENA_INIT;
 	HttpResponse answer;
-	TRY(check_realm(e));
-	Err *err = e->credentials.identity_token.len ? ask_token_oauth(r, e, scope, &a, &answer)
-	                                             : ask_token(r, e, scope, &a, &answer);
+	TRY(check_realm(q));
+	Err *err = q->credentials.identity_token.len ? ask_token_oauth(q, a, &answer)
+	                                             : ask_token(q, a, &answer);
 	if (!err && answer.status == 200)
-		err = read_token(e, &answer, scope, ret);
+		err = read_token(&answer, a, ret_text, ret_expires_ns);
 	else if (!err && (answer.status >= 500 || answer.status == 429))
 		err = err_new(ERR_NETWORK, "the token server answers with status %d",
 		              answer.status);
 	else if (!err)
-		return denied(e, &answer);
-	return err_while(err, "asking %.*s for a token", STR_ARG(e->challenge.realm));
+		return denied(q, &answer);
+	return err_while(err, "asking %.*s for a token", STR_ARG(q->challenge.realm));
 }
 
-static Token *find_token(Endpoint *e, Str scope)
+static Token *find_token(const Endpoint *e, Str scope)
 {
 	for (size_t i = 0; i < e->tokens.len; i++)
-		if (str_eq(e->tokens.at[i].scope, scope))
-			return &e->tokens.at[i];
+		if (str_eq(e->tokens.at[i]->scope, scope))
+			return e->tokens.at[i];
 	return NULL;
 }
 
@@ -201,31 +214,86 @@ void auth_forget(Endpoint *e, Str scope, Str refused)
 		t->expires_ns = 0;
 }
 
+/* The token for Q's scope, perhaps one that is not good any more. */
+static Token *need_token(Endpoint *e, Str scope)
+{
+	Token *t = find_token(e, scope);
+	if (t)
+		return t;
+	t = xcalloc(1, sizeof *t);
+	t->scope = arena_str(&e->arena, scope);
+	t->text = STR("");
+	pthread_mutex_init(&t->asking, NULL);
+	VEC_PUSH(&e->tokens, t);
+	return t;
+}
+
+/* T's text as a header; false: it has to be asked for. */
+static bool use_token(Endpoint *e, const Token *t, Arena *a, Str *ret)
+{
+	pthread_mutex_lock(&e->lock);
+	bool good = t->expires_ns > clock_mono_ns();
+	if (good)
+		*ret = arena_strf(a, "Bearer %.*s", STR_ARG(t->text));
+	pthread_mutex_unlock(&e->lock);
+	return good;
+}
+
+static Err *renew(const Asking *q, Endpoint *e, Token *t)
+{
+	AUTO_ARENA Arena a = ARENA_INIT;
+	Str text = STR("");
+	int64_t expires_ns = 0;
+	TRY(get_token(q, &a, &text, &expires_ns));
+	pthread_mutex_lock(&e->lock);
+	t->text = arena_str(&e->arena, text);
+	t->expires_ns = expires_ns;
+	pthread_mutex_unlock(&e->lock);
+	return NULL;
+}
+
+static Err *bearer(const Asking *q, Endpoint *e, Token *t, Arena *a, Str *ret)
+{
+	Err *err = NULL;
+	if (use_token(e, t, a, ret))
+		return NULL;
+	pthread_mutex_lock(&t->asking);
+	while (!err && !use_token(e, t, a, ret)) /* another thread may have renewed it */
+		err = renew(q, e, t);
+	pthread_mutex_unlock(&t->asking);
+	return err;
+}
+
+/* What Q needs, all at one time. */
+static Err *look(Asking *q, Endpoint *e, const Reference *ref, Token **ret)
+{
+	const Credentials *c = NULL;
+	*ret = NULL;
+	q->challenge = e->challenge;
+	if (q->challenge.kind == CHALLENGE_NONE)
+		return NULL;
+	TRY(auth_login(q->registry, e, ref->path, &c));
+	q->credentials = *c;
+	if (q->challenge.kind == CHALLENGE_BEARER && !c->registry_token.len)
+		*ret = need_token(e, q->scope);
+	return NULL;
+}
+
 Err *auth_header(Registry *r, Endpoint *e, const Reference *ref, Str scope, Arena *a, Str *ret)
 {
+	Asking q = { .registry = r, .endpoint = e, .scope = scope };
+	const Credentials *c = &q.credentials;
+	Token *token;
 	*ret = (Str){ "", 0 };
-	if (e->challenge.kind == CHALLENGE_NONE)
-		return NULL;
-	TRY(credentials_of(r, e, ref));
-	if (e->challenge.kind == CHALLENGE_BASIC) {
-		if (e->credentials.found && e->credentials.user.len)
-			*ret = basic_header(a, &e->credentials);
-		return NULL;
-	}
-	if (e->credentials.registry_token.len) {
-		*ret = arena_strf(a, "Bearer %.*s", STR_ARG(e->credentials.registry_token));
-		return NULL;
-	}
-	Token *t = find_token(e, scope);
-	if (!t || t->expires_ns <= clock_mono_ns()) {
-		Token fresh = { 0 };
-		TRY(get_token(r, e, scope, &fresh));
-		if (t)
-			*t = fresh;
-		else
-			VEC_PUSH(&e->tokens, fresh);
-		t = find_token(e, scope);
-	}
-	*ret = arena_strf(a, "Bearer %.*s", STR_ARG(t->text));
+	pthread_mutex_lock(&e->lock);
+	Err *err = look(&q, e, ref, &token);
+	pthread_mutex_unlock(&e->lock);
+	TRY(err);
+	if (token)
+		return bearer(&q, e, token, a, ret);
+	if (q.challenge.kind == CHALLENGE_BASIC && c->found && c->user.len)
+		*ret = basic_header(a, c);
+	if (q.challenge.kind == CHALLENGE_BEARER)
+		*ret = arena_strf(a, "Bearer %.*s", STR_ARG(c->registry_token));
 	return NULL;
 }

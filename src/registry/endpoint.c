@@ -45,7 +45,12 @@ void registry_close(Registry *r)
 
 void endpoint_free(Endpoint *e)
 {
+	for (size_t i = 0; i < e->tokens.len; i++) {
+		pthread_mutex_destroy(&e->tokens.at[i]->asking);
+		free(e->tokens.at[i]);
+	}
 	VEC_DONE(&e->tokens);
+	VEC_DONE(&e->logins);
 	arena_done(&e->arena);
 	pthread_mutex_destroy(&e->lock);
 	free(e);
@@ -219,14 +224,6 @@ static Str scope_of(Arena *a, const Call *call)
 	return scope;
 }
 
-static Err *authorize(Registry *r, Endpoint *e, const Call *call, Str scope, Arena *a, Str *ret)
-{
-	pthread_mutex_lock(&e->lock);
-	Err *err = auth_header(r, e, call->ref, scope, a, ret);
-	pthread_mutex_unlock(&e->lock);
-	return err;
-}
-
 /* A 401 in spite of what we sent: take over the challenge, drop the token. True if asking again may
  * help. */
 static bool learn(Endpoint *e, const HttpResponse *answer, Str scope, Str refused)
@@ -286,7 +283,7 @@ Err *endpoint_send(Registry *r, const Call *call, Arena *a, HttpResponse *ret)
 	for (int round = 0;; round++) {
 		Str authorization = { "", 0 };
 		if (ours)
-			TRY_WHILE(authorize(r, e, call, scope, a, &authorization),
+			TRY_WHILE(auth_header(r, e, call->ref, scope, a, &authorization),
 			          "authorising at %.*s", STR_ARG(e->authority));
 		TRY_WHILE(send_once(r, call, url, authorization, a, ret), "asking %.*s",
 		          STR_ARG(to.authority));
@@ -331,9 +328,18 @@ static Str server_words(Arena *a, Str body)
 	return words;
 }
 
+/* What was shown to E for REF. */
+static Credentials shown(const Endpoint *e, const Reference *ref)
+{
+	for (size_t i = 0; i < e->logins.len; i++)
+		if (str_eq(e->logins.at[i].repository, ref->path))
+			return e->logins.at[i].credentials;
+	return (Credentials){ 0 };
+}
+
 static Err *denied_error(const Endpoint *e, const Reference *ref, int status, bool push, Arena *a)
 {
-	const Credentials *c = &e->credentials;
+	Credentials used = shown(e, ref), *c = &used;
 	Str familiar = reference_familiar_name(a, ref);
 	bool hub = str_eqc(e->domain, "docker.io");
 	Err *err;

@@ -66,9 +66,16 @@ Challenge auth_challenge(Arena *a, const HttpResponse *r);
 
 typedef struct Token {
 	Str scope;
-	Str text;
-	int64_t expires_ns; /* monotonic */
+	pthread_mutex_t asking; /* held by whoever asks for a new one: others wait for that */
+	Str text;               /* the endpoint's lock guards it */
+	int64_t expires_ns;     /* the same; monotonic */
 } Token;
+
+/* Who we are for one repository. */
+typedef struct Login {
+	Str repository;
+	Credentials credentials;
+} Login;
 
 typedef struct Endpoint {
 	Str domain;    /* whose credentials: "docker.io", "h:5000" */
@@ -82,10 +89,8 @@ typedef struct Endpoint {
 	bool insecure_tls;
 	Str dead_cause;
 	Challenge challenge;
-	VEC(Token) tokens;
-	bool credentials_known;
-	Str credentials_repository;
-	Credentials credentials;
+	VEC(Token *) tokens;
+	VEC(Login) logins;
 } Endpoint;
 
 struct Registry {
@@ -143,10 +148,14 @@ typedef Err *EndpointFn(void *context, Endpoint *e);
 NODISCARD Err *endpoint_each(Registry *r, const Reference *ref, EndpointFn *fn, void *context);
 
 /* --- auth_token.c ---------------------------------------------------------------------------- */
-/* The Authorization header's value for SCOPE at E ("" if none is wanted).  E's lock is held. */
+/* The Authorization header's value for SCOPE at E ("" if none is wanted).  Takes E's lock, and does
+ * not hold it while a token is asked for: tokens of several repositories come side by side. */
 NODISCARD Err *auth_header(Registry *r, Endpoint *e, const Reference *ref, Str scope, Arena *a,
                            Str *ret);
-/* The header REFUSED was not taken: the next auth_header() asks for a new token. */
+/* The credentials for REPOSITORY, looked for once.  E's lock is held. */
+NODISCARD Err *auth_login(Registry *r, Endpoint *e, Str repository, const Credentials **ret);
+/* The header REFUSED was not taken: the next auth_header() asks for a new token.  E's lock is held.
+ */
 void auth_forget(Endpoint *e, Str scope, Str refused);
 
 /* --- fetch.c

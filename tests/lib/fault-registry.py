@@ -60,6 +60,7 @@ redirect-file   blobs are redirected to file:///etc/passwd
 basic           wants user:pass
 token           wants a bearer token from here, for user:pass; each is good for three requests
 token-anon      wants a bearer token, given to everybody
+token-slow      the same, after 0.3 s
 token-never     gives tokens and takes none
 realm-other     wants a bearer token from the other server
 realm-file      ... from file:///etc/passwd
@@ -68,6 +69,7 @@ storm           always 500
 gone            429 with Retry-After: 1000000000
 stall           blobs stop half-way, the connection stays
 reset           connections are closed without an answer
+slow-N          each answer comes after N ms
 up-cut          (push) the first upload is cut
 up-lie          (push) says that it took another digest
 up-nowhere      (push) 202 without Location
@@ -202,8 +204,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def give_token(self, fault):
         if fault == "token" and self.headers.get("Authorization") != USER_PASSWORD:
             return self.error(401, "UNAUTHORIZED")
+        if fault == "token-slow":
+            time.sleep(0.3)
         token = f"t{self.server.state.count('tokens')}"
-        self.server.state.tokens[token] = 1000 if fault == "token-anon" else 3
+        self.server.state.tokens[token] = 1000 if fault in ("token-anon", "token-slow") else 3
         return self.reply(200, dump({"token": token, "expires_in": 300}), [("Content-Type", "application/json")])
 
     # --- documents -----------------------------------------------------------------------------------
@@ -375,6 +379,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.error(500 if fault == "storm" else 503, "UNAVAILABLE", [("Retry-After", "0")])
         if fault == "gone":
             return self.error(429, "TOOMANYREQUESTS", [("Retry-After", "1000000000")])
+        if fault.startswith("slow-"):
+            time.sleep(int(fault[5:]) / 1000)
         if not self.admitted(fault, repository):
             return None
         if fault == "html":
