@@ -34,9 +34,10 @@ typedef struct Entry {
 	uint32_t mode; /* permission, setuid, setgid, sticky: 07777 */
 	uint32_t uid, gid;
 	uint32_t rdev_major, rdev_minor;
-	int64_t mtime_ns;    /* since 1970, may be negative */
-	uint64_t size;       /* bytes, files only */
-	Digest sha256;       /* of the content, files only; zero where not known */
+	int64_t mtime_ns; /* since 1970, may be negative */
+	bool untimed;     /* mtime says only when it was made or fetched: no part of what it is */
+	uint64_t size;    /* bytes, files only */
+	Digest sha256;    /* of the content, files only; zero where not known */
 	const Xattr *xattrs; /* sorted by name */
 	size_t xattr_count;
 } Entry;

@@ -48,7 +48,7 @@ void copy_set_done(CopySet *set);
 NODISCARD Err *copy_select(Build *b, const Step *step, CopySet **ret);
 /* The same of sources that no COPY names; the caller frees it. */
 NODISCARD Err *copy_select_args(Build *b, const CopyArgs *c, CopySet **ret);
-/* Lines for the key: one a file, without mtimes. */
+/* Lines for the key: one a file, without the mtimes of untimed ones (Entry). */
 NODISCARD Err *copy_context_inputs(Build *b, const Step *step, Buf *out);
 void copy_content_inputs(const CopySet *set, Buf *out);
 

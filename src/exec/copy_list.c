@@ -158,6 +158,7 @@ static Err *top_dir(Placing *p, const CopyMatch *m, Str dest)
 	if (e && m->is_dir && m->count) {
 		Entry timed = *e;
 		timed.mtime_ns = m->files[0].entry.mtime_ns;
+		timed.untimed = m->files[0].entry.untimed;
 		list_builder_add(p->list, &timed);
 	}
 	return NULL;

@@ -166,7 +166,8 @@ static void escape(Buf *out, Str text)
 	}
 }
 
-/* What counts of a file: everything but its mtime. */
+/* What counts of a file: everything, but of its mtime only what somebody set: as of a RUN's result.
+ */
 static void file_line(Buf *out, const CopyMatch *m, const CopyFile *f)
 {
 	const Entry *e = &f->entry;
@@ -191,6 +192,8 @@ static void file_line(Buf *out, const CopyMatch *m, const CopyFile *f)
 		escape(out, e->xattrs[i].name);
 		buf_addf(out, "=%s", digest_hex(&d, hex).ptr);
 	}
+	if (!e->untimed && !f->implied)
+		buf_addf(out, " mtime %lld", (long long)e->mtime_ns);
 	buf_add_char(out, '\n');
 }
 

@@ -369,6 +369,7 @@ static Err *make_layer(Download *d, const HttpResponse *answer, bool as_dir, Sto
 	Entry e = { .path = d->remote->name,
 		    .type = ENTRY_FILE,
 		    .mode = 0600,
+		    .untimed = true,
 		    .size = d->got,
 		    .sha256 = d->sha256 };
 	int64_t seconds;

@@ -3,7 +3,8 @@
  *
  * The preimage is the key: one line an input, hashed as it stands and kept in the record, so that a
  * miss can be explained later by comparing two texts.  What is in no key: proxies, cache mounts'
- * content, secrets' values, mtimes of context files, the names of stages.
+ * content, secrets' values, mtimes of files that nobody set (Entry.untimed: of the context, of what
+ * a RUN made), the names of stages.
  *
  * Two levels for a COPY from another step: the definition with the origin's whole identity first
  * (no file is looked at), then the content of just the paths that are used.
@@ -15,7 +16,7 @@
 #include "exec/run.h"
 
 /* Changes whenever the meaning of a key or the bytes of layers change: old records then miss. */
-#define KEY_VERSION "decant-key 5\n"
+#define KEY_VERSION "decant-key 6\n"
 
 void key_done(StepKey *k)
 {

@@ -378,7 +378,7 @@ static Err *run_step(Running *r, StoreLayer *ret)
 	TRY(state_need_base(b, r->step->parent));
 	TRY(make_scratch(r));
 	TRY(lowers_open(b, r->step->parent, &r->arena, &r->lowers));
-	int64_t from_ns = clock_real_ns() - TICK_NS;
+	int64_t begun_ns = clock_real_ns(), mono_ns = clock_mono_ns();
 	TRY(run_logged(r, &result));
 	if (r->step->run.insecure && sandbox_rung() != SANDBOX_ROOT &&
 	    is_first(b, &b->insecure_told))
@@ -389,11 +389,15 @@ static Err *run_step(Running *r, StoreLayer *ret)
 	if (result.exit_status != 0)
 		return failed(b, r->step, &result);
 	TRY(trust_clean(b, &r->trust, r->upper_fd));
+	/* If the clock was set meanwhile, both before and after it are "now". */
+	int64_t ended_ns = clock_real_ns(), took_ns = clock_mono_ns() - mono_ns;
 	LayerUpper upper = {
 		.dir_name = arena_strf(&r->arena, "%s/upper", r->name).ptr,
 		.lowers = r->lowers.diff_ids,
 		.lower_count = r->lowers.count,
-		.window = { from_ns, clock_real_ns() + TICK_NS },
+		.base_count = r->lowers.base_count,
+		.window = { { begun_ns - TICK_NS, begun_ns + took_ns + TICK_NS },
+		            { ended_ns - took_ns - TICK_NS, ended_ns + TICK_NS } },
 		.clamp_mtime_ns = b->epoch_ns >= 0 ? b->epoch_ns : INT64_MAX,
 		.overlay_prefix = sandbox_overlay_prefix(),
 		.cancel = b->cancel,

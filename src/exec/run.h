@@ -20,7 +20,8 @@
 typedef struct Lowers {
 	int *fds; /* O_PATH, top first; room for one more */
 	size_t count;
-	Digest *diff_ids; /* bottom first */
+	size_t base_count; /* of these, from the bottom: of images, made by no step of this build */
+	Digest *diff_ids;  /* bottom first */
 } Lowers;
 /* In A; also after an error lowers_close has to be called. */
 NODISCARD Err *lowers_open(Build *b, uint32_t step, Arena *a, Lowers *ret);

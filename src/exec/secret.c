@@ -111,9 +111,9 @@ static Err *read_piece(int fd, bool waits, const Cancel *cancel, const BuildSecr
 /* A file like those of /proc says that it is empty: read until it ends. */
 static Err *read_file(const BuildSecret *s, const Cancel *cancel, Buf *out)
 {
-	int opened;
-	struct stat st;
-	size_t n;
+	int opened = -1;
+	struct stat st = { 0 };
+	size_t n = 0;
 	TRY(open_file(s, &opened, &st));
 	AUTO_CLOSE int fd = opened;
 	bool waits = !S_ISREG(st.st_mode);
@@ -160,7 +160,7 @@ static Err *find_value(Build *b, const BuildSecret *s, Str *ret)
 
 Err *secret_read(Build *b, const BuildSecret *s, Buf *out)
 {
-	Str value;
+	Str value = STR("");
 	TRY(find_value(b, s, &value));
 	buf_add_str(out, value);
 	if (!memchr(value.ptr ? value.ptr : "", '\0', value.len))
@@ -174,7 +174,7 @@ Err *secret_read(Build *b, const BuildSecret *s, Buf *out)
 
 Err *secret_open(Build *b, const BuildSecret *s, int *ret_fd)
 {
-	Str value;
+	Str value = STR("");
 	TRY(find_value(b, s, &value));
 	AUTO_CLOSE int memory = memfd_create("secret", MFD_CLOEXEC);
 	if (memory < 0)
@@ -190,8 +190,8 @@ Err *secret_open(Build *b, const BuildSecret *s, int *ret_fd)
 Err *build_check_secret(const BuildSecret *s)
 {
 	AUTO_ARENA Arena a = ARENA_INIT;
-	struct stat st;
-	int opened;
+	struct stat st = { 0 };
+	int opened = -1;
 	if (s->env.len)
 		return NULL; /* of one that is not set the value is empty, as in docker */
 	const char *path = arena_str(&a, s->file).ptr;

@@ -151,7 +151,8 @@ static Err *emit(Emission *em, const TreeNode *n, Str source, size_t path_len)
 	f->entry = (Entry){ .path = str_from_at(source, source.len - path_len),
 		            .link = STR(""),
 		            .mode = n->mode & 07777,
-		            .mtime_ns = n->key.mtime_ns };
+		            .mtime_ns = n->key.mtime_ns,
+		            .untimed = true };
 	switch (n->mode & S_IFMT) {
 	case S_IFREG:
 		TRY(file_entry(em, n, f));

@@ -8,7 +8,8 @@
 
 #include "fs/list.h"
 
-#define LIST_HEADER "decant-list 1\n"
+#define LIST_HEADER   "decant-list 2\n"
+#define LIST_HEADER_1 "decant-list 1\n" /* as long */
 
 struct List {
 	Str text; /* all of it */
@@ -27,5 +28,6 @@ void list_end_add(Buf *out, size_t count, Digest *ret_hash);
 bool list_line_parse(Str line, Arena *a, Entry *ret);
 /* entry_path_cmp of the path of LINE, still escaped, and PATH. */
 int list_line_cmp(Str line, Str path);
-/* The parts of a line around its mtime: "TYPE MODE UID GID " and " SIZE ...". */
-bool list_line_cut_mtime(Str line, Str *ret_before, int64_t *ret_mtime_ns, Str *ret_after);
+/* The parts of a line whose mtime does not count: "TYPE MODE UID GID ", mtime, " SIZE ...".  False:
+ * it does. */
+bool list_line_cut_untimed(Str line, Str *ret_before, int64_t *ret_mtime_ns, Str *ret_after);

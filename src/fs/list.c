@@ -35,9 +35,10 @@ size_t list_count(const List *l)
 static Err *read_frame(List *l, const char *name)
 {
 	static const Str header = { LIST_HEADER, sizeof LIST_HEADER - 1 };
+	static const Str older = { LIST_HEADER_1, sizeof LIST_HEADER_1 - 1 };
 	Str text = l->text, word, count, hex;
 
-	if (!str_starts(text, header))
+	if (!str_starts(text, header) && !str_starts(text, older))
 		return err_new(ERR_CORRUPT, "'%s' is not a content list", name);
 	if (!str_ends(text, STR("\n")))
 		return err_new(ERR_CORRUPT, "the content list '%s' is cut short", name);
@@ -175,21 +176,20 @@ bool list_next(ListCursor *c, Arena *a, Entry *ret)
 	return true;
 }
 
-Digest list_identity(const List *l, ListWindow window)
+Digest list_identity(const List *l)
 {
 	enum { CHUNK_BYTES = 64 * 1024 };
 	Sha256 hash;
 	AUTO_BUF Buf chunk = BUF_INIT;
 
 	sha256_init(&hash);
-	sha256_add_str(&hash, STR("decant-identity 1\n"));
+	sha256_add_str(&hash, STR("decant-identity 2\n"));
 	for (Str rest = l->body; rest.len > 0;) {
 		Str line = next_line(&rest), before, after;
 		int64_t mtime_ns;
-		if (list_line_cut_mtime(line, &before, &mtime_ns, &after) &&
-		    mtime_ns >= window.from_ns && mtime_ns <= window.to_ns) {
+		if (list_line_cut_untimed(line, &before, &mtime_ns, &after)) {
 			buf_add_str(&chunk, before);
-			buf_add_char(&chunk, '-');
+			buf_add_char(&chunk, '~');
 			line = after;
 		}
 		buf_add_str(&chunk, line);
@@ -201,4 +201,14 @@ Digest list_identity(const List *l, ListWindow window)
 	}
 	sha256_add_str(&hash, buf_str(&chunk));
 	return sha256_end(&hash);
+}
+
+void list_each_untimed(const List *l, void (*fn)(void *context, int64_t mtime_ns), void *context)
+{
+	for (Str rest = l->body; rest.len > 0;) {
+		Str line = next_line(&rest), before, after;
+		int64_t mtime_ns;
+		if (list_line_cut_untimed(line, &before, &mtime_ns, &after))
+			fn(context, mtime_ns);
+	}
 }

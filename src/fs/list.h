@@ -5,10 +5,12 @@
  *            TYPE MODE UID GID MTIME_NS SIZE SHA256|- RDEV|- PATH [LINK] [NAME=HEX ...]
  *          fields cut by one blank, texts escaped (\xHH for bytes <= 0x20, 0x7f.. and '\'; in an
  *          xattr's NAME also '=').  TYPE is Entry's letter, D an opaque directory; MODE four octal
- *          digits; RDEV MAJOR:MINOR; PATH of the root "/"; LINK for symlinks and hard links.  First
- *          line "decant-list 1"; last line "end COUNT SHA256", the hash of all lines before it.
- *          A List is such a text, mapped or in memory; look-ups are binary searches in it.
- * IDENTITY list_identity() hashes the entries with mtimes inside a window left out.
+ *          digits; MTIME_NS after "~" if it is no part of what the file is (Entry.untimed); RDEV
+ *          MAJOR:MINOR; PATH of the root "/"; LINK for symlinks and hard links.  First line
+ *          "decant-list 2" (1 is the same without "~", and is read); last line "end COUNT SHA256",
+ *          the hash of all lines before it.  A List is such a text, mapped or in memory; look-ups
+ *          are binary searches in it.
+ * IDENTITY list_identity() hashes the entries without the mtimes of untimed ones.
  * ERRORS   ERR_CORRUPT  not a list, not sorted, cut short
  * OWNS     entries given out borrow an Arena of the caller
  * THREADS  a List is read-only: any number of readers
@@ -59,13 +61,10 @@ ListCursor list_cursor(const List *l, Str prefix);
 /* False at the end.  Texts of *ret live in A. */
 bool list_next(ListCursor *c, Arena *a, Entry *ret);
 
-typedef struct ListWindow {
-	int64_t from_ns, to_ns; /* mtimes in [from, to] count as "now"; from > to: no window */
-} ListWindow;
-#define LIST_NO_WINDOW ((ListWindow){ 1, 0 })
-/* What a layer is, for cache keys: all its entries, mtimes inside WINDOW left out (of every type).
- */
-Digest list_identity(const List *l, ListWindow window);
+/* What a layer is, for cache keys: all its entries, mtimes of untimed ones left out. */
+Digest list_identity(const List *l);
+/* Call FN with the mtime of each entry that is untimed. */
+void list_each_untimed(const List *l, void (*fn)(void *context, int64_t mtime_ns), void *context);
 
 static inline void list_closep(List **l)
 {

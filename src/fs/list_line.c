@@ -15,6 +15,8 @@
 
 enum { PATH_FIELD = 8, MTIME_FIELD = 4 }; /* fields before them */
 
+#define UNTIMED '~' /* before an mtime that does not count */
+
 static const char digits[] = "0123456789abcdef";
 
 static void add_number(Buf *b, uint64_t n)
@@ -83,6 +85,8 @@ void list_line_add(Buf *out, const Entry *e)
 	buf_add_char(out, ' ');
 	add_number(out, e->gid);
 	buf_add_char(out, ' ');
+	if (e->untimed)
+		buf_add_char(out, UNTIMED);
 	add_signed(out, e->mtime_ns);
 	buf_add_char(out, ' ');
 	add_number(out, is_file ? e->size : 0);
@@ -249,10 +253,12 @@ bool list_line_parse(Str line, Arena *a, Entry *ret)
 	}
 	Entry e = { .link = STR("") };
 	uint64_t mode;
+	e.untimed = f[MTIME_FIELD].len && f[MTIME_FIELD].ptr[0] == UNTIMED;
 	if (!read_type(f[0], &e) || f[1].len != 4 || !str_to_octal(f[1], &mode) ||
 	    !read_u32(f[2], &e.uid) || !read_u32(f[3], &e.gid) ||
-	    !read_signed(f[MTIME_FIELD], &e.mtime_ns) || !str_to_u64(f[5], &e.size) ||
-	    !read_rdev(f[7], &e) || !unescape(f[PATH_FIELD], a, &e.path))
+	    !read_signed(str_from_at(f[MTIME_FIELD], e.untimed), &e.mtime_ns) ||
+	    !str_to_u64(f[5], &e.size) || !read_rdev(f[7], &e) ||
+	    !unescape(f[PATH_FIELD], a, &e.path))
 		return false;
 	e.mode = (uint32_t)mode;
 	if (!str_eqc(f[6], "-") &&
@@ -310,11 +316,14 @@ int list_line_cmp(Str line, Str path)
 	}
 }
 
-bool list_line_cut_mtime(Str line, Str *ret_before, int64_t *ret_mtime_ns, Str *ret_after)
+bool list_line_cut_untimed(Str line, Str *ret_before, int64_t *ret_mtime_ns, Str *ret_after)
 {
-	Str rest = skip_fields(line, MTIME_FIELD);
+	Str rest = skip_fields(line, MTIME_FIELD), mtime;
 	ptrdiff_t blank = str_find(rest, ' ');
-	if (blank < 0 || !read_signed(str_head(rest, (size_t)blank), ret_mtime_ns))
+	if (blank < 1 || rest.ptr[0] != UNTIMED)
+		return false;
+	mtime = str_from_at(str_head(rest, (size_t)blank), 1);
+	if (!read_signed(mtime, ret_mtime_ns))
 		return false;
 	*ret_before = (Str){ line.ptr, (size_t)(rest.ptr - line.ptr) };
 	*ret_after = str_from_at(rest, (size_t)blank);

@@ -54,6 +54,7 @@ static Err *read_layer(const LayerApply *how, Reader *tar, int root_fd, StoreLay
 	AUTO_LIST List *list = NULL;
 	Extract x = { .root_fd = root_fd,
 		      .layer = !how->archive,
+		      .untimed = true, /* nobody knows which times were meant: as BuildKit */
 		      .overlay_prefix = how->overlay_prefix,
 		      .cancel = how->cancel };
 	TRY(extract_tar(&x, hash, &list));
@@ -64,7 +65,7 @@ static Err *read_layer(const LayerApply *how, Reader *tar, int root_fd, StoreLay
 		return err_new(ERR_CORRUPT, "its content is %s, the image config says %s",
 		               digest_text(&layer->diff_id, is).ptr,
 		               digest_text(how->diff_id, want).ptr);
-	layer->identity = list_identity(list, LIST_NO_WINDOW);
+	layer->identity = list_identity(list);
 	layer->size_bytes = layer_list_bytes(list);
 	*ret_list = TAKE_PTR(list);
 	return NULL;

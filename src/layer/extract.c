@@ -122,6 +122,7 @@ static Err *add_entry(State *s, Entry *e)
 	if (e->uid == UINT32_MAX || e->gid == UINT32_MAX)
 		return err_new(ERR_CORRUPT, "'%.*s' has the owner -1, which means nobody",
 		               STR_ARG(e->path));
+	e->untimed = s->how->untimed;
 	Entry *old = list_builder_find(s->list, e->path);
 	if (e->type == ENTRY_HARDLINK && str_eq(e->link, e->path))
 		return old ? NULL

@@ -19,6 +19,7 @@
 typedef struct Extract {
 	int root_fd;                /* -1: only the list is made */
 	bool layer;                 /* whiteouts are understood */
+	bool untimed;               /* all entries are (Entry.untimed) */
 	bool content_only;          /* on disk only names and bytes: no owner needs rights */
 	const char *overlay_prefix; /* for whiteouts on disk; may be NULL if root_fd is -1 */
 	const Cancel *cancel;

@@ -50,12 +50,17 @@ NODISCARD Err *layer_make(Store *s, const List *list, const LayerSource *source,
 
 /* --- an overlay upper directory → a layer (RUN) ---------------------------------------------- */
 
+typedef struct LayerWindow {
+	int64_t from_ns, to_ns;
+} LayerWindow;
+
 typedef struct LayerUpper {
 	const char *dir_name; /* in the store's scratch directory; renamed into place */
 	const Digest
 		*lowers; /* diff IDs below it, bottom first: for "does this name exist below?" */
 	size_t lower_count;
-	ListWindow window;      /* when the step ran */
+	size_t base_count;      /* of these, from the bottom: made elsewhere, by no step */
+	LayerWindow window[2];  /* when the step ran, by two clocks: mtimes in them are "now" */
 	int64_t clamp_mtime_ns; /* SOURCE_DATE_EPOCH: later mtimes become this; INT64_MAX: none */
 	const char *overlay_prefix;
 	const Cancel *cancel;

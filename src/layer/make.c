@@ -97,7 +97,7 @@ static Err *make_through(Making *m, const List *list, Writer *to, StoreLayer *la
 	TRY(writer_finish(hash));
 	layer->diff_id = writer_hash_digest(hash);
 	layer->tar_bytes = writer_hash_count(hash);
-	layer->identity = list_identity(list, LIST_NO_WINDOW);
+	layer->identity = list_identity(list);
 	layer->size_bytes = layer_list_bytes(list);
 	return NULL;
 }

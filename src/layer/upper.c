@@ -58,6 +58,7 @@ typedef struct Diff {
 	size_t dir_layer_count;
 	Buf dir;
 	bool dir_known;
+	TimesBelow times_below;
 	Str fresh; /* nothing of the layers below shows in this directory; "" none */
 } Diff;
 
@@ -329,6 +330,19 @@ static Err *read_entry(Diff *d, const WalkFile *f, Arena *a, Entry *e, bool *ret
 	return NULL;
 }
 
+/* Is E's mtime no part of what the step gives?  WAS is what showed there before; NULL: nothing. */
+static Err *is_untimed(Diff *d, const Entry *e, const Entry *was, bool *ret)
+{
+	*ret = was && was->mtime_ns == e->mtime_ns && was->type == e->type
+	               ? was->untimed
+	               : times_is_now(d->upper, e->mtime_ns);
+	if (*ret || (was && was->mtime_ns == e->mtime_ns))
+		return NULL;
+	TRY(need_view(d));
+	*ret = times_is_from_below(&d->times_below, d->upper, d->below, e->mtime_ns);
+	return NULL;
+}
+
 static Err *take_file(void *context, const WalkFile *f, bool *skip)
 {
 	Diff *d = context;
@@ -348,6 +362,7 @@ static Err *take_file(void *context, const WalkFile *f, bool *skip)
 		TRY(may_be_below(d, f->path, &look));
 	if (look)
 		TRY(find_below(d, f->path, &a, &was, &found));
+	TRY(is_untimed(d, &e, found ? &was : NULL, &e.untimed));
 	if (!d->fresh.len && found && !opaque && (e.type == ENTRY_DIR || f->st.st_nlink == 1))
 		TRY(leave_out(d, f, &e, &was, &same));
 	if (same)
@@ -396,7 +411,7 @@ static Err *diff_upper(Diff *d, int root, StoreLayer *layer, List **ret_list)
 	layer->diff_id = writer_hash_digest(hash);
 	layer->tar_bytes = writer_hash_count(hash);
 	layer->size_bytes = d->size_bytes;
-	layer->identity = list_identity(list, d->upper->window);
+	layer->identity = list_identity(list);
 	*ret_list = TAKE_PTR(list);
 	return NULL;
 }
@@ -417,6 +432,7 @@ Err *layer_from_upper(Store *s, const LayerUpper *upper, StoreLayer *ret)
 		view_close(d.below);
 	VEC_DONE(&d.held);
 	VEC_DONE(&d.dropped);
+	VEC_DONE(&d.times_below.times);
 	buf_done(&d.dir);
 	free(d.dir_layers);
 	map_done(&d.inodes);

@@ -70,6 +70,11 @@ void view_close(View *v)
 	free(v);
 }
 
+const List *view_list(const View *v, size_t layer)
+{
+	return v->lists[layer];
+}
+
 /* Does layer LIST hide what lower layers have at PATH (which it does not hold itself)? */
 static bool hides_below(const List *list, Str path, Arena *a)
 {

@@ -18,6 +18,8 @@ typedef struct View View;
 /* DIFF_IDS bottom first. */
 NODISCARD Err *view_open(Store *s, const Digest *diff_ids, size_t count, View **ret);
 void view_close(View *v);
+/* The content list of layer LAYER, 0 the lowest; borrowed. */
+const List *view_list(const View *v, size_t layer);
 
 /* What is at PATH (clean, relative), no symlink followed at all.  False: nothing.
  * *ret_layer: index of the layer that it comes from (may be NULL). The root "" is always there. */

@@ -60,6 +60,8 @@ static ListBuilder *sample(void)
 	e.rdev_minor = 3;
 	list_builder_add(b, &e);
 	e = other(ENTRY_FIFO, "usr-a", ""); /* '-' < '/', yet after everything in usr */
+	e.untimed = true;
+	e.mtime_ns = -7;
 	list_builder_add(b, &e);
 	e = file("usr/bin", "");
 	e.sha256 = (Digest){ 0 };
@@ -70,7 +72,7 @@ static ListBuilder *sample(void)
 }
 
 static const char sample_body[] =
-	"decant-list 1\n"
+	"decant-list 2\n"
 	"d 0755 0 0 -1 0 - - /\n"
 	"c 0755 0 0 0 0 - 1:3 dev/null\n"
 	"w 0000 0 0 0 0 - - etc\\x0ax\n"
@@ -81,7 +83,7 @@ static const char sample_body[] =
 	"security.capability=0100ff user.a\\x3db\\x20c=\n"
 	"h 0755 0 0 0 0 - - usr/bin/y usr/bin/x user.a\\x3db\\x20c=\n"
 	"l 0755 0 0 0 0 - - usr/l\\x20ink ..\\x5c\\x7f\\xff/a=b\n"
-	"p 0755 0 0 0 0 - - usr-a\n";
+	"p 0755 0 0 ~-7 0 - - usr-a\n";
 
 static void test_text(void **state)
 {
@@ -200,7 +202,7 @@ static Err *open_text(const char *body, bool rehash, size_t count)
 	AUTO_ARENA Arena a = ARENA_INIT;
 	Entry e;
 	(void)list_find(l, STR("a/b"), &a, &e);
-	(void)list_identity(l, LIST_NO_WINDOW);
+	(void)list_identity(l);
 	ListCursor c = list_cursor(l, STR(""));
 	while (list_next(&c, &a, &e))
 		;
@@ -210,7 +212,7 @@ static Err *open_text(const char *body, bool rehash, size_t count)
 static void test_damage(void **state)
 {
 	(void)state;
-#define H "decant-list 1\n"
+#define H "decant-list 2\n"
 	static const struct {
 		const char *body, *error;
 		bool rehash;
@@ -218,7 +220,7 @@ static void test_damage(void **state)
 	} cases[] = {
 		{ "", "not a content list", false, 0 },
 		{ "hello\n", "not a content list", false, 0 },
-		{ "decant-list 2\n", "not a content list", true, 0 },
+		{ "decant-list 3\n", "not a content list", true, 0 },
 		{ H, "cut short", false, 0 },
 		{ H "d 0755 0 0 0 0 - - a\n", "cut short", false, 0 },
 		{ H "d 0755 0 0 0 0 - - a\nend 1", "cut short", false, 0 },
@@ -238,6 +240,8 @@ static void test_damage(void **state)
 		{ H "d 0755 0 0 9223372036854775808 0 - - a\n", "malformed", true, 1 },
 		{ H "d 0755 0 0 -0 0 - - a\n", "malformed", true, 1 },
 		{ H "d 0755 0 0 0 5 - - a\n", "malformed", true, 1 },
+		{ H "d 0755 0 0 ~ 0 - - a\n", "malformed", true, 1 },
+		{ H "d 0755 0 0 ~~0 0 - - a\n", "malformed", true, 1 },
 		{ H "f 0755 0 0 0 0 12 - a\n", "malformed", true, 1 },
 		{ H "c 0755 0 0 0 0 - - a\n", "malformed", true, 1 },
 		{ H "d 0755 0 0 0 0 - 1:3 a\n", "malformed", true, 1 },
@@ -262,47 +266,127 @@ static void test_damage(void **state)
 		         cases[i].error);
 	test_ok(open_text(H, true, 0));
 	test_ok(open_text(H "d 0755 0 0 0 0 - - a\n", true, 1));
+	test_ok(open_text("decant-list 1\nd 0755 0 0 0 0 - - a\n", true, 1));
 }
 
-/* The identity of a list of one file and one directory, changed by CHANGE (0: not). */
-static Digest identity(int change, ListWindow window)
+/* All that an entry has is in the identity, its mtime only if it counts. */
+typedef struct Change {
+	const char *name;
+	void (*make)(Entry *file, Entry *dir, Entry *device);
+	bool same;      /* the identity stays */
+	bool same_free; /* it stays if the entries are untimed */
+} Change;
+
+#define CHANGE(NAME, STATEMENT)                                  \
+	static void NAME(Entry *file, Entry *dir, Entry *device) \
+	{                                                        \
+		(void)file, (void)dir, (void)device;             \
+		STATEMENT;                                       \
+	}
+CHANGE(nothing, (void)0)
+CHANGE(content, file->sha256.bytes[0] ^= 1)
+CHANGE(size, file->size++)
+CHANGE(mode, file->mode ^= 040)
+CHANGE(setuid_bit, file->mode ^= 04000)
+CHANGE(owner, file->uid++)
+CHANGE(group, file->gid++)
+CHANGE(mtime, file->mtime_ns++)
+CHANGE(xattr, (file->xattrs = xattrs, file->xattr_count = 1))
+CHANGE(xattr_value, (file->xattrs = &xattrs[1], file->xattr_count = 1))
+CHANGE(name, file->path = STR("b"))
+CHANGE(dir_mtime, dir->mtime_ns--)
+CHANGE(dir_opaque, dir->opaque = true)
+CHANGE(dir_mode, dir->mode = 0700)
+CHANGE(dir_gone, dir->type = ENTRY_WHITEOUT)
+CHANGE(dir_is_link, (dir->type = ENTRY_HARDLINK, dir->link = STR("a")))
+CHANGE(dir_is_symlink, (dir->type = ENTRY_SYMLINK, dir->link = STR("a")))
+CHANGE(dir_is_symlink_to_b, (dir->type = ENTRY_SYMLINK, dir->link = STR("b")))
+CHANGE(dir_is_fifo, dir->type = ENTRY_FIFO)
+CHANGE(device_major, device->rdev_major++)
+CHANGE(device_minor, device->rdev_minor++)
+CHANGE(device_kind, device->type = ENTRY_BLOCK)
+
+static const Change changes[] = {
+	{ "nothing", nothing, true, true },
+	{ "content", content, false, false },
+	{ "size", size, false, false },
+	{ "mode", mode, false, false },
+	{ "setuid", setuid_bit, false, false },
+	{ "owner", owner, false, false },
+	{ "group", group, false, false },
+	{ "mtime", mtime, false, true },
+	{ "xattr", xattr, false, false },
+	{ "xattr's value", xattr_value, false, false },
+	{ "name", name, false, false },
+	{ "directory's mtime", dir_mtime, false, true },
+	{ "opaque", dir_opaque, false, false },
+	{ "directory's mode", dir_mode, false, false },
+	{ "whiteout", dir_gone, false, false },
+	{ "hard link", dir_is_link, false, false },
+	{ "symlink", dir_is_symlink, false, false },
+	{ "symlink's target", dir_is_symlink_to_b, false, false },
+	{ "FIFO", dir_is_fifo, false, false },
+	{ "major number", device_major, false, false },
+	{ "minor number", device_minor, false, false },
+	{ "kind of device", device_kind, false, false },
+};
+
+static Digest identity(const Change *change, bool untimed)
 {
 	ListBuilder *b = list_builder_new();
-	Entry e = file("a", change == 1 ? "x" : "y");
-	e.mtime_ns = change == 2 ? 150 : change == 3 ? 160 : change == 4 ? 99 : 100;
-	e.mode = change == 5 ? 0600 : 0644;
-	e.uid = change == 6;
-	e.xattrs = xattrs;
-	e.xattr_count = change == 7;
-	list_builder_add(b, &e);
-	e = other(change == 8   ? ENTRY_HARDLINK
-	          : change == 9 ? ENTRY_WHITEOUT
-	                        : ENTRY_DIR,
-	          "d", change == 8 ? "a" : "");
-	e.opaque = change == 10;
-	e.mtime_ns = change == 11 ? 120 : change == 12 ? 201 : 101;
-	list_builder_add(b, &e);
-	e = other(ENTRY_CHAR, "n", "");
-	e.rdev_minor = change == 13;
-	list_builder_add(b, &e);
+	Entry f = file("a", "text"), d = other(ENTRY_DIR, "d", ""), n = other(ENTRY_CHAR, "n", "");
+	f.mtime_ns = d.mtime_ns = 100;
+	change->make(&f, &d, &n);
+	f.untimed = d.untimed = untimed;
+	list_builder_add(b, &f);
+	list_builder_add(b, &d);
+	list_builder_add(b, &n);
 	AUTO_LIST List *l = list_builder_finish(b);
-	return list_identity(l, window);
+	return list_identity(l);
 }
 
 static void test_identity(void **state)
 {
 	(void)state;
-	static const ListWindow window = { 100, 200 };
-	Digest base = identity(0, window), exact = identity(0, LIST_NO_WINDOW);
-	assert_false(digest_eq(&base, &exact));
-	for (int change = 1; change <= 13; change++) {
-		bool only_time_inside = change == 2 || change == 3 || change == 11;
-		Digest in = identity(change, window), out = identity(change, LIST_NO_WINDOW);
-		if (digest_eq(&in, &base) != only_time_inside || digest_eq(&out, &exact)) {
-			print_error("change %d\n", change);
-			fail();
+	Digest seen[2][ARRAY_LEN(changes)];
+	for (int untimed = 0; untimed < 2; untimed++) {
+		for (size_t i = 0; i < ARRAY_LEN(changes); i++) {
+			const Change *c = &changes[i];
+			Digest *is = seen[untimed];
+			is[i] = identity(c, untimed);
+			size_t k = 0; /* the first with this identity */
+			while (!digest_eq(&is[k], &is[i]))
+				k++;
+			if (k != ((untimed ? c->same_free : c->same) ? 0 : i)) {
+				print_error("%s, %s: as %s\n", c->name,
+				            untimed ? "untimed" : "timed", changes[k].name);
+				fail();
+			}
 		}
+		if (untimed)
+			assert_false(digest_eq(&seen[0][0], &seen[1][0]));
 	}
+}
+
+static void count_times(void *context, int64_t mtime_ns)
+{
+	*(int64_t *)context += mtime_ns;
+}
+
+static void test_untimed(void **state)
+{
+	(void)state;
+	AUTO_LIST List *l = list_builder_finish(sample());
+	int64_t sum = 0;
+	list_each_untimed(l, count_times, &sum);
+	assert_int_equal(sum, -7);
+	AUTO_ARENA Arena a = ARENA_INIT;
+	Entry e;
+	assert_true(list_find(l, STR("usr-a"), &a, &e));
+	assert_true(e.untimed);
+	assert_int_equal(e.mtime_ns, -7);
+	assert_true(list_find(l, STR("usr/bin/x"), &a, &e));
+	assert_false(e.untimed);
 }
 
 static void test_writer(void **state)
@@ -349,7 +433,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_text),     cmocka_unit_test(test_read_back),
 	cmocka_unit_test(test_remove),   cmocka_unit_test(test_damage),
 	cmocka_unit_test(test_identity), cmocka_unit_test(test_writer),
-	cmocka_unit_test(test_many),
+	cmocka_unit_test(test_untimed),  cmocka_unit_test(test_many),
 };
 
 const TestTable list_table = { tests, ARRAY_LEN(tests) };

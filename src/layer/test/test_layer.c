@@ -547,7 +547,7 @@ static void test_upper(void **state)
 	LayerUpper how = { .dir_name = "upper",
 		           .lowers = &lower,
 		           .lower_count = 1,
-		           .window = LIST_NO_WINDOW,
+		           .window = { { 1, 0 }, { 1, 0 } },
 		           .clamp_mtime_ns = 5000000000ll,
 		           .overlay_prefix = PREFIX };
 	StoreLayer layer;

@@ -77,7 +77,7 @@ static StoreLayer diff(Fixture *f, bool over_below, int64_t clamp_ns)
 	LayerUpper how = { .dir_name = "upper",
 		           .lowers = &f->below,
 		           .lower_count = over_below,
-		           .window = LIST_NO_WINDOW,
+		           .window = { { 1, 0 }, { 1, 0 } },
 		           .clamp_mtime_ns = clamp_ns,
 		           .overlay_prefix = PREFIX };
 	StoreLayer layer;
