@@ -90,7 +90,7 @@ static bool inflate_all(const char *packed, size_t packed_len, char *out, size_t
 	z_stream z = { 0 };
 	if (inflateInit2(&z, -MAX_WBITS) != Z_OK)
 		return false;
-	z.next_in = (Bytef *)(uintptr_t)packed;
+	z.next_in = (z_const Bytef *)packed;
 	z.avail_in = (uInt)packed_len;
 	z.next_out = (Bytef *)out;
 	z.avail_out = (uInt)len;

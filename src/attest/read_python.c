@@ -40,9 +40,8 @@ Err *sbom_read_python_metadata(Sbom *s, const SbomFile *f)
 			name = value;
 		else if (str_eqc(key, "Version"))
 			version = value;
-		else if (str_eqc(key, "License-Expression"))
-			license = value;
-		else if (str_eqc(key, "License") && !license.len && !str_eqc(value, "UNKNOWN"))
+		else if (str_eqc(key, "License-Expression") ||
+		         (str_eqc(key, "License") && !license.len && !str_eqc(value, "UNKNOWN")))
 			license = value;
 	}
 	add_python(s, f, name, version, license);

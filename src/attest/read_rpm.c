@@ -2,8 +2,8 @@
  * read_rpm.c - the database of rpm: rpmdb.sqlite by libsqlite3, Packages.db (ndb) by ourselves.
  *
  * Either way each package is one "header": a list of tags and the bytes that they point into.
- * SQLite is given a copy in memory that cannot change, opened read-only, with every feature of a
- * hostile schema turned off and a limit on its steps.  It is loaded when a database is met.
+ * SQLite is given a copy in memory, read-only, with every feature of a hostile schema turned off
+ * and a limit on its steps; it opens no file at all.  It is loaded when a database is met.
  * SOURCE   rpm's lib/header.c ("header data structure"), lib/backend/ndb/rpmpkg.c; sqlite.org/c3ref
  */
 /* SPDX-License-Identifier: Apache-2.0 */
@@ -13,8 +13,6 @@
 #include "base/limits.h"
 
 #include <dlfcn.h>
-#include <stdio.h>
-#include <sys/mman.h>
 
 enum {
 	TAG_NAME = 1000,
@@ -127,12 +125,15 @@ typedef struct sqlite3_stmt sqlite3_stmt;
 
 /* Of sqlite3.h: what is called, with its numbers. */
 enum {
-	SQLITE_OPEN_READONLY = 1,
-	SQLITE_OPEN_URI = 0x40,
+	SQLITE_OPEN_READWRITE = 2,
+	SQLITE_DESERIALIZE_READONLY = 4,
 	SQLITE_ROW = 100,
 	SQLITE_DONE = 101,
 	SQLITE_DBCONFIG_DEFENSIVE = 1010,
 	SQLITE_DBCONFIG_TRUSTED_SCHEMA = 1017,
+	SQLITE_HEADER = 100,
+	SQLITE_WRITE_VERSION = 18, /* in the header; 2: with a log beside the file */
+	SQLITE_READ_VERSION = 19,
 	STEPS_A_CALL = 1000,
 	CALLS_MAX = 1 << 20,
 };
@@ -145,6 +146,7 @@ typedef struct Sqlite {
 	int (*open_v2)(const char *, sqlite3 **, int, const char *);
 	int (*close_v2)(sqlite3 *);
 	int (*db_config)(sqlite3 *, int, ...);
+	int (*deserialize)(sqlite3 *, const char *, unsigned char *, int64_t, int64_t, unsigned);
 	void (*progress_handler)(sqlite3 *, int, int (*)(void *), void *);
 	int (*prepare_v2)(sqlite3 *, const char *, int, sqlite3_stmt **, const char **);
 	int (*step)(sqlite3_stmt *);
@@ -163,6 +165,7 @@ static Err *load(Sqlite *q)
 		{ "sqlite3_open_v2", (void **)&q->open_v2 },
 		{ "sqlite3_close_v2", (void **)&q->close_v2 },
 		{ "sqlite3_db_config", (void **)&q->db_config },
+		{ "sqlite3_deserialize", (void **)&q->deserialize },
 		{ "sqlite3_progress_handler", (void **)&q->progress_handler },
 		{ "sqlite3_prepare_v2", (void **)&q->prepare_v2 },
 		{ "sqlite3_step", (void **)&q->step },
@@ -198,36 +201,15 @@ static int count_steps(void *context)
 	return ++((Sqlite *)context)->calls > CALLS_MAX; /* then it stops */
 }
 
-/* The file, whole, in memory that cannot change any more. */
-static Err *copy_sealed(const SbomFile *f, int *ret_fd)
+/* COPY stays the caller's. */
+static Err *query(Sqlite *q, Buf *copy)
 {
-	enum { COPY_BYTES = 256 << 10 };
-	AUTO_CLOSE int fd = memfd_create("rpmdb", MFD_CLOEXEC);
-	AUTO_FREE char *buf = xmalloc(COPY_BYTES);
-	if (fd < 0)
-		return err_sys(errno, "cannot make a file in memory");
-	for (uint64_t at = 0;;) {
-		size_t n;
-		TRY(sbom_file_read_at(f, at, buf, COPY_BYTES, &n));
-		if (n == 0)
-			break;
-		for (size_t done = 0; done < n;) {
-			ssize_t put = pwrite(fd, buf + done, n - done, (off_t)(at + done));
-			if (put <= 0)
-				return err_sys(errno, "cannot write a file in memory");
-			done += (size_t)put;
-		}
-		at += n;
-	}
-	*ret_fd = TAKE_FD(fd);
-	return NULL;
-}
-
-static Err *query(Sqlite *q, int fd)
-{
-	char name[64];
-	(void)snprintf(name, sizeof name, "file:/proc/self/fd/%d?immutable=1&mode=ro", fd);
-	if (q->open_v2(name, &q->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, NULL) != 0)
+	if (copy->len < SQLITE_HEADER)
+		return err_new(ERR_CORRUPT, "it is no database of sqlite");
+	copy->ptr[SQLITE_WRITE_VERSION] = copy->ptr[SQLITE_READ_VERSION] = 1; /* there is no log */
+	if (q->open_v2(":memory:", &q->db, SQLITE_OPEN_READWRITE, NULL) != 0 ||
+	    q->deserialize(q->db, "main", (unsigned char *)copy->ptr, (int64_t)copy->len,
+	                   (int64_t)copy->len, SQLITE_DESERIALIZE_READONLY) != 0)
 		return err_new(ERR_CORRUPT, "sqlite: %s", q->errmsg(q->db));
 	(void)q->db_config(q->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	(void)q->db_config(q->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
@@ -239,14 +221,12 @@ static Err *query(Sqlite *q, int fd)
 
 Err *sbom_read_rpm(Sbom *s, const SbomFile *f)
 {
+	AUTO_BUF Buf copy = BUF_INIT; /* freed after the database is closed */
 	AUTO_SQLITE Sqlite q = { 0 };
-	AUTO_CLOSE int fd = -1;
 	int status;
-	if (f->size > SBOM_RPM_BYTES_MAX)
-		return err_new(ERR_INPUT, "it has more than %u MiB", SBOM_RPM_BYTES_MAX >> 20);
+	TRY(sbom_file_text(f, SBOM_RPM_BYTES_MAX, &copy));
 	TRY(load(&q));
-	TRY(copy_sealed(f, &fd));
-	TRY(query(&q, fd));
+	TRY(query(&q, &copy));
 	while ((status = q.step(q.rows)) == SQLITE_ROW) {
 		const char *blob = q.column_blob(q.rows, 0);
 		int len = q.column_bytes(q.rows, 0);

@@ -13,6 +13,8 @@
 
 typedef struct BuildValues {
 	OptionList tags, build_args, labels, outputs, contexts;
+	OptionList attests;
+	const char *provenance, *sbom;
 	OptionList arg_files, no_cache_filter, targets, platforms;
 	const char *file, *progress, *iidfile, *network, *builder, *call;
 	const char *ignore_file;
@@ -49,5 +51,7 @@ NODISCARD Err *build_request_make(Cli *cli, const BuildValues *v, BuildRequest *
 /* Of it: what RUN is given, and may use. */
 NODISCARD Err *build_given_make(Cli *cli, const BuildValues *v, BuildRun *run);
 NODISCARD Err *build_limits_make(Cli *cli, const BuildValues *v, BuildRun *run);
+/* Of the command line: what the build is to say of its images. */
+NODISCARD Err *build_attest_make(Cli *cli, const BuildValues *v, AttestSpec *ret);
 /* The command itself. */
 NODISCARD Err *build_run_command(Cli *cli, const void *values, const Arguments *args);

@@ -214,6 +214,7 @@ Err *build_request_make(Cli *cli, const BuildValues *v, BuildRequest *r)
 	set_targets(cli, v, r);
 	TRY(set_tags(cli, v, r));
 	TRY(build_given_make(cli, v, &r->run));
+	TRY(build_attest_make(cli, v, &r->attest));
 	TRY(build_proxies_of_environment(cli, v, &r->run));
 	TRY(connection_apply(cli, &v->connection, &r->run.authorities));
 	return set_platforms(cli, v, r);

@@ -47,6 +47,12 @@ static const Option build_options[] = {
 	  STORED(annotations),
 	  .choices = "manifest:,index:,manifest-descriptor:,index-descriptor:",
 	  .help = "Annotation of the image's manifest: [PLACE[PLATFORM],...:]KEY=VALUE" },
+	{ .name = "attest",
+	  .kind = OPTION_LIST,
+	  .choices = "type=provenance,type=sbom",
+	  STORED(attests),
+	  .help = "What to say of the image: type=provenance,mode=min|max or type=sbom, with "
+	          "form=referrer|index" },
 	{ .name = "build-arg",
 	  .kind = OPTION_LIST,
 	  STORED(build_args),
@@ -160,6 +166,11 @@ static const Option build_options[] = {
 	  .choices = "auto,plain,tty,json,quiet",
 	  STORED(progress),
 	  .help = "How to show progress: auto, plain, tty, json or quiet" },
+	{ .name = "provenance",
+	  .kind = OPTION_TEXT,
+	  .choices = "true,false,mode=min,mode=max",
+	  STORED(provenance),
+	  .help = "Same as --attest type=provenance,...: true, false, mode=min or mode=max" },
 	{ .name = "pull",
 	  .kind = OPTION_WORD,
 	  .choices = "always,missing,never,newer",
@@ -181,6 +192,11 @@ static const Option build_options[] = {
 	             "cpuset-mems=",
 	  STORED(resources),
 	  .help = "Limit of RUN: memory=2g, cpu-quota=50000, cpuset-cpus=0-3 and others" },
+	{ .name = "sbom",
+	  .kind = OPTION_TEXT,
+	  .choices = "true,false",
+	  STORED(sbom),
+	  .help = "List the packages of the image in SPDX; same as --attest type=sbom" },
 	{ .name = "secret",
 	  .kind = OPTION_LIST,
 	  .choices = "id=",
@@ -246,8 +262,7 @@ static const Option build_options[] = {
 	RESOURCE("cpu-quota", 0, cpu_quota),
 	RESOURCE("cpuset-cpus", 0, cpuset_cpus),
 	RESOURCE("cpuset-mems", 0, cpuset_mems),
-	NOT_YET("attest") NOT_YET("cache-from") NOT_YET("cache-to") NOT_YET("provenance")
-		NOT_YET("sbom")
+	NOT_YET("cache-from") NOT_YET("cache-to")
 	/* other programs' words for what is above */
 	ALIAS("dockerfile", OPTION_TEXT, file, "--file"),
 	ALIAS("context", OPTION_TEXT, context, "PATH"),

@@ -17,6 +17,8 @@
 	X(images)     \
 	X(inspect)    \
 	X(history)    \
+	X(sbom)       \
+	X(attest)     \
 	X(diff)       \
 	X(tag)        \
 	X(load)       \

@@ -76,7 +76,8 @@ typedef struct Build {
 	unsigned plan_line; /* progress line of the Dockerfile */
 	const Source
 		*source; /* of the Dockerfile: the request's, or what was found in the context */
-	struct StepResult *context_layer; /* of a main context that is no directory; NULL */
+	struct StepResult *context_layer;       /* of a main context that is no directory; NULL */
+	const struct GitCommit *context_commit; /* of one that is a repository; NULL */
 	Dockerfile file;
 	PlanFacts *facts; /* one a plan that was made: of each target for each platform */
 	size_t facts_count;
@@ -141,6 +142,8 @@ NODISCARD Err *resolve_layout(void *build, const PlanContext *layout, const Plat
 void resolve_done(Build *b);
 /* The layers of a STEP_BASE are in the store afterwards. */
 NODISCARD Err *resolve_need_layers(Build *b, uint32_t step);
+/* What was asked for and gave IMAGE; NULL. */
+Resolved *resolve_find(const Build *b, const BaseImage *image);
 /* What has to come from elsewhere for STEP, a STEP_BASE, as far as one can see; NULL: nothing. */
 const Manifest *resolve_missing(Build *b, const Step *step);
 
@@ -214,6 +217,16 @@ NODISCARD Err *schedule_explain(const Build *b, const Step *step, Err *err);
 /* --- result.c --- */
 /* The images, with their names, to RET. */
 NODISCARD Err *result_images(Build *b, BuildResult *ret);
+
+/* --- result_*.c: what is said of the images (attest/) --- */
+/* Attestations that the request asks for, to the images of RET and into the store. */
+NODISCARD Err *result_attest(Build *b, BuildResult *ret);
+/* How image NUMBER of RET was made. */
+NODISCARD Err *result_provenance(Build *b, const BuildResult *ret, size_t number, Provenance *prov);
+/* What is in it: documents, to SET. */
+NODISCARD Err *result_sbom(Build *b, const BuildResult *ret, size_t number, AttestSet *set);
+/* The steps that result NUMBER is made of: one bool each of the plan's. */
+bool *result_steps(const Build *b, size_t number);
 
 /* --- tree.c: entries of new directories, as COPY and WORKDIR make them --- */
 typedef struct TreeOwner {

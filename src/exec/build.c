@@ -206,7 +206,8 @@ static Err *build(Build *b, BuildResult *ret)
 		TRY(schedule_run(b));
 	}
 	TRY(judge_steps(b, false));
-	return result_images(b, ret);
+	TRY(result_images(b, ret));
+	return result_attest(b, ret);
 }
 
 Err *build_init(Build *b, Arena *a, const BuildRequest *request)

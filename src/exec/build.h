@@ -10,6 +10,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include "attest/keep.h"
+#include "attest/provenance.h"
 #include "base/cancel.h"
 #include "base/progress.h"
 #include "lint/lint.h"
@@ -117,6 +119,9 @@ typedef struct BuildRequest {
 	const Str *unset_env, *unset_labels; /* what the image's config does not keep */
 	size_t unset_env_count, unset_label_count;
 	bool omit_history;
+	AttestSpec attest;
+	bool wants_provenance;        /* BuildImage.provenance, whatever .attest says */
+	Str vcs_source, vcs_revision; /* what the context is a work tree of; "" not known */
 	unsigned jobs;      /* steps at once, up to BUILD_JOBS_MAX; 0: 8 or twice the cores */
 	Progress *progress; /* may be NULL */
 	Cancel *cancel;     /* may be NULL */
@@ -136,8 +141,9 @@ typedef struct BuildStage {
 typedef struct BuildImage {
 	Str target; /* its stage, as shown */
 	Platform platform;
-	Digest image_id;     /* config digest */
-	uint64_t size_bytes; /* sum of its layers */
+	Digest image_id;              /* config digest */
+	uint64_t size_bytes;          /* sum of its layers */
+	const Provenance *provenance; /* NULL: nobody asked */
 } BuildImage;
 
 /* What names are given to: one target's images, one a platform, in the order asked for. */

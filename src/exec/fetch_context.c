@@ -192,6 +192,7 @@ Err *fetch_main_context(Build *b)
 	b->states = &state; /* of this step alone: the plan's come later */
 	Err *e = r->remote ? bring_remote(b, &step, result, &cached) : bring_archive(b, result);
 	b->states = NULL;
+	b->context_commit = state.commit;
 	if (e) {
 		b->failed_line = state.line;
 		progress_end(b->progress, state.line, PROGRESS_ERROR, err_cause(e));

@@ -351,7 +351,7 @@ void resolve_done(Build *b)
 }
 
 /* Two names may mean one image: each is kept under its own. */
-static Resolved *find_resolved(Build *b, const BaseImage *image)
+Resolved *resolve_find(const Build *b, const BaseImage *image)
 {
 	AUTO_ARENA Arena a = ARENA_INIT;
 	Str name = reference_full(&a, &image->ref);
@@ -371,7 +371,7 @@ const Manifest *resolve_missing(Build *b, const Step *step)
 {
 	if (step->base.scratch || b->states[step->number].here)
 		return NULL;
-	const Resolved *r = find_resolved(b, &step->base.image);
+	const Resolved *r = resolve_find(b, &step->base.image);
 	return r && !r->local && !r->in_layout ? &r->remote.manifest : NULL;
 }
 
@@ -458,7 +458,7 @@ static Err *need_layers(Build *b, const Step *step, StepState *s)
 {
 	AUTO_ARENA Arena a = ARENA_INIT;
 	bool here;
-	Resolved *r = find_resolved(b, &step->base.image);
+	Resolved *r = resolve_find(b, &step->base.image);
 	TRY(layers_here(b, s, &here));
 	if (!r)
 		return err_new(ERR_NOT_FOUND, "the image of '%.*s' is not known",

@@ -1,0 +1,63 @@
+/*
+ * result_attest.c - what is said of the images: provenance, and what is in them.
+ *
+ * Both are kept in the store beside the image; whatever writes or sends it takes them along.  A
+ * list of packages follows from the layers alone, so an unchanged image gives it without a look.
+ */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/base.h"
+
+#include "exec/build-internal.h"
+
+static Err *keep_provenance(Build *b, const BuildImage *image, AttestSet *set)
+{
+	const AttestSpec *spec = &b->request->attest;
+	AUTO_BUF Buf text = BUF_INIT;
+	AttestKept kept = {
+		.type = STR("provenance"),
+		.predicate_type =
+			spec->v02 ? STR(PREDICATE_PROVENANCE_02) : STR(PREDICATE_PROVENANCE_1),
+		.file = spec->filename.len ? spec->filename : STR("provenance.json"),
+		.inline_only = spec->inline_only,
+	};
+	if (spec->complete_materials)
+		TRY(provenance_check_complete(image->provenance));
+	provenance_format(image->provenance, spec, &text);
+	TRY(attest_kept_put(b->store, buf_str(&text), &kept.predicate));
+	attest_set_add(b->arena, set, &kept);
+	return NULL;
+}
+
+static Err *attest_image(Build *b, BuildResult *ret, size_t number)
+{
+	const AttestSpec *spec = &b->request->attest;
+	const BuildImage *image = &ret->images[number];
+	AttestSet set;
+	TRY(attest_kept_read(b->store, &image->image_id, b->arena, &set));
+	if (spec->provenance != ATTEST_UNSAID)
+		attest_set_drop(&set, STR("provenance"));
+	if (spec->sbom != ATTEST_UNSAID)
+		attest_set_drop(&set, STR("sbom"));
+	if (spec->sbom == ATTEST_YES)
+		TRY(result_sbom(b, ret, number, &set));
+	if (spec->provenance == ATTEST_YES)
+		TRY(keep_provenance(b, image, &set));
+	if (spec->form_set || spec->provenance == ATTEST_YES || spec->sbom == ATTEST_YES)
+		set.form = spec->form;
+	return attest_kept_write(b->store, &image->image_id, &set);
+}
+
+Err *result_attest(Build *b, BuildResult *ret)
+{
+	const AttestSpec *spec = &b->request->attest;
+	bool attests = spec->provenance != ATTEST_UNSAID || spec->sbom != ATTEST_UNSAID;
+	bool captures = b->request->wants_provenance || spec->provenance == ATTEST_YES;
+	for (size_t i = 0; captures && i < ret->image_count; i++) {
+		Provenance *prov = arena_new(b->arena, Provenance);
+		TRY(result_provenance(b, ret, i, prov));
+		ret->images[i].provenance = prov;
+	}
+	for (size_t i = 0; attests && i < ret->image_count; i++)
+		TRY_WHILE(attest_image(b, ret, i), "attesting the image");
+	return NULL;
+}
