@@ -18,3 +18,5 @@ enum { CLOCK_TEXT_BYTES = 40 };
 Str clock_format(int64_t real_ns, char text[static CLOCK_TEXT_BYTES]);
 /* RFC 3339 with any offset.  ERR_INPUT if malformed. */
 NODISCARD Err *clock_parse(Str text, int64_t *ret_real_ns);
+/* Go's time.ParseDuration for what is not negative: "1h30m", "1.5s", "0". */
+bool clock_parse_duration(Str text, int64_t *ret_ns);
