@@ -107,6 +107,7 @@ typedef struct Build {
 	struct SecretValue *secrets; /* one a --secret; NULL: there are none */
 	struct SshAgents *ssh;       /* NULL: none started */
 	struct CdiDevices *cdi;      /* NULL: no RUN has devices */
+	struct Foreign *foreign;     /* NULL: no RUN is for another processor */
 } Build;
 
 /* --- build.c --- */

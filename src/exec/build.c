@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "exec/fetch.h"
+#include "exec/foreign.h"
 #include "exec/run.h"
 #include "fs/path.h"
 
@@ -171,6 +172,7 @@ static Err *enter(Build *b)
 		scratch = openat(tmp, "sandbox", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (scratch < 0)
 			return err_sys(errno, "cannot open a scratch directory");
+		TRY(foreign_prepare(b));
 		TRY(sandbox_init_lower(store_dir_fd(b->store), "init", &b->init_lower_fd));
 		TRY(sandbox_open(scratch, &b->sandbox));
 		if (wants_network(b))
@@ -241,6 +243,7 @@ void build_done(Build *b)
 	if (b->init_lower_fd >= 0)
 		close(b->init_lower_fd);
 	run_files_done(b);
+	foreign_done(b);
 	secret_done(b);
 	ssh_stop(b);
 	for (size_t i = 0; b->contexts && i <= b->request->directory_count; i++)

@@ -9,6 +9,8 @@
 #include "base/base.h"
 
 #include "base/clock.h"
+#include "exec/foreign.h"
+#include "exec/run.h"
 #include "exec/trust.h"
 #include "fs/path.h"
 #include "layer/place.h"
@@ -274,6 +276,7 @@ static Err *run_command(Running *r, const int log_fds[2], SandboxResult *ret)
 		.limits = b->request->run.limits,
 		.limit_count = b->request->run.limit_count,
 		.resources = b->request->run.resources,
+		.user_ns_fd = foreign_user_ns(b, r->step),
 		.stdin_fd = -1,
 		.stdout_fd = log_fds[1],
 		.stderr_fd = log_fds[1],
@@ -304,20 +307,6 @@ static bool is_store_full(Store *s)
 	return (uint64_t)fs.f_bavail * fs.f_frsize < FULL_BYTES || (fs.f_files && fs.f_favail == 0);
 }
 
-/* What a shell ends with when a file is there and cannot be run. */
-enum { STATUS_NOT_EXECUTABLE = 126 };
-
-static Err *note_emulator(Err *e, const Platform *image, const Platform *host)
-{
-	AUTO_ARENA Arena a = ARENA_INIT;
-	e = err_note(e,
-	             "the image is for %s and this machine is %s: programs of another architecture "
-	             "need an emulator",
-	             platform_text(&a, image).ptr, platform_text(&a, host).ptr);
-	return err_note(e, "install qemu-user-static, which registers with binfmt_misc, and build "
-	                   "again");
-}
-
 static Err *failed(Build *b, const Step *step, const SandboxResult *result)
 {
 	AUTO_BUF Buf words = BUF_INIT;
@@ -338,10 +327,6 @@ static Err *failed(Build *b, const Step *step, const SandboxResult *result)
 		e = err_note(e, "signal 9 ended it: often the machine had no memory left");
 	else if (result->signal)
 		e = err_note(e, "signal %d ended it", result->signal);
-	Platform host = platform_host();
-	const Platform *platform = &b->plan.stages[step->stage].platform;
-	if (result->exit_status == STATUS_NOT_EXECUTABLE && !platform_fit(&host, platform))
-		e = note_emulator(e, platform, &host);
 	if (is_store_full(b->store))
 		e = err_note(e,
 		             "the file system of the store '%s' is full: remove images with "

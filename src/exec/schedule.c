@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/parallel.h"
 #include "exec/fetch.h"
+#include "exec/foreign.h"
 #include "exec/order.h"
 #include "exec/run.h"
 
@@ -295,8 +296,11 @@ static Err *check_all(const Schedule *s)
 	Build *b = s->build;
 	for (size_t i = 0; i < b->plan.step_count; i++) {
 		const Step *step = &b->plan.steps[i];
-		if (s->order.needed[i] && step->kind == STEP_RUN && step->run.mount_count &&
-		    b->states[i].status != STEP_KNOWN)
+		if (!s->order.needed[i] || step->kind != STEP_RUN ||
+		    b->states[i].status == STEP_KNOWN)
+			continue;
+		TRY(schedule_explain(b, step, foreign_check(b, step)));
+		if (step->run.mount_count)
 			TRY(schedule_explain(b, step, run_check(b, step)));
 	}
 	return NULL;

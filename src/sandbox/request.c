@@ -235,6 +235,7 @@ void request_encode(const SandboxSpec *s, Buf *b, FdList *fds)
 	put_fd(b, fds, s->stderr_fd);
 	wire_put_u32(b, s->terminal);
 	put_fd(b, fds, s->events_fd > 0 ? s->events_fd : -1);
+	put_fd(b, fds, s->user_ns_fd > 0 ? s->user_ns_fd : -1);
 }
 
 Err *request_decode(Str bytes, const FdList *fds, Arena *a, SandboxSpec *ret)
@@ -269,6 +270,7 @@ Err *request_decode(Str bytes, const FdList *fds, Arena *a, SandboxSpec *ret)
 	s.stderr_fd = get_fd(r, fds);
 	s.terminal = wire_get_u32(r) != 0;
 	s.events_fd = get_fd(r, fds);
+	s.user_ns_fd = get_fd(r, fds);
 	if (r->bad || r->rest.len > 0)
 		return err_new(ERR_SYSTEM, "a request to the sandbox server is damaged");
 	*ret = s;

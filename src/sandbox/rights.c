@@ -7,6 +7,7 @@
 #include <grp.h>
 #include <linux/capability.h>
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -132,9 +133,18 @@ static Err *become_insecure(const SandboxSpec *spec)
 	return keep_capabilities();
 }
 
+/* Ids are the same there.  All that is mounted stays that of the namespace around it. */
+static Err *enter_user_namespace(const SandboxSpec *spec)
+{
+	if (spec->user_ns_fd >= 0 && setns(spec->user_ns_fd, CLONE_NEWUSER) < 0)
+		return err_sys(errno, "cannot enter the user namespace of emulated programs");
+	return NULL;
+}
+
 Err *rights_drop(const Host *host, const SandboxSpec *spec)
 {
 	TRY(set_limits(spec));
+	TRY(enter_user_namespace(spec)); /* a limit can be raised only from outside */
 	(void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
 	if (spec->insecure)
 		return become_insecure(spec);

@@ -144,6 +144,7 @@ typedef struct SandboxSpec {
 	 * of it once the command is started, or could not be; each byte written to it is the number
 	 * of a signal for the command (PID 1: it gets only what it handles, and SIGKILL). */
 	int events_fd;
+	int user_ns_fd; /* of Emulators: the command is to be in it; 0: none */
 } SandboxSpec;
 
 typedef enum SandboxEvent {
