@@ -202,6 +202,13 @@ void plan_dump(const Plan *plan, Buf *out)
 		put_step(out, plan, &plan->steps[i]);
 	for (size_t i = 0; i < plan->stage_count; i++)
 		put_stage(out, plan, &plan->stages[i]);
+	for (size_t i = 0; i < plan->result_count && plan->result_count > 1; i++) {
+		AUTO_ARENA Arena a = ARENA_INIT;
+		const PlanResult *r = &plan->results[i];
+		buf_addf(out, "result %.*s for %s, ends with %u\n",
+		         STR_ARG(plan->stages[r->stage].shown), platform_text(&a, &r->platform).ptr,
+		         plan->stages[r->stage].last_step);
+	}
 	for (size_t i = 0; i < plan->warning_count; i++)
 		buf_addf(out, "warning: %.*s\n", STR_ARG(plan->warnings[i]));
 	if (plan->source_date_epoch >= 0)

@@ -170,6 +170,34 @@ static bool str_contains(Str s, const char *part)
 	return s.len && memmem(s.ptr, s.len, part, strlen(part));
 }
 
+static bool more(Str *rest, Str *line)
+{
+	bool any = rest->len > 0;
+	*rest = str_cut(*rest, '\n', line);
+	return any;
+}
+
+/* Each target for each platform, joined. */
+static Err *make_each(Arena *a, const Case *c, PlanRequest *request, Plan *ret)
+{
+	enum { PLANS_MAX = 8 };
+	Plan plans[PLANS_MAX];
+	size_t count = 0;
+	Str targets = c->target.len ? c->target : STR("\n"), target;
+	request->multi_platform = count_lines(c->platform) > 1;
+	while (more(&targets, &target)) {
+		Str platforms = c->platform.len ? c->platform : STR("linux/amd64\n"), platform;
+		while (more(&platforms, &platform)) {
+			assert_true(count < PLANS_MAX);
+			request->target = target;
+			TRY(platform_parse(a, platform, &request->platform));
+			TRY(plan_make(a, request, &plans[count++]));
+		}
+	}
+	plan_join(a, plans, count, ret);
+	return NULL;
+}
+
 static Err *make(Arena *a, const Case *c, const Source *source, Asked *asked, Plan *ret)
 {
 	static Dockerfile file; /* spans of the plan point into it */
@@ -191,6 +219,8 @@ static Err *make(Arena *a, const Case *c, const Source *source, Asked *asked, Pl
 	TRY(platform_parse(a, STR("linux/amd64"), &request.build_platform));
 	request.platform = request.build_platform;
 	request.platform_given = c->platform.len > 0;
+	if (count_lines(c->target) > 1 || count_lines(c->platform) > 1)
+		return make_each(a, c, &request, ret);
 	if (request.platform_given)
 		TRY(platform_parse(a, first_line(c->platform), &request.platform));
 	return plan_make(a, &request, ret);
