@@ -9,7 +9,8 @@ packages() {
 	case $1 in
 	build)
 		echo gcc libc6-dev make meson ninja-build pkg-config python3 libssl-dev libdeflate-dev libisal-dev \
-			zlib1g-dev libzstd-dev libjansson-dev libseccomp-dev libcurl4-openssl-dev libarchive-dev libsqlite3-0 libcmocka-dev \
+			zlib1g-dev libzstd-dev libjansson-dev libseccomp-dev libcurl4-openssl-dev libarchive-dev libsqlite3-0 libyaml-dev \
+			libcmocka-dev \
 			uidmap slirp4netns ca-certificates
 		;;
 	test)  echo python3 busybox-static openssh-client docker-registry skopeo umoci curl git zstd bzip2 xz-utils debootstrap python3-jsonschema ;;

@@ -61,14 +61,9 @@ static bool is_allowed(const Build *b, const CdiList *list, size_t device, bool 
 	return false;
 }
 
-static Err *not_registered(const CdiList *list, const RunDevice *d)
+static Err *not_registered(const RunDevice *d)
 {
 	Err *e = err_at(d->span, "required device \"%.*s\" is not registered", STR_ARG(d->name));
-	if (list->unread.len)
-		return err_note(e,
-		                "'%.*s' is YAML, which is not read: write it as JSON "
-		                "(nvidia-ctk cdi generate --format=json)",
-		                STR_ARG(list->unread));
 	return err_note(e, "CDI files are looked for in /etc/cdi and /var/run/cdi");
 }
 
@@ -79,7 +74,7 @@ static Err *check_device(Build *b, const Step *step, const RunDevice *d)
 	AUTO_FREE bool *bits = xcalloc(list->count + 1, sizeof(bool));
 	if (!find_devices(list, d->name, meant)) {
 		if (d->required)
-			return not_registered(list, d);
+			return not_registered(d);
 		progress_warning(b->progress, 0,
 		                 "%.*s: the optional device \"%.*s\" is not registered",
 		                 STR_ARG(step->title), STR_ARG(d->name));

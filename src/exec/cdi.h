@@ -1,9 +1,8 @@
 /*
  * cdi.h - devices of the Container Device Interface, as vendors describe them in files.
  *
- * WHAT     Reads *.json of /etc/cdi and /var/run/cdi (or of $DECANT_CDI_DIRS, with ':' between); a
- *          device of a later directory wins.  YAML is not read, and said to be there when a device
- *          is missing.
+ * WHAT     Reads *.json, *.yaml and *.yml of /etc/cdi and /var/run/cdi (or of $DECANT_CDI_DIRS, with ':' between); a
+ *          device of a later directory wins.
  * ERRORS   ERR_INPUT naming the file and the member
  * SOURCE   cncf-tags/container-device-interface SPEC.md 1.0
  */
@@ -43,7 +42,6 @@ typedef struct CdiDevice {
 typedef struct CdiList {
 	CdiDevice *at; /* by name */
 	size_t count;
-	Str unread; /* a YAML file that was passed over; "" none */
 } CdiList;
 
 NODISCARD Err *cdi_read(Arena *a, CdiList *ret);

@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "base/vec.h"
 #include "codec/json.h"
+#include "codec/yaml_json.h"
 #include "exec/cdi.h"
 #include "fs/path.h"
 
@@ -119,9 +120,13 @@ static Err *read_document(const JsonValue *root, Arena *a, CdiDeviceVec *ret)
 static Err *read_file(int dir_fd, const char *name, Arena *a, CdiDeviceVec *ret)
 {
 	AUTO_BUF Buf text = BUF_INIT;
+	AUTO_BUF Buf json = BUF_INIT;
 	JsonValue *root = NULL;
+	bool is_json = str_ends(str_from(name), STR(".json"));
 	TRY(path_read_file(dir_fd, name, CDI_FILE_BYTES_MAX, &text));
-	TRY(json_parse(buf_str(&text), CDI_FILE_BYTES_MAX, name, &root));
+	if (!is_json)
+		TRY(yaml_to_json(buf_str(&text), CDI_FILE_BYTES_MAX, name, &json));
+	TRY(json_parse(is_json ? buf_str(&text) : buf_str(&json), SIZE_MAX, name, &root));
 	Err *e = json_value_is_object(root) ? read_document(root, a, ret)
 	                                    : err_new(ERR_INPUT, "it is no object");
 	json_free(root);
@@ -135,7 +140,7 @@ static int by_text(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-static Err *read_dir(const char *path, Arena *a, CdiDeviceVec *devices, Str *unread)
+static Err *read_dir(const char *path, Arena *a, CdiDeviceVec *devices)
 {
 	VEC(const char *) names = { 0 };
 	int fd = openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -144,10 +149,9 @@ static Err *read_dir(const char *path, Arena *a, CdiDeviceVec *devices, Str *unr
 		return errno == ENOENT ? NULL : err_sys(errno, "cannot read '%s'", path);
 	for (struct dirent *d; names.len < FILES_MAX && (d = readdir(dir));) {
 		Str name = str_from(d->d_name);
-		if (str_ends(name, STR(".json")))
+		if (str_ends(name, STR(".json")) || str_ends(name, STR(".yaml")) ||
+		    str_ends(name, STR(".yml")))
 			VEC_PUSH(&names, arena_str(a, name).ptr);
-		else if (str_ends(name, STR(".yaml")) || str_ends(name, STR(".yml")))
-			*unread = arena_strf(a, "%s/%s", path, d->d_name);
 	}
 	if (names.len)
 		qsort(names.at, names.len, sizeof *names.at, by_text);
@@ -172,12 +176,11 @@ Err *cdi_read(Arena *a, CdiList *ret)
 	const char *dirs = getenv("DECANT_CDI_DIRS");
 	CdiDeviceVec devices = { 0 };
 	Err *e = NULL;
-	ret->unread = STR("");
 	for (Str rest = str_from(dirs && *dirs ? dirs : "/etc/cdi:/var/run/cdi"), dir;
 	     rest.len && !e;) {
 		rest = str_cut(rest, ':', &dir);
 		if (dir.len)
-			e = read_dir(arena_str(a, dir).ptr, a, &devices, &ret->unread);
+			e = read_dir(arena_str(a, dir).ptr, a, &devices);
 	}
 	ret->count = devices.len;
 	ret->at = arena_alloc(a, (devices.len + 1) * sizeof *ret->at, _Alignof(CdiDevice));

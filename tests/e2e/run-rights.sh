@@ -140,10 +140,27 @@ is "what each brings" "$(printed | paste -sd' ')" "injected1 injected11 11 injec
 like "an optional one that is missing" "$ERR" 'the optional device "other.com/x=y" is not registered'
 is "nothing of them stays" "$(decant run --rm --network none "$(decant build -q --network=none --allow device .)" ls /opt 2>&1 | grep -c cdi)" 0
 printf 'FROM alpine:edge\nRUN --device=other.com/x=y,required true\n' >Dockerfile
-touch "$T/cdi/other.yaml"
+printf 'kind: yaml.com/x\nannotations: &a {}\nother: *a\n' >"$T/cdi/other.yaml"
+build --allow device
+like "YAML with an alias" "$ERR" 'other.yaml:3:8: aliases are not read'
+cat >"$T/cdi/other.yaml" <<'Y'
+---
+cdiVersion: 0.5.0
+kind: yaml.com/x
+containerEdits:
+  env: [COMMON=yaml]
+devices:
+- name: "0"
+  containerEdits:
+    deviceNodes:
+    - {path: /dev/yaml-zero, hostPath: /dev/zero, major: 1, minor: 5}
+Y
 build --allow device
 like "a required one that is missing" "$ERR" '^Dockerfile:2:14: error: required device "other.com/x=y" is not registered'
-like "YAML is not read, and said so" "$ERR" 'other.yaml. is YAML'
+printf 'FROM alpine:edge\nRUN --device=yaml.com/x=0,required test "$COMMON$(head -c 4 /dev/yaml-zero | wc -c)" = yaml4\n' >Dockerfile
+build --allow device
+status "a device of a YAML file, as nvidia-ctk writes it" 0
+rm "$T/cdi/other.yaml"
 echo '{"kind": "novendor"}' >"$T/cdi/bad.json"
 build --allow device
 like "a file that is wrong" "$ERR" "spec.kind: expected vendor/class"
