@@ -230,37 +230,6 @@ static const Option prune_options[] = {
 	  OF(PruneValues, keep) },
 };
 
-/* "24h", "1h30m", "7d". */
-static bool parse_duration(Str text, int64_t *ret_ns)
-{
-	static const struct {
-		char unit;
-		int64_t seconds;
-	} units[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 } };
-	enum { DAYS_MAX = 36500 };
-	int64_t sum = 0;
-	if (!text.len)
-		return false;
-	while (text.len) {
-		size_t digits = 0, unit = 0;
-		uint64_t n;
-		while (digits < text.len && text.ptr[digits] >= '0' && text.ptr[digits] <= '9')
-			digits++;
-		if (!str_to_u64(str_head(text, digits), &n) || digits == text.len)
-			return false;
-		while (unit < ARRAY_LEN(units) && units[unit].unit != text.ptr[digits])
-			unit++;
-		if (unit == ARRAY_LEN(units) || n > DAYS_MAX * 86400ull)
-			return false;
-		sum += (int64_t)n * units[unit].seconds;
-		if (sum > DAYS_MAX * 86400ll)
-			return false;
-		text = str_from_at(text, digits + 1);
-	}
-	*ret_ns = sum * 1000000000;
-	return true;
-}
-
 typedef struct PruneFilter {
 	int64_t before_ns; /* last use */
 	Str id;            /* "" any */
@@ -278,11 +247,11 @@ static Err *read_filter(Cli *cli, const PruneValues *v, PruneFilter *ret)
 		int64_t ns;
 		if (str_eqc(key, "id") && value.len)
 			ret->id = value;
-		else if (str_eqc(key, "until") && parse_duration(value, &ns))
+		else if (str_eqc(key, "until") && clock_parse_duration(value, &ns) && ns >= 0)
 			ret->before_ns = clock_real_ns() - ns;
 		else
 			return err_note(cli_usage(cli, "invalid filter '%s'", v->filters.at[i]),
-			                "until=24h (units d, h, m, s) or id=NAME");
+			                "until=24h (units h, m, s) or id=NAME");
 	}
 	return NULL;
 }
