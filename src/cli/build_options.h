@@ -23,6 +23,7 @@ typedef struct BuildValues {
 	const char *os, *arch, *variant;
 	bool pull_always, pull_never, reproducible, omit_history;
 	OptionList unset_env, unset_labels;
+	bool shell_on_error;
 	bool check, no_cache, push, quiet, load, durable;
 	/* where it goes: build_outputs.c, build_metadata.c */
 	OptionList annotations, destinations;

@@ -2,10 +2,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
 
-#include "cli/build_call.h"
-#include "cli/build_contexts.h"
-#include "cli/build_input.h"
-#include "cli/build_options.h"
+#include "cli/build_debug.h"
+#include "cli/build_opened.h"
 #include "cli/build_outputs.h"
 #include "cli/build_report.h"
 
@@ -55,9 +53,17 @@ static void report_failure(Cli *cli, Ui *ui, const BuildResult *result, Err *e)
 	err_free(e);
 }
 
-static void on_entered(void *ui)
+typedef struct Started {
+	Ui *ui;
+	bool may_debug;
+} Started;
+
+static void on_entered(void *context)
 {
-	ui_start(ui);
+	const Started *s = context;
+	if (s->may_debug)
+		build_debug_entered();
+	ui_start(s->ui);
 }
 
 static Err *build(Cli *cli, const BuildValues *v, BuildRequest *r, BuildOutputs *outputs,
@@ -81,6 +87,8 @@ static const char *style_of(const BuildValues *v, const BuildCall *call)
 		return "quiet";
 	return usual && *usual ? usual : "auto";
 }
+
+/* --- what is built ---------------------------------------------------------------------------- */
 
 /* The argument, or kaniko's --context with its schemes. */
 static Err *find_context(Cli *cli, const BuildValues *v, const Arguments *args, const char **ret)
@@ -108,63 +116,91 @@ static Err *find_context(Cli *cli, const BuildValues *v, const Arguments *args, 
 	return NULL;
 }
 
-Err *build_run_command(Cli *cli, const void *values, const Arguments *args)
+Err *build_opened_open(Cli *cli, const BuildValues *v, const Arguments *args, const BuildCall *call,
+                       BuildOpened *o)
 {
-	const BuildValues *v = values;
-	AUTO_BUILD_INPUT BuildInput input = { .context_fd = -1 };
-	AUTO_BUILD_CONTEXTS BuildContexts contexts = { 0 };
-	AUTO_UI Ui *ui = NULL;
-	BuildRequest r;
-	BuildResult result = { 0 };
-	BuildOutputs outputs = { 0 };
-	const BuildCall *call;
-	TRY(build_call_parse(cli, v, &call));
-	TRY(build_request_make(cli, v, &r));
-	TRY(build_outputs_parse(cli, v, &r, &outputs));
-	Err *e = ui_open(style_of(v, call), stderr, &ui);
-	if (e) {
-		cli->usage_error = true;
-		return e;
-	}
+	BuildRequest *r = &o->request;
 	const char *context = NULL;
 	TRY(find_context(cli, v, args, &context));
 	BuildInputNames names = { .context = context,
 		                  .file = v->file,
 		                  .ignore_file = v->ignore_file };
 	if (build_input_is_url(v->file)) {
-		TRY(cli_cancel(cli, &r.cancel));
-		names.cancel = r.cancel;
+		TRY(cli_cancel(cli, &r->cancel));
+		names.cancel = r->cancel;
 	}
-	TRY(build_input_open(cli->arena, &names, &input));
-	TRY(build_contexts_open(cli, &v->contexts, &contexts));
-	if (!call || input.is_inside) {
-		TRY(cli_store(cli, &r.store));
-		store_set_durable(r.store, v->durable);
+	TRY(build_input_open(cli->arena, &names, &o->input));
+	TRY(build_contexts_open(cli, &v->contexts, &o->contexts));
+	if (!call || o->input.is_inside) {
+		TRY(cli_store(cli, &r->store));
+		store_set_durable(r->store, v->durable);
 	} else if (build_call_needs_store(call)) {
-		TRY(cli_store_existing(cli, &r.store)); /* who only looks makes none */
+		TRY(cli_store_existing(cli, &r->store)); /* who only looks makes none */
 	}
-	TRY(cli_cancel(cli, &r.cancel));
-	BuildArchive archive = { input.archive_head, STDIN_FILENO };
-	r.dockerfile = input.is_inside ? NULL : &input.dockerfile;
-	r.file = input.inside;
-	r.remote = input.is_remote ? &input.remote : NULL;
-	r.archive = input.is_archive ? &archive : NULL;
-	r.ignore = input.has_ignore ? &input.ignore : NULL;
-	r.context_fd = input.context_fd;
-	r.context_path = input.context_path;
-	r.contexts = contexts.at;
-	r.context_count = contexts.count;
-	r.directories = contexts.directories;
-	r.directory_count = contexts.directory_count;
-	r.progress = ui_progress(ui);
-	r.entered = on_entered;
-	r.entered_context = ui;
+	TRY(cli_cancel(cli, &r->cancel));
+	o->archive = (BuildArchive){ o->input.archive_head, STDIN_FILENO };
+	r->dockerfile = o->input.is_inside ? NULL : &o->input.dockerfile;
+	r->file = o->input.inside;
+	r->remote = o->input.is_remote ? &o->input.remote : NULL;
+	r->archive = o->input.is_archive ? &o->archive : NULL;
+	r->ignore = o->input.has_ignore ? &o->input.ignore : NULL;
+	r->context_fd = o->input.context_fd;
+	r->context_path = o->input.context_path;
+	r->contexts = o->contexts.at;
+	r->context_count = o->contexts.count;
+	r->directories = o->contexts.directories;
+	r->directory_count = o->contexts.directory_count;
+	return NULL;
+}
+
+void build_opened_close(BuildOpened *o)
+{
+	build_contexts_close(&o->contexts);
+	build_input_close(&o->input);
+}
+
+/* The Dockerfile as an editor can open it; NULL: it came from elsewhere. */
+static const char *editable(const BuildOpened *o, const BuildValues *v)
+{
+	bool is_file = o->request.dockerfile && !build_input_is_url(v->file);
+	const char *name = is_file ? o->request.dockerfile->name : NULL;
+	return name && access(name, W_OK) == 0 ? name : NULL;
+}
+
+/* *ret_again: the user has changed the Dockerfile, and wants it built. */
+static Err *build_once(Cli *cli, const BuildValues *v, const Arguments *args, const BuildCall *call,
+                       bool *ret_again)
+{
+	AUTO_BUILD_OPENED BuildOpened opened = { .input = { .context_fd = -1 } };
+	AUTO_UI Ui *ui = NULL;
+	BuildRequest *r = &opened.request;
+	BuildResult result = { 0 };
+	BuildOutputs outputs = { 0 };
+	BuildDebugger debugger;
+	*ret_again = false;
+	TRY(build_request_make(cli, v, r));
+	TRY(build_outputs_parse(cli, v, r, &outputs));
+	Err *e = ui_open(style_of(v, call), stderr, &ui);
+	if (e) {
+		cli->usage_error = true;
+		return e;
+	}
+	TRY(build_opened_open(cli, v, args, call, &opened));
+	r->progress = ui_progress(ui);
+	Started started = { ui, v->shell_on_error };
+	r->entered = on_entered;
+	r->entered_context = &started;
+	build_debug_init(&debugger, ui, r->cancel, editable(&opened, v));
+	r->debug = v->shell_on_error ? &debugger.calls : NULL;
 	cli_watch_ui(ui);
 	if (call) {
-		e = build_call_run(cli, call, &r, ui);
+		e = build_call_run(cli, call, r, ui);
 	} else {
-		e = build(cli, v, &r, &outputs, &result);
-		if (!e)
+		e = build(cli, v, r, &outputs, &result);
+		*ret_again = e && result.again;
+		if (*ret_again)
+			err_free(TAKE_PTR(e));
+		else if (!e)
 			report_end(cli, ui, v, &result);
 		else if (err_kind(e) != ERR_CANCELLED)
 			report_failure(cli, ui, &result, TAKE_PTR(e));
@@ -172,4 +208,19 @@ Err *build_run_command(Cli *cli, const void *values, const Arguments *args)
 	ui_finish(ui);
 	cli_watch_ui(NULL);
 	return e;
+}
+
+Err *build_run_command(Cli *cli, const void *values, const Arguments *args)
+{
+	const BuildValues *v = values;
+	const BuildCall *call;
+	bool again;
+	TRY(build_call_parse(cli, v, &call));
+	if (v->shell_on_error && !call)
+		TRY(build_debug_check(cli));
+	/* Each time all is read anew; what was made before is in the cache. */
+	do
+		TRY(build_once(cli, v, args, call, &again));
+	while (again);
+	return NULL;
 }

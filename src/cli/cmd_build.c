@@ -202,6 +202,10 @@ static const Option build_options[] = {
 	  .choices = "id=",
 	  STORED(secrets),
 	  .help = "Secret for RUN --mount=type=secret: id=ID,src=FILE or id=ID,env=NAME" },
+	{ .name = "shell-on-error",
+	  .kind = OPTION_FLAG,
+	  STORED(shell_on_error),
+	  .help = "When a RUN fails: a shell in its root as it stands, then retry, edit or leave" },
 	{ .name = "shm-size",
 	  .kind = OPTION_TEXT,
 	  .value = "bytes",
@@ -318,6 +322,15 @@ const Command command_build = {
 		 "The environment's SOURCE_DATE_EPOCH is handed to the build: later file times and "
 		 "the image's\n"
 		 "creation time become it, so that equal inputs give equal images.\n\n"
+		 "--shell-on-error opens a shell when a RUN fails, in its root as the command "
+		 "left it, with its\n"
+		 "environment, mounts and secrets; other steps go on. Its end asks what now: the "
+		 "shell again; retry,\n"
+		 "the command in the root as it stands (used in this build alone: nothing is "
+		 "cached, the image gets\n"
+		 "no name, status 1); fresh, the command in a fresh root; edit, the Dockerfile in "
+		 "$VISUAL or $EDITOR,\n"
+		 "after which the build goes on with what it says; or leave.\n\n"
 		 "--check builds nothing. It prints what docker's rules and some of our own find, "
 		 "and ends "
 		 "with\n"

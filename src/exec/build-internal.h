@@ -43,6 +43,7 @@ typedef enum StepStatus { STEP_WAITING, STEP_READY, STEP_RUNNING, STEP_KNOWN } S
 typedef struct StepState {
 	StepStatus status;
 	bool cached;
+	bool by_hand;     /* STEP_RUN: the user's hands were in it */
 	LayerRef *layers; /* of the whole root file system, bottom first */
 	size_t layer_count;
 	Digest identity;       /* of the whole root file system: what keys of later steps hold */
@@ -105,6 +106,8 @@ typedef struct Build {
 	struct RunFiles *run_files; /* files of mounts, see run_files.c */
 	pthread_mutex_t run_files_mutex;
 	struct SecretValue *secrets; /* one a --secret; NULL: there are none */
+	pthread_mutex_t debug_mutex; /* one question at a time; also guards these: */
+	bool again, left;            /* BUILD_EDIT, BUILD_LEAVE was chosen */
 	struct SshAgents *ssh;       /* NULL: none started */
 	struct CdiDevices *cdi;      /* NULL: no RUN has devices */
 	struct Foreign *foreign;     /* NULL: no RUN is for another processor */

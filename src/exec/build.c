@@ -227,6 +227,7 @@ Err *build_init(Build *b, Arena *a, const BuildRequest *request)
 	(void)pthread_mutex_init(&b->mutex, NULL);
 	(void)pthread_mutex_init(&b->run_files_mutex, NULL);
 	secret_init(b);
+	(void)pthread_mutex_init(&b->debug_mutex, NULL);
 	if (b->cancel)
 		return NULL;
 	b->cancel = &b->own_cancel;
@@ -258,6 +259,7 @@ void build_done(Build *b)
 		plan_facts_done(&b->facts[i]);
 	(void)pthread_mutex_destroy(&b->mutex);
 	(void)pthread_mutex_destroy(&b->run_files_mutex);
+	(void)pthread_mutex_destroy(&b->debug_mutex);
 	if (b->own_cancel.fd >= 0)
 		cancel_close(&b->own_cancel);
 }
@@ -272,6 +274,7 @@ Err *build_image(Arena *a, const BuildRequest *request, BuildResult *ret)
 	ret->steps_run = b.steps_run;
 	ret->steps_cached = b.steps_cached;
 	ret->failed_line = b.failed_line;
+	ret->again = e && b.again;
 	ret->warnings = b.plan.warnings;
 	ret->warning_count = b.plan.warning_count;
 	ret->lint = b.lint;

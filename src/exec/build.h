@@ -81,6 +81,35 @@ typedef enum BuildPull {
 	BUILD_PULL_NEWER, /* always, but the store's will do if there is no answer */
 	BUILD_PULL_NEVER,
 } BuildPull;
+/* --- a RUN that failed: what its user wants ----------------------------------------------------
+ */
+
+typedef enum BuildChoice {
+	BUILD_LEAVE, /* the build fails */
+	BUILD_SHELL, /* a shell in the step's root as it stands; then the question again */
+	BUILD_RETRY, /* the command once more, in the root as it stands: never cached, never named
+	              */
+	BUILD_FRESH, /* the command once more, in a fresh root: a step like any other */
+	BUILD_EDIT,  /* the Dockerfile was changed: end, with BuildResult.again, once what runs ends
+	              */
+} BuildChoice;
+
+typedef struct BuildFailure {
+	const Err *error; /* of the command */
+	Err *trouble;     /* what the last choice met with; NULL */
+	unsigned line;    /* of progress */
+	Span span;        /* of the instruction */
+	Strs argv;
+	unsigned asked; /* how often before, for this failure */
+} BuildFailure;
+
+typedef struct BuildDebug {
+	/* From any thread, one at a time; an error ends the build. */
+	Err *(*ask)(void *context, const BuildFailure *f, BuildChoice *ret);
+	/* After the last question about one failure, however it ended. */
+	void (*done)(void *context);
+	void *context;
+} BuildDebug;
 
 typedef struct BuildRequest {
 	Store *store;
@@ -129,6 +158,7 @@ typedef struct BuildRequest {
 	 * be run: the moment from which the caller may start threads of its own.  May be NULL. */
 	void (*entered)(void *context);
 	void *entered_context;
+	const BuildDebug *debug; /* NULL: a RUN that fails ends the build */
 } BuildRequest;
 
 typedef struct BuildStage {
@@ -170,6 +200,7 @@ typedef struct BuildResult {
 	size_t warning_count;
 	LintResult lint;      /* also set on error */
 	const Source *source; /* of the Dockerfile; also set on error */
+	bool again;           /* with an error: the user wants it built anew (BUILD_EDIT) */
 	unsigned failed_line; /* progress line of the step that failed; also set on error; 0 none */
 } BuildResult;
 

@@ -77,6 +77,7 @@ typedef struct ContainerRelay ContainerRelay;
 typedef struct RelayOptions {
 	bool foreground; /* signals of the user are passed on; output to stdout and stderr */
 	bool terminal, interactive;
+	bool window_alone; /* of signals, only the window's: others end the build around it */
 	int log_fd;
 	int stop_signal;
 	Cancel *kill; /* set when the user insists */

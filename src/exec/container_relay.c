@@ -183,10 +183,14 @@ static Err *listen_to_signals(ContainerRelay *r)
 	};
 	sigset_t mask;
 	sigemptyset(&mask);
-	for (size_t i = 0; i < ARRAY_LEN(passed); i++)
-		sigaddset(&mask, passed[i]);
-	sigaddset(&mask, CONTAINER_STOP_SIGNAL);
-	sigaddset(&mask, CONTAINER_KILL_SIGNAL);
+	if (r->options.window_alone) {
+		sigaddset(&mask, SIGWINCH);
+	} else {
+		for (size_t i = 0; i < ARRAY_LEN(passed); i++)
+			sigaddset(&mask, passed[i]);
+		sigaddset(&mask, CONTAINER_STOP_SIGNAL);
+		sigaddset(&mask, CONTAINER_KILL_SIGNAL);
+	}
 	int failed = pthread_sigmask(SIG_BLOCK, &mask, &r->old_mask);
 	if (failed)
 		return err_sys(failed, "cannot block signals");

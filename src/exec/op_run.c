@@ -9,8 +9,8 @@
 #include "base/base.h"
 
 #include "base/clock.h"
+#include "exec/debug.h"
 #include "exec/foreign.h"
-#include "exec/run.h"
 #include "exec/trust.h"
 #include "fs/path.h"
 #include "layer/place.h"
@@ -23,6 +23,11 @@
 /* mtimes come from the kernel's coarse clock, which may be one tick (10 ms at most) behind ours. */
 #define TICK_NS 20000000ll
 
+typedef struct Logger {
+	Progress *progress;
+	unsigned line;
+} Logger;
+
 typedef struct Running {
 	Build *build;
 	const Step *step;
@@ -32,14 +37,11 @@ typedef struct Running {
 	Lowers lowers;
 	RunGiven given;
 	Trust trust;
+	View *view; /* of the layers below */
+	ViewUser user;
+	SandboxSpec spec;
+	Logger logger;
 } Running;
-
-/* --- the log --------------------------------------------------------------------------------- */
-
-typedef struct Logger {
-	Progress *progress;
-	unsigned line;
-} Logger;
 
 static void pass_log(void *context, Str bytes)
 {
@@ -49,6 +51,25 @@ static void pass_log(void *context, Str bytes)
 
 /* --- the root file system -------------------------------------------------------------------- */
 
+/* A fresh directory NAME, in place of one that *FD may be. */
+static Err *make_dir(const Running *r, const char *name, mode_t mode, int *fd)
+{
+	closep(fd);
+	*fd = -1;
+	int made = mkdirat(r->dir_fd, name, mode);
+	if (made < 0 && errno == EEXIST) {
+		TRY(path_remove_tree(r->dir_fd, name));
+		made = mkdirat(r->dir_fd, name, mode);
+	}
+	if (made < 0)
+		return err_sys(errno, "cannot create a scratch directory");
+	*fd = openat(r->dir_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	/* the umask may have taken bits away, and "upper" becomes the image's root directory */
+	if (*fd < 0 || fchmod(*fd, mode) < 0)
+		return err_sys(errno, "cannot open a scratch directory");
+	return NULL;
+}
+
 static Err *make_scratch(Running *r)
 {
 	int tmp;
@@ -57,15 +78,10 @@ static Err *make_scratch(Running *r)
 	if (mkdirat(tmp, r->name, 0700) < 0)
 		return err_sys(errno, "cannot create a scratch directory");
 	r->dir_fd = openat(tmp, r->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (r->dir_fd < 0 || mkdirat(r->dir_fd, "upper", 0755) < 0 ||
-	    mkdirat(r->dir_fd, "work", 0700) < 0)
-		return err_sys(errno, "cannot create a scratch directory");
-	/* the umask may have taken bits away, and this becomes the image's root directory */
-	r->upper_fd = openat(r->dir_fd, "upper", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	r->work_fd = openat(r->dir_fd, "work", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (r->upper_fd < 0 || r->work_fd < 0 || fchmod(r->upper_fd, 0755) < 0)
+	if (r->dir_fd < 0)
 		return err_sys(errno, "cannot open a scratch directory");
-	return NULL;
+	TRY(make_dir(r, "upper", 0755, &r->upper_fd));
+	return make_dir(r, "work", 0700, &r->work_fd);
 }
 
 static void running_done(Running *r)
@@ -73,6 +89,7 @@ static void running_done(Running *r)
 	int tmp;
 	run_given_done(&r->given);
 	trust_done(&r->trust);
+	view_closep(&r->view);
 	lowers_close(&r->lowers);
 	if (r->upper_fd >= 0)
 		close(r->upper_fd);
@@ -128,7 +145,7 @@ static size_t put_usual_env(const char **v, size_t count, Str entry)
 
 /* The plan's variables, HOME unless it is among them, the
  * proxies of the request, and what the run is given. */
-static const char **make_env(Running *r, const ViewUser *user)
+static const char **make_env(Running *r)
 {
 	Arena *a = &r->arena;
 	const Strs *env = &r->step->run.env;
@@ -138,7 +155,7 @@ static const char **make_env(Running *r, const ViewUser *user)
 	const char **v = arena_alloc(a, most * sizeof *v, _Alignof(char *));
 	for (size_t i = 0; i < count; i++)
 		v[i] = arena_str(a, env->at[i]).ptr;
-	count = put_usual_env(v, count, arena_strf(a, "HOME=%.*s", STR_ARG(user->home)));
+	count = put_usual_env(v, count, arena_strf(a, "HOME=%.*s", STR_ARG(r->user.home)));
 	for (size_t i = 0; i < run->proxy_count; i++)
 		count = put_usual_env(v, count, run->proxies[i]);
 	for (size_t i = 0; i < usual; i++)
@@ -157,11 +174,13 @@ static SandboxNetwork network_of(Str text)
 
 /* A working directory that no WORKDIR made (the base image's config names it): made in the upper.
  */
-static Err *need_cwd(Running *r, const View *view, const ViewUser *user)
+static Err *need_cwd(const Running *r)
 {
+	const View *view = r->view;
+	const ViewUser *user = &r->user;
 	Str path;
 	bool exists;
-	Arena *a = &r->arena;
+	Arena *a = (Arena *)&r->arena;
 	TRY(view_resolve(view, path_clean_in_root(a, r->step->run.cwd), true, a, &path, &exists));
 	if (exists || path.len == 0)
 		return NULL;
@@ -228,44 +247,43 @@ static const int *stack_lowers(Running *r, size_t *ret_count)
 	return fds;
 }
 
-static Err *run_command(Running *r, const int log_fds[2], SandboxResult *ret)
+/* All that the command gets, but for where its output goes. */
+static Err *prepare_command(Running *r)
 {
-	Logger logger = { r->build->progress, r->build->states[r->step->number].line };
 	Build *b = r->build;
 	const RunArgs *run = &r->step->run;
 	Arena *a = &r->arena;
-	AUTO_VIEW View *view = NULL;
-	ViewUser user;
-	TRY(view_open(b->store, r->lowers.diff_ids, r->lowers.count, &view));
-	TRY(err_place(view_user(view, run->user, sandbox_overlay_prefix(), a, &user),
+	TRY(view_open(b->store, r->lowers.diff_ids, r->lowers.count, &r->view));
+	TRY(err_place(view_user(r->view, run->user, sandbox_overlay_prefix(), a, &r->user),
 	              run->user_span));
-	TRY(need_cwd(r, view, &user));
+	TRY(need_cwd(r));
 
 	r->given.arena = a;
 	r->given.scratch_fd = r->dir_fd;
 	r->given.line = b->states[r->step->number].line;
 	if (run->mount_count || run->device_count)
-		TRY(run_given_make(b, r->step, view, &r->given));
+		TRY(run_given_make(b, r->step, r->view, &r->given));
 	if (run->script.len)
 		TRY(add_script(r));
-	TRY(trust_make(b, view, &r->given, &r->trust));
+	TRY(trust_make(b, r->view, &r->given, &r->trust));
 	size_t lower_count;
 	const int *lower_fds = stack_lowers(r, &lower_count);
 	/* what BuildKit's RUN sees, and Dockerfiles may know */
 	const char *hostname =
 		run->hostname.len ? arena_str(a, run->hostname).ptr : "buildkitsandbox";
-	SandboxSpec spec = {
+	r->logger = (Logger){ b->progress, b->states[r->step->number].line };
+	r->spec = (SandboxSpec){
 		.lower_fds = lower_fds,
 		.lower_count = lower_count,
 		.upper_fd = r->upper_fd,
 		.work_fd = r->work_fd,
 		.argv = to_argv(a, &run->argv),
-		.env = make_env(r, &user),
+		.env = make_env(r),
 		.cwd = arena_str(a, run->cwd).ptr,
-		.uid = user.uid,
-		.gid = user.gid,
-		.groups = user.groups,
-		.group_count = user.group_count,
+		.uid = r->user.uid,
+		.gid = r->user.gid,
+		.groups = r->user.groups,
+		.group_count = r->user.group_count,
 		.hostname = hostname,
 		.extra_hosts = make_hosts(r),
 		.network = network_of(run->network),
@@ -278,13 +296,10 @@ static Err *run_command(Running *r, const int log_fds[2], SandboxResult *ret)
 		.resources = b->request->run.resources,
 		.user_ns_fd = foreign_user_ns(b, r->step),
 		.stdin_fd = -1,
-		.stdout_fd = log_fds[1],
-		.stderr_fd = log_fds[1],
-		.log_fd = log_fds[0],
 		.log = pass_log,
-		.log_context = &logger,
+		.log_context = &r->logger,
 	};
-	return sandbox_run(b->sandbox, &spec, b->cancel, ret);
+	return NULL;
 }
 
 static Err *run_logged(Running *r, SandboxResult *ret)
@@ -294,7 +309,24 @@ static Err *run_logged(Running *r, SandboxResult *ret)
 		return err_sys(errno, "cannot make a pipe");
 	AUTO_CLOSE int read_fd = fds[0];
 	AUTO_CLOSE int write_fd = fds[1];
-	return run_command(r, (const int[]){ read_fd, write_fd }, ret);
+	r->spec.stdout_fd = write_fd;
+	r->spec.stderr_fd = write_fd;
+	r->spec.log_fd = read_fd;
+	return sandbox_run(r->build->sandbox, &r->spec, r->build->cancel, ret);
+}
+
+/* The root for another run of the command, or for a shell. */
+static Err *renew_root(void *context, bool upper_too)
+{
+	Running *r = context;
+	/* overlay's "volatile" leaves a mark in the work directory that no second mount accepts */
+	TRY(make_dir(r, "work", 0700, &r->work_fd));
+	r->spec.work_fd = r->work_fd;
+	if (!upper_too)
+		return NULL;
+	TRY(make_dir(r, "upper", 0755, &r->upper_fd));
+	r->spec.upper_fd = r->upper_fd;
+	return need_cwd(r);
 }
 
 /* Commands seldom say well that the disk was full; what they write lies in the store. */
@@ -356,6 +388,24 @@ static void tell_fallbacks(Build *b, unsigned line, const SandboxResult *result)
 		                                        : "no user-mode network");
 }
 
+/* Until it ends well, or the user has seen enough of it. */
+static Err *run_until_done(Running *r, SandboxResult *ret)
+{
+	Build *b = r->build;
+	DebugRun debug = {
+		.build = b, .step = r->step, .spec = &r->spec, .renew = renew_root, .context = r
+	};
+	for (;;) {
+		TRY(run_logged(r, ret));
+		tell_fallbacks(b, r->logger.line, ret);
+		if (ret->exit_status == 0)
+			break;
+		TRY(debug_failure(&debug, failed(b, r->step, ret)));
+	}
+	b->states[r->step->number].by_hand = debug.by_hand;
+	return NULL;
+}
+
 static Err *run_step(Running *r, StoreLayer *ret)
 {
 	Build *b = r->build;
@@ -364,15 +414,13 @@ static Err *run_step(Running *r, StoreLayer *ret)
 	TRY(make_scratch(r));
 	TRY(lowers_open(b, r->step->parent, &r->arena, &r->lowers));
 	int64_t begun_ns = clock_real_ns(), mono_ns = clock_mono_ns();
-	TRY(run_logged(r, &result));
+	TRY(prepare_command(r));
+	TRY(run_until_done(r, &result));
 	if (r->step->run.insecure && sandbox_rung() != SANDBOX_ROOT &&
 	    is_first(b, &b->insecure_told))
 		progress_warning(b->progress, b->states[r->step->number].line,
 		                 "RUN --security=insecure has all rights in its user namespace, "
 		                 "not those of root on this machine");
-	tell_fallbacks(b, b->states[r->step->number].line, &result);
-	if (result.exit_status != 0)
-		return failed(b, r->step, &result);
 	TRY(trust_clean(b, &r->trust, r->upper_fd));
 	/* If the clock was set meanwhile, both before and after it are "now". */
 	int64_t ended_ns = clock_real_ns(), took_ns = clock_mono_ns() - mono_ns;

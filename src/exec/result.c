@@ -361,8 +361,32 @@ static Err *make_image(Build *b, const PlanResult *result, BuildImage *ret)
 	return sync_layers(b, state);
 }
 
+/* The first step that the user's hands were in; NULL: none. */
+static const Step *find_by_hand(const Build *b)
+{
+	for (size_t i = 0; i < b->plan.step_count; i++)
+		if (b->states[i].by_hand)
+			return &b->plan.steps[i];
+	return NULL;
+}
+
+/* Nobody could make it again: it is kept, but under no name that others trust. */
+static Err *refuse_by_hand(const Step *step, const Digest *id)
+{
+	char text[DIGEST_TEXT_LEN + 1];
+	Err *e = err_new(ERR_RUN,
+	                 "the image is not what the Dockerfile makes: '%.*s' was mended by "
+	                 "hand",
+	                 STR_ARG(step->title));
+	e = err_note(e, "it was built, and has no name: %s", digest_text(id, text).ptr);
+	e = err_note(e, "put what helped into the Dockerfile and build again: the steps before are "
+	                "in the cache");
+	return err_place(e, step->span);
+}
+
 Err *result_images(Build *b, BuildResult *ret)
 {
+	const Step *by_hand = find_by_hand(b);
 	size_t count = b->plan.result_count, each = count / b->target_count;
 	BuildImage *images = arena_alloc(b->arena, count * sizeof *images, _Alignof(BuildImage));
 	for (size_t i = 0; i < count; i++)
@@ -371,6 +395,8 @@ Err *result_images(Build *b, BuildResult *ret)
 	for (size_t i = 0; i < b->target_count; i++) {
 		b->targets[i].images = &images[i * each];
 		b->targets[i].image_count = each;
+		if (by_hand)
+			b->targets[i].tag_count = 0;
 		if (!b->request->cache_only)
 			TRY(name_target(b, &b->targets[i], b->arena));
 	}
@@ -382,5 +408,5 @@ Err *result_images(Build *b, BuildResult *ret)
 	ret->size_bytes = images[0].size_bytes;
 	ret->epoch_ns = b->epoch_ns;
 	fill_stages(b, ret);
-	return NULL;
+	return by_hand ? refuse_by_hand(by_hand, &ret->image_id) : NULL;
 }

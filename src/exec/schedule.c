@@ -95,6 +95,8 @@ static Err *make(Build *b, const Step *step, const StepKey *key, StepResult *ret
 	TRY(do_op(b, step, &layer));
 	int64_t created = b->epoch_ns >= 0 ? b->epoch_ns : clock_real_ns();
 	*ret = state_result_of_layer(&layer, created, clock_mono_ns() - begun);
+	if (b->states[step->number].by_hand) /* the instruction alone would not give it */
+		return NULL;
 	TRY(same_as_before(b, step, key, ret));
 	TRY(record_keep(b, &key->definition, ret, STR("")));
 	return record_keep(b, &key->full, ret, buf_str(&key->preimage));
@@ -119,7 +121,7 @@ static Err *find_by_content(Build *b, const Step *step, const StepKey *key, Step
 static Err *keep_content_key(Build *b, const Step *step, const StepResult *result)
 {
 	StepKey content = { 0 };
-	if (!step->need_count)
+	if (!step->need_count || b->states[step->number].by_hand)
 		return NULL;
 	TRY(key_of_content(b, step, &content));
 	Err *e = record_keep(b, &content.full, result, buf_str(&content.preimage));
@@ -238,7 +240,8 @@ static void step_over(Schedule *s, const Step *step, Err *e)
 			s->error = e;
 		else
 			err_free(e); /* a sibling's; the first one is told */
-		cancel_set(b->cancel);
+		if (!b->again)       /* what runs is not wasted: the next build takes it */
+			cancel_set(b->cancel);
 	} else {
 		b->states[step->number].status = STEP_KNOWN;
 		order_known(&s->order, step->number);

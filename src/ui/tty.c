@@ -234,6 +234,8 @@ static void write_frame(Ui *ui, const Buf *frame)
 
 static void draw(Ui *ui, int64_t now)
 {
+	if (ui->shown) /* suspended */
+		return;
 	Screen s = screen_of(ui);
 	AUTO_BUF Buf frame = BUF_INIT;
 	if (!ui->cursor_hidden) {
@@ -281,6 +283,18 @@ static void tty_event(Ui *ui, UiLine *line, const ProgressEvent *event)
 		draw(ui, event->at_ns);
 }
 
+static void tty_suspend(Ui *ui)
+{
+	Screen s = screen_of(ui);
+	AUTO_BUF Buf frame = BUF_INIT;
+	erase_live(ui, &frame);
+	add_history(ui, &frame, &s);
+	if (ui->cursor_hidden)
+		buf_add_str(&frame, STR(SHOW));
+	ui->cursor_hidden = 0;
+	write_frame(ui, &frame);
+}
+
 static void tty_finish(Ui *ui)
 {
 	Screen s = screen_of(ui);
@@ -302,5 +316,9 @@ static void tty_finish(Ui *ui)
 }
 
 const UiStyle ui_style_tty = {
-	.name = "tty", .event = tty_event, .tick = tty_tick, .finish = tty_finish
+	.name = "tty",
+	.event = tty_event,
+	.tick = tty_tick,
+	.finish = tty_finish,
+	.suspend = tty_suspend,
 };

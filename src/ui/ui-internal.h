@@ -52,12 +52,14 @@ typedef struct UiStyle {
 	void (*event)(Ui *ui, UiLine *line, const ProgressEvent *event);
 	void (*tick)(Ui *ui, int64_t now_ns); /* 10 times a second after ui_start(); may be NULL */
 	void (*finish)(Ui *ui);               /* may be NULL */
+	void (*suspend)(Ui *ui);              /* leave the terminal as it was; may be NULL */
 } UiStyle;
 
 struct Ui {
 	Progress progress; /* first: events arrive with a pointer to it */
 	const UiStyle *style;
 	FILE *out;
+	FILE *shown;      /* while suspended: what OUT was, OUT being a file that is shown later */
 	const char *verb; /* "Building" */
 	pthread_mutex_t lock;
 	pthread_cond_t wake;

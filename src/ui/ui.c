@@ -309,6 +309,7 @@ void ui_close(Ui *ui)
 {
 	if (!ui)
 		return;
+	ui_resume(ui);
 	ui_finish(ui);
 	for (size_t i = 0; i < ui->lines.len; i++)
 		line_free(ui->lines.at[i]);
@@ -319,6 +320,40 @@ void ui_close(Ui *ui)
 	pthread_cond_destroy(&ui->wake);
 	pthread_mutex_destroy(&ui->lock);
 	free(ui);
+}
+
+/* --- while the terminal is somebody else's ---------------------------------------------------- */
+
+void ui_suspend(Ui *ui)
+{
+	pthread_mutex_lock(&ui->lock);
+	/* A file, as other steps may have much to say meanwhile. */
+	FILE *kept = ui->shown || ui->finished ? NULL : tmpfile();
+	if (kept) {
+		if (ui->style->suspend)
+			ui->style->suspend(ui);
+		(void)fflush(ui->out); /* as in ui_finish */
+		ui->shown = ui->out;
+		ui->out = kept;
+	}
+	pthread_mutex_unlock(&ui->lock);
+}
+
+void ui_resume(Ui *ui)
+{
+	char block[4096];
+	pthread_mutex_lock(&ui->lock);
+	FILE *kept = ui->shown ? ui->out : NULL;
+	if (kept) {
+		ui->out = ui->shown;
+		ui->shown = NULL;
+		rewind(kept);
+		for (size_t n; (n = fread(block, 1, sizeof block, kept)) > 0;)
+			(void)fwrite(block, 1, n, ui->out); /* as in ui_finish */
+		(void)fflush(ui->out);
+		(void)fclose(kept); /* it is read, and goes */
+	}
+	pthread_mutex_unlock(&ui->lock);
 }
 
 /* --- what remains to be said ----------------------------------------------------------------- */

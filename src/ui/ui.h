@@ -43,6 +43,10 @@ Str ui_log_tail(Ui *ui, unsigned line, unsigned max, Arena *a);
 Str ui_line_title(Ui *ui, unsigned line, Arena *a);
 /* Draw the last state and restore the terminal; nothing is shown live afterwards. */
 void ui_finish(Ui *ui);
+/* From now on nothing is written, what happens is kept: the terminal is somebody else's. */
+void ui_suspend(Ui *ui);
+/* It is ours again. */
+void ui_resume(Ui *ui);
 void ui_close(Ui *ui); /* finishes and frees; NULL is fine */
 
 /* A remark for the user: a line of its own after ui_finish(); a "note" in json; nothing if quiet.
