@@ -56,3 +56,5 @@ NODISCARD Err *build_limits_make(Cli *cli, const BuildValues *v, BuildRun *run);
 NODISCARD Err *build_attest_make(Cli *cli, const BuildValues *v, AttestSpec *ret);
 /* The command itself. */
 NODISCARD Err *build_run_command(Cli *cli, const void *values, const Arguments *args);
+/* `verify`, which has the same options. */
+NODISCARD Err *verify_run_command(Cli *cli, const void *values, const Arguments *args);

@@ -345,3 +345,35 @@ const Command command_build = {
 	.choices = "DIRECTORY",
 	.run = build_run_command,
 };
+
+const Command command_verify = {
+	.name = "verify",
+	.group = GROUP_BUILD,
+	.synopsis = "[OPTIONS] PATH | URL",
+	.help = "Build twice and compare",
+	.about =
+		"PATH and the options are those of build. The first build may take what is in the "
+		"cache; the second\n"
+		"makes every step again, later, one at a time on one processor and with another "
+		"umask. If both give\n"
+		"the same image it says \"reproducible\" and the image ID, status 0; else the "
+		"first "
+		"step that came\n"
+		"out otherwise, the files that differ and in what, status 1. Nothing is named, and "
+		"the second build\n"
+		"leaves nothing in the cache.\n\n"
+		"Times of files are compared, too: without SOURCE_DATE_EPOCH every RUN would "
+		"differ, so both builds\n"
+		"get the time of the first one if the environment, --build-arg and the Dockerfile "
+		"have none.\n\n"
+		"Not tried are another machine, another kernel and another answer of the network. "
+		"Caches of\n"
+		"RUN --mount=type=cache are what the first build left in them.",
+	.options = build_options,
+	.option_count = ARRAY_LEN(build_options),
+	.values_size = sizeof(BuildValues),
+	.arguments_min = 0,
+	.arguments_max = 1,
+	.choices = "DIRECTORY",
+	.run = verify_run_command,
+};

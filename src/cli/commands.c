@@ -8,6 +8,7 @@
 /* clang-format off */
 #define COMMANDS(X)   \
 	X(build)      \
+	X(verify)     \
 	X(check_ignore) \
 	X(cache_ls)   \
 	X(cache_rm)   \

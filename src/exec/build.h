@@ -158,6 +158,7 @@ typedef struct BuildRequest {
 	 * be run: the moment from which the caller may start threads of its own.  May be NULL. */
 	void (*entered)(void *context);
 	void *entered_context;
+	bool no_records;         /* nothing that is made can be a hit later */
 	const BuildDebug *debug; /* NULL: a RUN that fails ends the build */
 } BuildRequest;
 
@@ -185,6 +186,14 @@ typedef struct BuildTarget {
 	size_t tag_count;
 } BuildTarget;
 
+/* One step of the plan: the same number in another build of the same request is the same step. */
+typedef struct BuildStep {
+	Str title; /* "[builder 2/6] RUN make" */
+	Span span;
+	bool has_layer; /* of its own, and known */
+	Digest diff_id;
+} BuildStep;
+
 typedef struct BuildResult {
 	Digest image_id; /* of the first image */
 	uint64_t size_bytes;
@@ -194,6 +203,8 @@ typedef struct BuildResult {
 	size_t target_count;
 	BuildStage *stages; /* those that were needed, in file order */
 	size_t stage_count;
+	BuildStep *steps; /* what a step needs stands before it */
+	size_t step_count;
 	unsigned steps_run, steps_cached;
 	int64_t epoch_ns; /* SOURCE_DATE_EPOCH; -1: none */
 	Str *warnings;

@@ -78,6 +78,8 @@ bool record_cost(Build *b, const Digest *key, int64_t *ret_ns)
 
 Err *record_keep(Build *b, const Digest *key, const StepResult *r, Str preimage)
 {
+	if (b->request->no_records)
+		return NULL;
 	AUTO_BUF Buf text = BUF_INIT;
 	char hex[DIGEST_TEXT_LEN + 1];
 	buf_addf(&text, "layer %s\n", digest_text(&r->diff_id, hex).ptr);

@@ -384,6 +384,23 @@ static Err *refuse_by_hand(const Step *step, const Digest *id)
 	return err_place(e, step->span);
 }
 
+static void fill_steps(Build *b, BuildResult *ret)
+{
+	ret->steps = arena_alloc(b->arena, (b->plan.step_count + 1) * sizeof *ret->steps,
+	                         _Alignof(BuildStep));
+	ret->step_count = b->plan.step_count;
+	for (size_t i = 0; i < b->plan.step_count; i++) {
+		const Step *step = &b->plan.steps[i];
+		const StepState *state = &b->states[i];
+		BuildStep *out = &ret->steps[i];
+		*out = (BuildStep){ .title = step->title, .span = step->span };
+		out->has_layer = step->kind != STEP_BASE && state->status == STEP_KNOWN &&
+		                 state->layer_count > 0;
+		if (out->has_layer)
+			out->diff_id = state->layers[state->layer_count - 1].diff_id;
+	}
+}
+
 Err *result_images(Build *b, BuildResult *ret)
 {
 	const Step *by_hand = find_by_hand(b);
@@ -408,5 +425,6 @@ Err *result_images(Build *b, BuildResult *ret)
 	ret->size_bytes = images[0].size_bytes;
 	ret->epoch_ns = b->epoch_ns;
 	fill_stages(b, ret);
+	fill_steps(b, ret);
 	return by_hand ? refuse_by_hand(by_hand, &ret->image_id) : NULL;
 }
