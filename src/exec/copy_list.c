@@ -58,11 +58,17 @@ static void set_owner_and_mode(const Placing *p, Entry *e)
 		(void)mode_change(p->mode_text, e->type == ENTRY_DIR, &e->mode); /* was checked */
 }
 
+/* SOURCE_DATE_EPOCH implies rewrite-timestamp. */
+static int64_t clamp(const Placing *p, int64_t mtime_ns)
+{
+	int64_t epoch = p->build->epoch_ns;
+	return epoch >= 0 && mtime_ns > epoch ? epoch : mtime_ns;
+}
+
 static void add(Placing *p, const Entry *entry, const CopyFile *file)
 {
 	Entry timed = *entry, *e = &timed;
-	if (p->build->epoch_ns >= 0 && e->mtime_ns > p->build->epoch_ns)
-		e->mtime_ns = p->build->epoch_ns; /* SOURCE_DATE_EPOCH implies rewrite-timestamp */
+	e->mtime_ns = clamp(p, e->mtime_ns);
 	list_builder_add(p->list, e);
 	if (e->type == ENTRY_FILE)
 		(void)map_put(p->sources, arena_str(p->arena, e->path), (void *)file);
@@ -157,7 +163,7 @@ static Err *top_dir(Placing *p, const CopyMatch *m, Str dest)
 	Entry *e = dest.len ? list_builder_find(p->list, dest) : NULL;
 	if (e && m->is_dir && m->count) {
 		Entry timed = *e;
-		timed.mtime_ns = m->files[0].entry.mtime_ns;
+		timed.mtime_ns = clamp(p, m->files[0].entry.mtime_ns);
 		timed.untimed = m->files[0].entry.untimed;
 		list_builder_add(p->list, &timed);
 	}
