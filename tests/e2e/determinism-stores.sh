@@ -146,6 +146,7 @@ fi
 
 # --- pushed -------------------------------------------------------------------------------------------
 if command -v docker-registry >/dev/null && command -v curl >/dev/null; then
+	# shellcheck disable=SC2119
 	registry_start
 	digest_of() { curl -fsI -H 'Accept: application/vnd.oci.image.manifest.v1+json' "http://$REGISTRY/v2/$1/manifests/1" | tr -d '\r' | sed -n 's/^[Dd]ocker-[Cc]ontent-[Dd]igest: //p'; }
 	decant tag img "$REGISTRY/here:1"
