@@ -176,11 +176,12 @@ void writer_close(Writer *w)
 		w->ops->close(w);
 }
 
-Err *stream_copy(Reader *from, Writer *to)
+Err *stream_copy(Reader *from, Writer *to, const Cancel *cancel)
 {
 	AUTO_FREE char *buf = xmalloc(COPY_BYTES);
 	for (;;) {
 		size_t n;
+		TRY(cancel_check(cancel));
 		TRY(reader_read(from, buf, COPY_BYTES, &n));
 		if (n == 0)
 			return NULL;

@@ -11,6 +11,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include "base/cancel.h"
 #include "codec/sha256.h"
 
 typedef struct Reader Reader;
@@ -50,9 +51,10 @@ struct Writer {
 };
 
 NODISCARD Err *writer_write(Writer *w, const void *bytes, size_t len);
-NODISCARD Err *writer_finish(Writer *w);              /* does not finish the one below */
-void writer_close(Writer *w);                         /* NULL is fine */
-NODISCARD Err *stream_copy(Reader *from, Writer *to); /* until the end of FROM */
+NODISCARD Err *writer_finish(Writer *w); /* does not finish the one below */
+void writer_close(Writer *w);            /* NULL is fine */
+/* Until the end of FROM, or until CANCEL, which may be NULL. */
+NODISCARD Err *stream_copy(Reader *from, Writer *to, const Cancel *cancel);
 
 Writer *writer_to_fd(int fd /* borrowed */, const char *name);
 /* The same for what has no name that a user knows: "cannot write WHAT". */

@@ -23,7 +23,8 @@ static Err *write_content(Build *b, const CopySet *set, const CopyFile *f, int t
 		return NULL;
 	TRY(copy_open(b, set, f, &from));
 	sha256_init(&hash);
-	AUTO_ERR Err *e = copy_bytes(from, to_fd, f->entry.size, &hash, "a file of a mount");
+	AUTO_ERR Err *e =
+		copy_bytes(from, to_fd, f->entry.size, &hash, "a file of a mount", b->cancel);
 	if (e && err_kind(e) != ERR_INPUT)
 		return TAKE_PTR(e);
 	Digest is = sha256_end(&hash);

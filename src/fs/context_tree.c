@@ -298,7 +298,8 @@ Err *context_tree_scan_file(Tree *t, Str path)
 }
 
 /* Hash SIZE bytes and see that nothing follows.  *ret_whole: there were as many, and no more. */
-static Err *hash_bytes(int fd, uint64_t size, Str path, Digest *ret, bool *ret_whole)
+static Err *hash_bytes(int fd, uint64_t size, Str path, const Cancel *cancel, Digest *ret,
+                       bool *ret_whole)
 {
 	char block[BLOCK_BYTES];
 	Sha256 hash;
@@ -320,13 +321,14 @@ static Err *hash_bytes(int fd, uint64_t size, Str path, Digest *ret, bool *ret_w
 		left -= (uint64_t)n;
 		if (left == 0 && (size_t)n < want)
 			break;
+		TRY(cancel_check(cancel)); /* a file may have more than a second's bytes */
 	}
 	*ret = sha256_end(&hash);
 	*ret_whole = true;
 	return NULL;
 }
 
-static Err *hash_node(int dir_fd, TreeNode *n, Str path)
+static Err *hash_node(const Tree *t, int dir_fd, TreeNode *n, Str path)
 {
 	AUTO_CLOSE int fd =
 		openat(dir_fd, n->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
@@ -344,7 +346,7 @@ static Err *hash_node(int dir_fd, TreeNode *n, Str path)
 	n->key =
 		statcache_key(&st); /* it may be another since it was listed: all from one moment */
 	n->mode = st.st_mode;
-	TRY(hash_bytes(fd, n->key.size, path, &n->sha256, &whole));
+	TRY(hash_bytes(fd, n->key.size, path, t->cancel, &n->sha256, &whole));
 	if (!whole)
 		return changed(path);
 	/* only programs can have file capabilities; others are not asked, which saves a call a file
@@ -378,7 +380,7 @@ static Err *hash_piece(void *context, size_t i)
 		if (path.len > 0)
 			buf_add_char(&path, '/');
 		buf_add(&path, n->name, n->name_len);
-		TRY(hash_node(fd, n, buf_str(&path)));
+		TRY(hash_node(j->tree, fd, n, buf_str(&path)));
 	}
 	return NULL;
 }

@@ -69,7 +69,8 @@ static Err *kernel_copy(int from_fd, int to_fd, uint64_t *size, const char *name
 	return NULL;
 }
 
-Err *copy_bytes(int from_fd, int to_fd, uint64_t size, Sha256 *hash, const char *name)
+Err *copy_bytes(int from_fd, int to_fd, uint64_t size, Sha256 *hash, const char *name,
+                const Cancel *cancel)
 {
 	if (!hash && size >= KERNEL_COPY_MIN) {
 		bool done;
@@ -80,6 +81,7 @@ Err *copy_bytes(int from_fd, int to_fd, uint64_t size, Sha256 *hash, const char 
 	}
 	char chunk[CHUNK_BYTES];
 	while (size > 0) {
+		TRY(cancel_check(cancel));
 		ssize_t n = read(from_fd, chunk, size < sizeof chunk ? (size_t)size : sizeof chunk);
 		if (n < 0 && errno == EINTR)
 			continue;

@@ -59,9 +59,15 @@ static Err *with_blob(Store *s, const Digest *diff_id, TarFn *fn, void *context)
 	return NULL;
 }
 
+typedef struct CopyOut {
+	Writer *to;
+	const Cancel *cancel;
+} CopyOut;
+
 static Err *copy_out(void *context, Reader *tar)
 {
-	return stream_copy(tar, context);
+	const CopyOut *o = context;
+	return stream_copy(tar, o->to, o->cancel);
 }
 
 Err *layer_write_tar(Store *s, const Digest *diff_id, Writer *out, const Cancel *cancel)
@@ -76,7 +82,7 @@ Err *layer_write_tar(Store *s, const Digest *diff_id, Writer *out, const Cancel 
 		if (count == 0)
 			return write_from_dir(s, diff_id, out, cancel);
 	}
-	return with_blob(s, diff_id, copy_out, out);
+	return with_blob(s, diff_id, copy_out, &(CopyOut){ out, cancel });
 }
 
 /* --- from the directory ---------------------------------------------------------------------- */

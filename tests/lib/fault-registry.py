@@ -75,6 +75,7 @@ up-lie          (push) says that it took another digest
 up-nowhere      (push) 202 without Location
 up-state        (push) the Location has state that must come back exactly; takes everything
 up-mount        (push) refuses mounts with a session
+up-slow         (push) reads uploads at a trickle
 up-full         (push) 500 for each upload
 """
 
@@ -347,6 +348,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.close_connection = True
             self.connection.close()
             return None
+        if fault == "up-slow":
+            time.sleep(600)
         body = self.read_body()
         if fault == "up-full":
             return self.error(500, "UNKNOWN")

@@ -139,7 +139,7 @@ static void test_streams_stack(void **state)
 	AUTO_READER Reader *hashed = reader_hash(memory);
 	AUTO_WRITER Writer *buf = writer_to_buf(&out);
 	AUTO_WRITER Writer *hash = writer_hash(buf);
-	assert_null(stream_copy(hashed, hash));
+	assert_null(stream_copy(hashed, hash, NULL));
 	assert_null(writer_finish(hash));
 	assert_true(str_eq(buf_str(&out), STR("abc")));
 	Digest want = sha256_of(STR("abc")), read = reader_hash_digest(hashed),

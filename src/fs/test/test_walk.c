@@ -121,7 +121,7 @@ static void test_copy_bytes(void **state)
 		assert_int_equal(lseek(from, 0, SEEK_SET), 0);
 		Sha256 h;
 		sha256_init(&h);
-		test_ok(copy_bytes(from, to, size, hashed ? &h : NULL, "from"));
+		test_ok(copy_bytes(from, to, size, hashed ? &h : NULL, "from", NULL));
 		assert_int_equal(lseek(to, 0, SEEK_CUR), size);
 		assert_int_equal(lseek(from, 0, SEEK_CUR), size);
 		AUTO_BUF Buf got = BUF_INIT;
@@ -133,7 +133,7 @@ static void test_copy_bytes(void **state)
 		}
 		/* behind what is there already; and more than there is */
 		assert_int_equal(lseek(from, 0, SEEK_SET), 0);
-		test_err(copy_bytes(from, to, size + 1, hashed ? &h : NULL, "from"), ERR_INPUT,
+		test_err(copy_bytes(from, to, size + 1, hashed ? &h : NULL, "from", NULL), ERR_INPUT,
 		         "'from' changed while it was copied");
 		assert_int_equal(lseek(to, 0, SEEK_CUR), 2 * size);
 		assert_int_equal(unlinkat(dir.fd, "from", 0), 0);
