@@ -133,8 +133,8 @@ static void test_copy_bytes(void **state)
 		}
 		/* behind what is there already; and more than there is */
 		assert_int_equal(lseek(from, 0, SEEK_SET), 0);
-		test_err(copy_bytes(from, to, size + 1, hashed ? &h : NULL, "from", NULL), ERR_INPUT,
-		         "'from' changed while it was copied");
+		test_err(copy_bytes(from, to, size + 1, hashed ? &h : NULL, "from", NULL),
+		         ERR_INPUT, "'from' changed while it was copied");
 		assert_int_equal(lseek(to, 0, SEEK_CUR), 2 * size);
 		assert_int_equal(unlinkat(dir.fd, "from", 0), 0);
 		assert_int_equal(unlinkat(dir.fd, "to", 0), 0);
