@@ -25,8 +25,8 @@ static Err *run_publish(Cli *cli, const void *values, const Arguments *args)
 	const PublishValues *v = values;
 	Store *s = NULL;
 	Cancel *cancel = NULL;
-	Image image = { 0 };
-	Str manifest;
+	Image image = { 0 }, *all;
+	size_t count;
 	Digest digest;
 	CompressionSpec compression = { .id = COMPRESSION_GZIP };
 	if (v->compression) {
@@ -40,8 +40,11 @@ static Err *run_publish(Cli *cli, const void *values, const Arguments *args)
 	TRY(cli_store(cli, &s));
 	TRY(cli_cancel(cli, &cancel));
 	TRY(cli_image(cli, s, args->at[0], &image));
-	TRY(image_check(s, &image));
-	TRY(export_publish(s, &image, &compression, NULL, cancel, cli->arena, &manifest, &digest));
+	TRY(image_all(s, &image, cli->arena, &all, &count));
+	for (size_t i = 0; i < count; i++)
+		TRY(image_check(s, &all[i]));
+	const ExportImage published = { .images = all, .image_count = count };
+	TRY(export_publish_all(s, &published, &compression, NULL, cancel, &digest));
 	printf("%s\n", digest_arena_text(cli->arena, &digest).ptr);
 	return NULL;
 }

@@ -10,7 +10,7 @@
 #include <stdio.h>
 
 typedef struct PushValues {
-	const char *compression;
+	const char *compression, *platform;
 	bool quiet;
 	ConnectionValues connection;
 } PushValues;
@@ -28,7 +28,10 @@ static const Option push_options[] = {
 	  .offset = offsetof(PushValues, quiet) },
 	CONNECTION_OPTIONS(PushValues, connection),
 	{ .name = "all-tags", .letter = 'a', .kind = OPTION_REFUSED, .help = "" },
-	{ .name = "platform", .kind = OPTION_REFUSED, .help = "" },
+	{ .name = "platform",
+	  .kind = OPTION_TEXT,
+	  .help = "Only the image for this platform: os/arch[/variant] (default all there are)",
+	  .offset = offsetof(PushValues, platform) },
 };
 
 static Err *run_push(Cli *cli, const void *values, const Arguments *args)
@@ -56,11 +59,17 @@ static Err *run_push(Cli *cli, const void *values, const Arguments *args)
 	 * that only the namespace may read. */
 	TRY(sandbox_enter());
 	TRY(cli_store(cli, &s));
-	Err *e = cli_image(cli, s, args->at[0], &image);
+	Err *e = cli_image_for(cli, s, args->at[0], v->platform, &image);
 	if (e && err_kind(e) == ERR_NOT_FOUND)
 		e = err_note(e, "give the image this name first: decant tag IMAGE %s", args->at[0]);
 	TRY(e);
-	TRY(image_check(s, &image));
+	Image *all = &image;
+	size_t count = 1;
+	if (!v->platform)
+		TRY(image_all(s, &image, a, &all, &count));
+	for (size_t i = 0; i < count; i++)
+		TRY(image_check(s, &all[i]));
+	const ExportImage pushed = { .images = all, .image_count = count };
 	TRY(cli_cancel(cli, &cancel));
 	AUTO_REGISTRY Registry *registry = NULL;
 	TRY(registry_open(cancel, &registry));
@@ -70,7 +79,7 @@ static Err *run_push(Cli *cli, const void *values, const Arguments *args)
 	AUTO_TRANSFER Transfer show = { 0 };
 	TRY(transfer_open("Pushing", v->quiet, &show));
 	PushListener listener = { transfer_layer, &show };
-	TRY(export_push(s, registry, &image, &ref, &compression, transfer_progress(&show),
+	TRY(export_push(s, registry, &pushed, &ref, &compression, transfer_progress(&show),
 	                &listener, cancel, &manifest, &size));
 	transfer_close(&show);
 	if (v->quiet)

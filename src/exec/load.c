@@ -55,6 +55,14 @@ Err *load_name_add(const Spool *spool, LoadImage *image, Str name)
 
 /* --- results --------------------------------------------------------------------------------- */
 
+static bool is_told(const Loaded *loaded, size_t count, Str name)
+{
+	for (size_t i = 0; i < count; i++)
+		if (str_eq(loaded[i].name, name))
+			return true;
+	return false;
+}
+
 static Err *fill_loaded(const LoadImages *images, Arena *a, Loaded **ret, size_t *ret_count)
 {
 	size_t count = 0;
@@ -69,7 +77,9 @@ static Err *fill_loaded(const LoadImages *images, Arena *a, Loaded **ret, size_t
 		for (size_t j = 0; j < image->name_count; j++) {
 			Reference ref;
 			TRY(reference_parse(a, image->names[j], &ref));
-			loaded[count++] = (Loaded){ reference_familiar(a, &ref), image->id };
+			Str name = reference_familiar(a, &ref);
+			if (!is_told(loaded, count, name)) /* of several platforms: once */
+				loaded[count++] = (Loaded){ name, image->id };
 		}
 	}
 	*ret = loaded;

@@ -179,14 +179,58 @@ static Err *keep_nameless(const Spool *spool, const LoadImage *image)
 	return store_ref_set(spool->store, &ref);
 }
 
-static Err *commit_names(const Spool *spool, const LoadImage *image)
+static bool has_name(const LoadImage *image, Str name)
 {
+	for (size_t i = 0; i < image->name_count; i++)
+		if (str_eq(image->names[i], name))
+			return true;
+	return false;
+}
+
+/* Of two for one platform the later counts. */
+static void put_variant(StoreRef *ref, const StoreVariant *v)
+{
+	size_t at = 0;
+	while (at < ref->variant_count && !str_eq(ref->variants[at].platform, v->platform))
+		at++;
+	ref->variants[at] = *v;
+	ref->variant_count += at == ref->variant_count;
+}
+
+/* NAME with its images, one a platform. */
+static StoreRef ref_of(const Spool *spool, const LoadImages *images, Str name)
+{
+	Arena *a = spool->arena;
+	Platform host = platform_host();
+	StoreVariant *all = arena_alloc(a, images->len * sizeof *all, _Alignof(StoreVariant));
+	StoreRef ref = { .name = name, .variants = all };
+	for (size_t i = 0; i < images->len; i++) {
+		const LoadImage *image = &images->at[i];
+		StoreVariant v = { platform_text(a, &image->config.platform), image->id,
+			           image->manifest };
+		if (has_name(image, name))
+			put_variant(&ref, &v);
+	}
+	const StoreVariant *main = image_variant(&ref, &host, a);
+	ref.config = (main ? main : &all[0])->config;
+	ref.manifest = (main ? main : &all[0])->manifest;
+	if (ref.variant_count == 1)
+		ref.variant_count = 0;
+	return ref;
+}
+
+static Err *commit_names(const Spool *spool, const LoadImages *images, size_t number)
+{
+	const LoadImage *image = &images->at[number];
 	if (image->name_count == 0)
 		return keep_nameless(spool, image);
 	for (size_t i = 0; i < image->name_count; i++) {
-		StoreRef ref = { .name = image->names[i],
-			         .config = image->id,
-			         .manifest = image->manifest };
+		bool told = false;
+		for (size_t k = 0; k < number && !told; k++)
+			told = has_name(&images->at[k], image->names[i]);
+		if (told)
+			continue;
+		StoreRef ref = ref_of(spool, images, image->names[i]);
 		TRY_WHILE(store_ref_set(spool->store, &ref), "naming the image '%.*s'",
 		          STR_ARG(ref.name));
 	}
@@ -214,7 +258,7 @@ Err *load_commit(const Spool *spool, const LoadImages *images)
 		any_manifest = any_manifest || images->at[i].manifest_json.len > 0;
 	}
 	for (size_t i = 0; i < images->len && !err; i++)
-		err = commit_names(spool, &images->at[i]);
+		err = commit_names(spool, images, i);
 	if (!err && any_manifest)
 		err = store_layout_write(spool->store);
 	return err;

@@ -2,7 +2,8 @@
  * load_oci.c - an OCI image layout (index.json, blobs/) → the images in it.
  *
  * Every blob is named by a descriptor with digest and size, and both must be true of the member.
- * Of several images under one name the one for this machine is taken; nested indexes likewise.
+ * Several images under one name, or in an index of their own, are one for each platform: all that
+ * are in the archive are taken.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
@@ -48,31 +49,6 @@ static Err *read_manifest(const Spool *spool, Str json, const char *name, LoadIm
 	return NULL;
 }
 
-/* D is a manifest, or an index that leads to one for this machine. */
-static Err *read_image(const Spool *spool, const Descriptor *d, unsigned depth, LoadImage *image)
-{
-	char text[DIGEST_TEXT_LEN + 1];
-	const Member *m = NULL;
-	ManifestKind kind;
-	AUTO_BUF Buf buf = BUF_INIT;
-	digest_text(&d->digest, text);
-	TRY(find_blob(spool, d, &m));
-	TRY(load_spool_read_file(spool, m, MANIFEST_BYTES_MAX, &buf));
-	Str json = arena_str(spool->arena, buf_str(&buf));
-	TRY(err_set_kind(manifest_kind(json, d->media_type, text, &kind), ERR_CORRUPT));
-	if (kind == MANIFEST_IMAGE)
-		return read_manifest(spool, json, text, image);
-	if (depth >= INDEX_DEPTH_MAX)
-		return err_new(ERR_CORRUPT, "more than %d indexes inside each other",
-		               INDEX_DEPTH_MAX);
-	Index index;
-	const Descriptor *chosen = NULL;
-	Platform host = platform_host();
-	TRY(index_parse(spool->arena, json, text, &index));
-	TRY(index_choose(&index, &host, text, &chosen));
-	return read_image(spool, chosen, depth + 1, image);
-}
-
 /* What the annotations call it: containerd's is a full name, that of the layout need not be. */
 static Str image_name(const Descriptor *d)
 {
@@ -84,35 +60,6 @@ static bool is_attestation(const Descriptor *d)
 	return d->has_platform && str_eqc(d->platform.os, "unknown");
 }
 
-/* One of several entries under one name: a platform each. */
-static Err *choose_among(const Spool *spool, const Index *index, size_t first,
-                         const Descriptor **ret)
-{
-	Str name = image_name(&index->manifests[first]);
-	Index same = { .media_type = index->media_type };
-	same.manifests =
-		arena_alloc(spool->arena, index->count * sizeof(Descriptor), _Alignof(Descriptor));
-	for (size_t i = first; i < index->count; i++)
-		if (str_eq(image_name(&index->manifests[i]), name) &&
-		    !is_attestation(&index->manifests[i]))
-			same.manifests[same.count++] = index->manifests[i];
-	*ret = &index->manifests[first];
-	if (same.count < 2 || name.len == 0)
-		return NULL;
-	Platform host = platform_host();
-	return index_choose(&same, &host, "index.json", ret);
-}
-
-static bool name_seen_before(const Index *index, size_t i)
-{
-	Str name = image_name(&index->manifests[i]);
-	for (size_t j = 0; j < i && name.len; j++)
-		if (str_eq(image_name(&index->manifests[j]), name) &&
-		    !is_attestation(&index->manifests[j]))
-			return true;
-	return false;
-}
-
 /* Where the image is, or images->len: under another name it is still one LoadImage. */
 static size_t find_image(const LoadImages *images, const Digest *manifest)
 {
@@ -122,17 +69,102 @@ static size_t find_image(const LoadImages *images, const Digest *manifest)
 	return i;
 }
 
-static Err *take_entry(const Spool *spool, const Index *index, size_t i, LoadImages *ret)
+static bool has_name(const LoadImage *image, Str full)
 {
-	const Descriptor *d = NULL;
+	for (size_t i = 0; i < image->name_count; i++)
+		if (str_eq(image->names[i], full))
+			return true;
+	return false;
+}
+
+/* Has NAME ("" none: no) an image for P already?  The first one counts. */
+static Err *is_taken(const Spool *spool, const LoadImages *images, Str name, const Platform *p,
+                     bool *ret)
+{
+	LoadImage named = { 0 };
+	*ret = false;
+	if (name.len)
+		TRY(load_name_add(spool, &named, name));
+	for (size_t i = 0; i < images->len && named.name_count; i++) {
+		const LoadImage *image = &images->at[i];
+		Str own = platform_text(spool->arena, &image->config.platform);
+		*ret = *ret || (has_name(image, named.names[0]) &&
+		                str_eq(own, platform_text(spool->arena, p)));
+	}
+	return NULL;
+}
+
+static Err *take_image(const Spool *spool, Str json, const char *digest, Str name, LoadImages *ret)
+{
 	LoadImage image = { 0 };
-	TRY(choose_among(spool, index, i, &d));
-	TRY(read_image(spool, d, 1, &image));
+	bool taken;
+	TRY(read_manifest(spool, json, digest, &image));
+	TRY(is_taken(spool, ret, name, &image.config.platform, &taken));
 	size_t at = find_image(ret, &image.manifest);
+	if (taken && at == ret->len)
+		return NULL;
 	if (at == ret->len)
 		VEC_PUSH(ret, image);
-	Str name = image_name(d);
 	return name.len ? load_name_add(spool, &ret->at[at], name) : NULL;
+}
+
+static Err *take_index(const Spool *spool, Str json, const char *digest, Str name, unsigned depth,
+                       LoadImages *ret);
+
+/* D, a manifest or an index.  With MAY_LACK it need not be in the archive: docker saves the
+ * platforms that it has. */
+static Err *take(const Spool *spool, const Descriptor *d, Str name, unsigned depth, bool may_lack,
+                 LoadImages *ret)
+{
+	char text[DIGEST_TEXT_LEN + 1], hex[DIGEST_HEX_LEN + 1];
+	const Member *m = NULL;
+	ManifestKind kind;
+	AUTO_BUF Buf buf = BUF_INIT;
+	digest_text(&d->digest, text);
+	Str path = arena_strf(spool->arena, "blobs/sha256/%s", digest_hex(&d->digest, hex).ptr);
+	if (may_lack && !load_spool_find(spool, path))
+		return NULL;
+	TRY(find_blob(spool, d, &m));
+	TRY(load_spool_read_file(spool, m, MANIFEST_BYTES_MAX, &buf));
+	Str json = arena_str(spool->arena, buf_str(&buf));
+	TRY(err_set_kind(manifest_kind(json, d->media_type, text, &kind), ERR_CORRUPT));
+	return kind == MANIFEST_IMAGE ? take_image(spool, json, text, name, ret)
+	                              : take_index(spool, json, text, name, depth, ret);
+}
+
+static bool is_document(Str media_type)
+{
+	static const char *const types[] = { MEDIA_OCI_MANIFEST, MEDIA_OCI_INDEX,
+		                             MEDIA_DOCKER_MANIFEST, MEDIA_DOCKER_INDEX };
+	for (size_t i = 0; i < ARRAY_LEN(types); i++)
+		if (str_eqc(media_type, types[i]))
+			return true;
+	return false;
+}
+
+static Err *take_index(const Spool *spool, Str json, const char *digest, Str name, unsigned depth,
+                       LoadImages *ret)
+{
+	Index index;
+	size_t images = 0;
+	if (depth >= INDEX_DEPTH_MAX)
+		return err_new(ERR_CORRUPT, "more than %d indexes inside each other",
+		               INDEX_DEPTH_MAX);
+	TRY(index_parse(spool->arena, json, digest, &index));
+	for (size_t i = 0; i < index.count; i++) {
+		const Descriptor *d = &index.manifests[i];
+		if (is_attestation(d) || !is_document(d->media_type))
+			continue;
+		images++;
+		TRY(take(spool, d, name, depth + 1, true, ret));
+	}
+	return images ? NULL : err_new(ERR_CORRUPT, "the index %s has no image", digest);
+}
+
+static Err *take_entry(const Spool *spool, const Index *index, size_t i, LoadImages *ret)
+{
+	const Descriptor *d = &index->manifests[i];
+	return take(spool, d, image_name(d), 1, false, ret);
 }
 
 static Err *check_layout(const Spool *spool)
@@ -160,7 +192,7 @@ Err *load_oci_read(const Spool *spool, LoadImages *ret)
 	TRY(index_parse(spool->arena, buf_str(&json), "index.json", &index));
 	for (size_t i = 0; i < index.count; i++) {
 		char text[DIGEST_TEXT_LEN + 1];
-		if (is_attestation(&index.manifests[i]) || name_seen_before(&index, i))
+		if (is_attestation(&index.manifests[i]))
 			continue;
 		TRY_WHILE(take_entry(spool, &index, i, ret), "reading the image %s",
 		          digest_text(&index.manifests[i].digest, text).ptr);

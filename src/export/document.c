@@ -70,7 +70,7 @@ static Descriptor describe(const ExportJob *job, const Image *image, const Expor
 	return d;
 }
 
-static Err *make_index(const ExportJob *job, const ExportImage *image, Arena *a,
+Err *export_index_make(const ExportJob *job, const ExportImage *image, Arena *a,
                        ExportDocument *ret)
 {
 	AUTO_BUF Buf json = BUF_INIT;
@@ -136,7 +136,7 @@ static Err *make_document(const ExportJob *job, const Exporter *e, const ExportI
 	for (size_t i = 0; i < ret->count; i++)
 		TRY(make_manifest(job, e, image, i, a, &ret->manifests[i]));
 	if (ret->count > 1) {
-		TRY(make_index(job, image, a, ret));
+		TRY(export_index_make(job, image, a, ret));
 	} else {
 		ret->json = ret->manifests[0].json;
 		ret->descriptor = describe(job, &image->images[0], &ret->manifests[0], a);
@@ -166,4 +166,40 @@ Err *export_documents_make(ExportJob *job, const Exporter *exporter, Arena *a)
 		TRY(make_document(job, exporter, &job->images[i], a, &documents[i]));
 	job->documents = documents;
 	return NULL;
+}
+
+/* --- without keys of an output ---------------------------------------------------------------- */
+
+Err *export_publish_document(const ExportJob *job, const ExportImage *image,
+                             const CompressionSpec *compression, Arena *a, ExportDocument *ret)
+{
+	const size_t count = image->image_count;
+	*ret = (ExportDocument){ .count = count };
+	ret->manifests = arena_alloc(a, count * sizeof *ret->manifests, _Alignof(ExportManifest));
+	for (size_t i = 0; i < count; i++) {
+		ExportManifest *m = &ret->manifests[i];
+		TRY(export_publish(job->store, &image->images[i], compression, job->progress,
+		                   job->cancel, a, &m->json, &m->digest));
+		TRY(manifest_parse(a, m->json, "the manifest", &m->manifest));
+	}
+	if (count > 1)
+		return export_index_make(job, image, a, ret);
+	const ExportManifest *one = &ret->manifests[0];
+	ret->json = one->json;
+	ret->descriptor = (Descriptor){ .media_type = one->manifest.media_type,
+		                        .digest = one->digest,
+		                        .size = one->json.len };
+	return NULL;
+}
+
+Err *export_publish_all(Store *s, const ExportImage *image, const CompressionSpec *compression,
+                        Progress *progress, const Cancel *cancel, Digest *ret)
+{
+	static const OutputSpec plain = { 0 };
+	AUTO_ARENA Arena a = ARENA_INIT;
+	ExportDocument d;
+	ExportJob job = { .store = s, .out = &plain, .progress = progress, .cancel = cancel };
+	TRY(export_publish_document(&job, image, compression, &a, &d));
+	*ret = d.descriptor.digest;
+	return store_layout_write(s);
 }

@@ -115,6 +115,16 @@ NODISCARD Err *export_manifest_get(const ExportJob *job, const Image *image,
 /* The documents of JOB's images, into A; nothing for types that have none. */
 NODISCARD Err *export_documents_make(ExportJob *job, const Exporter *exporter, Arena *a);
 
+/* The index over RET's manifests, which are those of IMAGE. */
+NODISCARD Err *export_index_make(const ExportJob *job, const ExportImage *image, Arena *a,
+                                 ExportDocument *ret);
+
+/* What is fixed of IMAGE, or else made now: manifests, and an index over several.  JOB's output has
+ * no keys. */
+NODISCARD Err *export_publish_document(const ExportJob *job, const ExportImage *image,
+                                       const CompressionSpec *compression, Arena *a,
+                                       ExportDocument *ret);
+
 /* --- archive.c ------------------------------------------------------------------------------- */
 
 /* DOCKER: with manifest.json and repositories, so that every docker can load it. */

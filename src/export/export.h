@@ -131,12 +131,18 @@ NODISCARD Err *export_publish(Store *s, const Image *image, const CompressionSpe
                               Progress *progress, const Cancel *cancel, Arena *a,
                               Str *ret_manifest_json, Digest *ret_manifest);
 
+/* The same of all platforms: the digest is that of their index. */
+NODISCARD Err *export_publish_all(Store *s, const ExportImage *image,
+                                  const CompressionSpec *compression, Progress *progress,
+                                  const Cancel *cancel, Digest *ret);
+
 typedef struct PushListener {
 	void (*layer)(void *context, Str short_id,
 	              Str status); /* "Pushed", "Layer already exists", "Mounted from x" */
 	void *context;
 } PushListener;
-NODISCARD Err *export_push(Store *s, Registry *r, const Image *image, const Reference *ref,
+/* Of several platforms' images each manifest, and last their index. */
+NODISCARD Err *export_push(Store *s, Registry *r, const ExportImage *image, const Reference *ref,
                            const CompressionSpec *compression, Progress *progress,
                            const PushListener *listener, const Cancel *cancel, Digest *ret_manifest,
                            uint64_t *ret_size);

@@ -295,28 +295,22 @@ Err *export_push_document(PushSession *session, const ExportDocument *d, const R
 	return NULL;
 }
 
-Err *export_push(Store *s, Registry *r, const Image *image, const Reference *ref,
+Err *export_push(Store *s, Registry *r, const ExportImage *image, const Reference *ref,
                  const CompressionSpec *compression, Progress *progress,
                  const PushListener *listener, const Cancel *cancel, Digest *ret_manifest,
                  uint64_t *ret_size)
 {
+	static const OutputSpec plain = { 0 };
 	AUTO_ARENA Arena a = ARENA_INIT;
-	const char *name = reference_familiar(&a, ref).ptr;
-	ExportManifest m = { 0 };
+	ExportDocument d;
+	ExportJob job = { .store = s, .out = &plain, .progress = progress, .cancel = cancel };
 	if (ref->has_digest)
-		return err_new(ERR_INPUT, "cannot push by digest: '%s'; give a tag", name);
-	TRY(export_publish(s, image, compression, progress, cancel, &a, &m.json, &m.digest));
-	TRY(manifest_parse(&a, m.json, name, &m.manifest));
-	ExportDocument d = { .manifests = &m,
-		             .count = 1,
-		             .json = m.json,
-		             .descriptor = { .media_type = m.manifest.media_type,
-		                             .digest = m.digest,
-		                             .size = m.json.len } };
-	ExportJob job = { .store = s, .progress = progress, .cancel = cancel };
+		return err_new(ERR_INPUT, "cannot push by digest: '%s'; give a tag",
+		               reference_familiar(&a, ref).ptr);
+	TRY(export_publish_document(&job, image, compression, &a, &d));
 	AUTO_PUSH PushSession *session = export_push_open(&job, r, listener);
 	TRY(export_push_document(session, &d, ref, false));
-	*ret_manifest = m.digest;
-	*ret_size = m.json.len;
+	*ret_manifest = d.descriptor.digest;
+	*ret_size = d.json.len;
 	return NULL;
 }

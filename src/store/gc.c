@@ -181,6 +181,8 @@ Err *store_gc(Store *s, const Cancel *cancel, uint64_t *ret_freed_bytes)
 		e = each_name(s, "cache", mark_file, &m);
 	if (!e)
 		e = each_name(s, "containers", mark_container, &m);
+	if (!e && faccessat(s->dir_fd, "index.json", F_OK, 0) == 0)
+		e = mark_file(&m, s->dir_fd, "index.json"); /* indexes are named there alone */
 	if (!e)
 		e = mark_reached(&m);
 	if (!e)

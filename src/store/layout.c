@@ -13,15 +13,15 @@
 #include "store/store-internal.h"
 
 /* *ret_whole: the manifest and all it names are here. */
-static Err *describe(Store *s, const StoreRef *ref, Arena *a, Descriptor *ret, bool *ret_whole)
+static Err *describe(Store *s, const Digest *manifest, Arena *a, Descriptor *ret, bool *ret_whole)
 {
 	*ret_whole = false;
 	uint64_t size;
-	if (digest_is_zero(&ref->manifest) || !store_blob_exists(s, &ref->manifest, &size))
+	if (digest_is_zero(manifest) || !store_blob_exists(s, manifest, &size))
 		return NULL;
 	AUTO_BUF Buf json = BUF_INIT;
 	Manifest m;
-	TRY(store_blob_read(s, &ref->manifest, MANIFEST_BYTES_MAX, &json));
+	TRY(store_blob_read(s, manifest, MANIFEST_BYTES_MAX, &json));
 	TRY(manifest_parse(a, buf_str(&json), "manifest", &m));
 	if (!store_blob_exists(s, &m.config.digest, NULL))
 		return NULL;
@@ -29,10 +29,39 @@ static Err *describe(Store *s, const StoreRef *ref, Arena *a, Descriptor *ret, b
 		if (!store_blob_exists(s, &m.layers[i].digest, NULL))
 			return NULL;
 	*ret = (Descriptor){ .media_type = arena_str(a, m.media_type),
-		             .digest = ref->manifest,
+		             .digest = *manifest,
 		             .size = size };
 	*ret_whole = true;
 	return NULL;
+}
+
+/* The same of all platforms, as an index of their manifests. */
+static Err *describe_index(Store *s, const StoreRef *ref, Arena *a, Descriptor *ret,
+                           bool *ret_whole)
+{
+	AUTO_BUF Buf json = BUF_INIT;
+	Index index = { .media_type = STR(MEDIA_OCI_INDEX), .count = ref->variant_count };
+	index.manifests =
+		arena_alloc(a, (index.count + 1) * sizeof(Descriptor), _Alignof(Descriptor));
+	*ret_whole = index.count > 0;
+	for (size_t i = 0; i < index.count && *ret_whole; i++) {
+		Descriptor *d = &index.manifests[i];
+		TRY(describe(s, &ref->variants[i].manifest, a, d, ret_whole));
+		TRY(platform_parse(a, ref->variants[i].platform, &d->platform));
+		d->has_platform = true;
+	}
+	if (!*ret_whole)
+		return NULL;
+	index_format(&index, &json);
+	*ret = (Descriptor){ .media_type = STR(MEDIA_OCI_INDEX), .size = json.len };
+	return store_blob_put(s, buf_str(&json), true, &ret->digest);
+}
+
+/* An index if all of it is here, else the image for this machine. */
+static Err *describe_ref(Store *s, const StoreRef *ref, Arena *a, Descriptor *ret, bool *ret_whole)
+{
+	TRY(describe_index(s, ref, a, ret, ret_whole));
+	return *ret_whole ? NULL : describe(s, &ref->manifest, a, ret, ret_whole);
 }
 
 Err *store_layout_write(Store *s)
@@ -49,7 +78,7 @@ Err *store_layout_write(Store *s)
 	for (size_t i = 0; i < count; i++) {
 		bool whole;
 		Descriptor d;
-		TRY_WHILE(describe(s, &refs[i], &a, &d, &whole), "listing '%.*s' in index.json",
+		TRY_WHILE(describe_ref(s, &refs[i], &a, &d, &whole), "listing '%.*s' in index.json",
 		          STR_ARG(refs[i].name));
 		if (!whole)
 			continue;
