@@ -208,6 +208,9 @@ Err *build_request_make(Cli *cli, const BuildValues *v, BuildRequest *r)
 	r->unset_labels = to_strs(cli->arena, &v->unset_labels);
 	r->unset_label_count = v->unset_labels.count;
 	TRY(set_pull(cli, v, r));
+	const OptionList words = { cli->words.at, cli->words.count };
+	r->command = to_strs(cli->arena, &words);
+	r->command_count = cli->words.count;
 	TRY(build_args_read(cli, v, r));
 	TRY(set_uncached(cli, v, r));
 	set_labels(cli->arena, v, r);

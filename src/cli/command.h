@@ -19,6 +19,7 @@ typedef struct Command Command;
 typedef struct Cli {
 	const Command *command;
 	const char *called; /* as it was called: "images", "image ls" */
+	Arguments words;    /* the command line from the command's name on */
 	const char *root;   /* --root, NULL: the default */
 	bool debug;
 	Arena *arena;     /* lives until the program ends */

@@ -9,6 +9,7 @@
 #define COMMANDS(X)   \
 	X(build)      \
 	X(verify)     \
+	X(builds)     \
 	X(check_ignore) \
 	X(cache_ls)   \
 	X(cache_rm)   \

@@ -308,6 +308,10 @@ static Err *dispatch(Cli *cli, int argc, char **argv)
 		return NULL;
 	}
 	cli->called = taken > 1 ? arena_strf(cli->arena, "%s %s", argv[0], argv[1]).ptr : argv[0];
+	cli->words = (Arguments){ .count = (size_t)argc };
+	cli->words.at = arena_alloc(cli->arena, (size_t)argc * sizeof(char *), _Alignof(char *));
+	for (int i = 0; i < argc; i++)
+		cli->words.at[i] = argv[i];
 	if (cli->command->run_raw) {
 		cli->exit_status = cli->command->run_raw(argc, argv);
 		return NULL;

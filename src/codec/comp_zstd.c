@@ -128,3 +128,36 @@ Writer *comp_zstd_writer(Writer *below, const CompressionSpec *spec)
 		                      frame_compress };
 	return comp_blocks_writer(below, &ops, spec->level, spec->threads);
 }
+
+/* --- single frames --------------------------------------------------------------------------- */
+
+void zstd_frame_add(Str in, int level, Buf *out)
+{
+	void *codec = frame_open(level);
+	size_t bound = ZSTD_compressBound(in.len);
+	buf_reserve(out, bound + 1);
+	/* never 0: there is room for bound() bytes */
+	out->len += frame_compress(codec, in.ptr, in.len, out->ptr + out->len, bound);
+	out->ptr[out->len] = '\0';
+	frame_close(codec);
+}
+
+size_t zstd_frame_length(Str in)
+{
+	size_t n = ZSTD_findFrameCompressedSize(in.ptr, in.len);
+	return ZSTD_isError(n) ? 0 : n;
+}
+
+Err *zstd_frame_read(Str frame, size_t limit, Buf *out)
+{
+	unsigned long long size = ZSTD_getFrameContentSize(frame.ptr, frame.len);
+	if (size > limit) /* the two errors are the largest numbers there are */
+		return err_new(ERR_CORRUPT, "zstd: a frame of unknown or too large size");
+	buf_reserve(out, (size_t)size + 1);
+	size_t n = ZSTD_decompress(out->ptr + out->len, (size_t)size, frame.ptr, frame.len);
+	if (ZSTD_isError(n))
+		return err_new(ERR_CORRUPT, "zstd: %s", ZSTD_getErrorName(n));
+	out->len += n;
+	out->ptr[out->len] = '\0';
+	return NULL;
+}

@@ -46,3 +46,12 @@ CompressionId compressor_sniff(Str head);
 const char *compressor_foreign(Str head);
 Reader *compressor_reader(CompressionId id, Reader *below);
 Writer *compressor_writer(const CompressionSpec *spec, Writer *below);
+
+/* --- zstd frames by hand: for logs, which grow while they are read ---------------------------- */
+
+/* IN as one frame, appended to OUT. */
+void zstd_frame_add(Str in, int level, Buf *out);
+/* Length of the frame that IN begins with; 0: it is not whole yet, or none. */
+size_t zstd_frame_length(Str in);
+/* FRAME, of which zstd_frame_length has told the length: at most LIMIT bytes, appended to OUT. */
+NODISCARD Err *zstd_frame_read(Str frame, size_t limit, Buf *out);

@@ -11,6 +11,7 @@
  *   fetch*.c    what comes from elsewhere: asked for, fetched
  *   op_*.c      one step each
  *   result.c    layers + config → image
+ *   journal.c   what is written down of all this; why*.c: why a step was not in the cache
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
@@ -26,6 +27,7 @@
 #include "oci/manifest.h"
 #include "registry/registry.h"
 #include "sandbox/sandbox.h"
+#include "store/builds.h"
 
 #include <pthread.h>
 
@@ -39,6 +41,19 @@ typedef struct LayerRef {
 
 typedef enum StepStatus { STEP_WAITING, STEP_READY, STEP_RUNNING, STEP_KNOWN } StepStatus;
 
+/* What the journal says of a step beside its result.  Written by who has the step. */
+typedef struct StepTrace {
+	Digest definition, key, content; /* zero until known */
+	int64_t begun_ns, cost_ns; /* real time; of a cached step: what it had cost when made */
+	bool failed, cancelled;
+	bool pulled;        /* STEP_BASE: its layers were brought */
+	bool same;          /* made, with the result that it had before */
+	StoreCause *causes; /* why it was not in the cache */
+	size_t cause_count;
+	uint64_t log_bytes;
+	Str inputs; /* failed: its key in words */
+} StepTrace;
+
 /* What is known of a step.  Written by one thread, read by others only once it is STEP_KNOWN. */
 typedef struct StepState {
 	StepStatus status;
@@ -51,6 +66,7 @@ typedef struct StepState {
 	bool here;             /* STEP_BASE: its layers are in the store (checked or pulled) */
 	pthread_mutex_t mutex; /* STEP_BASE: one pull for all that need it */
 	struct CopySet *copy;  /* STEP_COPY: what it takes, once it was looked up */
+	StepTrace trace;
 	struct GitCommit
 		*commit; /* STEP_FETCH of a repository: what its reference meant when asked */
 } StepState;
@@ -111,6 +127,7 @@ typedef struct Build {
 	struct SshAgents *ssh;       /* NULL: none started */
 	struct CdiDevices *cdi;      /* NULL: no RUN has devices */
 	struct Foreign *foreign;     /* NULL: no RUN is for another processor */
+	StoreJournal journal;
 } Build;
 
 /* --- build.c --- */
@@ -210,6 +227,14 @@ StepResult state_result_of_layer(const StoreLayer *layer, int64_t created_ns, in
 /* A layer that is here and whole (verified if it is suspect).  ERR_NOT_FOUND, ERR_CORRUPT: it is
  * not. */
 NODISCARD Err *state_check_layer(Build *b, const Digest *diff_id, StoreLayer *ret);
+
+/* --- journal.c --- */
+/* Something is going to run: from now on the build can be seen. */
+void journal_run(Build *b);
+/* What came of it: E (borrowed) or RESULT.  What cannot be written is a warning. */
+void journal_end(Build *b, const Err *e, const BuildResult *result);
+/* What KEY says of STEP is noted. */
+void journal_key(Build *b, const Step *step, const StepKey *key);
 
 /* --- schedule.c --- */
 NODISCARD Err *schedule_run(Build *b);

@@ -89,6 +89,7 @@ Err *build_look_up(Build *b, const Step *step)
 		return NULL;
 	Err *e = key_of_step(b, step, &key);
 	if (!e) {
+		journal_key(b, step, &key);
 		e = record_find(b, &key.full, &result, &found);
 		key_done(&key);
 	}
@@ -205,6 +206,7 @@ static Err *build(Build *b, BuildResult *ret)
 	TRY(is_complete(b, &complete));
 	if (!complete) {
 		TRY(enter(b));
+		journal_run(b);
 		TRY(schedule_run(b));
 	}
 	TRY(judge_steps(b, false));
@@ -228,6 +230,7 @@ Err *build_init(Build *b, Arena *a, const BuildRequest *request)
 	(void)pthread_mutex_init(&b->run_files_mutex, NULL);
 	secret_init(b);
 	(void)pthread_mutex_init(&b->debug_mutex, NULL);
+	store_journal_init(&b->journal, b->now_ns);
 	if (b->cancel)
 		return NULL;
 	b->cancel = &b->own_cancel;
@@ -246,6 +249,7 @@ void build_done(Build *b)
 	run_files_done(b);
 	foreign_done(b);
 	secret_done(b);
+	store_journal_done(&b->journal);
 	ssh_stop(b);
 	for (size_t i = 0; b->contexts && i <= b->request->directory_count; i++)
 		if (b->contexts[i])
@@ -271,6 +275,8 @@ Err *build_image(Arena *a, const BuildRequest *request, BuildResult *ret)
 	Err *e = build_init(&b, a, request);
 	if (!e)
 		e = build(&b, ret);
+	journal_end(&b, e, ret);
+	ret->build_id = arena_str(a, str_from(b.journal.id));
 	ret->steps_run = b.steps_run;
 	ret->steps_cached = b.steps_cached;
 	ret->failed_line = b.failed_line;

@@ -113,6 +113,8 @@ typedef struct BuildDebug {
 
 typedef struct BuildRequest {
 	Store *store;
+	const Str *command; /* the command line without the program's name, for the journal */
+	size_t command_count;
 	const Source *dockerfile; /* NULL: it is in the context, under the name .file */
 	int context_fd;           /* directory, borrowed; -1: an empty context, or one of these: */
 	const Remote *remote;     /* the context is there; NULL */
@@ -212,6 +214,7 @@ typedef struct BuildResult {
 	LintResult lint;      /* also set on error */
 	const Source *source; /* of the Dockerfile; also set on error */
 	bool again;           /* with an error: the user wants it built anew (BUILD_EDIT) */
+	Str build_id;         /* of the journal (store/builds.h); also set on error */
 	unsigned failed_line; /* progress line of the step that failed; also set on error; 0 none */
 } BuildResult;
 

@@ -43,10 +43,19 @@ typedef struct Running {
 	Logger logger;
 } Running;
 
+/* --- the log --------------------------------------------------------------------------------- */
+
+typedef struct Logger {
+	Progress *progress;
+	unsigned line;
+	StoreLogWriter *file;
+} Logger;
+
 static void pass_log(void *context, Str bytes)
 {
 	Logger *l = context;
 	progress_log(l->progress, l->line, bytes);
+	store_log_add(l->file, bytes);
 }
 
 /* --- the root file system -------------------------------------------------------------------- */
@@ -249,6 +258,7 @@ static const int *stack_lowers(Running *r, size_t *ret_count)
 
 /* All that the command gets, but for where its output goes. */
 static Err *prepare_command(Running *r)
+static Err *run_command(Running *r, const int log_fds[2], Logger *logger, SandboxResult *ret)
 {
 	Build *b = r->build;
 	const RunArgs *run = &r->step->run;
@@ -298,6 +308,7 @@ static Err *prepare_command(Running *r)
 		.stdin_fd = -1,
 		.log = pass_log,
 		.log_context = &r->logger,
+		.log_context = logger,
 	};
 	return NULL;
 }
@@ -327,6 +338,15 @@ static Err *renew_root(void *context, bool upper_too)
 	TRY(make_dir(r, "upper", 0755, &r->upper_fd));
 	r->spec.upper_fd = r->upper_fd;
 	return need_cwd(r);
+	Build *b = r->build;
+	StepState *state = &b->states[r->step->number];
+	Logger logger = { b->progress, state->line, store_log_new(&b->journal, r->step->number) };
+	Err *e = run_command(r, (const int[]){ read_fd, write_fd }, &logger, ret);
+	AUTO_ERR Err *lost = store_log_end(logger.file, &state->trace.log_bytes);
+	if (lost) /* a full disk fails more than this */
+		progress_warning(b->progress, state->line, "the log is not kept in full: %.*s",
+		                 STR_ARG(err_cause(lost)));
+	return e;
 }
 
 /* Commands seldom say well that the disk was full; what they write lies in the store. */

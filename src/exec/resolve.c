@@ -463,6 +463,7 @@ static Err *need_layers(Build *b, const Step *step, StepState *s)
 	if (!r)
 		return err_new(ERR_NOT_FOUND, "the image of '%.*s' is not known",
 		               STR_ARG(step->title));
+	s->trace.pulled = !here;
 	if (!here)
 		TRY(pull(b, r));
 	if (!r->local && !r->in_layout) /* also if another image had brought its layers */

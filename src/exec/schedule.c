@@ -111,6 +111,7 @@ static Err *find_by_content(Build *b, const Step *step, const StepKey *key, Step
 	if (!step->need_count)
 		return NULL;
 	TRY(key_of_content(b, step, &content));
+	b->states[step->number].trace.content = content.full;
 	Err *e = record_find(b, &content.full, ret, ret_found);
 	if (!e && *ret_found)
 		e = record_keep(b, &key->full, ret, buf_str(&key->preimage));
@@ -124,6 +125,7 @@ static Err *keep_content_key(Build *b, const Step *step, const StepResult *resul
 	if (!step->need_count || b->states[step->number].by_hand)
 		return NULL;
 	TRY(key_of_content(b, step, &content));
+	b->states[step->number].trace.content = content.full;
 	Err *e = record_keep(b, &content.full, result, buf_str(&content.preimage));
 	key_done(&content);
 	return e;
@@ -172,9 +174,12 @@ Err *schedule_explain(const Build *b, const Step *step, Err *err)
 	            : err_while(err, "%s stage '%.*s'", doings[step->kind], STR_ARG(stage->shown));
 }
 
-static Err *end_badly(const Build *b, const StepState *state, Err *e)
+static Err *end_badly(const Build *b, StepState *state, Err *e)
 {
 	bool quiet = err_kind(e) == ERR_CANCELLED;
+	state->trace.failed = !quiet;
+	state->trace.cancelled = quiet;
+	state->trace.cost_ns = clock_real_ns() - state->trace.begun_ns;
 	progress_end(b->progress, state->line, quiet ? PROGRESS_CANCELED : PROGRESS_ERROR,
 	             err_cause(e));
 	return e;
@@ -196,20 +201,32 @@ static Err *run_fetch(Build *b, const Step *step)
 	return NULL;
 }
 
+static Err *run_base(Build *b, const Step *step)
+{
+	StepTrace *trace = &b->states[step->number].trace;
+	Err *e = resolve_need_layers(b, step->number);
+	trace->failed = e && err_kind(e) != ERR_CANCELLED;
+	trace->cancelled = e && !trace->failed;
+	trace->cost_ns = trace->pulled ? clock_real_ns() - trace->begun_ns : 0;
+	return e;
+}
+
 static Err *run_step(Build *b, const Step *step)
 {
 	StepKey key;
 	StepResult result;
 	StepState *state = &b->states[step->number];
 	bool cached;
+	state->trace.begun_ns = clock_real_ns();
 	if (step->kind == STEP_BASE)
-		return resolve_need_layers(b, step->number);
+		return run_base(b, step);
 	if (step->kind == STEP_FETCH)
 		return run_fetch(b, step);
 	Str stage = b->plan.stages[step->stage].shown;
 	state->line = progress_begin(b->progress, stage, "%.*s", STR_ARG(step->title));
 	Err *e = key_of_step(b, step, &key);
 	if (!e) {
+		journal_key(b, step, &key);
 		e = find_or_make(b, step, &key, &result, &cached);
 		key_done(&key);
 	}

@@ -66,6 +66,7 @@ void state_set(Build *b, const Step *step, const StepResult *result, bool cached
 	s->identity = result->empty ? parent->identity
 	                            : add_identity(&parent->identity, &result->identity);
 	s->cached = cached;
+	s->trace.cost_ns = result->cost_ns;
 }
 
 void state_set_base(Build *b, const Step *step)

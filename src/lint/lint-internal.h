@@ -91,8 +91,6 @@ const char *lint_secret(Str path, Str text);
 bool lint_secret_name(Str path);
 /* Is one of WORDS a whole part of NAME, cut at '_'?  Case makes no difference. */
 bool lint_has_part(Str name, const char *const *words, size_t count);
-/* Does NAME sound as if its value were to be kept? */
-bool lint_is_secret_variable(Str name);
 /* Where PART first stands in TEXT, or -1. */
 ptrdiff_t lint_find(Str text, Str part);
 /* "12.3 MB" */

@@ -121,3 +121,6 @@ NODISCARD Err *lint_error(const LintResult *result);
 Str lint_short(Arena *a, const LintFinding *finding);
 /* A copy of the findings as docker lists them: by line. */
 LintFinding *lint_sorted(Arena *a, const LintResult *result);
+
+/* Does the variable NAME sound as if its value were a secret? */
+bool lint_is_secret_variable(Str name);

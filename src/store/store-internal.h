@@ -42,3 +42,6 @@ bool store_read_small(Store *s, const char *path, Buf *out, int *ret_errno);
 /* Write PATH through the scratch directory: whole or absent. */
 NODISCARD Err *store_write_small(Store *s, const char *path, Str text, bool sync);
 NODISCARD Err *store_sync_dir(Store *s, const char *path);
+
+/* Remove the oldest files of the directory DIR_FD until all together have BYTES_MAX at most. */
+NODISCARD Err *store_prune_dir(int dir_fd, uint64_t bytes_max);

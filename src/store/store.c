@@ -10,9 +10,9 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-static const char *const store_dirs[] = { "refs", "blobs", "blobs/sha256", "layers",
-	                                  "map",  "cache", "ctx",          "logs",
-	                                  "tmp",  "locks", "containers",   "mounts" };
+static const char *const store_dirs[] = { "refs",       "blobs",  "blobs/sha256", "layers", "map",
+	                                  "cache",      "ctx",    "logs",         "tmp",    "locks",
+	                                  "containers", "mounts", "builds",       "lists" };
 
 /* Where the store lies when nobody says: /var/lib for root, the user's data directory else. */
 static Err *default_root(char **ret)
