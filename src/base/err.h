@@ -39,6 +39,7 @@ typedef enum ErrKind {
 	ERR_NETWORK,   /* worth a retry */
 	ERR_DENIED,    /* credentials missing or refused */
 	ERR_CORRUPT,   /* digest or format does not match */
+	ERR_MISS,      /* a step that was to be in the cache is not */
 	ERR_CANCELLED, /* signal or sibling failure: say nothing more */
 } ErrKind;
 

@@ -60,6 +60,11 @@ void progress_end(Progress *p, unsigned line, ProgressKind how, Str text)
 	progress_send(p, &(ProgressEvent){ .kind = how, .line = line, .text = text });
 }
 
+void progress_why(Progress *p, unsigned line, Str text)
+{
+	progress_send(p, &(ProgressEvent){ .kind = PROGRESS_WHY, .line = line, .text = text });
+}
+
 void progress_note(Progress *p, unsigned line, const char *fmt, ...)
 {
 	if (!p)

@@ -23,6 +23,7 @@ typedef enum ProgressKind {
 	PROGRESS_DONE,     /* the line ends well */
 	PROGRESS_ERROR,    /* the line ends badly; text = cause */
 	PROGRESS_CANCELED, /* the line ends: something else failed, or ^C */
+	PROGRESS_WHY,      /* text = why the step is not in the cache: before it runs */
 	PROGRESS_NOTE,     /* text = a remark for the user; line may be 0 (none) */
 	PROGRESS_WARNING, /* text = a warning; line may be 0; name = the rule that it is from, or ""
 	                   */
@@ -49,5 +50,6 @@ unsigned progress_begin(Progress *p, Str stage, const char *fmt, ...) PRINTF(3, 
 void progress_log(Progress *p, unsigned line, Str bytes);
 void progress_bytes(Progress *p, unsigned line, Str name, uint64_t current, uint64_t total);
 void progress_end(Progress *p, unsigned line, ProgressKind how, Str text);
+void progress_why(Progress *p, unsigned line, Str text);
 void progress_note(Progress *p, unsigned line, const char *fmt, ...) PRINTF(3, 4);
 void progress_warning(Progress *p, unsigned line, const char *fmt, ...) PRINTF(3, 4);

@@ -24,6 +24,8 @@ typedef struct BuildValues {
 	bool pull_always, pull_never, reproducible, omit_history;
 	OptionList unset_env, unset_labels;
 	bool shell_on_error;
+	OptionList hit_stages;
+	bool explain;
 	bool check, no_cache, push, quiet, load, durable;
 	/* where it goes: build_outputs.c, build_metadata.c */
 	OptionList annotations, destinations;

@@ -211,6 +211,9 @@ Err *build_request_make(Cli *cli, const BuildValues *v, BuildRequest *r)
 	const OptionList words = { cli->words.at, cli->words.count };
 	r->command = to_strs(cli->arena, &words);
 	r->command_count = cli->words.count;
+	r->explain = v->explain;
+	r->hit_stages = to_strs(cli->arena, &v->hit_stages);
+	r->hit_stage_count = v->hit_stages.count;
 	TRY(build_args_read(cli, v, r));
 	TRY(set_uncached(cli, v, r));
 	set_labels(cli->arena, v, r);

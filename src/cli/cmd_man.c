@@ -156,6 +156,7 @@ static const char *const statuses[][2] = {
 	{ "3", "An input file is wrong: the Dockerfile, the context, an archive." },
 	{ "4", "A registry or the network." },
 	{ "5", "The store is damaged." },
+	{ "6", "A step was not in the cache, and --fail-on-miss asked that it is." },
 	{ "129, 130, 143",
 	  "Ended by SIGHUP, SIGINT (^C), SIGTERM. The first one stops the running steps, a "
 	  "second one kills." },

@@ -10,6 +10,7 @@
 	X(build)      \
 	X(verify)     \
 	X(builds)     \
+	X(why)        \
 	X(check_ignore) \
 	X(cache_ls)   \
 	X(cache_rm)   \

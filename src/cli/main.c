@@ -8,6 +8,7 @@
  *	3    an input file is wrong: Dockerfile, context, archive
  *	4    registry or network
  *	5    the store is damaged
+ *	6    --fail-on-miss: a step was not in the cache
  *	129  ended by SIGHUP
  *	130  interrupted: ^C
  *	143  ended by SIGTERM
@@ -34,6 +35,7 @@ enum {
 	EXIT_INPUT = 3,
 	EXIT_REGISTRY = 4,
 	EXIT_STORE = 5,
+	EXIT_MISS = 6,
 	EXIT_INTERRUPTED = 130,
 	EXIT_SIGNAL = 128, /* plus its number, as shells have it */
 };
@@ -51,6 +53,8 @@ int cli_status_of(const Err *err)
 		return EXIT_REGISTRY;
 	case ERR_CORRUPT:
 		return EXIT_STORE;
+	case ERR_MISS:
+		return EXIT_MISS;
 	case ERR_CANCELLED:
 		return EXIT_INTERRUPTED;
 	case ERR_SYSTEM:

@@ -19,6 +19,7 @@
 #include "base/map.h"
 #include "base/vec.h"
 #include "exec/build.h"
+#include "exec/key.h"
 #include "exec/layout.h"
 #include "fs/context.h"
 #include "http/client.h"
@@ -46,9 +47,10 @@ typedef struct StepTrace {
 	Digest definition, key, content; /* zero until known */
 	int64_t begun_ns, cost_ns; /* real time; of a cached step: what it had cost when made */
 	bool failed, cancelled;
-	bool pulled;        /* STEP_BASE: its layers were brought */
-	bool same;          /* made, with the result that it had before */
-	StoreCause *causes; /* why it was not in the cache */
+	bool pulled;             /* STEP_BASE: its layers were brought */
+	bool same;               /* made, with the result that it had before */
+	const StoreStep *before; /* what it was in the build that it is compared with; NULL */
+	StoreCause *causes;      /* why it was not in the cache */
 	size_t cause_count;
 	uint64_t log_bytes;
 	Str inputs; /* failed: its key in words */
@@ -128,6 +130,8 @@ typedef struct Build {
 	struct CdiDevices *cdi;      /* NULL: no RUN has devices */
 	struct Foreign *foreign;     /* NULL: no RUN is for another processor */
 	StoreJournal journal;
+	struct WhyBook *why; /* earlier builds; guarded by why_mutex */
+	pthread_mutex_t why_mutex;
 } Build;
 
 /* --- build.c --- */
@@ -194,10 +198,9 @@ typedef struct StepKey {
 	Digest definition; /* the step's own text alone: for "the same result as before" */
 	Digest full;       /* with all inputs */
 	Buf preimage;      /* the inputs in words, one a line */
+	KeyLists lists;    /* of which the preimage has only the digests */
 } StepKey;
 void key_done(StepKey *k);
-/* "NAME VALUE", escaped so that it is one line. */
-void key_add(Buf *out, const char *name, Str value);
 /* StepKey.definition alone. */
 Digest key_of_definition(Build *b, const Step *step);
 /* The key of step N; its parent and origin must be STEP_KNOWN. */

@@ -12,6 +12,7 @@
 #include "exec/fetch.h"
 #include "exec/foreign.h"
 #include "exec/run.h"
+#include "exec/why.h"
 #include "fs/path.h"
 
 #include <fcntl.h>
@@ -200,6 +201,7 @@ static Err *build(Build *b, BuildResult *ret)
 	bool complete;
 	TRY(store_lock_gc(b->store, false, b->cancel, &lock));
 	TRY(make_plan(b, &(BuildLookRequest){ 0 }));
+	TRY(why_check_stages(b));
 	TRY(build_prepare(b));
 	TRY(cdi_check(b));
 	TRY(look_up_all(b));
@@ -230,6 +232,7 @@ Err *build_init(Build *b, Arena *a, const BuildRequest *request)
 	(void)pthread_mutex_init(&b->run_files_mutex, NULL);
 	secret_init(b);
 	(void)pthread_mutex_init(&b->debug_mutex, NULL);
+	(void)pthread_mutex_init(&b->why_mutex, NULL);
 	store_journal_init(&b->journal, b->now_ns);
 	if (b->cancel)
 		return NULL;
@@ -250,6 +253,8 @@ void build_done(Build *b)
 	foreign_done(b);
 	secret_done(b);
 	store_journal_done(&b->journal);
+	why_done(b);
+	(void)pthread_mutex_destroy(&b->why_mutex);
 	ssh_stop(b);
 	for (size_t i = 0; b->contexts && i <= b->request->directory_count; i++)
 		if (b->contexts[i])

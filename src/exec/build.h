@@ -153,6 +153,10 @@ typedef struct BuildRequest {
 	AttestSpec attest;
 	bool wants_provenance;        /* BuildImage.provenance, whatever .attest says */
 	Str vcs_source, vcs_revision; /* what the context is a work tree of; "" not known */
+	bool explain; /* say of each step why it was not in the cache, before it runs */
+	/* --fail-on-miss: names, numbers, or "*": all their steps are in the cache. */
+	const Str *hit_stages;
+	size_t hit_stage_count;
 	unsigned jobs;      /* steps at once, up to BUILD_JOBS_MAX; 0: 8 or twice the cores */
 	Progress *progress; /* may be NULL */
 	Cancel *cancel;     /* may be NULL */

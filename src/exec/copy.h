@@ -48,9 +48,10 @@ void copy_set_done(CopySet *set);
 NODISCARD Err *copy_select(Build *b, const Step *step, CopySet **ret);
 /* The same of sources that no COPY names; the caller frees it. */
 NODISCARD Err *copy_select_args(Build *b, const CopyArgs *c, CopySet **ret);
-/* Lines for the key: one a file, without the mtimes of untimed ones (Entry). */
-NODISCARD Err *copy_context_inputs(Build *b, const Step *step, Buf *out);
-void copy_content_inputs(const CopySet *set, Buf *out);
+/* Lines for the key: one a file, without the mtimes of untimed ones (Entry); a long list is one
+ * line, and added to LISTS. */
+NODISCARD Err *copy_context_inputs(Build *b, const Step *step, Buf *out, KeyLists *lists);
+void copy_content_inputs(const CopySet *set, Buf *out, KeyLists *lists);
 
 /* The entries of the layer, with DEST looked up in the parent's root; *ret_sources: path in the
  * layer → CopyFile, for files whose bytes come from one. */

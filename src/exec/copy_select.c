@@ -172,7 +172,8 @@ static void file_line(Buf *out, const CopyMatch *m, const CopyFile *f)
 {
 	const Entry *e = &f->entry;
 	char hex[DIGEST_HEX_LEN + 1];
-	buf_addf(out, "file %c %o %u %u %llu %s ", (char)e->type, e->mode, e->uid, e->gid,
+	key_begin(out, KEY_FILE);
+	buf_addf(out, "%c %o %u %u %llu %s ", (char)e->type, e->mode, e->uid, e->gid,
 	         (unsigned long long)e->size,
 	         e->type == ENTRY_FILE ? digest_hex(&e->sha256, hex).ptr
 	         : f->implied          ? "implied"
@@ -197,30 +198,32 @@ static void file_line(Buf *out, const CopyMatch *m, const CopyFile *f)
 	buf_add_char(out, '\n');
 }
 
-void copy_content_inputs(const CopySet *set, Buf *out)
+void copy_content_inputs(const CopySet *set, Buf *out, KeyLists *lists)
 {
 	size_t total = 0;
 	for (size_t i = 0; i < set->count; i++)
 		total += set->matches[i].count;
-	AUTO_BUF Buf apart = BUF_INIT;
+	Buf apart = BUF_INIT;
 	Buf *lines = total > PREIMAGE_FILES_MAX ? &apart : out;
 	for (size_t i = 0; i < set->count; i++) {
 		const CopyMatch *m = &set->matches[i];
-		buf_addf(lines, "match %s\n", m->is_dir ? "directory" : "file");
+		key_add(lines, KEY_MATCH, m->is_dir ? STR("directory") : STR("file"));
 		for (size_t k = 0; k < m->count; k++)
 			file_line(lines, m, &m->files[k]);
 	}
 	if (lines == &apart) {
 		char hex[DIGEST_HEX_LEN + 1];
 		Digest d = sha256_of(buf_str(&apart));
-		buf_addf(out, "files %zu %s\n", total, digest_hex(&d, hex).ptr);
+		key_begin(out, KEY_FILES);
+		buf_addf(out, "%zu %s\n", total, digest_hex(&d, hex).ptr);
+		VEC_PUSH(lists, (KeyList){ d, apart });
 	}
 }
 
-Err *copy_context_inputs(Build *b, const Step *step, Buf *out)
+Err *copy_context_inputs(Build *b, const Step *step, Buf *out, KeyLists *lists)
 {
 	CopySet *set;
 	TRY(copy_select(b, step, &set));
-	copy_content_inputs(set, out);
+	copy_content_inputs(set, out, lists);
 	return NULL;
 }

@@ -51,16 +51,6 @@ static void put_lines(LineWalk *w, Span span, StoreStep *ret)
 	ret->last_line = line_at(w, span.end > span.start ? span.end - 1 : span.end);
 }
 
-/* The instruction behind "[builder 2/6] ". */
-static Str text_of(Str title)
-{
-	static const char end[] = "] ";
-	if (!str_starts(title, STR("[")))
-		return title;
-	const char *at = memmem(title.ptr, title.len, end, sizeof end - 1);
-	return at ? str_from_at(title, (size_t)(at - title.ptr) + sizeof end - 1) : title;
-}
-
 static StoreStepStatus status_of(Build *b, const Step *step, bool ended_well)
 {
 	const StepState *s = &b->states[step->number];
@@ -119,7 +109,7 @@ static void put_step(Build *b, Arena *a, const Step *step, bool ended_well, Line
 		.stage = b->plan.stages[step->stage].shown,
 		.platform = platform_text(a, &b->plan.stages[step->stage].platform),
 		.title = step->title,
-		.text = text_of(step->title),
+		.text = step->node ? step->node->text : STR(""),
 		.parent = step->parent,
 		.needs = step->needs,
 		.need_count = step->need_count,

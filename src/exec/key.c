@@ -18,15 +18,37 @@
 /* Changes whenever the meaning of a key or the bytes of layers change: old records then miss. */
 #define KEY_VERSION "decant-key 6\n"
 
+const KeyInputInfo key_input_table[KEY_INPUT_COUNT] = {
+/* NOLINTNEXTLINE(bugprone-macro-parentheses): names and initialisers take none */
+#define KEY_INPUT(id, name, style, written, code, words) \
+	[KEY_##id] = { name, KEY_STYLE_##style, written, code, words },
+#include "exec/key_inputs.def"
+#undef KEY_INPUT
+};
+
+void key_lists_done(KeyLists *lists)
+{
+	for (size_t i = 0; i < lists->len; i++)
+		buf_done(&lists->at[i].text);
+	VEC_DONE(lists);
+}
+
 void key_done(StepKey *k)
 {
 	buf_done(&k->preimage);
+	key_lists_done(&k->lists);
+}
+
+void key_begin(Buf *out, KeyInput input)
+{
+	buf_add_str(out, str_from(key_input_table[input].name));
+	buf_add_char(out, ' ');
 }
 
 /* One input a line; line ends in it are escaped, so that no text can pass for two inputs. */
-static void input(Buf *out, const char *name, Str value)
+static void input(Buf *out, KeyInput name, Str value)
 {
-	buf_addf(out, "%s ", name);
+	key_begin(out, name);
 	for (size_t i = 0; i < value.len; i++) {
 		char c = value.ptr[i];
 		if (c == '\n' || c == '\\')
@@ -37,18 +59,18 @@ static void input(Buf *out, const char *name, Str value)
 	buf_add_char(out, '\n');
 }
 
-void key_add(Buf *out, const char *name, Str value)
+void key_add(Buf *out, KeyInput name, Str value)
 {
 	input(out, name, value);
 }
 
-static void inputs(Buf *out, const char *name, const Strs *values)
+static void inputs(Buf *out, KeyInput name, const Strs *values)
 {
 	for (size_t i = 0; i < values->count; i++)
 		input(out, name, values->at[i]);
 }
 
-static void input_digest(Buf *out, const char *name, const Digest *d)
+static void input_digest(Buf *out, KeyInput name, const Digest *d)
 {
 	char text[DIGEST_TEXT_LEN + 1];
 	/* without "sha256:": identities are no blobs, and gc keeps what looks like one */
@@ -60,7 +82,7 @@ static void mount_input(Buf *out, Arena *a, const RunMount *m)
 {
 	static const char *const shape = "type %s target %.*s%s";
 	Str type = str_from(mount_type_table[m->type].name);
-	input(out, "mount",
+	input(out, KEY_MOUNT,
 	      arena_strf(a, shape, type.ptr, STR_ARG(m->target), m->read_only ? " ro" : ""));
 	switch (m->type) {
 	case MOUNT_BIND:
@@ -68,19 +90,19 @@ static void mount_input(Buf *out, Arena *a, const RunMount *m)
 	case MOUNT_CACHE:
 		/* As BuildKit: which cache it is does not matter, but that it has a name. */
 		if (m->own_id)
-			input(out, "cache", STR("named"));
+			input(out, KEY_CACHE, STR("named"));
 		if (m->has_owner)
-			input(out, "owner", arena_strf(a, "%u:%u %o", m->uid, m->gid, m->mode));
+			input(out, KEY_OWNER, arena_strf(a, "%u:%u %o", m->uid, m->gid, m->mode));
 		break;
 	case MOUNT_TMPFS:
-		input(out, "size", arena_strf(a, "%llu", (unsigned long long)m->size_bytes));
+		input(out, KEY_SIZE, arena_strf(a, "%llu", (unsigned long long)m->size_bytes));
 		break;
 	case MOUNT_SECRET:
 	case MOUNT_SSH:
-		input(out, "id", m->id);
-		input(out, "owner", arena_strf(a, "%u:%u %o", m->uid, m->gid, m->mode));
-		input(out, "env", m->env);
-		input(out, "required", m->required ? STR("true") : STR("false"));
+		input(out, KEY_ID, m->id);
+		input(out, KEY_OWNER, arena_strf(a, "%u:%u %o", m->uid, m->gid, m->mode));
+		input(out, KEY_MOUNT_ENV, m->env);
+		input(out, KEY_REQUIRED, m->required ? STR("true") : STR("false"));
 		break;
 	case MOUNT_TYPE_COUNT:
 		break;
@@ -91,13 +113,13 @@ static void run_rights(Buf *out, Build *b, const RunArgs *r)
 {
 	AUTO_ARENA Arena a = ARENA_INIT;
 	if (r->insecure)
-		input(out, "security", STR("insecure"));
+		input(out, KEY_SECURITY, STR("insecure"));
 	if (r->hostname.len)
-		input(out, "hostname", r->hostname);
+		input(out, KEY_HOSTNAME, r->hostname);
 	for (size_t i = 0; i < b->request->run.host_count; i++)
-		input(out, "host", b->request->run.hosts[i].name); /* not its address: BuildKit */
+		input(out, KEY_HOST, b->request->run.hosts[i].name); /* not its address: BuildKit */
 	for (size_t i = 0; i < r->device_count; i++)
-		input(out, "device", r->devices[i].name);
+		input(out, KEY_DEVICE, r->devices[i].name);
 	for (size_t i = 0; i < r->mount_count; i++)
 		mount_input(out, &a, &r->mounts[i]);
 }
@@ -105,14 +127,14 @@ static void run_rights(Buf *out, Build *b, const RunArgs *r)
 static void run_inputs(Buf *out, Build *b, const Step *step)
 {
 	const RunArgs *r = &step->run;
-	input(out, "op", STR("run"));
-	inputs(out, "arg", &r->argv);
-	inputs(out, "env", &r->key_env);
-	input(out, "cwd", r->cwd);
-	input(out, "user", r->user);
-	input(out, "network", r->network);
+	input(out, KEY_OP, STR("run"));
+	inputs(out, KEY_ARG, &r->argv);
+	inputs(out, KEY_ENV, &r->key_env);
+	input(out, KEY_CWD, r->cwd);
+	input(out, KEY_USER, r->user);
+	input(out, KEY_NETWORK, r->network);
 	if (r->script.len)
-		input(out, "script", r->script);
+		input(out, KEY_SCRIPT, r->script);
 	run_rights(out, b, r);
 }
 
@@ -120,34 +142,34 @@ static void run_inputs(Buf *out, Build *b, const Step *step)
 static void source_input(Buf *out, const Build *b, const CopySource *source)
 {
 	if (source->fetch_step == STEP_NONE) {
-		input(out, "source", source->path);
+		input(out, KEY_SOURCE, source->path);
 		return;
 	}
 	const FetchArgs *f = &b->plan.steps[source->fetch_step].fetch;
-	input(out, "fetched", f->remote.git.mtime_commit ? STR("commit times") : STR(""));
+	input(out, KEY_FETCHED, f->remote.git.mtime_commit ? STR("commit times") : STR(""));
 }
 
 static void copy_inputs(Buf *out, const Build *b, const Step *step)
 {
 	const CopyArgs *c = &step->copy;
-	input(out, "op", c->is_add ? STR("add") : STR("copy"));
+	input(out, KEY_OP, c->is_add ? STR("add") : STR("copy"));
 	if (c->keep_archives)
-		input(out, "unpack", STR("false"));
+		input(out, KEY_UNPACK, STR("false"));
 	if (c->unpack_fetched)
-		input(out, "unpack", STR("true"));
+		input(out, KEY_UNPACK, STR("true"));
 	if (c->link)
-		input(out, "link", STR("true"));
+		input(out, KEY_LINK, STR("true"));
 	if (c->parents)
-		input(out, "parents", STR("true"));
+		input(out, KEY_PARENTS, STR("true"));
 	for (size_t i = 0; i < c->exclude_count; i++)
-		input(out, "exclude", c->excludes[i].text);
-	input(out, "chown", c->chown);
-	input(out, "chmod", c->chmod);
-	input(out, "dest", c->dest);
+		input(out, KEY_EXCLUDE, c->excludes[i].text);
+	input(out, KEY_CHOWN, c->chown);
+	input(out, KEY_CHMOD, c->chmod);
+	input(out, KEY_DEST, c->dest);
 	for (size_t i = 0; i < c->source_count; i++) {
 		source_input(out, b, &c->sources[i]);
 		if (c->sources[i].is_inline)
-			input(out, "inline", c->sources[i].inline_body);
+			input(out, KEY_INLINE, c->sources[i].inline_body);
 	}
 }
 
@@ -155,9 +177,9 @@ static void definition(Buf *out, Build *b, const Step *step)
 {
 	AUTO_ARENA Arena a = ARENA_INIT;
 	buf_add_str(out, STR(KEY_VERSION));
-	input(out, "platform", platform_text(&a, &b->plan.stages[step->stage].platform));
+	input(out, KEY_PLATFORM, platform_text(&a, &b->plan.stages[step->stage].platform));
 	if (b->epoch_ns >= 0)
-		buf_addf(out, "epoch %lld\n", (long long)b->epoch_ns);
+		input(out, KEY_EPOCH, arena_strf(&a, "%lld", (long long)b->epoch_ns));
 	switch (step->kind) {
 	case STEP_RUN:
 		run_inputs(out, b, step);
@@ -166,9 +188,9 @@ static void definition(Buf *out, Build *b, const Step *step)
 		copy_inputs(out, b, step);
 		break;
 	case STEP_WORKDIR:
-		input(out, "op", STR("workdir"));
-		input(out, "path", step->workdir.path);
-		input(out, "user", step->workdir.user);
+		input(out, KEY_OP, STR("workdir"));
+		input(out, KEY_PATH, step->workdir.path);
+		input(out, KEY_USER, step->workdir.user);
 		break;
 	case STEP_BASE:
 	case STEP_FETCH:
@@ -190,17 +212,17 @@ Err *key_of_step(Build *b, const Step *step, StepKey *ret)
 	definition(&k.preimage, b, step);
 	k.definition = sha256_of(buf_str(&k.preimage));
 	if (!(step->kind == STEP_COPY && step->copy.link))
-		input_digest(&k.preimage, "parent", &b->states[step->parent].identity);
+		input_digest(&k.preimage, KEY_PARENT, &b->states[step->parent].identity);
 	if (step->kind == STEP_COPY) {
 		Err *e = NULL;
 		if (step->copy.origin == ORIGIN_STEP)
-			input_digest(&k.preimage, "from",
+			input_digest(&k.preimage, KEY_FROM,
 			             &b->states[step->copy.origin_step].identity);
 		else if (step->copy.origin == ORIGIN_CONTEXT)
-			e = copy_context_inputs(b, step, &k.preimage);
+			e = copy_context_inputs(b, step, &k.preimage, &k.lists);
 		for (size_t i = 0; i < step->copy.source_count; i++)
 			if (step->copy.sources[i].fetch_step != STEP_NONE)
-				input_digest(&k.preimage, "from",
+				input_digest(&k.preimage, KEY_FROM,
 				             &b->states[step->copy.sources[i].fetch_step].identity);
 		if (e) {
 			key_done(&k);
@@ -208,7 +230,7 @@ Err *key_of_step(Build *b, const Step *step, StepKey *ret)
 		}
 	}
 	if (step->kind == STEP_RUN) {
-		Err *e = run_key_inputs(b, step, false, &k.preimage);
+		Err *e = run_key_inputs(b, step, false, &k.preimage, &k.lists);
 		if (e) {
 			key_done(&k);
 			return e;
@@ -224,8 +246,8 @@ static Err *run_content(Build *b, const Step *step, StepKey *ret)
 	StepKey k = { 0 };
 	definition(&k.preimage, b, step);
 	k.definition = sha256_of(buf_str(&k.preimage));
-	input_digest(&k.preimage, "parent", &b->states[step->parent].identity);
-	Err *e = run_key_inputs(b, step, true, &k.preimage);
+	input_digest(&k.preimage, KEY_PARENT, &b->states[step->parent].identity);
+	Err *e = run_key_inputs(b, step, true, &k.preimage, &k.lists);
 	if (e) {
 		key_done(&k);
 		return e;
@@ -245,8 +267,8 @@ Err *key_of_content(Build *b, const Step *step, StepKey *ret)
 	definition(&k.preimage, b, step);
 	k.definition = sha256_of(buf_str(&k.preimage));
 	if (!step->copy.link)
-		input_digest(&k.preimage, "parent", &b->states[step->parent].identity);
-	copy_content_inputs(set, &k.preimage);
+		input_digest(&k.preimage, KEY_PARENT, &b->states[step->parent].identity);
+	copy_content_inputs(set, &k.preimage, &k.lists);
 	k.full = sha256_of(buf_str(&k.preimage));
 	*ret = k;
 	return NULL;

@@ -26,6 +26,7 @@
 typedef struct Logger {
 	Progress *progress;
 	unsigned line;
+	StoreLogWriter *file; /* in full */
 } Logger;
 
 typedef struct Running {
@@ -45,17 +46,12 @@ typedef struct Running {
 
 /* --- the log --------------------------------------------------------------------------------- */
 
-typedef struct Logger {
-	Progress *progress;
-	unsigned line;
-	StoreLogWriter *file;
-} Logger;
-
 static void pass_log(void *context, Str bytes)
 {
 	Logger *l = context;
 	progress_log(l->progress, l->line, bytes);
-	store_log_add(l->file, bytes);
+	if (l->file)
+		store_log_add(l->file, bytes);
 }
 
 /* --- the root file system -------------------------------------------------------------------- */
@@ -258,7 +254,6 @@ static const int *stack_lowers(Running *r, size_t *ret_count)
 
 /* All that the command gets, but for where its output goes. */
 static Err *prepare_command(Running *r)
-static Err *run_command(Running *r, const int log_fds[2], Logger *logger, SandboxResult *ret)
 {
 	Build *b = r->build;
 	const RunArgs *run = &r->step->run;
@@ -308,7 +303,6 @@ static Err *run_command(Running *r, const int log_fds[2], Logger *logger, Sandbo
 		.stdin_fd = -1,
 		.log = pass_log,
 		.log_context = &r->logger,
-		.log_context = logger,
 	};
 	return NULL;
 }
@@ -323,7 +317,17 @@ static Err *run_logged(Running *r, SandboxResult *ret)
 	r->spec.stdout_fd = write_fd;
 	r->spec.stderr_fd = write_fd;
 	r->spec.log_fd = read_fd;
-	return sandbox_run(r->build->sandbox, &r->spec, r->build->cancel, ret);
+	/* A command that is run again goes on in the same log. */
+	StepTrace *trace = &r->build->states[r->step->number].trace;
+	uint64_t bytes;
+	r->logger.file = store_log_new(&r->build->journal, r->step->number);
+	Err *e = sandbox_run(r->build->sandbox, &r->spec, r->build->cancel, ret);
+	AUTO_ERR Err *lost = store_log_end(TAKE_PTR(r->logger.file), &bytes);
+	trace->log_bytes += bytes;
+	if (lost) /* a full disk fails more than this */
+		progress_warning(r->build->progress, r->logger.line,
+		                 "the log is not kept in full: %.*s", STR_ARG(err_cause(lost)));
+	return e;
 }
 
 /* The root for another run of the command, or for a shell. */
@@ -338,15 +342,6 @@ static Err *renew_root(void *context, bool upper_too)
 	TRY(make_dir(r, "upper", 0755, &r->upper_fd));
 	r->spec.upper_fd = r->upper_fd;
 	return need_cwd(r);
-	Build *b = r->build;
-	StepState *state = &b->states[r->step->number];
-	Logger logger = { b->progress, state->line, store_log_new(&b->journal, r->step->number) };
-	Err *e = run_command(r, (const int[]){ read_fd, write_fd }, &logger, ret);
-	AUTO_ERR Err *lost = store_log_end(logger.file, &state->trace.log_bytes);
-	if (lost) /* a full disk fails more than this */
-		progress_warning(b->progress, state->line, "the log is not kept in full: %.*s",
-		                 STR_ARG(err_cause(lost)));
-	return e;
 }
 
 /* Commands seldom say well that the disk was full; what they write lies in the store. */

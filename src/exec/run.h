@@ -65,7 +65,8 @@ NODISCARD Err *run_check(Build *b, const Step *step);
 /* --- run_files.c --- */
 /* Lines for the key of STEP, a RUN: the files of its mounts.  BY_CONTENT: also of those of other
  * steps, of which else only the identity counts. */
-NODISCARD Err *run_key_inputs(Build *b, const Step *step, bool by_content, Buf *out);
+NODISCARD Err *run_key_inputs(Build *b, const Step *step, bool by_content, Buf *out,
+                              KeyLists *lists);
 /* The files that M takes. */
 NODISCARD Err *run_files_select(Build *b, const RunMount *m, const CopySet **ret);
 /* They as a directory of this build, made once: *ret_fd is borrowed.  As copy_write has it. */

@@ -61,9 +61,10 @@ static Err *fill(void *context, int dir_fd)
 static Err *describe(Build *b, const RunMount *m, Buf *out)
 {
 	AUTO_BUF Buf files = BUF_INIT;
+	CLEANUP(key_lists_done) KeyLists lists = { 0 };
 	char hex[DIGEST_HEX_LEN + 1];
 	buf_addf(out, "cache 1\n");
-	key_add(out, "id", m->id);
+	key_add(out, KEY_ID, m->id);
 	if (m->has_owner)
 		buf_addf(out, "owner %u:%u\nmode %o\n", m->uid, m->gid, m->mode);
 	if (!is_seeded(m))
@@ -71,12 +72,12 @@ static Err *describe(Build *b, const RunMount *m, Buf *out)
 	if (m->origin == ORIGIN_STEP) {
 		buf_addf(out, "from %s\n",
 		         digest_hex(&b->states[m->origin_step].identity, hex).ptr);
-		key_add(out, "source", m->source);
+		key_add(out, KEY_SOURCE, m->source);
 		return NULL;
 	}
 	const CopySet *set;
 	TRY(run_files_select(b, m, &set));
-	copy_content_inputs(set, &files);
+	copy_content_inputs(set, &files, &lists);
 	Digest d = sha256_of(buf_str(&files));
 	buf_addf(out, "files %s\n", digest_hex(&d, hex).ptr);
 	return NULL;

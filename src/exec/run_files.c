@@ -169,30 +169,29 @@ void run_files_done(Build *b)
 
 /* --- for the key ----------------------------------------------------------------------------- */
 
-static Err *mount_inputs(Build *b, const RunMount *m, bool by_content, Buf *out)
+static Err *mount_inputs(Build *b, const RunMount *m, bool by_content, Buf *out, KeyLists *lists)
 {
 	const CopySet *set;
-	key_add(out, "files", m->target);
+	key_add(out, KEY_FILES, m->target);
 	/* Of a whole root the identity says as much as its files, and is at hand. */
 	if (m->origin == ORIGIN_STEP && !(by_content && m->source.len)) {
 		char text[DIGEST_HEX_LEN + 1];
-		buf_addf(out, "from %s\n",
-		         digest_hex(&b->states[m->origin_step].identity, text).ptr);
+		key_add(out, KEY_FROM, digest_hex(&b->states[m->origin_step].identity, text));
 		if (m->source.len)
-			key_add(out, "source", m->source);
+			key_add(out, KEY_SOURCE, m->source);
 		return NULL;
 	}
 	TRY(run_files_select(b, m, &set));
-	copy_content_inputs(set, out);
+	copy_content_inputs(set, out, lists);
 	return NULL;
 }
 
-Err *run_key_inputs(Build *b, const Step *step, bool by_content, Buf *out)
+Err *run_key_inputs(Build *b, const Step *step, bool by_content, Buf *out, KeyLists *lists)
 {
 	for (size_t i = 0; i < step->run.mount_count; i++) {
 		const RunMount *m = &step->run.mounts[i];
 		if (m->origin != ORIGIN_INLINE)
-			TRY(err_place(mount_inputs(b, m, by_content, out), m->span));
+			TRY(err_place(mount_inputs(b, m, by_content, out, lists), m->span));
 	}
 	return NULL;
 }

@@ -14,6 +14,7 @@
 #include "exec/foreign.h"
 #include "exec/order.h"
 #include "exec/run.h"
+#include "exec/why.h"
 
 typedef struct Schedule {
 	Build *build;
@@ -146,6 +147,7 @@ static Err *find_or_make(Build *b, const Step *step, const StepKey *key, StepRes
 		if (*ret_cached)
 			return NULL;
 	}
+	TRY(why_missed(b, step, key));
 	TRY(make(b, step, key, ret));
 	return keep_content_key(b, step, ret);
 }
@@ -193,7 +195,9 @@ static Err *run_fetch(Build *b, const Step *step)
 	bool cached;
 	if (!state->line)
 		state->line = progress_begin(b->progress, STR(""), "%.*s", STR_ARG(step->title));
-	Err *e = op_fetch(b, step, &result, &cached);
+	Err *e = why_fetch_missed(b, step);
+	if (!e)
+		e = op_fetch(b, step, &result, &cached);
 	if (e)
 		return end_badly(b, state, e);
 	state_set(b, step, &result, cached);
@@ -209,6 +213,14 @@ static Err *run_base(Build *b, const Step *step)
 	trace->cancelled = e && !trace->failed;
 	trace->cost_ns = trace->pulled ? clock_real_ns() - trace->begun_ns : 0;
 	return e;
+}
+
+/* There is no cache record of what failed: the next build is compared with this. */
+static void keep_inputs(Build *b, StepState *state, const StepKey *key)
+{
+	(void)pthread_mutex_lock(&b->mutex);
+	state->trace.inputs = arena_str(b->arena, buf_str(&key->preimage));
+	(void)pthread_mutex_unlock(&b->mutex);
 }
 
 static Err *run_step(Build *b, const Step *step)
@@ -228,11 +240,15 @@ static Err *run_step(Build *b, const Step *step)
 	if (!e) {
 		journal_key(b, step, &key);
 		e = find_or_make(b, step, &key, &result, &cached);
+		if (e)
+			keep_inputs(b, state, &key);
 		key_done(&key);
 	}
 	if (e)
 		return end_badly(b, state, schedule_explain(b, step, e));
 	state_set(b, step, &result, cached);
+	if (!cached)
+		why_made(b, step);
 	progress_end(b->progress, state->line, cached ? PROGRESS_CACHED : PROGRESS_DONE, STR(""));
 	return NULL;
 }

@@ -51,7 +51,7 @@ static Err *open_log(StoreLogWriter *w)
 {
 	char name[16];
 	(void)snprintf(name, sizeof name, "%u", w->step);
-	w->fd = openat(w->dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	w->fd = openat(w->dir_fd, name, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 	return w->fd < 0 ? err_sys(errno, "cannot write the log of a step") : NULL;
 }
 

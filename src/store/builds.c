@@ -273,7 +273,8 @@ static Err *no_step(const StoreBuild *b, Str word)
 /* Is what stands before the text "[STAGE POSITION/TOTAL] ", maybe with more before STAGE? */
 static bool is_at(const StoreStep *s, Str stage, Str position)
 {
-	Str place = str_head(s->title, s->title.len - s->text.len);
+	ptrdiff_t end = str_find(s->title, ']');
+	Str place = str_head(s->title, end < 0 ? 0 : (size_t)end);
 	ptrdiff_t slash = str_rfind(place, '/');
 	place = str_head(place, slash < 0 ? 0 : (size_t)slash);
 	ptrdiff_t blank = str_rfind(place, ' ');

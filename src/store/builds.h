@@ -79,10 +79,10 @@ typedef struct StoreBuildLayer {
 typedef struct StoreStep {
 	StoreStepKind kind;
 	StoreStepStatus status;
-	Str stage;                /* as shown: "builder", "stage-1" */
-	Str platform;             /* "linux/amd64" */
-	Str title;                /* "[builder 2/6] RUN make"; its text begins at .text */
-	Str text;                 /* "RUN make": the instruction, as titles show it */
+	Str stage;    /* as shown: "builder", "stage-1" */
+	Str platform; /* "linux/amd64" */
+	Str title;    /* "[builder 2/6] RUN make 1.2" */
+	Str text;     /* "RUN make $VERSION": the instruction as written, its lines joined */
 	unsigned line, last_line; /* in the Dockerfile, from 1; 0: nowhere (a trigger of a base) */
 	uint32_t parent;          /* STORE_STEP_NONE for BASE and FETCH */
 	uint32_t *needs;          /* other steps of which it takes files */

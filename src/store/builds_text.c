@@ -143,7 +143,11 @@ static void add_step(Buf *out, const StoreStep *s)
 	add_text(out, s->stage);
 	add_text(out, s->platform);
 	add_text(out, s->title);
-	add_number(out, s->text.ptr >= s->title.ptr ? (uint64_t)(s->text.ptr - s->title.ptr) : 0);
+	/* Most have no variables: then it is the end of the title. */
+	bool at_end = s->text.len && str_ends(s->title, s->text);
+	add_number(out, at_end ? s->title.len - s->text.len : 0);
+	if (!at_end)
+		add_text(out, s->text);
 	buf_addf(out, "\nkeys");
 	add_digest(out, &s->definition);
 	add_digest(out, &s->key);
@@ -330,7 +334,8 @@ static void read_step(Parse *p, StoreStep *before, Str line)
 	s.stage = take_text(&line, p->arena);
 	s.platform = take_text(&line, p->arena);
 	s.title = take_text(&line, p->arena);
-	s.text = str_from_at(s.title, take_number(&line));
+	uint64_t at = take_number(&line);
+	s.text = at ? str_from_at(s.title, at) : take_text(&line, p->arena);
 	VEC_PUSH(&p->steps, s);
 }
 

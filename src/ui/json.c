@@ -93,7 +93,7 @@ static void json_event(Ui *ui, UiLine *line, const ProgressEvent *event)
 		[PROGRESS_BYTES] = "bytes",       [PROGRESS_CACHED] = "cached",
 		[PROGRESS_DONE] = "done",         [PROGRESS_ERROR] = "error",
 		[PROGRESS_CANCELED] = "canceled", [PROGRESS_NOTE] = "note",
-		[PROGRESS_WARNING] = "warning",
+		[PROGRESS_WHY] = "why",           [PROGRESS_WARNING] = "warning",
 	};
 	AUTO_BUF Buf out = BUF_INIT;
 	begin_object(&out, names[event->kind]);
@@ -134,6 +134,8 @@ static const char *kind_name(ErrKind kind)
 		return "denied";
 	case ERR_CORRUPT:
 		return "corrupt";
+	case ERR_MISS:
+		return "miss";
 	case ERR_CANCELLED:
 		return "cancelled";
 	}

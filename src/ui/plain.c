@@ -195,6 +195,11 @@ static void plain_event(Ui *ui, UiLine *line, const ProgressEvent *event)
 	case PROGRESS_BYTES:
 		add_transfer(line, event->name, now);
 		break;
+	case PROGRESS_WHY:
+		buf_addf(&line->pending, "#%u why: ", line->shown);
+		ui_text_safe(event->text, 0, &line->pending);
+		buf_add_char(&line->pending, '\n');
+		break;
 	case PROGRESS_NOTE:
 	case PROGRESS_WARNING:
 		buf_addf(&line->pending, "#%u %s", line->shown, lead);

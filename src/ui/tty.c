@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "ui/ui-internal.h"
 
+#include <limits.h>
 #include <sys/ioctl.h>
 
 #define SECOND_NS  1000000000ll
@@ -96,6 +97,20 @@ static void add_transferred(Buf *out, uint64_t current, uint64_t total, int64_t 
 	}
 }
 
+/* Why it is not in the cache: ROOM rows at most; their number. */
+static unsigned add_why(Buf *out, const Screen *s, const UiLine *line, unsigned room)
+{
+	unsigned used = 0;
+	for (Str rest = buf_str(&line->why); rest.len && used < room; used++) {
+		Str text;
+		rest = str_cut(rest, '\n', &text);
+		AUTO_BUF Buf left = BUF_INIT;
+		buf_addf(&left, " => => why: %.*s", STR_ARG(text));
+		add_row(out, s, YELLOW, buf_str(&left), STR(""));
+	}
+	return used;
+}
+
 static void add_ended(Buf *out, const Screen *s, const UiLine *line)
 {
 	AUTO_BUF Buf left = BUF_INIT, right = BUF_INIT;
@@ -109,6 +124,7 @@ static void add_ended(Buf *out, const Screen *s, const UiLine *line)
 	buf_addf(&left, " => %s%s", word, line->title);
 	add_seconds(&right, line->end_ns - line->begin_ns);
 	add_row(out, s, colour, buf_str(&left), buf_str(&right));
+	(void)add_why(out, s, line, UINT_MAX);
 }
 
 static void add_history(Ui *ui, Buf *out, const Screen *s)
@@ -126,7 +142,7 @@ static void add_history(Ui *ui, Buf *out, const Screen *s)
 static unsigned add_details(Buf *out, const Screen *s, const UiLine *line, int64_t now,
                             unsigned room)
 {
-	unsigned used = 0;
+	unsigned used = add_why(out, s, line, room);
 	for (size_t i = 0; i < line->transfers.len && used < room; i++) {
 		const UiTransfer *t = &line->transfers.at[i];
 		if (t->total && t->current >= t->total)

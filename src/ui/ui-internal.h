@@ -38,6 +38,8 @@ typedef struct UiLine {
 	uint64_t log_total;       /* bytes ever logged; the ring holds the last of them */
 	VEC(UiTransfer) transfers;
 
+	Buf why; /* why it was not in the cache, one cause a line; "" nobody said */
+
 	/* style plain */
 	Buf partial;        /* log bytes without their line end yet */
 	Buf pending;        /* finished output lines that wait for their turn */

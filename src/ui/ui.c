@@ -75,6 +75,7 @@ static void line_free(UiLine *line)
 	VEC_DONE(&line->transfers);
 	buf_done(&line->partial);
 	buf_done(&line->pending);
+	buf_done(&line->why);
 	free(line->title);
 	free(line->stage);
 	free(line->cause);
@@ -182,6 +183,9 @@ static UiLine *apply(Ui *ui, const ProgressEvent *event)
 		break;
 	case PROGRESS_CANCELED:
 		end_line(ui, line, event, UI_CANCELED);
+		break;
+	case PROGRESS_WHY:
+		buf_addf(&line->why, "%s%.*s", line->why.len ? "\n" : "", STR_ARG(event->text));
 		break;
 	case PROGRESS_BEGIN:
 	case PROGRESS_NOTE:
