@@ -410,6 +410,14 @@ static Err *read_target(Arena *a, Store *s, const BuildTarget *t, ExportImage *r
 	return NULL;
 }
 
+bool build_outputs_take_stdout(const BuildOutputs *outputs)
+{
+	for (size_t i = 0; i < outputs->count; i++)
+		if (str_eqc(outputs->at[i].dest, "-"))
+			return true;
+	return false;
+}
+
 /* Is anything written, or made? */
 static bool has_work(const BuildOutputs *outputs)
 {

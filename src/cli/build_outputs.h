@@ -25,6 +25,8 @@ NODISCARD Err *build_outputs_parse(Cli *cli, const BuildValues *v, BuildRequest 
                                    BuildOutputs *ret);
 /* Before the build: files that an earlier one wrote about its result go. */
 NODISCARD Err *build_outputs_begin(const BuildValues *v);
+/* Does one of them go to standard output?  Then nothing else may. */
+bool build_outputs_take_stdout(const BuildOutputs *outputs);
 NODISCARD Err *build_outputs_run(Cli *cli, const BuildRequest *r, const BuildResult *result,
                                  BuildOutputs *outputs);
 

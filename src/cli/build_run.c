@@ -27,7 +27,8 @@ static void report_names(Arena *a, const BuildRequest *r, const BuildResult *res
 	progress_end(r->progress, line, PROGRESS_DONE, STR(""));
 }
 
-static void report_end(Cli *cli, Ui *ui, const BuildValues *v, const BuildResult *result)
+static void report_end(Cli *cli, Ui *ui, const BuildValues *v, const BuildResult *result,
+                       const BuildOutputs *outputs)
 {
 	ui_finish(ui);
 	for (size_t i = 0; i < v->without_effect.count; i++)
@@ -36,7 +37,7 @@ static void report_end(Cli *cli, Ui *ui, const BuildValues *v, const BuildResult
 		ui_say(ui, "warning: %.*s", STR_ARG(result->warnings[i]));
 	build_report_warnings(ui, cli->arena, result, cli->debug);
 	build_report_sizes(ui, cli->arena, result);
-	if (v->quiet)
+	if (v->quiet && !build_outputs_take_stdout(outputs))
 		printf("%s\n", build_metadata_ids(cli->arena, result).ptr);
 }
 
@@ -201,7 +202,7 @@ static Err *build_once(Cli *cli, const BuildValues *v, const Arguments *args, co
 		if (*ret_again)
 			err_free(TAKE_PTR(e));
 		else if (!e)
-			report_end(cli, ui, v, &result);
+			report_end(cli, ui, v, &result, &outputs);
 		else if (err_kind(e) != ERR_CANCELLED)
 			report_failure(cli, ui, &result, TAKE_PTR(e));
 	}
