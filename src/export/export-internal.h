@@ -100,9 +100,9 @@ typedef struct ExportRecipe {
 	ExportMediaTypes types;
 	const Annotation *annotations;
 	size_t annotation_count;
-	bool exact; /* no other annotations */
-	bool own; /* of the output's keys: kept at NAMES, or nowhere; else at all of the image's */
-	const Str *names;
+	bool exact;       /* no other annotations */
+	bool own;         /* of the output's keys: kept at NAMES alone */
+	const Str *names; /* NULL: it is for no name, as an archive; none: for the image's ID */
 	size_t name_count;
 } ExportRecipe;
 

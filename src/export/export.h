@@ -9,7 +9,7 @@
  *          from then on.  Keys that make another (compression, annotations, oci-mediatypes) make one
  *          of their own: type=image and type=registry keep it at the names that they give, archives
  *          nowhere.  A build's output without such keys goes out without annotations, whatever was
- *          kept before.
+ *          kept before; a registry's names then have that one.
  * ERRORS   ERR_INPUT  bad -o text (naming the key)     whatever writing says: no partial file stays
  * SOURCE   docker/buildx util/buildflags/export.go, build/opt.go; moby/buildkit exporter/
  */

@@ -62,59 +62,6 @@ static Err *try_fixed(Store *s, const Image *image, const Digest *d, Arena *a, E
 	return NULL;
 }
 
-static Err *find_fixed(Store *s, const Image *image, Arena *a, ExportManifest *ret,
-                       StoreRef *ret_ref, bool *ret_found)
-{
-	StoreRef *refs;
-	size_t count;
-	*ret_found = false;
-	*ret_ref = image->store_ref;
-	const Digest *manifest = store_ref_manifest(&image->store_ref, &image->id);
-	if (manifest)
-		TRY(try_fixed(s, image, manifest, a, ret, ret_found));
-	if (*ret_found)
-		return NULL;
-	TRY(store_ref_list(s, a, &refs, &count));
-	for (size_t i = 0; i < count && !*ret_found; i++) {
-		manifest = store_ref_manifest(&refs[i], &image->id);
-		if (!manifest)
-			continue;
-		*ret_ref = refs[i];
-		TRY(try_fixed(s, image, manifest, a, ret, ret_found));
-	}
-	return NULL;
-}
-
-static bool is_named(const Str *names, size_t count, Str name)
-{
-	for (size_t i = 0; i < count; i++)
-		if (str_eq(names[i], name))
-			return true;
-	return false;
-}
-
-/* Say at the image's names that this is its manifest: at those of RECIPE alone if it is of keys of
- * an output's own. */
-static Err *fix(Store *s, const Image *image, const ExportRecipe *recipe, const Digest *manifest)
-{
-	AUTO_ARENA Arena a = ARENA_INIT;
-	StoreRef *refs;
-	size_t count;
-	bool changed = false;
-	TRY(store_ref_list(s, &a, &refs, &count));
-	for (size_t i = 0; i < count; i++) {
-		const Digest *now = store_ref_manifest(&refs[i], &image->id);
-		if (!now || digest_eq(now, manifest) ||
-		    (recipe->own && recipe->name_count &&
-		     !is_named(recipe->names, recipe->name_count, refs[i].name)))
-			continue;
-		store_ref_set_manifest(&refs[i], &image->id, manifest);
-		changed = true;
-		TRY(store_ref_set(s, &refs[i]));
-	}
-	return changed ? store_layout_write(s) : NULL;
-}
-
 /* --- will it do? ----------------------------------------------------------------------------- */
 
 static bool has_plain_layers(const Manifest *m)
@@ -140,6 +87,86 @@ static bool will_do(const ExportManifest *fixed, const StoreRef *ref, const Expo
 	if (recipe->types != EXPORT_TYPES_ANY && docker != (recipe->types == EXPORT_TYPES_DOCKER))
 		return false;
 	return recipe->plain_will_do || !digest_is_zero(&ref->pulled) || !has_plain_layers(m);
+}
+
+static bool is_mark(Str name)
+{
+	return str_starts(name, STR("sha256:"));
+}
+
+/* Is REF one of the names that RECIPE is for?  An output without names is for the image's mark. */
+static bool is_for(const ExportRecipe *recipe, const StoreRef *ref)
+{
+	if (recipe->names && recipe->name_count == 0)
+		return is_mark(ref->name);
+	for (size_t i = 0; recipe->names && i < recipe->name_count; i++)
+		if (str_eq(recipe->names[i], ref->name))
+			return true;
+	return false;
+}
+
+static Err *try_ref(Store *s, const Image *image, const StoreRef *ref, const ExportRecipe *recipe,
+                    Arena *a, ExportManifest *ret, bool *ret_found)
+{
+	const Digest *manifest = store_ref_manifest(ref, &image->id);
+	*ret_found = false;
+	if (!manifest)
+		return NULL;
+	TRY(try_fixed(s, image, manifest, a, ret, ret_found));
+	*ret_found = *ret_found && will_do(ret, ref, recipe);
+	return NULL;
+}
+
+/* One that will do: that of the name that the image was found under, of RECIPE's names, of any. */
+static Err *find_fixed(Store *s, const Image *image, const ExportRecipe *recipe, Arena *a,
+                       ExportManifest *ret, bool *ret_found)
+{
+	StoreRef *refs;
+	size_t count;
+	TRY(try_ref(s, image, &image->store_ref, recipe, a, ret, ret_found));
+	if (*ret_found)
+		return NULL;
+	TRY(store_ref_list(s, a, &refs, &count));
+	for (int pass = 0; pass < 2; pass++)
+		for (size_t i = 0; i < count && !*ret_found; i++)
+			if (is_for(recipe, &refs[i]) == (pass == 0))
+				TRY(try_ref(s, image, &refs[i], recipe, a, ret, ret_found));
+	return NULL;
+}
+
+static Err *is_whole(Store *s, const Image *image, const StoreRef *ref, bool *ret)
+{
+	AUTO_ARENA Arena a = ARENA_INIT;
+	ExportManifest m;
+	return try_fixed(s, image, store_ref_manifest(ref, &image->id), &a, &m, ret);
+}
+
+/* Say that this is the image's manifest: at RECIPE's names (EVERYWHERE: at all), and at those that
+ * have none yet unless it is of an output's own keys. */
+static Err *fix(Store *s, const Image *image, const ExportRecipe *recipe, bool everywhere,
+                const Digest *manifest)
+{
+	AUTO_ARENA Arena a = ARENA_INIT;
+	StoreRef *refs;
+	size_t count;
+	bool changed = false;
+	TRY(store_ref_list(s, &a, &refs, &count));
+	for (size_t i = 0; i < count; i++) {
+		const Digest *now = store_ref_manifest(&refs[i], &image->id);
+		if (!now || digest_eq(now, manifest))
+			continue;
+		bool has_one = true;
+		if (!everywhere && !is_for(recipe, &refs[i])) {
+			if (!recipe->own)
+				TRY(is_whole(s, image, &refs[i], &has_one));
+			if (has_one)
+				continue;
+		}
+		store_ref_set_manifest(&refs[i], &image->id, manifest);
+		changed = true;
+		TRY(store_ref_set(s, &refs[i]));
+	}
+	return changed ? store_layout_write(s) : NULL;
 }
 
 /* --- making one ------------------------------------------------------------------------------ */
@@ -236,14 +263,11 @@ static Err *make(const ExportJob *job, const Image *image, const ExportRecipe *r
 Err *export_manifest_get(const ExportJob *job, const Image *image, const ExportRecipe *recipe,
                          Arena *a, ExportManifest *ret)
 {
-	StoreRef ref;
-	bool fixed;
-	TRY(find_fixed(job->store, image, a, ret, &ref, &fixed));
-	if (!fixed || !will_do(ret, &ref, recipe))
+	bool found;
+	TRY(find_fixed(job->store, image, recipe, a, ret, &found));
+	if (!found)
 		TRY(make(job, image, recipe, a, ret));
-	else if (!recipe->own)
-		return NULL;
-	return recipe->own && !recipe->names ? NULL : fix(job->store, image, recipe, &ret->digest);
+	return fix(job->store, image, recipe, false, &ret->digest);
 }
 
 /* --- publish --------------------------------------------------------------------------------- */
@@ -260,18 +284,17 @@ Err *export_publish(Store *s, const Image *image, const CompressionSpec *compres
 		recipe.compression = *compression;
 	recipe.compression_set = recipe.force =
 		recipe.compression.id != COMPRESSION_GZIP || recipe.compression.level != 0;
-	StoreRef ref;
 	bool fixed;
-	TRY(find_fixed(s, image, a, &found, &ref, &fixed));
-	if (!fixed || !will_do(&found, &ref, &recipe)) {
+	TRY(find_fixed(s, image, &recipe, a, &found, &fixed));
+	if (!fixed) {
 		ExportJob job = { .store = s, .progress = progress, .cancel = cancel };
 		job.line = progress_begin(progress, STR(""), "exporting layers");
 		Err *err = make(&job, image, &recipe, a, &found);
 		progress_end(progress, job.line, err ? PROGRESS_ERROR : PROGRESS_DONE,
 		             err ? err_cause(err) : STR(""));
 		TRY(err);
-		TRY(fix(s, image, &recipe, &found.digest));
 	}
+	TRY(fix(s, image, &recipe, !fixed, &found.digest));
 	*ret_manifest_json = found.json;
 	*ret_manifest = found.digest;
 	return NULL;
