@@ -3,6 +3,7 @@
 # type=registry: what arrives, under which names and digests, and what the store keeps of it.
 . "$(dirname "$0")/../lib/e2e.sh"
 needs python3 skopeo
+# shellcheck disable=SC2119 # no login is wanted
 registry_start
 
 mkdir ctx
@@ -71,7 +72,7 @@ like "which is told" "$ERR" "it has a tag"
 
 # --- several platforms --------------------------------------------------------------------------
 
-both=(--platform linux/amd64,linux/arm64)
+both=("--platform=linux/amd64,linux/arm64")
 builds "two platforms" "${both[@]}" -t "$REGISTRY/multi:1" --push --annotation index:i=1 --annotation 'manifest-descriptor[linux/arm64]:a=1'
 is "are an index" "$(of "$(raw multi:1)" '[d["mediaType"], d["annotations"], [m["platform"]["architecture"] for m in d["manifests"]], d["manifests"][1]["annotations"]]')" \
 	"['application/vnd.oci.image.index.v1+json', {'i': '1'}, ['amd64', 'arm64'], {'a': '1'}]"

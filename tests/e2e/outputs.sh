@@ -17,10 +17,10 @@ D
 # field of a document: json FILE 'expression over d'
 json() { python3 -c 'import json, sys; d = json.load(open(sys.argv[1])); print(eval(sys.argv[2]))' "$1" "$2"; }
 # of an archive: its index.json, its (first) manifest
-index_of() { tar xOf "$1" index.json >index.json; json index.json "$2"; }
+index_of() { tar xOf "$1" index.json >current.json; json current.json "$2"; }
 manifest_of() {
-	tar xOf "$1" index.json >index.json
-	tar xOf "$1" "blobs/sha256/$(json index.json 'd["manifests"][0]["digest"][7:]')" >manifest.json
+	tar xOf "$1" index.json >current.json
+	tar xOf "$1" "blobs/sha256/$(json current.json 'd["manifests"][0]["digest"][7:]')" >manifest.json
 	json manifest.json "$2"
 }
 builds() { # name, arguments of decant build
@@ -124,7 +124,7 @@ like "makes the manifest, in the store" "$OUT" '"in":"store"'
 # --- several platforms --------------------------------------------------------------------------
 
 printf 'FROM scratch\nARG TARGETARCH\nCOPY <<E /is-$TARGETARCH\n$TARGETARCH\nE\n' >ctx/Dockerfile
-both=(--platform linux/amd64,linux/arm64)
+both=("--platform=linux/amd64,linux/arm64")
 builds "two platforms" "${both[@]}" -t multi:1 -o type=oci,dest=m.tar -o type=tar,dest=mt.tar -o type=local,dest=mo \
 	-o type=local,dest=merged,platform-split=false --annotation index:i=1 --annotation 'manifest[linux/arm64]:arm=1' \
 	--annotation 'index-descriptor:top=1'
@@ -172,5 +172,26 @@ if [ "$(id -u)" -eq 0 ] && mount -t tmpfs -o size=4k none full 2>/dev/null; then
 else
 	skip "a full disk" "not root"
 fi
+# --- the documents ------------------------------------------------------------------------------
+
+# Every key of docs/outputs.md is one of each type that is named beside it; every key that the program knows is
+# in it.
+run python3 - "$E2E_ROOT/docs/outputs.md" "$E2E_ROOT/src/export/output.c" "$DECANT" <<'PY'
+import re, subprocess, sys
+page, source = open(sys.argv[1]).read(), open(sys.argv[2]).read()
+dest = {"local": ",dest=x", "docker": ",dest=x"}
+for line in page.split("## Keys")[1].split("\n\n")[1].splitlines()[2:]:
+    keys, types = [cell.strip() for cell in line.split("|")[1:3]]
+    for key in re.findall(r"`([^`]+)`", keys):
+        for kind in ["oci", "local"] if types == "all" else types.split(", "):
+            said = subprocess.run([sys.argv[3], "build", "-o", f"type={kind}{dest.get(kind, '')},{key}=?"], capture_output=True, text=True, stdin=subprocess.DEVNULL).stderr
+            if "unknown key" in said or "goes with" in said:
+                print(kind, key, said)
+for key in re.findall(r'^\t\{ "([a-z.-]+)", OF_', source, re.M):
+    if f"`{key}`" not in page:
+        print(key, "is not in the page")
+PY
+is "docs/outputs.md has every key" "$OUT" ""
+
 is "nothing is left in the store" "$(leftovers)" ""
 done_testing
