@@ -21,6 +21,8 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+enum { ASK_TIMEOUT_MS = 5000 };
+
 #define REGISTERED "/proc/sys/fs/binfmt_misc"
 
 /* --- does it run? ---------------------------------------------------------------------------- */
@@ -240,7 +242,44 @@ static void put_bytes(Buf *out, const uint8_t *bytes)
 		buf_addf(out, "\\x%02x", bytes[i]);
 }
 
-/* ":qemu-aarch64:M::MAGIC:MASK:/usr/bin/qemu-aarch64-static:F": opened now, so that every root has
+/* The first LIMIT bytes that PROGRAM says of its version. */
+static Err *ask_version(const char *program, char *text, size_t limit)
+{
+	int ends[2];
+	size_t len = 0;
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return err_sys(errno, "cannot make a pipe");
+	AUTO_CLOSE int out = ends[0];
+	AUTO_CLOSE int in = ends[1];
+	pid_t pid = child_fork();
+	if (pid == 0) {
+		char *argv[] = { "qemu", "--version", NULL }, *env[] = { NULL };
+		if (dup2(in, STDOUT_FILENO) >= 0)
+			(void)execve(program, argv, env);
+		_exit(1);
+	}
+	close(TAKE_FD(in));
+	for (ssize_t n = 1; pid > 0 && n > 0 && len<limit; len += n> 0 ? (size_t)n : 0)
+		n = read(out, text + len, limit - len);
+	text[len] = '\0';
+	if (pid > 0)
+		child_wait(pid, ASK_TIMEOUT_MS);
+	return NULL;
+}
+
+/* Only since 6.0 QEMU understands flag P, by which a program keeps its name: argv[0] is what
+ * busybox and others go by. */
+static bool keeps_names(const char *program)
+{
+	enum { VERSION_BYTES = 200 };
+	char text[VERSION_BYTES + 1] = "";
+	static const char word[] = "version ";
+	AUTO_ERR Err *e = ask_version(program, text, VERSION_BYTES);
+	const char *at = e ? NULL : strstr(text, word);
+	return at && strtoul(at + strlen(word), NULL, 10) >= 6;
+}
+
+/* ":qemu-aarch64:M::MAGIC:MASK:/usr/bin/qemu-aarch64-static:PF": opened now, so that every root has
  * it. */
 static Err *register_one(int mount_fd, const Machine *m)
 {
@@ -253,7 +292,7 @@ static Err *register_one(int mount_fd, const Machine *m)
 	put_bytes(&line, magic);
 	buf_add_char(&line, ':');
 	put_bytes(&line, mask);
-	buf_addf(&line, ":%s:F", program.ptr);
+	buf_addf(&line, ":%s:%sF", program.ptr, keeps_names(program.ptr) ? "P" : "");
 	AUTO_CLOSE int fd = openat(mount_fd, "register", O_WRONLY | O_CLOEXEC);
 	if (fd < 0 || write(fd, line.ptr, line.len) != (ssize_t)line.len)
 		return err_sys(errno, "cannot register '%s' with binfmt_misc", program.ptr);

@@ -17,12 +17,12 @@ mkdir -p emulators ctx
 python3 - emulators/qemu-s390x-static ctx/program <<'P'
 import os, struct, sys
 text = b"emulated\n"
-code = (b"\xb8\x53\0\0\0\x48\x8d\x3d%s\xbe\xed\x01\0\0\x0f\x05"  # mkdir("/made", 0755)
+code = (b"\xb8\x53\0\0\0\x48\x8d\x3d%s\xbe\xed\x01\0\0\x0f\x05"  # mkdir("made", 0755)
         b"\xb8\1\0\0\0\xbf\1\0\0\0\x48\x8d\x35%s\xba%s\x0f\x05"   # write(1, text, len)
         b"\xb8\x3c\0\0\0\x31\xff\x0f\x05")                       # exit(0)
 size = len(code) - 6 + 12
 code = code % (struct.pack("<i", size - 12 + len(text)), struct.pack("<i", size - 36), struct.pack("<i", len(text)))
-code += text + b"/made\0"
+code += text + b"made\0"  # relative: who asks for a version makes it elsewhere
 base = 0x400000
 def elf(machine, order, body):
     head = b"\x7fELF" + bytes([2, 1 if order == "<" else 2, 1]) + b"\0" * 9
@@ -70,10 +70,24 @@ D
 		like "info lists it" "$(emulated decant info)" 'emulated:.* linux/s390x'
 	fi
 fi
-if command -v qemu-aarch64-static >/dev/null; then
-	like "info lists those of QEMU" "$(decant info)" 'linux/arm64'
-else
+if ! command -v qemu-aarch64-static >/dev/null; then
 	skip "with QEMU" "no qemu-user-static here"
+elif [ ! -x "${ARM64_BUSYBOX:-}" ]; then
+	like "info lists those of QEMU" "$(decant info)" 'linux/arm64'
+	skip "a shell in QEMU" "ARM64_BUSYBOX names no static busybox for arm64"
+else
+	mkdir -p arm && cp "$ARM64_BUSYBOX" arm/busybox
+	cat >arm/Dockerfile <<'D'
+FROM scratch
+COPY busybox /bin/busybox
+RUN ["/bin/busybox", "--install", "-s", "/bin"]
+RUN uname -m > /machine; mkdir /d && chown 1:2 /d; (echo child | cat) >> /machine
+D
+	run decant build --progress=plain -t qemu --platform linux/arm64 arm
+	status "a shell in QEMU" 0
+	decant build -q -o type=tar,dest=arm.fs.tar - <<<"FROM qemu" >out
+	is "it and its children are emulated, by their names" "$(tar xOf arm.fs.tar machine)" $'aarch64\nchild'
+	like "owners are what they are" "$(tar tvf arm.fs.tar --numeric-owner)" ' 1/2 .* d/$'
 fi
 
 # --- registries ------------------------------------------------------------------------------------
