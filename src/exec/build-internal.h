@@ -205,6 +205,8 @@ void key_done(StepKey *k);
 Digest key_of_definition(Build *b, const Step *step);
 /* The key of step N; its parent and origin must be STEP_KNOWN. */
 NODISCARD Err *key_of_step(Build *b, const Step *step, StepKey *ret);
+/* Of the definition of KEY and what came of it: "has this line given this before?" */
+Digest key_with_result(const StepKey *key, const Digest *identity);
 /* COPY from another step, RUN with mounts of one: the key with the content of just the paths that
  * are used. */
 NODISCARD Err *key_of_content(Build *b, const Step *step, StepKey *ret);

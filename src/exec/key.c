@@ -241,6 +241,16 @@ Err *key_of_step(Build *b, const Step *step, StepKey *ret)
 	return NULL;
 }
 
+Digest key_with_result(const StepKey *key, const Digest *identity)
+{
+	Sha256 h;
+	sha256_init(&h);
+	sha256_add_str(&h, STR("decant-result 1\n"));
+	sha256_add(&h, &key->definition, sizeof key->definition);
+	sha256_add(&h, identity, sizeof *identity);
+	return sha256_end(&h);
+}
+
 static Err *run_content(Build *b, const Step *step, StepKey *ret)
 {
 	StepKey k = { 0 };

@@ -72,15 +72,17 @@ static Err *do_op(Build *b, const Step *step, StoreLayer *ret)
 
 /*
  * Early cut-off: if the unchanged definition gave the same content before, that layer is kept (same
- * diff ID, nothing pushed again), although times in it differ.
+ * diff ID, nothing pushed again), although times in it differ.  WITH_RESULT is the key of just
+ * that: not the last result of the definition alone counts, as other stages may have the same line.
  */
-static Err *same_as_before(Build *b, const Step *step, const StepKey *key, StepResult *result)
+static Err *same_as_before(Build *b, const Step *step, const Digest *with_result,
+                           StepResult *result)
 {
 	StepResult before;
 	bool found;
 	if (build_is_uncached(b, step))
 		return NULL;
-	TRY(record_find(b, &key->definition, &before, &found));
+	TRY(record_find(b, with_result, &before, &found));
 	if (found && digest_eq(&before.identity, &result->identity)) {
 		int64_t cost = result->cost_ns;
 		*result = before;
@@ -98,7 +100,9 @@ static Err *make(Build *b, const Step *step, const StepKey *key, StepResult *ret
 	*ret = state_result_of_layer(&layer, created, clock_mono_ns() - begun);
 	if (b->states[step->number].by_hand) /* the instruction alone would not give it */
 		return NULL;
-	TRY(same_as_before(b, step, key, ret));
+	Digest with_result = key_with_result(key, &ret->identity);
+	TRY(same_as_before(b, step, &with_result, ret));
+	TRY(record_keep(b, &with_result, ret, STR("")));
 	TRY(record_keep(b, &key->definition, ret, STR("")));
 	return record_keep(b, &key->full, ret, buf_str(&key->preimage));
 }

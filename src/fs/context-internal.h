@@ -36,7 +36,7 @@ typedef struct TreeNode {
 	bool implied;  /* by the filter */
 	bool hashed;   /* sha256 is set */
 	bool fresh;    /* by reading the file in this run, and not racy: to be remembered */
-	bool has_capability;
+	bool has_xattrs;
 	nlink_t links;
 	dev_t rdev;
 	StatKey key;
@@ -67,6 +67,6 @@ NODISCARD Err *context_tree_scan_file(Tree *t, Str path);
 NODISCARD Err *context_tree_hash(Tree *t);
 /* Bytes of files that would have to be read for that. */
 uint64_t context_tree_unread(const Tree *t);
-/* The value of security.capability of a file with has_capability. */
-NODISCARD Err *context_tree_capability(const Tree *t, Str path, Arena *a, Entry *ret);
+/* The xattrs that count of a file with has_xattrs: user.* and security.capability. */
+NODISCARD Err *context_tree_xattrs(const Tree *t, Str path, Arena *a, Entry *ret);
 void context_tree_done(Tree *t);

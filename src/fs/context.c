@@ -138,9 +138,8 @@ static Err *file_entry(Emission *em, const TreeNode *n, ContextFile *f)
 	f->entry.type = ENTRY_FILE;
 	f->entry.size = n->key.size;
 	f->entry.sha256 = n->sha256;
-	return n->has_capability
-	               ? context_tree_capability(em->tree, f->source, em->arena, &f->entry)
-	               : NULL;
+	return n->has_xattrs ? context_tree_xattrs(em->tree, f->source, em->arena, &f->entry)
+	                     : NULL;
 }
 
 /* Add node N as an entry; SOURCE is its path in the context, PATH_LEN the part below the match. */

@@ -8,8 +8,8 @@
  * RULES    As BuildKit's: confined to the root; symlinks in the source path followed inside it, as is
  *          each match of a wildcard; links below a copied directory kept; wildcards by Go's Match a
  *          component, not through links; owner 0:0, mode and mtime kept; several names of one file
- *          in one match are hard links; sockets become empty files.  Of xattrs only
- *          security.capability is taken, from files with an execute bit.  What the ignore file
+ *          in one match are hard links; sockets become empty files.  Of xattrs those
+ *          of files that are user.* or security.capability are taken.  What the ignore file
  *          leaves out is not there, neither as a file nor as a link on the way to one.
  * ERRORS   ERR_NOT_FOUND "no such file in the build context: 'x'", with a note naming the ignore
  *          line that excludes it where that is so

@@ -200,7 +200,7 @@ static Err *look_at(const Tree *t, const TreeDir *d, int dir_fd, TreeNode *n, St
 		const StatRecord *r = statcache_find(t->context->cache, &n->key, hint);
 		if (r) {
 			n->sha256 = r->sha256;
-			n->has_capability = r->has_capability;
+			n->has_xattrs = r->has_xattrs;
 			n->hashed = true;
 		}
 	}
@@ -328,6 +328,26 @@ static Err *hash_bytes(int fd, uint64_t size, Str path, const Cancel *cancel, Di
 	return NULL;
 }
 
+/* Those that belong to the file, wherever it lies: of the machine are security.selinux, system.*,
+ * trusted.* and what overlay keeps for itself. */
+static bool counts(Str xattr)
+{
+	return str_eq(xattr, STR("security.capability")) ||
+	       (str_starts(xattr, STR("user.")) && !str_starts(xattr, STR("user.overlay.")));
+}
+
+static bool has_xattrs(int fd)
+{
+	char names[4096];
+	ssize_t n = flistxattr(fd, names, sizeof names);
+	if (n < 0)
+		return errno == ERANGE; /* so many: they are looked at when it is taken */
+	for (ssize_t i = 0; i < n; i += (ssize_t)strlen(names + i) + 1)
+		if (counts(str_from(names + i)))
+			return true;
+	return false;
+}
+
 static Err *hash_node(const Tree *t, int dir_fd, TreeNode *n, Str path)
 {
 	AUTO_CLOSE int fd =
@@ -349,10 +369,7 @@ static Err *hash_node(const Tree *t, int dir_fd, TreeNode *n, Str path)
 	TRY(hash_bytes(fd, n->key.size, path, t->cancel, &n->sha256, &whole));
 	if (!whole)
 		return changed(path);
-	/* only programs can have file capabilities; others are not asked, which saves a call a file
-	 */
-	n->has_capability =
-		(st.st_mode & 0111) && fgetxattr(fd, "security.capability", NULL, 0) > 0;
+	n->has_xattrs = has_xattrs(fd);
 	n->hashed = true;
 	n->fresh = !statcache_is_racy(&n->key, now_ns);
 	return NULL;
@@ -439,8 +456,7 @@ Err *context_tree_hash(Tree *t)
 		for (size_t k = p.from; k < p.to; k++) {
 			const TreeNode *n = &p.dir->nodes[k];
 			if (n->fresh)
-				VEC_PUSH(&fresh,
-				         (StatRecord){ n->key, n->sha256, n->has_capability });
+				VEC_PUSH(&fresh, (StatRecord){ n->key, n->sha256, n->has_xattrs });
 		}
 	}
 	statcache_add(t->context->cache, fresh.at, fresh.len);
@@ -448,19 +464,20 @@ Err *context_tree_hash(Tree *t)
 	return NULL;
 }
 
-Err *context_tree_capability(const Tree *t, Str path, Arena *a, Entry *ret)
+Err *context_tree_xattrs(const Tree *t, Str path, Arena *a, Entry *ret)
 {
 	AUTO_CLOSE int fd = path_try_beneath(t->context->root_fd, path,
 	                                     O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0);
 	if (fd < 0)
 		return changed(path);
-	char value[64]; /* struct vfs_ns_cap_data has 24 bytes */
-	ssize_t n = fgetxattr(fd, "security.capability", value, sizeof value);
-	if (n < 0)
-		return err_sys(errno, "cannot read the capabilities of '%.*s'", STR_ARG(path));
-	Xattr *x = arena_new(a, Xattr);
-	*x = (Xattr){ STR("security.capability"), arena_str(a, (Str){ value, (size_t)n }) };
-	ret->xattrs = x;
-	ret->xattr_count = 1;
+	const Xattr *all;
+	size_t count;
+	TRY(copy_read_xattrs(a, fd, arena_str(a, path).ptr, &all, &count));
+	Xattr *kept = arena_alloc(a, (count + 1) * sizeof *kept, _Alignof(Xattr));
+	ret->xattr_count = 0;
+	for (size_t i = 0; i < count; i++)
+		if (counts(all[i].name))
+			kept[ret->xattr_count++] = all[i];
+	ret->xattrs = kept;
 	return NULL;
 }

@@ -34,7 +34,7 @@ enum {
 	NEAR = 8,           /* how far from the hint a look-up tries before it halves */
 };
 
-static const char magic[MAGIC_BYTES] = "decant-stat 2\n";
+static const char magic[MAGIC_BYTES] = "decant-stat 3\n";
 
 typedef struct Header {
 	char magic[MAGIC_BYTES];

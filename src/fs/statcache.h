@@ -25,7 +25,7 @@ typedef struct StatKey {
 typedef struct StatRecord {
 	StatKey key;
 	Digest sha256;
-	uint64_t has_capability; /* 1: the file has a security.capability, 0: it has none */
+	uint64_t has_xattrs; /* 1: the file has some that count (context_tree_xattrs), 0: none */
 } StatRecord;
 
 StatKey statcache_key(const struct stat *st);
