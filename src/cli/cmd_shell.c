@@ -3,6 +3,7 @@
 #include "base/base.h"
 
 #include "cli/run_request.h"
+#include "cli/shell_step.h"
 #include "layer/view.h"
 
 #include <elf.h>
@@ -17,14 +18,18 @@ enum { EXIT_ENGINE = 125 };
 
 typedef struct ShellValues {
 	OptionList env, volumes;
-	const char *network, *user, *working_dir, *pull;
-	bool busybox;
+	const char *network, *user, *working_dir, *pull, *step;
+	bool busybox, before;
 } ShellValues;
 
 /* NOLINTNEXTLINE(bugprone-macro-parentheses): a member takes none */
 #define STORED(member) .offset = offsetof(ShellValues, member)
 
 static const Option shell_options[] = {
+	{ .name = "before",
+	  .kind = OPTION_FLAG,
+	  STORED(before),
+	  .help = "With --step: the root as it was before that step" },
 	{ .name = "busybox",
 	  .kind = OPTION_FLAG,
 	  STORED(busybox),
@@ -44,6 +49,12 @@ static const Option shell_options[] = {
 	  .choices = "always,missing,never",
 	  STORED(pull),
 	  .help = "Get the image before: always, missing or never (default missing)" },
+	{ .name = "step",
+	  .kind = OPTION_TEXT,
+	  STORED(step),
+	  .help = "The root after this step of a past build: its number, STAGE/NUMBER, STAGE, or "
+	          "how "
+	          "the instruction begins" },
 	{ .name = "user",
 	  .letter = 'u',
 	  .kind = OPTION_TEXT,
@@ -204,11 +215,17 @@ static Err *run_shell(Cli *cli, const void *values, const Arguments *args)
 	Str id;
 	int status = 0;
 	TRY(make_request(cli, v, args, &r));
+	if (v->before && !v->step)
+		return cli_usage(cli, "--before needs --step");
 	TRY(cli_store(cli, &s));
 	TRY(sandbox_enter()); /* before the first thread: a pull has some */
 	TRY(cli_cancel(cli, &cancel));
-	TRY(cli_run_image(cli, s, name, v->pull, &r.image));
-	TRY(image_check(s, &r.image));
+	if (v->step) {
+		TRY(shell_step_set(cli, s, name, v->step, v->before, &r));
+	} else {
+		TRY(cli_run_image(cli, s, name, v->pull, &r.image));
+		TRY(image_check(s, &r.image));
+	}
 	TRY(choose_command(cli, s, v, name, &r));
 	TRY(container_run(s, &r, cancel, cli->arena, &id, &status));
 	cli->exit_status = status;
@@ -218,15 +235,22 @@ static Err *run_shell(Cli *cli, const void *values, const Arguments *args)
 const Command command_shell = {
 	.name = "shell",
 	.group = GROUP_CONTAINERS,
-	.synopsis = "[OPTIONS] IMAGE [COMMAND] [ARG...]",
-	.help = "Open a shell in an image",
-	.about = "The root file system, environment, user and working directory are those that a "
-		 "RUN on top of the\n"
-		 "image would have. The shell is bash or sh, whichever the image has, or COMMAND; "
-		 "it has a terminal\n"
-		 "if there is one, and reads standard input if not. All that it changes is thrown "
-		 "away when it ends.\n\n"
-		 "Ends with the status of the shell; 125 if decant itself failed.",
+	.synopsis = "[OPTIONS] IMAGE [COMMAND] [ARG...] | --step STEP BUILD [COMMAND] [ARG...]",
+	.help = "Open a shell in an image, or in a step of a past build",
+	.about =
+		"The root file system, environment, user and working directory are those that a "
+		"RUN on top of the\n"
+		"image would have. The shell is bash or sh, whichever the image has, or COMMAND; "
+		"it has a terminal\n"
+		"if there is one, and reads standard input if not. All that it changes is thrown "
+		"away when it ends.\n\n"
+		"With --step it is the root after a step of a past build, at once from the store: "
+		"BUILD is its ID,\n"
+		"'latest', '^1' or an image that it made, as 'decant builds' and 'decant why' show "
+		"them. A step that\n"
+		"failed has left nothing, so the root before it is shown; build --shell-on-error "
+		"shows the rest.\n\n"
+		"Ends with the status of the shell; 125 if decant itself failed.",
 	.options = shell_options,
 	.option_count = ARRAY_LEN(shell_options),
 	.values_size = sizeof(ShellValues),

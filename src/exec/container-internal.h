@@ -22,6 +22,7 @@
 typedef struct ContainerRecord {
 	Container c;
 	Str stop_signal; /* of the image, "" for SIGTERM */
+	Str layers;      /* "sha256:... ...": of what is no image, for the gc; "" */
 	Str network;     /* "", or why the host's network is used */
 	bool remove;     /* when it ends */
 } ContainerRecord;

@@ -75,11 +75,21 @@ static Str describe_ports(const ContainerRequest *r, Arena *a)
 	return arena_str(a, buf_str(&text));
 }
 
+/* A gc that reads the record leaves what it finds in it. */
+static Str describe_layers(const ImageConfig *c, Arena *a)
+{
+	AUTO_BUF Buf text = BUF_INIT;
+	char digest[DIGEST_TEXT_LEN + 1];
+	for (size_t i = 0; i < c->diff_id_count; i++)
+		buf_addf(&text, "%s%s", i ? " " : "", digest_text(&c->diff_ids[i], digest).ptr);
+	return arena_str(a, buf_str(&text));
+}
+
 static Err *make_record(const ContainerRequest *r, Arena *a, ContainerRecord *ret)
 {
 	Strs argv;
 	TRY(container_argv(r, a, &argv));
-	Str image_name = STR("");
+	Str image_name = r->image_name.len ? r->image_name : STR("");
 	if (r->image.ref.len > 0) {
 		Reference reference;
 		TRY(reference_parse(a, r->image.ref, &reference));
@@ -95,6 +105,7 @@ static Err *make_record(const ContainerRequest *r, Arena *a, ContainerRecord *re
 		       .ports = describe_ports(r, a),
 		       .monitor = getpid() },
 		.stop_signal = r->image.config.stop_signal,
+		.layers = r->image_name.len ? describe_layers(&r->image.config, a) : STR(""),
 		.network = STR(""),
 		.remove = r->remove,
 	};

@@ -15,6 +15,7 @@
 
 typedef struct ContainerRequest {
 	Image image;
+	Str image_name;  /* set: the image is none of the store, but layers of it under this name */
 	Str name;        /* "" = made up */
 	Strs command;    /* after the image name; replaces Cmd */
 	Strs entrypoint; /* .set: --entrypoint given */

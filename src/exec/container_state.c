@@ -52,6 +52,8 @@ Err *container_write(int dir_fd, const ContainerRecord *r)
 	write_text(&w, "Command", r->c.command);
 	write_text(&w, "Ports", r->c.ports);
 	write_text(&w, "Network", r->network);
+	if (r->layers.len)
+		write_text(&w, "Layers", r->layers);
 	write_text(&w, "StopSignal", r->stop_signal);
 	write_number(&w, "Created", r->c.created_ns);
 	write_number(&w, "Started", r->c.started_ns);
@@ -76,6 +78,7 @@ static Err *read_members(const JsonValue *v, Arena *a, ContainerRecord *r)
 	TRY(json_get_str(v, record_name, "Command", a, &r->c.command));
 	TRY(json_get_str(v, record_name, "Ports", a, &r->c.ports));
 	TRY(json_get_str(v, record_name, "Network", a, &r->network));
+	TRY(json_get_str(v, record_name, "Layers", a, &r->layers));
 	TRY(json_get_str(v, record_name, "StopSignal", a, &r->stop_signal));
 	TRY(json_get_int(v, record_name, "Created", &r->c.created_ns));
 	TRY(json_get_int(v, record_name, "Started", &r->c.started_ns));
@@ -116,6 +119,7 @@ Err *container_read(int dir_fd, Arena *a, ContainerRecord *ret)
 		                     .command = none,
 		                     .ports = none },
 		              .stop_signal = none,
+		              .layers = none,
 		              .network = none };
 	TRY(read_members(v, a, &r));
 	r.c.running = held && r.c.finished_ns == 0;
