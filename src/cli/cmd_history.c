@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "cli/command.h"
+#include "cli/history_lines.h"
 #include "cli/listing.h"
 #include "codec/json.h"
 #include "exec/image.h"
@@ -16,7 +17,7 @@ enum { CREATED_BY_COLUMNS = 45 };
 #define YEAR_2000_NS 946684800000000000ll
 
 typedef struct HistoryValues {
-	bool no_trunc, quiet, human;
+	bool no_trunc, quiet, human, lines;
 	const char *format, *platform;
 } HistoryValues;
 
@@ -31,6 +32,10 @@ static const Option history_options[] = {
 	  .kind = OPTION_FLAG,
 	  .help = "Sizes and times for people (default true)",
 	  .offset = offsetof(HistoryValues, human) },
+	{ .name = "lines",
+	  .kind = OPTION_FLAG,
+	  .help = "Show the line of the Dockerfile, of images built here",
+	  .offset = offsetof(HistoryValues, lines) },
 	{ .name = "no-trunc",
 	  .kind = OPTION_FLAG,
 	  .help = "Show everything in full",
@@ -87,7 +92,8 @@ static Str created_since(Arena *a, int64_t ns)
 	return arena_strf(a, "%s ago", cli_age(a, clock_real_ns() - ns).ptr);
 }
 
-static Str row_json(Arena *a, const HistoryValues *v, const History *h, Str id, uint64_t size)
+static Str row_json(Arena *a, const HistoryValues *v, const History *h, Str id, uint64_t size,
+                    const unsigned *line)
 {
 	char time[CLOCK_TEXT_BYTES];
 	AUTO_BUF Buf json = BUF_INIT;
@@ -99,6 +105,8 @@ static Str row_json(Arena *a, const HistoryValues *v, const History *h, Str id, 
 	member(&w, "CreatedBy", created_by(a, h->created_by, v->no_trunc));
 	member(&w, "CreatedSince", v->human ? created_since(a, h->created_ns) : at);
 	member(&w, "ID", id);
+	if (line)
+		member(&w, "Line", *line ? arena_strf(a, "%u", *line) : STR(""));
 	member(&w, "Size",
 	       v->human ? cli_size(a, size) : arena_strf(a, "%llu", (unsigned long long)size));
 	json_write_object_end(&w);
@@ -109,9 +117,15 @@ static const ListingColumn columns[] = {
 	{ "ID", "IMAGE" },  { "CreatedSince", "CREATED" }, { "CreatedBy", "CREATED BY" },
 	{ "Size", "SIZE" }, { "Comment", "COMMENT" },
 };
+static const ListingColumn columns_with_lines[] = {
+	{ "ID", "IMAGE" },  { "CreatedSince", "CREATED" },
+	{ "Line", "LINE" }, { "CreatedBy", "CREATED BY" },
+	{ "Size", "SIZE" }, { "Comment", "COMMENT" },
+};
 static const ListingColumn titles[] = {
 	{ "ID", "IMAGE" },  { "CreatedSince", "CREATED" }, { "CreatedBy", "CREATED BY" },
 	{ "Size", "SIZE" }, { "Comment", "COMMENT" },      { "CreatedAt", "CREATED AT" },
+	{ "Line", "LINE" },
 };
 
 static Err *layer_size(Store *s, const Digest *diff_id, uint64_t *ret)
@@ -132,6 +146,9 @@ static Err *run_history(Cli *cli, const void *values, const Arguments *args)
 	TRY(cli_image_for(cli, s, args->at[0], v->platform, &image));
 	const ImageConfig *c = &image.config;
 	Str *rows = arena_alloc(a, (c->history_count + 1) * sizeof *rows, _Alignof(Str));
+	/* it takes a look at the journal: not for those who have not asked */
+	bool wants_lines = v->lines || (v->format && strstr(v->format, ".Line"));
+	const unsigned *lines = wants_lines ? history_lines(s, a, &image) : NULL;
 	size_t layer = c->diff_id_count;
 	for (size_t i = 0; i < c->history_count; i++) {
 		/* newest first; the layers belong to the entries that are not empty, from the end
@@ -146,12 +163,14 @@ static Err *run_history(Cli *cli, const void *values, const Arguments *args)
 		                       : arena_strf(a, "%.12s", full.ptr + 7);
 		if (v->quiet)
 			printf("%s\n", id.ptr);
-		rows[i] = row_json(a, v, h, id, size);
+		rows[i] = row_json(a, v, h, id, size, lines ? &lines[c->history_count - 1 - i] : NULL);
 	}
 	if (v->quiet)
 		return NULL;
-	return listing_print(a, v->format, columns, ARRAY_LEN(columns), titles, ARRAY_LEN(titles),
-	                     rows, c->history_count);
+	const ListingColumn *shown = v->lines ? columns_with_lines : columns;
+	size_t shown_count = v->lines ? ARRAY_LEN(columns_with_lines) : ARRAY_LEN(columns);
+	return listing_print(a, v->format, shown, shown_count, titles, ARRAY_LEN(titles), rows,
+	                     c->history_count);
 }
 
 const Command command_history = {
