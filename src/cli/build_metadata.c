@@ -221,6 +221,10 @@ static void write_members(JsonWriter *w, Arena *a, const BuildResult *result,
                           const BuildOutputs *outputs, size_t image)
 {
 	Said s = said_of(a, result, outputs, image);
+	if (result->build_id.len) { /* as builder/node/ID: decant why ID, decant logs ID */
+		json_write_key(w, "buildx.build.ref");
+		json_write_str(w, arena_strf(a, "decant/local/%.*s", STR_ARG(result->build_id)));
+	}
 	write_warnings(w, a, result);
 	write_said(w, &s);
 }
@@ -276,10 +280,9 @@ static Err *write_digests(Arena *a, const BuildValues *v, const BuildResult *res
 	return v->name_tag_digest_file ? write_file(v->name_tag_digest_file, buf_str(&tags)) : NULL;
 }
 
-Err *build_metadata_write(Cli *cli, const BuildValues *v, const BuildRequest *r,
-                          const BuildResult *result, const BuildOutputs *outputs)
+Err *build_metadata_write(Cli *cli, const BuildValues *v, const BuildResult *result,
+                          const BuildOutputs *outputs)
 {
-	(void)r;
 	Arena *a = cli->arena;
 	if (v->iidfile)
 		TRY(write_file(v->iidfile, list_ids(a, result, 0)));

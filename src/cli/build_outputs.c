@@ -344,11 +344,12 @@ static Err *set_names(Cli *cli, const BuildValues *v, BuildRequest *r, OutputVec
 			TRY(reference_parse(cli->arena, spec->names[j], &ref));
 			add_name(cli->arena, r, &ref);
 		}
+		if (!spec->name_count)
+			spec->tagged_name = tagged;
 		/* Written down: the target's names will be more than these. */
 		if (!spec->name_count && r->tag_pattern_count == 0 && r->target_count <= 1) {
 			spec->names = usual;
 			spec->name_count = usual_count;
-			spec->tagged_name = tagged;
 		}
 	}
 	return NULL;
@@ -432,6 +433,18 @@ static bool has_work(const BuildOutputs *outputs)
 	return false;
 }
 
+static void warn_of_times(const BuildRequest *r, const BuildResult *result,
+                          const BuildOutputs *outputs)
+{
+	for (size_t i = 0; i < outputs->count && result->epoch_ns < 0; i++)
+		if (outputs->at[i].rewrite_timestamp == EXPORT_YES) {
+			progress_warning(r->progress, 0,
+			                 "rewrite-timestamp=true does nothing without "
+			                 "SOURCE_DATE_EPOCH: file times stay");
+			return;
+		}
+}
+
 Err *build_outputs_run(Cli *cli, const BuildRequest *r, const BuildResult *result,
                        BuildOutputs *outputs)
 {
@@ -449,6 +462,7 @@ Err *build_outputs_run(Cli *cli, const BuildRequest *r, const BuildResult *resul
 	}
 	for (size_t i = 0; i < result->target_count; i++)
 		TRY(read_target(a, r->store, &result->targets[i], &outputs->images[i]));
+	warn_of_times(r, result, outputs);
 	ExportRequest request = { .store = r->store,
 		                  .outputs = outputs->at,
 		                  .output_count = outputs->count,

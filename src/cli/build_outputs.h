@@ -33,7 +33,7 @@ NODISCARD Err *build_outputs_run(Cli *cli, const BuildRequest *r, const BuildRes
 /* --- build_metadata.c ------------------------------------------------------------------------- */
 
 /* --iidfile, --metadata-file, and kaniko's files with digests: each whole or not at all. */
-NODISCARD Err *build_metadata_write(Cli *cli, const BuildValues *v, const BuildRequest *r,
-                                    const BuildResult *result, const BuildOutputs *outputs);
+NODISCARD Err *build_metadata_write(Cli *cli, const BuildValues *v, const BuildResult *result,
+                                    const BuildOutputs *outputs);
 /* IDs of all images, one a line; no line end after the last. */
 Str build_metadata_ids(Arena *a, const BuildResult *result);

@@ -74,7 +74,7 @@ static Err *build(Cli *cli, const BuildValues *v, BuildRequest *r, BuildOutputs 
 	TRY(build_image(cli->arena, r, result));
 	report_names(cli->arena, r, result);
 	TRY(build_outputs_run(cli, r, result, outputs));
-	return build_metadata_write(cli, v, r, result, outputs);
+	return build_metadata_write(cli, v, result, outputs);
 }
 
 static const char *style_of(const BuildValues *v, const BuildCall *call)

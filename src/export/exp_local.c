@@ -14,6 +14,7 @@
 #include "base/base.h"
 
 #include "base/clock.h"
+#include "base/limits.h"
 #include "base/map.h"
 #include "base/vec.h"
 #include "export/flat.h"
@@ -298,6 +299,19 @@ static Err *put_in_place(LocalExport *x, const Entry *e, const char *name)
 	return NULL;
 }
 
+/* A link to the same, of the same time and owner, is left alone too. */
+static bool is_same_link(const LocalExport *x, const Entry *e, const char *name)
+{
+	char target[PATH_BYTES_MAX];
+	struct stat st;
+	if (e->type != ENTRY_SYMLINK || e->xattr_count || e->link.len >= sizeof target ||
+	    fstatat(x->parent_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISLNK(st.st_mode) ||
+	    mtime_of(&st) != e->mtime_ns || st.st_uid != geteuid() || st.st_gid != getegid())
+		return false;
+	ssize_t n = readlinkat(x->parent_fd, name, target, sizeof target);
+	return n >= 0 && str_eq((Str){ target, (size_t)n }, e->link);
+}
+
 static Err *write_entry(void *context, const Entry *given, Reader *data)
 {
 	LocalExport *x = context;
@@ -311,6 +325,8 @@ static Err *write_entry(void *context, const Entry *given, Reader *data)
 	note_made(x, e->path);
 	if (e->type == ENTRY_DIR)
 		return make_dir(x, e, name);
+	if (is_same_link(x, e, name))
+		return NULL;
 	Err *err = make_tmp(x, e, data, &skip);
 	if (!err && !skip)
 		err = put_in_place(x, e, name);

@@ -19,7 +19,7 @@ builds() { # name, arguments of decant build
 	run decant build -q "$@" ctx
 	status "$name" 0
 }
-inodes() { (cd out && stat -c '%i %Y %n' one two closed/in); }
+inodes() { (cd out && stat -c '%i %Y %n' one two closed/in link); }
 
 # --- unchanged files stay -----------------------------------------------------------------------
 

@@ -20,6 +20,9 @@ is "--iidfile: the image ID, without a line end" "$(od -c <id | tail -2 | head -
 id=$OUT
 is "keys of docker's own store" "$(m 'sorted(k for k in d if not k.startswith("buildx."))')" "['containerimage.config.digest', 'containerimage.digest', 'image.name']"
 is "the ID" "$(m 'd["containerimage.config.digest"] + d["containerimage.digest"]')" "$id$id"
+is "the build's ID in the journal" "$(m 'd["buildx.build.ref"].rsplit("/", 1)[0]')" decant/local
+run decant why "$(m 'd["buildx.build.ref"].rsplit("/", 1)[1]')"
+status "by which it is asked for" 0
 is "the name in full" "$(m 'd["image.name"]')" docker.io/library/app:1
 builds "an archive" -t app:1 -t b:2 -o type=oci,dest=x.tar --metadata-file m.json --annotation manifest-descriptor:k=v
 is "keys of an image with a manifest" "$(m 'sorted(k for k in d if not k.startswith("buildx."))')" \

@@ -55,6 +55,15 @@ cp a.tar before.tar
 builds "again" -t app:1 -o type=oci,dest=a.tar
 ok "the same bytes" cmp a.tar before.tar
 
+builds "a layout that is there" -t app:2 -t other:1 -o type=oci,tar=false,dest=layout
+is "keeps images of other names" "$(json layout/index.json 'sorted(m["annotations"]["io.containerd.image.name"] for m in d["manifests"])')" \
+	"['docker.io/library/app:1', 'docker.io/library/app:2', 'docker.io/library/other:1']"
+builds "again" -t app:2 -t other:1 -o type=oci,tar=false,dest=layout
+is "and each once" "$(json layout/index.json 'len(d["manifests"])')" 3
+mkdir strange && echo '[]' >strange/index.json
+run decant build -q -o type=oci,tar=false,dest=strange ctx
+ok "a folder with something else" test "$STATUS" -ne 0
+like "is not overwritten" "$ERR$(cat strange/index.json)" "another dest.*\\[\\]|\\[\\]"
 decant build -q -t app:1 -o - ctx >stdout.tar 2>/dev/null
 ok "-o - is the tar of the files, and nothing else" cmp stdout.tar root.tar
 decant build -q -o type=oci ctx >stdout.tar 2>/dev/null
