@@ -211,7 +211,8 @@ static void diff_done(WhyDiff *d)
 static void compare_content(Build *b, const Step *step, const WhySide *new, const StoreStep *old,
                             WhyDiff *d)
 {
-	WhySide before = { old_preimage(b, NULL, &old->content), list_of_store, b };
+	const Digest *key = why_content_key(b, old);
+	WhySide before = { old_preimage(b, NULL, key), list_of_store, b };
 	if (!before.preimage.len || !new->preimage.len)
 		return;
 	d->files_only = true;
@@ -280,6 +281,7 @@ static bool own_difference(Build *b, const Place *p, WhyDiff *d, StoreCause *ret
 	if (!d->causes.len)
 		return false;
 	*ret = d->causes.at[0];
+	ret->code = STR("parent");
 	ret->step = p->new->number;
 	ret->words = arena_strf(d->arena, "%.*s is another: %.*s",
 	                        STR_ARG(short_title(d->arena, p->new->title)), STR_ARG(ret->words));
@@ -290,8 +292,15 @@ static StoreCause story_of_made(Build *b, const Step *step)
 {
 	const StepTrace *t = &b->states[step->number].trace;
 	StoreCause c = t->causes[0];
-	if (c.step != STORE_STEP_NONE) /* that is a story already */
+	for (size_t i = 0; i < t->cause_count; i++)
+		if (str_eqc(t->causes[i].code, "from")) /* why its files are others */
+			c = t->causes[i];
+	if (c.step != STORE_STEP_NONE) { /* that is a story already */
+		if (str_eqc(c.code, "from"))
+			c.code = STR("parent");
 		return c;
+	}
+	c.code = STR("parent");
 	c.step = step->number;
 	c.words = arena_strf(&b->why->arena, "%.*s re-ran: %.*s",
 	                     STR_ARG(short_title(&b->why->arena, step->title)), STR_ARG(c.words));
@@ -398,8 +407,12 @@ static void explain_inputs(Build *b, const Step *step, const StepKey *key, const
 	WhySide files = { buf_str(&content->preimage), list_of_key, &content_side };
 	compare(b, step, &now, &files, old, preimage, d);
 	Place here = { partner->earlier, step, number }, need;
-	if (d->from && changed_need(b, &here, &need))
-		add_cause(d, story(b, need));
+	if (d->from && changed_need(b, &here, &need)) {
+		StoreCause c = story(b, need);
+		if (str_eqc(c.code, "parent"))
+			c.code = STR("from");
+		add_cause(d, c);
+	}
 	if (d->parent && step->parent != STEP_NONE)
 		add_cause(d, story(b, (Place){ partner->earlier, &b->plan.steps[step->parent],
 		                               old->parent }));

@@ -77,5 +77,8 @@ typedef struct WhyPartner {
 	const StoreStep *step;            /* NULL: none of their steps is like it */
 	const StoreStep *same_key;        /* with this very key, of any of the builds looked at */
 } WhyPartner;
+/* The key with the content of what OLD took of other steps; zero: not known.  Who found it in the
+ * cache did not ask: another build did. */
+const Digest *why_content_key(const Build *b, const StoreStep *old);
 /* Under b->why_mutex. */
 NODISCARD Err *why_partner(Build *b, const Step *step, const Digest *key, WhyPartner *ret);

@@ -14,4 +14,5 @@ typedef struct WhyBook {
 	Arena arena;            /* also of the causes */
 	VEC(WhyEarlier) builds; /* newest first */
 	Map by_key;             /* bytes of a key → StoreStep */
+	Map with_content;       /* the same, of those whose .content is known */
 } WhyBook;

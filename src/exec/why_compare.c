@@ -196,10 +196,23 @@ static Str first_value(const WhyInputs *v)
 	return v->len ? v->at[0].value : STR("");
 }
 
+/* Nanoseconds as the seconds that the user gave. */
+static Str whole_seconds(Str ns)
+{
+	enum { DIGITS = 9 };
+	return ns.len > DIGITS ? str_head(ns, ns.len - DIGITS) : ns;
+}
+
 static void compare_value(WhyDiff *d, const KeyInputInfo *info, const WhyInputs *old,
                           const WhyInputs *new)
 {
-	Str before = shown(d, first_value(old)), after = shown(d, first_value(new));
+	Str before = first_value(old), after = first_value(new);
+	if (info == &key_input_table[KEY_EPOCH]) {
+		before = whole_seconds(before);
+		after = whole_seconds(after);
+	}
+	before = shown(d, before);
+	after = shown(d, after);
 	why_add(d, cause_of(info, STR(""), before, after), "%s: %.*s \xe2\x86\x92 %.*s",
 	        info->words, STR_ARG(before), STR_ARG(after));
 }

@@ -71,6 +71,8 @@ static Err *load(Build *b, WhyBook *w)
 			Str key = { (const char *)s->key.bytes, sizeof s->key.bytes };
 			if (!digest_is_zero(&s->key) && !map_find(&w->by_key, key))
 				(void)map_put(&w->by_key, key, &old->steps[k]);
+			if (!digest_is_zero(&s->content))
+				(void)map_put(&w->with_content, key, &old->steps[k]);
 		}
 	}
 	return NULL;
@@ -97,9 +99,17 @@ void why_done(Build *b)
 	}
 	VEC_DONE(&w->builds);
 	map_done(&w->by_key);
+	map_done(&w->with_content);
 	arena_done(&w->arena);
 	free(w);
 	b->why = NULL;
+}
+
+const Digest *why_content_key(const Build *b, const StoreStep *old)
+{
+	Str key = { (const char *)old->key.bytes, sizeof old->key.bytes };
+	const StoreStep *known = map_get(&b->why->with_content, key);
+	return known ? &known->content : &old->content;
 }
 
 /* --- steps ----------------------------------------------------------------------------------- */

@@ -278,6 +278,8 @@ static bool is_at(const StoreStep *s, Str stage, Str position)
 	ptrdiff_t slash = str_rfind(place, '/');
 	place = str_head(place, slash < 0 ? 0 : (size_t)slash);
 	ptrdiff_t blank = str_rfind(place, ' ');
+	if (blank < 0) /* "[2/4]": there is one stage alone */
+		blank = str_find(place, '[');
 	return str_eq(s->stage, stage) && str_eq(str_from_at(place, (size_t)(blank + 1)), position);
 }
 
