@@ -95,21 +95,21 @@ COPY file /"
 interrupt "reading a big file of the context" INT 130 0.4 build -f ctx/big big
 rm -r big
 mkdir medium
-truncate -s 700M medium/file
+truncate -s 400M medium/file
 decant build -q -f ctx/big -t warm medium >/dev/null
 decant rmi warm >/dev/null
 interrupt "writing the layer of a COPY" TERM 143 0.2 build --no-cache -f ctx/big medium
 rm -r medium
 mkdir many
-for d in $(seq 40); do
+for d in $(seq 15); do
 	mkdir "many/$d"
 	(cd "many/$d" && seq 500 | xargs touch)
 done
 build many <<<"FROM alpine:edge
 COPY . /files
 RUN true"
-interrupt "a context of 20,000 files" INT 130 0.1 build -f ctx/many many
-interrupt "writing 20,000 files" INT 130 0.3 build --no-cache -f ctx/many many
+interrupt "a context of 7,500 files" INT 130 0.1 build -f ctx/many many
+interrupt "writing 7,500 files" INT 130 0.3 build --no-cache -f ctx/many many
 
 # --- RUN
 build stubborn <<'D'
