@@ -58,6 +58,10 @@ void copy_content_inputs(const CopySet *set, Buf *out, KeyLists *lists);
 NODISCARD Err *copy_list(Build *b, const Step *step, CopySet *set, const View *parent, Arena *a,
                          List **ret_list, Map *ret_sources);
 
+/* copy_stack.c: the layer that the step would make is one of those that it copies from.  *ret_found
+ * false: it has to be made, or nobody can say without looking at each file. */
+NODISCARD Err *copy_stack(Build *b, const Step *step, StoreLayer *ret, bool *ret_found);
+
 /* The content of F, a file of SET, for reading. */
 NODISCARD Err *copy_open(Build *b, const CopySet *set, const CopyFile *f, int *ret_fd);
 

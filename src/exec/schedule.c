@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/parallel.h"
+#include "exec/copy.h"
 #include "exec/fetch.h"
 #include "exec/foreign.h"
 #include "exec/order.h"
@@ -91,13 +92,11 @@ static Err *same_as_before(Build *b, const Step *step, const Digest *with_result
 	return NULL;
 }
 
-static Err *make(Build *b, const Step *step, const StepKey *key, StepResult *ret)
+static Err *keep(Build *b, const Step *step, const StepKey *key, const StoreLayer *layer,
+                 int64_t begun, StepResult *ret)
 {
-	StoreLayer layer;
-	int64_t begun = clock_mono_ns();
-	TRY(do_op(b, step, &layer));
 	int64_t created = b->epoch_ns >= 0 ? b->epoch_ns : clock_real_ns();
-	*ret = state_result_of_layer(&layer, created, clock_mono_ns() - begun);
+	*ret = state_result_of_layer(layer, created, clock_mono_ns() - begun);
 	if (b->states[step->number].by_hand) /* the instruction alone would not give it */
 		return NULL;
 	Digest with_result = key_with_result(key, &ret->identity);
@@ -105,6 +104,31 @@ static Err *make(Build *b, const Step *step, const StepKey *key, StepResult *ret
 	TRY(record_keep(b, &with_result, ret, STR("")));
 	TRY(record_keep(b, &key->definition, ret, STR("")));
 	return record_keep(b, &key->full, ret, buf_str(&key->preimage));
+}
+
+static Err *make(Build *b, const Step *step, const StepKey *key, StepResult *ret)
+{
+	StoreLayer layer;
+	int64_t begun = clock_mono_ns();
+	TRY(do_op(b, step, &layer));
+	return keep(b, step, key, &layer, begun, ret);
+}
+
+/* A COPY whose layer is there already; it is a hit if it was that layer before. */
+static Err *stack(Build *b, const Step *step, const StepKey *key, StepResult *ret, bool *ret_done,
+                  bool *ret_cached)
+{
+	StoreLayer layer;
+	StepResult before;
+	bool found = false;
+	int64_t begun = clock_mono_ns();
+	TRY(copy_stack(b, step, &layer, ret_done));
+	if (!*ret_done)
+		return NULL;
+	if (!build_is_uncached(b, step))
+		TRY(record_find(b, &key->definition, &before, &found));
+	*ret_cached = found && digest_eq(&before.identity, &layer.identity);
+	return keep(b, step, key, &layer, begun, ret);
 }
 
 /* A step whose origins changed elsewhere than in the paths it takes is a hit by their content. */
@@ -140,14 +164,21 @@ static Err *find_or_make(Build *b, const Step *step, const StepKey *key, StepRes
                          bool *ret_cached)
 {
 	AUTO_LOCK StoreLock lock = STORE_LOCK_NONE;
+	bool stacked;
 	*ret_cached = false;
 	if (!build_is_uncached(b, step)) {
 		/* Another build may be making the same step now: wait for it, then take its result.
 		 */
 		TRY(store_lock(b->store, "step", &key->full, b->cancel, &lock));
 		TRY(record_find(b, &key->full, ret, ret_cached));
-		if (!*ret_cached)
-			TRY(find_by_content(b, step, key, ret, ret_cached));
+		if (*ret_cached)
+			return NULL;
+	}
+	TRY(stack(b, step, key, ret, &stacked, ret_cached));
+	if (stacked)
+		return NULL;
+	if (!build_is_uncached(b, step)) {
+		TRY(find_by_content(b, step, key, ret, ret_cached));
 		if (*ret_cached)
 			return NULL;
 	}

@@ -176,6 +176,31 @@ bool list_next(ListCursor *c, Arena *a, Entry *ret)
 	return true;
 }
 
+bool list_last(const List *l, Arena *a, Entry *ret)
+{
+	if (l->body.len < 2)
+		return false;
+	const char *before = memrchr(l->body.ptr, '\n', l->body.len - 1);
+	const char *start = before ? before + 1 : l->body.ptr;
+	Str line = { start, (size_t)(l->body.ptr + l->body.len - 1 - start) };
+	return list_line_parse(line, a, ret);
+}
+
+bool list_starts(const List *l, const List *first)
+{
+	return str_starts(l->body, first->body);
+}
+
+bool list_hides(const List *l)
+{
+	for (Str rest = l->body, line; rest.len > 0;) {
+		line = next_line(&rest);
+		if (line.len && (line.ptr[0] == 'D' || line.ptr[0] == ENTRY_WHITEOUT))
+			return true;
+	}
+	return false;
+}
+
 Digest list_identity(const List *l)
 {
 	enum { CHUNK_BYTES = 64 * 1024 };

@@ -61,6 +61,13 @@ ListCursor list_cursor(const List *l, Str prefix);
 /* False at the end.  Texts of *ret live in A. */
 bool list_next(ListCursor *c, Arena *a, Entry *ret);
 
+/* The last entry; false if there is none. */
+bool list_last(const List *l, Arena *a, Entry *ret);
+/* Does it begin with all that FIRST has, line for line? */
+bool list_starts(const List *l, const List *first);
+/* Has it whiteouts or opaque directories? */
+bool list_hides(const List *l);
+
 /* What a layer is, for cache keys: all its entries, mtimes of untimed ones left out. */
 Digest list_identity(const List *l);
 /* Call FN with the mtime of each entry that is untimed. */

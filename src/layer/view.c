@@ -70,6 +70,16 @@ void view_close(View *v)
 	free(v);
 }
 
+size_t view_count(const View *v)
+{
+	return v->count;
+}
+
+const Digest *view_diff_id(const View *v, size_t layer)
+{
+	return &v->diff_ids[layer];
+}
+
 const List *view_list(const View *v, size_t layer)
 {
 	return v->lists[layer];

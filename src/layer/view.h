@@ -18,6 +18,8 @@ typedef struct View View;
 /* DIFF_IDS bottom first. */
 NODISCARD Err *view_open(Store *s, const Digest *diff_ids, size_t count, View **ret);
 void view_close(View *v);
+size_t view_count(const View *v); /* layers */
+const Digest *view_diff_id(const View *v, size_t layer);
 /* The content list of layer LAYER, 0 the lowest; borrowed. */
 const List *view_list(const View *v, size_t layer);
 
