@@ -60,6 +60,8 @@
 #define JSON_DEPTH_MAX 64
 /* Layers of one image: docker stops at 127; manifests may promise more. */
 #define IMAGE_LAYERS_MAX 1024
+/* Steps of a cache elsewhere: a build with ten thousand has two records each, some 300 bytes. */
+#define CACHE_RECORDS_MAX (1u << 15)
 /* An index inside an index inside ... (O13). */
 #define INDEX_DEPTH_MAX 4
 

@@ -38,6 +38,9 @@ typedef struct BuildValues {
 	const char *http_proxy;    /* false: RUN has no proxy of the environment */
 	OptionList without_effect; /* what was given and does nothing, in words */
 	unsigned jobs;
+	/* caches elsewhere: build_cache.c */
+	OptionList cache_from, cache_to;
+	const char *cache, *cache_repo, *cache_ttl, *cache_dir;
 	/* what RUN is given: build_given.c, build_limits.c */
 	OptionList secrets, ssh, hosts, allow, ulimits, resources;
 	const char *shm_size, *cgroup_parent;

@@ -2,10 +2,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
 
+#include "cli/build_cache.h"
 #include "cli/build_debug.h"
 #include "cli/build_opened.h"
 #include "cli/build_outputs.h"
 #include "cli/build_report.h"
+#include "sandbox/sandbox.h"
 
 #include <stdio.h>
 
@@ -67,14 +69,27 @@ static void on_entered(void *context)
 	ui_start(s->ui);
 }
 
-static Err *build(Cli *cli, const BuildValues *v, BuildRequest *r, BuildOutputs *outputs,
-                  BuildResult *result)
+static Err *export_caches(const BuildCaches *caches, const BuildRequest *r,
+                          const BuildResult *result)
 {
+	if (!caches->to.count)
+		return NULL;
+	TRY(sandbox_enter()); /* as for outputs: layers may be directories */
+	TRY(store_reopen(r->store));
+	return build_cache_export(caches, r, result);
+}
+
+static Err *build(Cli *cli, const BuildValues *v, BuildRequest *r, BuildOutputs *outputs,
+                  const BuildCaches *caches, BuildResult *result)
+{
+	AUTO_CACHE_SOURCES CacheSources *cached = NULL;
 	TRY(build_outputs_begin(v));
+	TRY(build_cache_open(caches, r, &cached));
 	TRY(build_image(cli->arena, r, result));
 	report_names(cli->arena, r, result);
 	TRY(build_outputs_run(cli, r, result, outputs));
-	return build_metadata_write(cli, v, result, outputs);
+	TRY(build_metadata_write(cli, v, result, outputs));
+	return export_caches(caches, r, result);
 }
 
 static const char *style_of(const BuildValues *v, const BuildCall *call)
@@ -177,9 +192,11 @@ static Err *build_once(Cli *cli, const BuildValues *v, const Arguments *args, co
 	BuildRequest *r = &opened.request;
 	BuildResult result = { 0 };
 	BuildOutputs outputs = { 0 };
+	BuildCaches caches = { 0 };
 	BuildDebugger debugger;
 	*ret_again = false;
 	TRY(build_request_make(cli, v, r));
+	TRY(build_cache_make(cli, v, r, &caches));
 	TRY(build_outputs_parse(cli, v, r, &outputs));
 	Err *e = ui_open(style_of(v, call), stderr, &ui);
 	if (e) {
@@ -197,7 +214,7 @@ static Err *build_once(Cli *cli, const BuildValues *v, const Arguments *args, co
 	if (call) {
 		e = build_call_run(cli, call, r, ui);
 	} else {
-		e = build(cli, v, r, &outputs, &result);
+		e = build(cli, v, r, &outputs, &caches, &result);
 		*ret_again = e && result.again;
 		if (*ret_again)
 			err_free(TAKE_PTR(e));

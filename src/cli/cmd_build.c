@@ -6,8 +6,6 @@
 
 /* NOLINTNEXTLINE(bugprone-macro-parentheses): a member takes none */
 #define STORED(member) .offset = offsetof(BuildValues, member)
-/* What docker build has and this does not yet: refused by name, never ignored. */
-#define NOT_YET(flag) { .name = (flag), .kind = OPTION_REFUSED, .help = "" },
 /* See build_foreign.def. */
 #define REFUSED(flag, instead) \
 	{ .name = (flag), .kind = OPTION_REFUSED, .help = "", .advice = (instead) },
@@ -80,6 +78,38 @@ static const Option build_options[] = {
 	  .hidden = true,
 	  STORED(call),
 	  .help = "Same as --call" },
+	{ .name = "cache",
+	  .kind = OPTION_TEXT,
+	  .hidden = true,
+	  .value = "true|false",
+	  STORED(cache),
+	  .help = "false: same as --no-cache (kaniko)" },
+	{ .name = "cache-dir",
+	  .kind = OPTION_TEXT,
+	  .hidden = true,
+	  STORED(cache_dir),
+	  .help = "Refused, with what to use instead (kaniko)" },
+	{ .name = "cache-from",
+	  .kind = OPTION_LIST,
+	  .choices = "type=registry,type=local",
+	  STORED(cache_from),
+	  .help = "Cache to look into: REF, type=registry,ref=REF or type=local,src=DIR" },
+	{ .name = "cache-repo",
+	  .kind = OPTION_TEXT,
+	  .hidden = true,
+	  STORED(cache_repo),
+	  .help = "--cache-from and --cache-to (mode=max) in one (kaniko)" },
+	{ .name = "cache-to",
+	  .kind = OPTION_LIST,
+	  .choices = "type=registry,type=local,type=inline",
+	  STORED(cache_to),
+	  .help = "Cache to write: REF, type=registry,ref=REF, type=local,dest=DIR, each with "
+	          "mode=min|max, or type=inline" },
+	{ .name = "cache-ttl",
+	  .kind = OPTION_TEXT,
+	  .value = "duration",
+	  STORED(cache_ttl),
+	  .help = "Take no result that is older, as 336h; 0 is --no-cache" },
 	{ .name = "check",
 	  .kind = OPTION_FLAG,
 	  STORED(check),
@@ -277,7 +307,6 @@ static const Option build_options[] = {
 	RESOURCE("cpu-quota", 0, cpu_quota),
 	RESOURCE("cpuset-cpus", 0, cpuset_cpus),
 	RESOURCE("cpuset-mems", 0, cpuset_mems),
-	NOT_YET("cache-from") NOT_YET("cache-to")
 	/* other programs' words for what is above */
 	ALIAS("dockerfile", OPTION_TEXT, file, "--file"),
 	ALIAS("context", OPTION_TEXT, context, "PATH"),

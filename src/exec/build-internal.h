@@ -7,6 +7,7 @@
  *   resolve.c   base images: the store first, then the registry, or an OCI layout (layout.c)
  *   key.c       what a step's result depends on → its key, and the preimage that explains it
  *   record.c    cache records: text ↔ StepResult
+ *   cached*.c   results that a cache elsewhere has: found, fetched, given away
  *   schedule.c  the DAG over worker threads; order.c: which step goes first
  *   fetch*.c    what comes from elsewhere: asked for, fetched
  *   op_*.c      one step each
@@ -20,12 +21,12 @@
 #include "base/vec.h"
 #include "exec/build.h"
 #include "exec/key.h"
-#include "exec/layout.h"
 #include "fs/context.h"
 #include "http/client.h"
 #include "layer/layer.h"
 #include "layer/view.h"
 #include "oci/manifest.h"
+#include "registry/layout.h"
 #include "registry/registry.h"
 #include "sandbox/sandbox.h"
 #include "store/builds.h"
@@ -39,6 +40,17 @@ typedef struct LayerRef {
 	bool empty;         /* nothing in it: never mounted */
 	int64_t created_ns; /* for the history; 0 for layers of a base image */
 } LayerRef;
+
+/* What a step gave. */
+typedef struct StepResult {
+	Digest diff_id, identity;
+	uint64_t size_bytes;
+	bool empty;
+	int64_t created_ns;
+	int64_t cost_ns; /* what it took to make */
+	Digest content;  /* the second key that it has (key_of_content); zero: none */
+	Str from;        /* the cache elsewhere that said so, "registry REF"; "" the store */
+} StepResult;
 
 typedef enum StepStatus { STEP_WAITING, STEP_READY, STEP_RUNNING, STEP_KNOWN } StepStatus;
 
@@ -64,6 +76,8 @@ typedef struct StepState {
 	LayerRef *layers; /* of the whole root file system, bottom first */
 	size_t layer_count;
 	Digest identity;       /* of the whole root file system: what keys of later steps hold */
+	StepResult result;     /* STEP_KNOWN: the topmost layer; not of STEP_BASE */
+	bool unverified;       /* the result is a cache's word: its layer need not be here */
 	unsigned line;         /* progress line; 0: none yet */
 	bool here;             /* STEP_BASE: its layers are in the store (checked or pulled) */
 	pthread_mutex_t mutex; /* STEP_BASE: one pull for all that need it */
@@ -115,8 +129,10 @@ typedef struct Build {
 	Ignore *ignores;
 	Sandbox *sandbox; /* NULL until something is run */
 	int init_lower_fd;
-	int64_t now_ns;   /* when the build began */
-	int64_t epoch_ns; /* SOURCE_DATE_EPOCH; -1: none */
+	int64_t now_ns;          /* when the build began */
+	int64_t epoch_ns;        /* SOURCE_DATE_EPOCH; -1: none */
+	CacheImage *image_times; /* of the results, if request->cache_out */
+	size_t image_time_count;
 	unsigned steps_run, steps_cached, failed_line;
 	bool network_told; /* the note about the host's network was given */
 	bool insecure_told;
@@ -142,6 +158,8 @@ void build_done(Build *b);
 NODISCARD Err *build_prepare(Build *b);
 /* STEP from the cache, if all that it depends on is known. */
 NODISCARD Err *build_look_up(Build *b, const Step *step);
+/* On its progress line: a result that came from a cache elsewhere, and which. */
+void build_tell_origin(const Build *b, const StepState *state);
 
 /* --- judge.c --- */
 /* Rules that look at files: findings are added to b->lint.  An error if warnings are errors. */
@@ -176,13 +194,6 @@ const Manifest *resolve_missing(Build *b, const Step *step);
 NODISCARD Err *epoch_of(void *build, const FetchArgs *fetch, bool *ret_found, int64_t *ret_seconds);
 
 /* --- record.c --- */
-typedef struct StepResult {
-	Digest diff_id, identity;
-	uint64_t size_bytes;
-	bool empty;
-	int64_t created_ns;
-	int64_t cost_ns; /* what it took to make */
-} StepResult;
 /* True if there is a record and its layer is here and whole. */
 NODISCARD Err *record_find(Build *b, const Digest *key, StepResult *ret, bool *ret_found);
 /* What the step took when the record of KEY was made; false, and nothing is set: nobody knows. */

@@ -9,6 +9,7 @@
 #include "base/base.h"
 
 #include "base/clock.h"
+#include "exec/cached.h"
 #include "exec/fetch.h"
 #include "exec/foreign.h"
 #include "exec/run.h"
@@ -95,23 +96,31 @@ Err *build_look_up(Build *b, const Step *step)
 		key_done(&key);
 	}
 	TRY(schedule_explain(b, step, e));
-	if (!found)
+	bool elsewhere = !found && cached_find(b, &state->trace.key, &result);
+	if (!found && !elsewhere)
 		return NULL;
 	state_set(b, step, &result, true);
+	state->unverified = elsewhere;
 	state->status = STEP_KNOWN;
 	b->steps_cached++;
 	state->line = progress_begin(b->progress, b->plan.stages[step->stage].shown, "%.*s",
 	                             STR_ARG(step->title));
+	build_tell_origin(b, state);
 	progress_end(b->progress, state->line, PROGRESS_CACHED, STR(""));
 	return NULL;
 }
 
+void build_tell_origin(const Build *b, const StepState *state)
+{
+	if (state->cached && state->result.from.len)
+		progress_note(b->progress, state->line, "from %.*s", STR_ARG(state->result.from));
+}
+
 static Err *look_up_all(Build *b)
 {
-	TRY(fetch_look_up_all(b));
 	for (size_t i = 0; i < b->plan.step_count; i++) {
 		const Step *step = &b->plan.steps[i];
-		if (step->kind == STEP_FETCH)
+		if (step->kind == STEP_FETCH || b->states[i].status == STEP_KNOWN)
 			continue; /* it was asked for */
 		if (step->kind == STEP_BASE || !build_is_uncached(b, step))
 			TRY(build_look_up(b, step));
@@ -159,27 +168,33 @@ static bool wants_network(const Build *b)
 	return false;
 }
 
+static Err *open_sandbox(Build *b)
+{
+	int tmp;
+	AUTO_CLOSE int scratch = -1;
+	TRY(store_tmp_fd(b->store, &tmp));
+	if (mkdirat(tmp, "sandbox", 0700) < 0 && errno != EEXIST)
+		return err_sys(errno, "cannot create a scratch directory");
+	scratch = openat(tmp, "sandbox", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (scratch < 0)
+		return err_sys(errno, "cannot open a scratch directory");
+	TRY(foreign_prepare(b));
+	TRY(sandbox_init_lower(store_dir_fd(b->store), "init", &b->init_lower_fd));
+	TRY(sandbox_open(scratch, &b->sandbox));
+	if (wants_network(b))
+		sandbox_warm_network(b->sandbox);
+	return NULL;
+}
+
 /* From here on there are namespaces and threads. */
 static Err *enter(Build *b)
 {
-	int tmp;
 	TRY(sandbox_enter());
 	TRY(store_reopen(b->store));
 	err_free(store_reap(b->store)); /* leftovers of dead processes: the next one tries again */
-	TRY(store_tmp_fd(b->store, &tmp));
-	if (runs_something(b)) {
-		AUTO_CLOSE int scratch = -1;
-		if (mkdirat(tmp, "sandbox", 0700) < 0 && errno != EEXIST)
-			return err_sys(errno, "cannot create a scratch directory");
-		scratch = openat(tmp, "sandbox", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		if (scratch < 0)
-			return err_sys(errno, "cannot open a scratch directory");
-		TRY(foreign_prepare(b));
-		TRY(sandbox_init_lower(store_dir_fd(b->store), "init", &b->init_lower_fd));
-		TRY(sandbox_open(scratch, &b->sandbox));
-		if (wants_network(b))
-			sandbox_warm_network(b->sandbox);
-	}
+	TRY(cached_need_layers(b));     /* its threads are gone again */
+	if (runs_something(b))
+		TRY(open_sandbox(b));
 	TRY(ssh_start(b));
 	if (b->request->entered)
 		b->request->entered(b->request->entered_context);
@@ -204,8 +219,13 @@ static Err *build(Build *b, BuildResult *ret)
 	TRY(why_check_stages(b));
 	TRY(build_prepare(b));
 	TRY(cdi_check(b));
+	TRY(fetch_look_up_all(b));
 	TRY(look_up_all(b));
 	TRY(is_complete(b, &complete));
+	if (!complete && cached_is_wanted(b)) { /* the network is asked only for what is not here */
+		TRY(cache_sources_read(b->request->cached));
+		TRY(look_up_all(b));
+	}
 	if (!complete) {
 		TRY(enter(b));
 		journal_run(b);
@@ -213,7 +233,8 @@ static Err *build(Build *b, BuildResult *ret)
 	}
 	TRY(judge_steps(b, false));
 	TRY(result_images(b, ret));
-	return result_attest(b, ret);
+	TRY(result_attest(b, ret));
+	return cached_gather(b, &ret->cache);
 }
 
 Err *build_init(Build *b, Arena *a, const BuildRequest *request)

@@ -14,6 +14,7 @@
 #include "attest/provenance.h"
 #include "base/cancel.h"
 #include "base/progress.h"
+#include "cache/cache.h"
 #include "lint/lint.h"
 #include "plan/plan.h"
 #include "sandbox/sandbox.h"
@@ -146,6 +147,10 @@ typedef struct BuildRequest {
 	bool no_cache;
 	const Str *uncached_stages; /* --no-cache-filter: names, case folded */
 	size_t uncached_stage_count;
+	CacheSources *cached; /* --cache-from; NULL: none */
+	bool cache_out;       /* BuildResult.cache is wanted */
+	bool cache_inline;    /* the image holds the records of its layers */
+	int64_t cache_ttl_ns; /* older results are not taken; 0: any age */
 	BuildPull pull;
 	const Str *unset_env, *unset_labels; /* what the image's config does not keep */
 	size_t unset_env_count, unset_label_count;
@@ -212,7 +217,8 @@ typedef struct BuildResult {
 	BuildStep *steps; /* what a step needs stands before it */
 	size_t step_count;
 	unsigned steps_run, steps_cached;
-	int64_t epoch_ns; /* SOURCE_DATE_EPOCH; -1: none */
+	int64_t epoch_ns;   /* SOURCE_DATE_EPOCH; -1: none */
+	CacheRecords cache; /* of all steps that are known, if the request wants it */
 	Str *warnings;
 	size_t warning_count;
 	LintResult lint;      /* also set on error */

@@ -31,6 +31,7 @@ enum {
 typedef struct Pull {
 	Store *store;
 	const PullSource *source;
+	const Str *marks; /* of a cache's layer */
 	const Manifest *manifest;
 	const ImageConfig *config;
 	Progress *progress;
@@ -124,6 +125,7 @@ static Err *apply(Pull *p, const Descriptor *d, const Digest *diff_id, Reader *p
 	LayerApply how = { .name = digest_text(&d->digest, text).ptr,
 		           .diff_id = diff_id,
 		           .form = LAYER_FORM_DIR,
+		           .marks = p->marks,
 		           .cancel = p->cancel,
 		           .overlay_prefix = sandbox_overlay_prefix() };
 	return layer_apply(p->store, tar, &how, &layer);
@@ -310,6 +312,24 @@ Err *pull_layers_from(Store *s, const PullSource *source, const char *name,
 {
 	unsigned fetched;
 	return pull_into(s, source, name, image, progress, listener, cancel, &fetched);
+}
+
+Err *pull_layer_from(Store *s, const PullSource *source, const Descriptor *blob,
+                     const Digest *diff_id, const Str *marks, Progress *progress, unsigned line,
+                     const Cancel *cancel)
+{
+	bool here;
+	Pull p = { .store = s,
+		   .source = source,
+		   .marks = marks,
+		   .progress = progress,
+		   .line = line,
+		   .cancel = cancel };
+	AUTO_LOCK StoreLock lock = STORE_LOCK_NONE;
+	TRY(cancel_check(cancel));
+	TRY(store_lock(s, "layer", diff_id, cancel, &lock));
+	TRY(is_here(&p, diff_id, &here));
+	return here ? NULL : fetch(&p, blob, diff_id);
 }
 
 /* Does the name say already what we are about to say? */

@@ -47,3 +47,8 @@ NODISCARD Err *pull_layers_from(Store *s, const PullSource *source, const char *
 /* The layers of an image that was resolved before; no ref is set.  For FROM in a build. */
 NODISCARD Err *pull_layers(Store *s, Registry *r, const Reference *ref, const RegistryImage *image,
                            Progress *progress, const PullListener *listener, const Cancel *cancel);
+/* One layer that SOURCE has as BLOB, unless it is here; MARKS as LayerApply has them.  LINE gets
+ * its progress. */
+NODISCARD Err *pull_layer_from(Store *s, const PullSource *source, const Descriptor *blob,
+                               const Digest *diff_id, const Str *marks, Progress *progress,
+                               unsigned line, const Cancel *cancel);

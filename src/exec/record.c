@@ -40,7 +40,21 @@ static bool parse(Str text, StepResult *ret)
 	ret->created_ns = (int64_t)n;
 	if (record_field(text, "cost", &value) && str_to_u64(value, &n))
 		ret->cost_ns = (int64_t)n;
+	if (record_field(text, "content", &value))
+		err_free(digest_parse_hex(value, &ret->content)); /* a lack of it is no harm */
+	if (!record_field(text, "from", &ret->from))
+		ret->from = STR("");
 	return true;
+}
+
+/* What came from a cache elsewhere is believed by builds that name that cache, and by no others:
+ * what gets into the store for one may not decide another. */
+static bool is_believed(const Build *b, const StepResult *r)
+{
+	const BuildRequest *q = b->request;
+	if (q->cache_ttl_ns && r->created_ns < b->now_ns - q->cache_ttl_ns)
+		return false;
+	return !r->from.len || (q->cached && cache_sources_called(q->cached, r->from).len);
 }
 
 Err *record_find(Build *b, const Digest *key, StepResult *ret, bool *ret_found)
@@ -50,11 +64,14 @@ Err *record_find(Build *b, const Digest *key, StepResult *ret, bool *ret_found)
 	StepResult r = { 0 };
 	*ret_found = false;
 	Err *e = store_record_get(b->store, key, &text);
-	if (!e && parse(buf_str(&text), &r)) {
+	if (!e && parse(buf_str(&text), &r) && is_believed(b, &r)) {
 		e = state_check_layer(b, &r.diff_id, &layer);
 		if (!e) {
 			*ret = state_result_of_layer(&layer, r.created_ns, r.cost_ns);
 			ret->identity = r.identity;
+			ret->content = r.content;
+			if (r.from.len)
+				ret->from = cache_sources_called(b->request->cached, r.from);
 			*ret_found = true;
 			return NULL;
 		}
@@ -84,8 +101,14 @@ Err *record_keep(Build *b, const Digest *key, const StepResult *r, Str preimage)
 	char hex[DIGEST_TEXT_LEN + 1];
 	buf_addf(&text, "layer %s\n", digest_text(&r->diff_id, hex).ptr);
 	buf_addf(&text, "identity %s\n", digest_text(&r->identity, hex).ptr);
-	buf_addf(&text, "created %lld\ncost %lld\n\n", (long long)r->created_ns,
+	buf_addf(&text, "created %lld\ncost %lld\n", (long long)r->created_ns,
 	         (long long)r->cost_ns);
+	/* without "sha256:": a key is no blob, and gc keeps what looks like one */
+	if (!digest_is_zero(&r->content))
+		buf_addf(&text, "content %s\n", digest_hex(&r->content, hex).ptr);
+	if (r->from.len)
+		buf_addf(&text, "from %.*s\n", STR_ARG(r->from));
+	buf_add_char(&text, '\n');
 	buf_add_str(&text, preimage);
 	return store_record_put(b->store, key, buf_str(&text));
 }

@@ -11,7 +11,7 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
-#include "exec/build-internal.h"
+#include "exec/cached.h"
 
 /* The image that the target's root file system begins with; NULL for scratch. */
 static const ImageConfig *base_config(const Build *b, uint32_t step)
@@ -100,15 +100,21 @@ static void drop_unwanted(const BuildRequest *r, ImageConfig *c)
 		c->history_count = 0;
 }
 
-static void format(Build *b, const PlanStage *stage, const StepState *state, int64_t now_ns,
+/* IMAGE NULL: without times. */
+static Err *format(Build *b, const PlanStage *stage, const StepState *state, CacheImage *image,
                    Arena *a, Buf *out)
 {
+	int64_t now_ns = image ? image->created_ns : IMAGE_TIME_NONE;
 	ImageConfig c = image_config_fork(a, &stage->config);
 	fill_layers(state, &c, a);
 	fill_history(b, stage, now_ns, &c, a);
 	c.created_ns = now_ns;
 	drop_unwanted(b->request, &c);
+	c.cache = STR(""); /* the base's is about other layers */
+	if (b->request->cache_inline)
+		TRY(cached_inline(b, stage, &c, image, a, &c.cache));
 	image_config_format(&c, out);
+	return NULL;
 }
 
 static Digest image_key(Str timeless)
@@ -145,6 +151,30 @@ static Err *check_config_size(const Buf *json)
 		"a long CMD, ENV or LABEL makes it so, or a history of very many instructions");
 }
 
+/* When the image that is made now was made: as another store made it, if a cache says so. */
+static int64_t time_of(const Build *b, const Digest *key)
+{
+	int64_t ns = 0;
+	if (b->epoch_ns >= 0)
+		return b->epoch_ns;
+	if (b->request->cached && !b->request->no_cache &&
+	    cache_sources_image(b->request->cached, key, &ns))
+		return ns;
+	return clock_real_ns();
+}
+
+/* The image is one of before: a cache is told when it was made. */
+static Err *note_times_of(Build *b, const Digest *key, const Digest *image)
+{
+	AUTO_ARENA Arena a = ARENA_INIT;
+	AUTO_BUF Buf json = BUF_INIT;
+	ImageConfig config;
+	TRY(store_blob_read(b->store, image, IMAGE_CONFIG_BYTES_MAX, &json));
+	TRY(image_config_parse(&a, buf_str(&json), "of the result", &config));
+	cached_note_image(b, &(CacheImage){ *key, config.created_ns });
+	return NULL;
+}
+
 static Err *write_config(Build *b, const PlanStage *stage, const StepState *state, Arena *a,
                          Digest *ret)
 {
@@ -152,7 +182,7 @@ static Err *write_config(Build *b, const PlanStage *stage, const StepState *stat
 	AUTO_BUF Buf json = BUF_INIT;
 	char text[DIGEST_TEXT_LEN + 1];
 	bool found = false;
-	format(b, stage, state, IMAGE_TIME_NONE, a, &timeless);
+	TRY(format(b, stage, state, NULL, a, &timeless));
 	TRY(check_config_size(&timeless));
 	Digest key = image_key(buf_str(&timeless));
 	/* Of several builds that end at once, one gives the image its times; the others take them.
@@ -162,10 +192,12 @@ static Err *write_config(Build *b, const PlanStage *stage, const StepState *stat
 	if (!b->request->no_cache && b->epoch_ns < 0)
 		TRY(find_before(b, &key, ret, &found));
 	if (found)
-		return NULL;
-	format(b, stage, state, b->epoch_ns >= 0 ? b->epoch_ns : clock_real_ns(), a, &json);
+		return b->request->cache_out ? note_times_of(b, &key, ret) : NULL;
+	CacheImage image = { key, time_of(b, &key) };
+	TRY(format(b, stage, state, &image, a, &json));
 	TRY(check_config_size(&json));
 	TRY(store_blob_put(b->store, buf_str(&json), true, ret));
+	cached_note_image(b, &image);
 	return store_record_put(b->store, &key, digest_text(ret, text));
 }
 

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/parallel.h"
+#include "exec/cached.h"
 #include "exec/copy.h"
 #include "exec/fetch.h"
 #include "exec/foreign.h"
@@ -92,8 +93,9 @@ static Err *same_as_before(Build *b, const Step *step, const Digest *with_result
 	return NULL;
 }
 
-static Err *keep(Build *b, const Step *step, const StepKey *key, const StoreLayer *layer,
-                 int64_t begun, StepResult *ret)
+/* CONTENT: its second key; zero: it takes nothing of other steps, or that was not asked. */
+static Err *keep(Build *b, const Step *step, const StepKey *key, const StepKey *content,
+                 const StoreLayer *layer, int64_t begun, StepResult *ret)
 {
 	int64_t created = b->epoch_ns >= 0 ? b->epoch_ns : clock_real_ns();
 	*ret = state_result_of_layer(layer, created, clock_mono_ns() - begun);
@@ -101,17 +103,22 @@ static Err *keep(Build *b, const Step *step, const StepKey *key, const StoreLaye
 		return NULL;
 	Digest with_result = key_with_result(key, &ret->identity);
 	TRY(same_as_before(b, step, &with_result, ret));
+	ret->content = content->full;
 	TRY(record_keep(b, &with_result, ret, STR("")));
 	TRY(record_keep(b, &key->definition, ret, STR("")));
-	return record_keep(b, &key->full, ret, buf_str(&key->preimage));
+	TRY(record_keep(b, &key->full, ret, buf_str(&key->preimage)));
+	return digest_is_zero(&content->full)
+	               ? NULL
+	               : record_keep(b, &content->full, ret, buf_str(&content->preimage));
 }
 
-static Err *make(Build *b, const Step *step, const StepKey *key, StepResult *ret)
+static Err *make(Build *b, const Step *step, const StepKey *key, const StepKey *content,
+                 StepResult *ret)
 {
 	StoreLayer layer;
 	int64_t begun = clock_mono_ns();
 	TRY(do_op(b, step, &layer));
-	return keep(b, step, key, &layer, begun, ret);
+	return keep(b, step, key, content, &layer, begun, ret);
 }
 
 /* A COPY whose layer is there already; it is a hit if it was that layer before. */
@@ -120,6 +127,7 @@ static Err *stack(Build *b, const Step *step, const StepKey *key, StepResult *re
 {
 	StoreLayer layer;
 	StepResult before;
+	const StepKey none = { 0 };
 	bool found = false;
 	int64_t begun = clock_mono_ns();
 	TRY(copy_stack(b, step, &layer, ret_done));
@@ -128,63 +136,58 @@ static Err *stack(Build *b, const Step *step, const StepKey *key, StepResult *re
 	if (!build_is_uncached(b, step))
 		TRY(record_find(b, &key->definition, &before, &found));
 	*ret_cached = found && digest_eq(&before.identity, &layer.identity);
-	return keep(b, step, key, &layer, begun, ret);
+	return keep(b, step, key, &none, &layer, begun, ret);
+}
+
+/* In the store, or in a cache elsewhere, whose layer is fetched then. */
+static Err *find(Build *b, const Step *step, const StepKey *key, StepResult *ret, bool *ret_found)
+{
+	TRY(record_find(b, &key->full, ret, ret_found));
+	if (*ret_found)
+		return NULL;
+	TRY(cached_take(b, step, &key->full, ret, ret_found));
+	return *ret_found ? record_keep(b, &key->full, ret, buf_str(&key->preimage)) : NULL;
 }
 
 /* A step whose origins changed elsewhere than in the paths it takes is a hit by their content. */
-static Err *find_by_content(Build *b, const Step *step, const StepKey *key, StepResult *ret,
-                            bool *ret_found)
+static Err *find_by_content(Build *b, const Step *step, const StepKey *key, const StepKey *content,
+                            StepResult *ret, bool *ret_found)
 {
-	StepKey content = { 0 };
-	*ret_found = false;
-	if (!step->need_count)
+	TRY(find(b, step, content, ret, ret_found));
+	if (!*ret_found)
 		return NULL;
-	TRY(key_of_content(b, step, &content));
-	b->states[step->number].trace.content = content.full;
-	Err *e = record_find(b, &content.full, ret, ret_found);
-	if (!e && *ret_found)
-		e = record_keep(b, &key->full, ret, buf_str(&key->preimage));
-	key_done(&content);
-	return e;
-}
-
-static Err *keep_content_key(Build *b, const Step *step, const StepResult *result)
-{
-	StepKey content = { 0 };
-	if (!step->need_count || b->states[step->number].by_hand)
-		return NULL;
-	TRY(key_of_content(b, step, &content));
-	b->states[step->number].trace.content = content.full;
-	Err *e = record_keep(b, &content.full, result, buf_str(&content.preimage));
-	key_done(&content);
-	return e;
+	ret->content = content->full;
+	return record_keep(b, &key->full, ret, buf_str(&key->preimage));
 }
 
 static Err *find_or_make(Build *b, const Step *step, const StepKey *key, StepResult *ret,
                          bool *ret_cached)
 {
 	AUTO_LOCK StoreLock lock = STORE_LOCK_NONE;
-	bool stacked;
+	CLEANUP(key_done) StepKey content = { 0 };
+	bool stacked, uncached = build_is_uncached(b, step);
 	*ret_cached = false;
-	if (!build_is_uncached(b, step)) {
+	if (!uncached) {
 		/* Another build may be making the same step now: wait for it, then take its result.
 		 */
 		TRY(store_lock(b->store, "step", &key->full, b->cancel, &lock));
-		TRY(record_find(b, &key->full, ret, ret_cached));
+		TRY(find(b, step, key, ret, ret_cached));
 		if (*ret_cached)
 			return NULL;
 	}
 	TRY(stack(b, step, key, ret, &stacked, ret_cached));
 	if (stacked)
 		return NULL;
-	if (!build_is_uncached(b, step)) {
-		TRY(find_by_content(b, step, key, ret, ret_cached));
+	if (step->need_count) {
+		TRY(key_of_content(b, step, &content));
+		b->states[step->number].trace.content = content.full;
+		if (!uncached)
+			TRY(find_by_content(b, step, key, &content, ret, ret_cached));
 		if (*ret_cached)
 			return NULL;
 	}
 	TRY(why_missed(b, step, key));
-	TRY(make(b, step, key, ret));
-	return keep_content_key(b, step, ret);
+	return make(b, step, key, &content, ret);
 }
 
 /* A lone stage without a name is no news. */
@@ -282,6 +285,7 @@ static Err *run_step(Build *b, const Step *step)
 	if (e)
 		return end_badly(b, state, schedule_explain(b, step, e));
 	state_set(b, step, &result, cached);
+	build_tell_origin(b, state);
 	if (!cached)
 		why_made(b, step);
 	progress_end(b->progress, state->line, cached ? PROGRESS_CACHED : PROGRESS_DONE, STR(""));

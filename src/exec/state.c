@@ -67,6 +67,7 @@ void state_set(Build *b, const Step *step, const StepResult *result, bool cached
 	                            : add_identity(&parent->identity, &result->identity);
 	s->cached = cached;
 	s->trace.cost_ns = result->cost_ns;
+	s->result = *result;
 }
 
 void state_set_base(Build *b, const Step *step)
@@ -95,6 +96,7 @@ StepResult state_result_of_layer(const StoreLayer *layer, int64_t created_ns, in
 		.empty = layer->tar_bytes == EMPTY_TAR_BYTES,
 		.created_ns = created_ns,
 		.cost_ns = cost_ns,
+		.from = STR(""),
 	};
 }
 

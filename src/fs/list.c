@@ -237,3 +237,44 @@ void list_each_untimed(const List *l, void (*fn)(void *context, int64_t mtime_ns
 			fn(context, mtime_ns);
 	}
 }
+
+/* --- marks ----------------------------------------------------------------------------------- */
+
+void list_marks(const List *l, Buf *out, bool *ret_all)
+{
+	AUTO_BUF Buf bits = BUF_INIT;
+	size_t i = 0;
+	*ret_all = true;
+	for (Str rest = l->body; rest.len > 0; i++) {
+		Str line = next_line(&rest), before, after;
+		int64_t mtime_ns;
+		bool untimed = list_line_cut_untimed(line, &before, &mtime_ns, &after);
+		if (i % 8 == 0)
+			buf_add_char(&bits, 0);
+		if (untimed)
+			bits.ptr[i / 8] = (char)((unsigned char)bits.ptr[i / 8] | 1u << i % 8);
+		*ret_all = *ret_all && untimed;
+	}
+	if (!*ret_all)
+		buf_add_str(out, buf_str(&bits));
+}
+
+Err *list_mark(const List *l, const Str *bits, List **ret)
+{
+	AUTO_LIST_WRITER ListWriter *w = list_writer_new(l->body.len + l->count);
+	ListCursor c = list_cursor(l, STR(""));
+	size_t i = 0;
+	if (bits && bits->len != (l->count + 7) / 8)
+		return err_new(ERR_CORRUPT, "the marks are for another content list");
+	for (Entry e;; i++) {
+		AUTO_ARENA Arena a = ARENA_INIT;
+		if (!list_next(&c, &a, &e))
+			break;
+		e.untimed = !bits || ((unsigned char)bits->ptr[i / 8] >> i % 8 & 1);
+		list_writer_add(w, &e);
+	}
+	if (c.damaged || i != l->count)
+		return err_new(ERR_CORRUPT, "a content list is damaged at entry %zu", i + 1);
+	*ret = list_writer_finish(TAKE_PTR(w));
+	return NULL;
+}

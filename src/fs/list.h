@@ -73,6 +73,15 @@ Digest list_identity(const List *l);
 /* Call FN with the mtime of each entry that is untimed. */
 void list_each_untimed(const List *l, void (*fn)(void *context, int64_t mtime_ns), void *context);
 
+/*
+ * The untimed entries of L as bits, the first entry's the lowest of the first byte; *ret_all: every
+ * entry is, and OUT is left alone.
+ */
+void list_marks(const List *l, Buf *out, bool *ret_all);
+/* L with other marks: BITS as above, NULL: every entry is untimed.  ERR_CORRUPT: they are not for
+ * that many entries. */
+NODISCARD Err *list_mark(const List *l, const Str *bits, List **ret);
+
 static inline void list_closep(List **l)
 {
 	list_close(*l);

@@ -61,23 +61,30 @@ static Err *adopt_layer(Adopt *x)
 	return NULL;
 }
 
+Err *layer_adopt_top(Store *s, const Digest *diff_ids, size_t count)
+{
+	StoreLayer layer;
+	AUTO_LIST List *list = NULL;
+	AUTO_VIEW View *below = NULL;
+	AUTO_CLOSE int root = -1;
+	if (count < 2)
+		return NULL;
+	const Digest *top = &diff_ids[count - 1];
+	TRY(store_layer_get(s, top, &layer));
+	if (!layer.has_dir)
+		return NULL;
+	TRY(store_layer_list(s, top, &list));
+	TRY(store_layer_open_dir(s, top, &root));
+	TRY(view_open(s, diff_ids, count - 1, &below));
+	Adopt x = { .below = below, .list = list, .root_fd = root };
+	Err *e = adopt_layer(&x);
+	arena_done(&x.arena);
+	return e;
+}
+
 Err *layer_adopt_parents(Store *s, const Digest *diff_ids, size_t count)
 {
-	for (size_t i = 1; i < count; i++) {
-		StoreLayer layer;
-		AUTO_LIST List *list = NULL;
-		AUTO_VIEW View *below = NULL;
-		AUTO_CLOSE int root = -1;
-		TRY(store_layer_get(s, &diff_ids[i], &layer));
-		if (!layer.has_dir)
-			continue;
-		TRY(store_layer_list(s, &diff_ids[i], &list));
-		TRY(store_layer_open_dir(s, &diff_ids[i], &root));
-		TRY(view_open(s, diff_ids, i, &below));
-		Adopt x = { .below = below, .list = list, .root_fd = root };
-		Err *e = adopt_layer(&x);
-		arena_done(&x.arena);
-		TRY(e);
-	}
+	for (size_t i = 2; i <= count; i++)
+		TRY(layer_adopt_top(s, diff_ids, i));
 	return NULL;
 }

@@ -65,6 +65,12 @@ static Err *read_layer(const LayerApply *how, Reader *tar, int root_fd, StoreLay
 		return err_new(ERR_CORRUPT, "its content is %s, the image config says %s",
 		               digest_text(&layer->diff_id, is).ptr,
 		               digest_text(how->diff_id, want).ptr);
+	if (how->marks) {
+		List *marked = NULL;
+		TRY(list_mark(list, how->marks, &marked));
+		list_close(list);
+		list = marked;
+	}
 	layer->identity = list_identity(list);
 	layer->size_bytes = layer_list_bytes(list);
 	*ret_list = TAKE_PTR(list);

@@ -26,7 +26,8 @@ typedef struct LayerApply {
 	const char *name;      /* for messages: "layer sha256:ab..." */
 	const Digest *diff_id; /* expected; NULL: whatever it is */
 	LayerForm form; /* DIR for pulls; TAR for load and import: only DIR needs sandbox_enter() */
-	bool archive;   /* some tar, not a layer: what a layer cannot hold is refused */
+	const Str *marks; /* whose times do not count: list_mark(); NULL: nobody's does */
+	bool archive;     /* some tar, not a layer: what a layer cannot hold is refused */
 	const Cancel *cancel;
 	const char *overlay_prefix; /* sandbox_overlay_prefix(); may be NULL for FORM_TAR */
 } LayerApply;
@@ -87,3 +88,5 @@ NODISCARD Err *layer_check(Store *s, const Digest *diff_id, const Cancel *cancel
 /* After a pull or load: directories that a layer only implies take their metadata from the layers
  * below it.  DIFF_IDS bottom first; layers without directory form are left alone. */
 NODISCARD Err *layer_adopt_parents(Store *s, const Digest *diff_ids, size_t count);
+/* The same for the last of them alone. */
+NODISCARD Err *layer_adopt_top(Store *s, const Digest *diff_ids, size_t count);

@@ -8,6 +8,8 @@
 #include "codec/json.h"
 #include "oci/config.h"
 
+#define MEMBER_CACHE "decant.cache.v1"
+
 /* --- arrays that grow in the arena ----------------------------------------------------------- */
 
 /* Room for one more of SIZE bytes; doubled, so that N pushes copy O(N) in all. */
@@ -284,6 +286,17 @@ static Err *get_history(const JsonValue *doc, Arena *a, ImageConfig *c)
 	return NULL;
 }
 
+/* Whatever is in it: who looks for a cache reads it. */
+static void get_cache(const JsonValue *doc, Arena *a, ImageConfig *c)
+{
+	const JsonValue *cache = json_member(doc, MEMBER_CACHE);
+	AUTO_BUF Buf text = BUF_INIT;
+	if (json_value_is_null(cache))
+		return;
+	json_dump(cache, &text);
+	c->cache = arena_str(a, buf_str(&text));
+}
+
 static Err *parse_document(const JsonValue *doc, Arena *a, ImageConfig *c)
 {
 	if (!json_value_is_object(doc))
@@ -299,6 +312,7 @@ static Err *parse_document(const JsonValue *doc, Arena *a, ImageConfig *c)
 	TRY(get_time(doc, "", a, &c->created_ns));
 	TRY(get_run(doc, a, c));
 	TRY(get_diff_ids(doc, a, c));
+	get_cache(doc, a, c);
 	return get_history(doc, a, c);
 }
 
@@ -313,9 +327,9 @@ Err *image_config_parse(Arena *a, Str json, const char *name, ImageConfig *ret)
 	TRY(json_parse(json, IMAGE_CONFIG_BYTES_MAX, name, &doc));
 	ImageConfig c = { 0 };
 	/* Every text is a valid one, also of what is absent. */
-	Str *texts[] = { &c.platform.os, &c.platform.arch, &c.platform.variant,
-		         &c.os_version,  &c.author,        &c.user,
-		         &c.working_dir, &c.stop_signal,   &c.healthcheck };
+	Str *texts[] = { &c.platform.os, &c.platform.arch, &c.platform.variant, &c.os_version,
+		         &c.author,      &c.user,          &c.working_dir,      &c.stop_signal,
+		         &c.healthcheck, &c.cache };
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
 		*texts[i] = STR("");
 	TRY_WHILE(parse_document(doc, a, &c), "reading the image config '%s'", name);
@@ -497,6 +511,10 @@ void image_config_format(const ImageConfig *c, Buf *out)
 	json_write_key(&w, "config");
 	put_run(&w, c);
 	put_time(&w, c->created_ns);
+	if (c->cache.len) {
+		json_write_key(&w, MEMBER_CACHE);
+		json_write_raw(&w, c->cache);
+	}
 	put_history(&w, c);
 	json_write_key(&w, "os");
 	json_write_str(&w, c->platform.os);

@@ -4,7 +4,7 @@
  * WHAT     The docker-extended OCI config as a plain struct; read strictly, written canonically
  *          (fixed key order, Go's escapes) so that the same image has the same digest everywhere.
  * ORDER    That of BuildKit: members of the document sorted by name (architecture, author, config,
- *          created, history, os, os.version, rootfs, variant), those of "config" in the order of the
+ *          created, decant.cache.v1, history, os, os.version, rootfs, variant), those of "config" in the order of the
  *          OCI structure (User ExposedPorts Env Entrypoint Cmd Volumes WorkingDir Labels StopSignal
  *          ArgsEscaped Healthcheck OnBuild Shell); what is empty is left out.
  * HISTORY  After reading, entries that are not empty_layer are exactly as many as diff_ids, as
@@ -54,6 +54,7 @@ typedef struct ImageConfig {
 	Label *labels;                 /* sorted by key when written */
 	size_t label_count, label_cap; /* cap: as Strs.cap */
 	Str healthcheck;               /* its JSON as read, "" if none */
+	Str cache; /* member "decant.cache.v1" as JSON, "" if none: records of the image's layers */
 
 	Digest *diff_ids;
 	size_t diff_id_count;

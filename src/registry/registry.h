@@ -48,6 +48,9 @@ typedef struct RegistryImage {
 /* Manifest and config of REF for PLATFORM, digests verified. */
 NODISCARD Err *registry_resolve(Registry *r, const Reference *ref, const Platform *platform,
                                 Arena *a, RegistryImage *ret);
+/* The same of what need not be an image: any type of config, at most IMAGE_CONFIG_BYTES_MAX. */
+NODISCARD Err *registry_resolve_any(Registry *r, const Reference *ref, const Platform *platform,
+                                    Arena *a, RegistryImage *ret);
 /*
  * Stream a blob.  The Reader verifies size and digest: its last read fails with ERR_CORRUPT if they
  * do not match.  Broken transfers are resumed by Range.  LINE gets progress_bytes.

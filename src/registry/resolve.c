@@ -14,6 +14,7 @@ typedef struct Resolve {
 	const Platform *platform;
 	Arena *a;
 	RegistryImage *ret;
+	bool any; /* type of config will do */
 } Resolve;
 
 typedef struct Document {
@@ -105,7 +106,7 @@ static Err *resolve_at(void *context, Endpoint *e)
 	ret->manifest_digest = doc.digest;
 	TRY(manifest_parse(q->a, doc.json, name, &ret->manifest));
 	const Descriptor *config = &ret->manifest.config;
-	if (!is_config(config->media_type))
+	if (!q->any && !is_config(config->media_type))
 		return err_new(ERR_CORRUPT, "%s is no container image: its config is '%.*s'", name,
 		               STR_ARG(str_head(config->media_type, 200)));
 	TRY_WHILE(fetch_small(q->r, e, q->ref, config, IMAGE_CONFIG_BYTES_MAX, q->a,
@@ -117,7 +118,15 @@ static Err *resolve_at(void *context, Endpoint *e)
 Err *registry_resolve(Registry *r, const Reference *ref, const Platform *platform, Arena *a,
                       RegistryImage *ret)
 {
-	Resolve q = { r, ref, platform, a, ret };
+	Resolve q = { r, ref, platform, a, ret, false };
+	*ret = (RegistryImage){ 0 };
+	return endpoint_each(r, ref, resolve_at, &q);
+}
+
+Err *registry_resolve_any(Registry *r, const Reference *ref, const Platform *platform, Arena *a,
+                          RegistryImage *ret)
+{
+	Resolve q = { r, ref, platform, a, ret, true };
 	*ret = (RegistryImage){ 0 };
 	return endpoint_each(r, ref, resolve_at, &q);
 }

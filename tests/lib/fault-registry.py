@@ -3,8 +3,10 @@
 """A registry on loopback that does the wrong thing when asked to (standard library alone).
 
 usage: fault-registry.py --tar ROOT.tar --info FILE [--log FILE]
+       fault-registry.py --layout DIR --info FILE [--log FILE]
 
-One image, made from ROOT.tar: two layers (gzip and plain), OCI manifest, index.  It lies in every repository; the first
+One image, made from ROOT.tar: two layers (gzip and plain), OCI manifest, index; or the first manifest of an OCI layout, whose
+largest layer is the one that things happen to.  It lies in every repository; the first
 component of the repository's name says what goes wrong there: 127.0.0.1:PORT/cut-1000/img:latest.
 FAULTS below has them all.  A second server, on another port, stands for "another host".
 
@@ -18,6 +20,7 @@ import http.server
 import io
 import json
 import os
+import pathlib
 import re
 import socketserver
 import sys
@@ -53,6 +56,7 @@ huge            a manifest that never ends
 mediatype       the gzip layer is called plain
 diffid          the config names another diff ID
 diffids         the config has one diff ID too few
+nolayer         the layer is not there
 foreign         the layer has "urls" to the other server, the registry does not have it
 redirect        blobs are redirected to the other server (with basic auth here)
 redirect-loop   blobs are redirected in a circle
@@ -133,6 +137,20 @@ class Image:
     @staticmethod
     def make_index(entries):
         return dump({"schemaVersion": 2, "mediaType": OCI + "index.v1+json", "manifests": entries})
+
+
+class LayoutImage(Image):
+    def __init__(self, folder):  # pylint: disable=super-init-not-called
+        self.blobs = {}
+        for path in pathlib.Path(folder, "blobs", "sha256").iterdir():
+            self.put(path.read_bytes())
+        index = json.loads(pathlib.Path(folder, "index.json").read_bytes())
+        self.manifest = self.blobs[index["manifests"][0]["digest"]]
+        document = json.loads(self.manifest)
+        self.config = self.blobs[document["config"]["digest"]]
+        layers = [self.blobs[d["digest"]] for d in document["layers"]]
+        self.layer = max(layers, key=len)
+        self.index = self.manifest  # what the tag names
 
 
 class State:
@@ -218,7 +236,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         image = self.server.image
         index_type, manifest_type = OCI + "index.v1+json", OCI + "manifest.v1+json"
         by_digest = {sha256(image.manifest): image.manifest}
-        top = (image.index, index_type)
+        top = (image.index, manifest_type if image.index is image.manifest else index_type)
         if fault == "flip-manifest" and name in by_digest:
             return flip(image.manifest), manifest_type
         made = None
@@ -271,7 +289,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def send_blob(self, fault, digest):
         image, state = self.server.image, self.server.state
         body = image.blobs.get(digest)
-        if body is None or (fault == "foreign" and body is image.layer):
+        if body is None or (fault in ("foreign", "nolayer") and body is image.layer):
             return self.error(404, "BLOB_UNKNOWN")
         large = body is image.layer
         there = [("Content-Type", "application/octet-stream")]
@@ -421,12 +439,12 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--tar", required=True)
+    parser.add_argument("--tar")
+    parser.add_argument("--layout")
     parser.add_argument("--info", required=True)
     parser.add_argument("--log", default="/dev/null")
     args = parser.parse_args()
-    with open(args.tar, "rb") as f:
-        image = Image(f.read())
+    image = LayoutImage(args.layout) if args.layout else Image(pathlib.Path(args.tar).read_bytes())
     servers = [Server(("127.0.0.1", 0), handler) for handler in (Handler, Other)]
     state, log = State(), open(args.log, "w")
     for server, name in zip(servers, ("main", "other")):

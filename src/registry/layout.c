@@ -3,9 +3,9 @@
 #include "base/base.h"
 
 #include "base/limits.h"
-#include "exec/layout.h"
 #include "fs/path.h"
 #include "oci/config.h"
+#include "registry/layout.h"
 
 #include <fcntl.h>
 #include <stdio.h>

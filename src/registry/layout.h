@@ -11,7 +11,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-#include "exec/pull.h"
+#include "registry/registry.h"
 
 typedef struct Layout {
 	int fd;           /* of the directory; borrowed */
@@ -21,6 +21,6 @@ typedef struct Layout {
 /* TAG "" and DIGEST NULL: "latest", or the only one. */
 NODISCARD Err *layout_resolve(const Layout *l, Str tag, const Digest *digest,
                               const Platform *platform, Arena *a, RegistryImage *ret);
-/* PullSource.open; CONTEXT is a Layout. */
+/* What exec/pull.h calls PullSource.open; CONTEXT is a Layout. */
 NODISCARD Err *layout_open_blob(void *context, const Descriptor *d, Progress *progress,
                                 unsigned line, Reader **ret);
