@@ -51,7 +51,7 @@ install: all                     ## make install PREFIX=/usr/local DESTDIR=
 	install -Dm755 $(BUILD)/src/cli/decant $(DESTDIR)$(PREFIX)/bin/decant
 	install -d $(DESTDIR)$(PREFIX)/share/man/man1 && install -m644 docs/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1
 	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions
-	install -d $(DESTDIR)$(PREFIX)/share/doc/decant && install -m644 docs/dockerfile.md docs/lint.md $(DESTDIR)$(PREFIX)/share/doc/decant
+	install -d $(DESTDIR)$(PREFIX)/share/doc/decant && install -m644 docs/dockerfile.md docs/lint.md docs/attestations.md $(DESTDIR)$(PREFIX)/share/doc/decant
 	$(BUILD)/decant completion bash >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/decant
 clean:                           ## remove the build folders
 	rm -rf build build-debug build-tsan build-fuzz build-cover

@@ -76,11 +76,10 @@ typedef struct AttestBlob {
 
 /* The referrer that carries one statement on SUBJECT. */
 void attest_referrer(const Descriptor *subject, const AttestBlob *blob, Buf *out);
-/* BuildKit's manifest for all statements on SUBJECT. */
-void attest_index_manifest(const Descriptor *subject, const AttestBlob *blobs, size_t count,
-                           Buf *out);
-/* Its entry in the index. */
-void attest_index_entry(const Descriptor *manifest, const Digest *subject, JsonWriter *w);
+/* BuildKit's manifest for all statements on SUBJECT; OLD_CONFIG: its older way, with this image
+ * config and no subject (NULL: as an artifact). */
+void attest_index_manifest(const Descriptor *subject, const Descriptor *old_config,
+                           const AttestBlob *blobs, size_t count, Buf *out);
 /* The entry of a referrer in an index: of the API's answer, a layout, or a tag "sha256-HEX". */
 void attest_referrer_entry(const Descriptor *manifest, Str predicate_type, JsonWriter *w);
 /* JSON of the index OLD ("" none) with MORE (JSON of one entry, whose digest is DIGEST) in it;

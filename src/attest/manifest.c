@@ -75,29 +75,24 @@ void attest_referrer(const Descriptor *subject, const AttestBlob *blob, Buf *out
 	json_write_object_end(&w);
 }
 
-void attest_index_manifest(const Descriptor *subject, const AttestBlob *blobs, size_t count,
-                           Buf *out)
+void attest_index_manifest(const Descriptor *subject, const Descriptor *old_config,
+                           const AttestBlob *blobs, size_t count, Buf *out)
 {
 	JsonWriter w = { .out = out };
-	write_manifest(&w, MEDIA_DOCKER_ATTEST, subject, blobs, count);
+	if (!old_config) {
+		write_manifest(&w, MEDIA_DOCKER_ATTEST, subject, blobs, count);
+		json_write_object_end(&w);
+		return;
+	}
+	json_write_object(&w);
+	json_write_key(&w, "schemaVersion");
+	json_write_int(&w, 2);
+	member(&w, "mediaType", STR(MEDIA_OCI_MANIFEST));
+	json_write_key(&w, "config");
+	begin_descriptor(&w, old_config->media_type, &old_config->digest, old_config->size);
 	json_write_object_end(&w);
-}
-
-void attest_index_entry(const Descriptor *manifest, const Digest *subject, JsonWriter *w)
-{
-	char text[DIGEST_TEXT_LEN + 1];
-	begin_descriptor(w, manifest->media_type, &manifest->digest, manifest->size);
-	json_write_key(w, "annotations");
-	json_write_object(w);
-	member(w, "vnd.docker.reference.digest", digest_text(subject, text));
-	member(w, "vnd.docker.reference.type", STR("attestation-manifest"));
-	json_write_object_end(w);
-	json_write_key(w, "platform"); /* so that nobody takes it for an image to run */
-	json_write_object(w);
-	member(w, "architecture", STR("unknown"));
-	member(w, "os", STR("unknown"));
-	json_write_object_end(w);
-	json_write_object_end(w);
+	write_blobs(&w, blobs, count);
+	json_write_object_end(&w);
 }
 
 void attest_referrer_entry(const Descriptor *manifest, Str predicate_type, JsonWriter *w)

@@ -215,12 +215,58 @@ static void write_warnings(JsonWriter *w, Arena *a, const BuildResult *result)
 	json_write_array_end(w);
 }
 
+/* --- provenance ------------------------------------------------------------------------------- */
+
+typedef enum MetadataProvenance {
+	PROVENANCE_NONE,
+	PROVENANCE_MIN,
+	PROVENANCE_MAX
+} MetadataProvenance;
+
+/* buildx's BUILDX_METADATA_PROVENANCE: min, max, disabled, or a boolean. */
+static MetadataProvenance wanted_provenance(void)
+{
+	const char *text = getenv("BUILDX_METADATA_PROVENANCE");
+	bool on = true;
+	if (!text || !*text || strcmp(text, "min") == 0)
+		return PROVENANCE_MIN;
+	if (strcmp(text, "max") == 0)
+		return PROVENANCE_MAX;
+	if (strcmp(text, "disabled") == 0)
+		return PROVENANCE_NONE;
+	return str_to_bool(str_from(text), &on) && !on ? PROVENANCE_NONE : PROVENANCE_MIN;
+}
+
+bool build_metadata_wants_provenance(const BuildValues *v)
+{
+	return v->metadata_file && wanted_provenance() != PROVENANCE_NONE;
+}
+
+static void write_provenance(JsonWriter *w, Arena *a, const BuildTarget *t)
+{
+	AttestSpec spec = { .max = wanted_provenance() == PROVENANCE_MAX };
+	for (size_t i = 0; i < t->image_count; i++) {
+		AUTO_BUF Buf json = BUF_INIT;
+		if (!t->images[i].provenance)
+			continue;
+		provenance_format(t->images[i].provenance, &spec, &json);
+		if (t->image_count == 1)
+			json_write_key(w, "buildx.build.provenance");
+		else
+			json_write_key_str(
+				w, arena_strf(a, "buildx.build.provenance/%s",
+			                      platform_text(a, &t->images[i].platform).ptr));
+		json_write_raw(w, buf_str(&json));
+	}
+}
+
 /* --- files ----------------------------------------------------------------------------------- */
 
 static void write_members(JsonWriter *w, Arena *a, const BuildResult *result,
                           const BuildOutputs *outputs, size_t image)
 {
 	Said s = said_of(a, result, outputs, image);
+	write_provenance(w, a, &result->targets[image]);
 	if (result->build_id.len) { /* as builder/node/ID: decant why ID, decant logs ID */
 		json_write_key(w, "buildx.build.ref");
 		json_write_str(w, arena_strf(a, "decant/local/%.*s", STR_ARG(result->build_id)));

@@ -390,6 +390,8 @@ Err *build_outputs_parse(Cli *cli, const BuildValues *v, BuildRequest *r, BuildO
 	ret->at = arena_alloc(cli->arena, (list.len + 1) * sizeof *ret->at, _Alignof(OutputSpec));
 	if (list.len)
 		memcpy(ret->at, list.at, list.len * sizeof *ret->at);
+	for (size_t i = 0; i < list.len; i++)
+		ret->at[i].attests = &r->attest;
 	return NULL;
 }
 

@@ -35,5 +35,7 @@ NODISCARD Err *build_outputs_run(Cli *cli, const BuildRequest *r, const BuildRes
 /* --iidfile, --metadata-file, and kaniko's files with digests: each whole or not at all. */
 NODISCARD Err *build_metadata_write(Cli *cli, const BuildValues *v, const BuildResult *result,
                                     const BuildOutputs *outputs);
+/* Does the file of --metadata-file say how the image was made? */
+bool build_metadata_wants_provenance(const BuildValues *v);
 /* IDs of all images, one a line; no line end after the last. */
 Str build_metadata_ids(Arena *a, const BuildResult *result);

@@ -198,6 +198,7 @@ static Err *build_once(Cli *cli, const BuildValues *v, const Arguments *args, co
 	TRY(build_request_make(cli, v, r));
 	TRY(build_cache_make(cli, v, r, &caches));
 	TRY(build_outputs_parse(cli, v, r, &outputs));
+	r->wants_provenance = build_metadata_wants_provenance(v);
 	Err *e = ui_open(style_of(v, call), stderr, &ui);
 	if (e) {
 		cli->usage_error = true;

@@ -11,7 +11,7 @@
 
 typedef struct PushValues {
 	const char *compression, *platform;
-	bool quiet;
+	bool quiet, no_attestations;
 	ConnectionValues connection;
 } PushValues;
 
@@ -21,6 +21,10 @@ static const Option push_options[] = {
 	  .choices = "gzip,zstd,none",
 	  .help = "How layers are compressed: gzip[:LEVEL], zstd[:LEVEL] or none (default gzip)",
 	  .offset = offsetof(PushValues, compression) },
+	{ .name = "no-attestations",
+	  .kind = OPTION_FLAG,
+	  .help = "Leave out what is attested of the image",
+	  .offset = offsetof(PushValues, no_attestations) },
 	{ .name = "quiet",
 	  .letter = 'q',
 	  .kind = OPTION_FLAG,
@@ -79,8 +83,8 @@ static Err *run_push(Cli *cli, const void *values, const Arguments *args)
 	AUTO_TRANSFER Transfer show = { 0 };
 	TRY(transfer_open("Pushing", v->quiet, &show));
 	PushListener listener = { transfer_layer, &show };
-	TRY(export_push(s, registry, &pushed, &ref, &compression, transfer_progress(&show),
-	                &listener, cancel, &manifest, &size));
+	TRY(export_push(s, registry, &pushed, &ref, &compression, v->no_attestations,
+	                transfer_progress(&show), &listener, cancel, &manifest, &size));
 	transfer_close(&show);
 	if (v->quiet)
 		printf("%s\n", reference_full(a, &ref).ptr);

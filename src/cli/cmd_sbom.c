@@ -138,7 +138,7 @@ static Err *run_sbom(Cli *cli, const void *values, const Arguments *args)
 	Store *s = NULL;
 	Cancel *cancel = NULL;
 	Image image = { 0 };
-	AUTO_SBOM Sbom sbom;
+	AUTO_SBOM Sbom sbom = { 0 };
 	bool spdx = v->format ? strcmp(v->format, "spdx-json") == 0 : v->output != NULL;
 	if (v->output && !spdx)
 		return cli_usage(cli, "--output is for --format spdx-json");

@@ -55,11 +55,6 @@ static Str image_name(const Descriptor *d)
 	return d->container_name.len ? d->container_name : d->ref_name;
 }
 
-static bool is_attestation(const Descriptor *d)
-{
-	return d->has_platform && str_eqc(d->platform.os, "unknown");
-}
-
 /* Where the image is, or images->len: under another name it is still one LoadImage. */
 static size_t find_image(const LoadImages *images, const Digest *manifest)
 {
@@ -153,7 +148,7 @@ static Err *take_index(const Spool *spool, Str json, const char *digest, Str nam
 	TRY(index_parse(spool->arena, json, digest, &index));
 	for (size_t i = 0; i < index.count; i++) {
 		const Descriptor *d = &index.manifests[i];
-		if (is_attestation(d) || !is_document(d->media_type))
+		if (descriptor_is_artifact(d) || !is_document(d->media_type))
 			continue;
 		images++;
 		TRY(take(spool, d, name, depth + 1, true, ret));
@@ -192,7 +187,7 @@ Err *load_oci_read(const Spool *spool, LoadImages *ret)
 	TRY(index_parse(spool->arena, buf_str(&json), "index.json", &index));
 	for (size_t i = 0; i < index.count; i++) {
 		char text[DIGEST_TEXT_LEN + 1];
-		if (is_attestation(&index.manifests[i]))
+		if (descriptor_is_artifact(&index.manifests[i]))
 			continue;
 		TRY_WHILE(take_entry(spool, &index, i, ret), "reading the image %s",
 		          digest_text(&index.manifests[i].digest, text).ptr);

@@ -17,5 +17,3 @@ Str result_context_name(const Build *b, uint32_t index);
 bool result_uses_context(const Build *b, const Step *step, uint32_t index);
 /* PROV's steps: those of STEPS, in the order of the plan, after the directories they take from. */
 NODISCARD Err *result_provenance_steps(Build *b, const bool *steps, Provenance *prov);
-/* The name of this build in what it says. */
-Str result_build_name(Build *b);

@@ -57,6 +57,8 @@ Err *result_attest(Build *b, BuildResult *ret)
 		TRY(result_provenance(b, ret, i, prov));
 		ret->images[i].provenance = prov;
 	}
+	/* What only the cache keeps is no image that one could speak of. */
+	attests = attests && !b->request->cache_only;
 	for (size_t i = 0; attests && i < ret->image_count; i++)
 		TRY_WHILE(attest_image(b, ret, i), "attesting the image");
 	return NULL;

@@ -334,7 +334,7 @@ Err *result_provenance(Build *b, const BuildResult *ret, size_t number, Provenan
 	gather_locals(&c);
 	gather_args(&c, &ret->images[number]);
 	*prov = (Provenance){
-		.invocation_id = has_epoch ? STR("") : result_build_name(b),
+		.invocation_id = has_epoch ? STR("") : arena_str(b->arena, str_from(b->journal.id)),
 		.started_ns = has_epoch ? b->epoch_ns : b->now_ns,
 		.finished_ns = has_epoch ? b->epoch_ns : clock_real_ns(),
 		.builder_platform = platform_text(b->arena, &host),

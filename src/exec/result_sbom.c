@@ -119,7 +119,7 @@ static Err *recall(Scanning *s, const Digest *key, Str file, bool *ret_found)
 static Err *scan_layers(Scanning *s, SpdxDocument *d, Str file)
 {
 	Build *b = s->b;
-	AUTO_SBOM Sbom sbom;
+	AUTO_SBOM Sbom sbom = { 0 };
 	Digest key = scan_key(s, d), blob;
 	char text[DIGEST_TEXT_LEN + 1];
 	bool found;
@@ -193,7 +193,7 @@ static bool is_ignored(void *context, Str path, bool is_dir)
 static Err *scan_context(Scanning *s)
 {
 	const Build *b = s->b;
-	AUTO_SBOM Sbom sbom;
+	AUTO_SBOM Sbom sbom = { 0 };
 	Digest blob;
 	SpdxDocument d = { .name = STR("context"), .version = STR(""), .purl = STR("") };
 	Str file = STR("sbom-context.spdx.json");

@@ -22,15 +22,6 @@ bool *result_steps(const Build *b, size_t number)
 	return used;
 }
 
-Str result_build_name(Build *b)
-{
-	AUTO_BUF Buf text = BUF_INIT;
-	buf_addf(&text, "%lld %d", (long long)b->now_ns, (int)getpid());
-	Digest digest = sha256_of(buf_str(&text));
-	enum { NAME_LEN = 25 }; /* as long as BuildKit's */
-	return str_head(digest_arena_hex(b->arena, &digest), NAME_LEN);
-}
-
 typedef struct Told {
 	Build *b;
 	Arena *a;

@@ -13,7 +13,7 @@
 #include "base/map.h"
 #include "base/vec.h"
 #include "codec/json.h"
-#include "export/export-internal.h"
+#include "export/attest-internal.h"
 #include "fs/path.h"
 
 #include <fcntl.h>
@@ -59,9 +59,12 @@ static void add_document(Layout *l, const Digest *digest, Str json)
 static void gather_blobs(Layout *l)
 {
 	size_t most = 1;
-	for (size_t i = 0; i < l->job->count; i++)
-		for (size_t j = 0; j < l->job->documents[i].count; j++)
-			most += l->job->documents[i].manifests[j].manifest.layer_count + 3;
+	for (size_t i = 0; i < l->job->count; i++) {
+		const ExportDocument *d = &l->job->documents[i];
+		most += d->attest_count + d->attest_blob_count + 1;
+		for (size_t j = 0; j < d->count; j++)
+			most += d->manifests[j].manifest.layer_count + 3;
+	}
 	l->blobs = arena_alloc(l->arena, most * sizeof *l->blobs, _Alignof(Descriptor *));
 	for (size_t i = 0; i < l->job->count; i++) {
 		const ExportDocument *d = &l->job->documents[i];
@@ -74,6 +77,13 @@ static void gather_blobs(Layout *l)
 			for (size_t k = 0; k < m->manifest.layer_count; k++)
 				add_blob(l, &m->manifest.layers[k]);
 		}
+	}
+	for (size_t i = 0; i < l->job->count; i++) {
+		const ExportDocument *d = &l->job->documents[i];
+		for (size_t j = 0; j < d->attest_count; j++)
+			add_blob(l, &d->attests[j].descriptor);
+		for (size_t j = 0; j < d->attest_blob_count; j++)
+			add_blob(l, &d->attest_blobs[j]);
 	}
 	qsort(l->blobs, l->blob_count, sizeof *l->blobs, compare_blobs);
 	size_t kept = 0;
@@ -129,6 +139,11 @@ static Err *format_index(Layout *l)
 		}
 		if (count == 0)
 			VEC_PUSH(&all, d);
+	}
+	for (size_t i = 0; i < l->job->count; i++) {
+		const ExportDocument *d = &l->job->documents[i];
+		for (size_t j = 0; j < d->attest_count && !d->attests_in_index; j++)
+			VEC_PUSH(&all, export_attest_in_layout(l->arena, &d->attests[j]));
 	}
 	Index index = { .media_type = STR(MEDIA_OCI_INDEX), .manifests = all.at, .count = all.len };
 	index_format(&index, &l->index);

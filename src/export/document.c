@@ -7,9 +7,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
 
+#include "attest/keep.h"
 #include "base/clock.h"
 #include "base/limits.h"
-#include "export/export-internal.h"
+#include "export/attest-internal.h"
 
 #define CREATED "org.opencontainers.image.created"
 
@@ -78,10 +79,13 @@ Err *export_index_make(const ExportJob *job, const ExportImage *image, Arena *a,
 		                              ? STR(MEDIA_DOCKER_INDEX)
 		                              : STR(MEDIA_OCI_INDEX),
 		        .count = image->image_count };
+	size_t more = ret->attests_in_index ? ret->attest_count : 0;
 	index.manifests =
-		arena_alloc(a, image->image_count * sizeof(Descriptor), _Alignof(Descriptor));
+		arena_alloc(a, (index.count + more) * sizeof(Descriptor), _Alignof(Descriptor));
 	for (size_t i = 0; i < image->image_count; i++)
 		index.manifests[i] = describe(job, &image->images[i], &ret->manifests[i], a);
+	for (size_t i = 0; i < more; i++)
+		index.manifests[index.count++] = export_attest_in_index(a, &ret->attests[i]);
 	annotation_choose(job->out, ANNOTATION_INDEX, NULL, a, &index.annotations,
 	                  &index.annotation_count);
 	index_format(&index, &json);
@@ -122,6 +126,17 @@ static void add_created(const ExportImage *image, Arena *a, Descriptor *d)
 	d->annotation_count++;
 }
 
+/* docker's archive has no place for them. */
+static Err *tell_not_attested(const ExportJob *job, const ExportImage *image, Arena *a)
+{
+	AttestSet set;
+	TRY(attest_kept_read(job->store, &image->images[0].id, a, &set));
+	if (set.count && !job->out->no_attestations)
+		progress_note(job->progress, job->line,
+		              "type=docker holds no attestations; type=oci does");
+	return NULL;
+}
+
 static Err *make_document(const ExportJob *job, const Exporter *e, const ExportImage *image,
                           Arena *a, ExportDocument *ret)
 {
@@ -135,7 +150,11 @@ static Err *make_document(const ExportJob *job, const Exporter *e, const ExportI
 		arena_alloc(a, ret->count * sizeof *ret->manifests, _Alignof(ExportManifest));
 	for (size_t i = 0; i < ret->count; i++)
 		TRY(make_manifest(job, e, image, i, a, &ret->manifests[i]));
-	if (ret->count > 1) {
+	if (e->run == export_docker)
+		TRY(tell_not_attested(job, image, a));
+	else
+		TRY(export_attest_make(job, image, a, ret));
+	if (ret->count > 1 || ret->attests_in_index) {
 		TRY(export_index_make(job, image, a, ret));
 	} else {
 		ret->json = ret->manifests[0].json;

@@ -17,6 +17,7 @@
 #include "base/limits.h"
 #include "base/map.h"
 #include "base/vec.h"
+#include "export/attest-internal.h"
 #include "export/flat.h"
 #include "fs/copy.h"
 #include "fs/path.h"
@@ -386,6 +387,20 @@ static Err *make_platform_dir(LocalExport *x, Str prefix)
 	return prefix.len ? write_entry(x, &dir, NULL) : NULL;
 }
 
+static Err *write_attestation(void *context, Str name, Str json)
+{
+	LocalExport *x = context;
+	Entry file = { .path = name,
+		       .type = ENTRY_FILE,
+		       .mode = 0600,
+		       .size = json.len,
+		       .mtime_ns = clock_real_ns(),
+		       .uid = geteuid(),
+		       .gid = getegid() };
+	AUTO_READER Reader *data = reader_from_memory(json);
+	return write_entry(x, &file, data);
+}
+
 static Err *write_images(LocalExport *x)
 {
 	const ExportImage *image = &x->job->images[0];
@@ -394,6 +409,7 @@ static Err *write_images(LocalExport *x)
 		TRY(make_platform_dir(x, prefix));
 		x->prefix = prefix;
 		TRY(export_flat_each(x->job, &image->images[i], have, write_entry, x));
+		TRY(export_attest_files(x->job, &image->images[i], write_attestation, x));
 	}
 	/* Before the directories get their times, which this would change. */
 	if (x->job->out->remove_others)

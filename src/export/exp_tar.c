@@ -6,6 +6,7 @@
 #include "base/base.h"
 
 #include "base/map.h"
+#include "export/attest-internal.h"
 #include "export/flat.h"
 
 typedef struct TarExport {
@@ -55,6 +56,14 @@ static Err *write_entry(void *context, const Entry *e, Reader *data)
 	return NULL;
 }
 
+static Err *write_attestation(void *context, Str name, Str json)
+{
+	TarExport *x = context;
+	Entry file = { .path = name, .type = ENTRY_FILE, .mode = 0600, .size = json.len };
+	AUTO_READER Reader *data = reader_from_memory(json);
+	return write_entry(x, &file, data);
+}
+
 static Err *write_images(ExportJob *job, TarExport *x)
 {
 	const ExportImage *image = &job->images[0];
@@ -68,6 +77,7 @@ static Err *write_images(ExportJob *job, TarExport *x)
 			TRY(tar_writer_entry(x->tar, &dir));
 		}
 		TRY(export_flat_each(job, &image->images[i], NULL, write_entry, x));
+		TRY(export_attest_files(job, &image->images[i], write_attestation, x));
 	}
 	return NULL;
 }

@@ -6,6 +6,7 @@
  *   annotation.c  annotations: read, and which of them a document gets
  *   publish.c     an image's manifest and blobs: found or made
  *   document.c    manifests of several platforms and their index → what a name stands for
+ *   attest.c      what is attested of them: in an index, as referrers, as files
  *   push.c        documents → a registry
  *   archive.c     an OCI layout, with docker's files or without, into a tar or a directory
  *   file.c        the file that is written: whole or not at all
@@ -25,6 +26,14 @@ typedef struct ExportManifest {
 	Manifest manifest;
 } ExportManifest;
 
+/* What is attested of an image: a manifest of its own. */
+typedef struct ExportAttest {
+	Digest subject;     /* the image's manifest */
+	Str predicate_type; /* of a referrer */
+	Str json;
+	Descriptor descriptor;
+} ExportAttest;
+
 /* What a name stands for: the manifest of an image, or an index of several. */
 typedef struct ExportDocument {
 	ExportManifest *manifests; /* one a platform, in the order of the ExportImage */
@@ -32,6 +41,11 @@ typedef struct ExportDocument {
 	bool is_index;
 	Str json; /* of the index, or of the one manifest */
 	Descriptor descriptor;
+	bool attests_in_index; /* else they are referrers */
+	ExportAttest *attests;
+	size_t attest_count;
+	Descriptor *attest_blobs; /* what their manifests name */
+	size_t attest_blob_count;
 } ExportDocument;
 
 typedef struct ExportFile {

@@ -16,6 +16,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include "attest/attest.h"
 #include "base/progress.h"
 #include "exec/image.h"
 #include "registry/registry.h"
@@ -71,6 +72,8 @@ typedef struct OutputSpec {
 	/* of attestations */
 	ExportSwitch oci_artifact;
 	Str attestation_prefix;
+	const AttestSpec *attests; /* local, tar: those that it asks for, as files; NULL: none */
+	bool no_attestations;      /* what is kept of the image stays here */
 } OutputSpec;
 
 /* "dir", "-", "type=oci,dest=x.tar,compression=zstd" (CSV as buildx reads it). */
@@ -141,8 +144,9 @@ typedef struct PushListener {
 	              Str status); /* "Pushed", "Layer already exists", "Mounted from x" */
 	void *context;
 } PushListener;
-/* Of several platforms' images each manifest, and last their index. */
+/* Of several platforms' images each manifest, and last their index; with what is kept of
+ * attestations, unless WITHOUT_ATTESTATIONS.  *ret_manifest: what the tag names then. */
 NODISCARD Err *export_push(Store *s, Registry *r, const ExportImage *image, const Reference *ref,
-                           const CompressionSpec *compression, Progress *progress,
-                           const PushListener *listener, const Cancel *cancel, Digest *ret_manifest,
-                           uint64_t *ret_size);
+                           const CompressionSpec *compression, bool without_attestations,
+                           Progress *progress, const PushListener *listener, const Cancel *cancel,
+                           Digest *ret_manifest, uint64_t *ret_size);

@@ -11,7 +11,7 @@
 #include "base/limits.h"
 #include "base/map.h"
 #include "base/parallel.h"
-#include "export/export-internal.h"
+#include "export/attest-internal.h"
 
 #include <pthread.h>
 
@@ -202,6 +202,7 @@ static Err *list_blobs(Push *p, const ExportDocument *document, Arena *a)
 	AUTO_MAP Map origins = MAP_INIT, seen = MAP_INIT;
 	size_t most = 1;
 	TRY(find_origins(p, &origins, a));
+	most += document->attest_blob_count;
 	for (size_t i = 0; i < document->count; i++)
 		most += document->manifests[i].manifest.layer_count + 1;
 	p->blobs = arena_alloc(a, most * sizeof *p->blobs, _Alignof(PushBlob));
@@ -211,6 +212,8 @@ static Err *list_blobs(Push *p, const ExportDocument *document, Arena *a)
 			add_blob(p, &m->layers[j], true, &origins, &seen, a);
 		add_blob(p, &m->config, false, &origins, &seen, a);
 	}
+	for (size_t i = 0; i < document->attest_blob_count; i++)
+		add_blob(p, &document->attest_blobs[i], false, &origins, &seen, a);
 	return NULL;
 }
 
@@ -241,8 +244,15 @@ static Err *push_documents(const Push *p, const ExportDocument *d, bool by_diges
 		TRY(registry_push_manifest(registry, &untagged, m->manifest.media_type, m->json,
 		                           &is));
 	}
-	return registry_push_manifest(registry, by_digest ? &untagged : p->ref,
-	                              d->descriptor.media_type, d->json, &is);
+	if (d->attests_in_index)
+		TRY(export_attest_push(registry, d, p->ref, p->session->cancel));
+	TRY(registry_push_manifest(registry, by_digest ? &untagged : p->ref,
+	                           d->descriptor.media_type, d->json, &is));
+	if (d->attests_in_index)
+		return NULL;
+	return err_note(err_while(export_attest_push(registry, d, p->ref, p->session->cancel),
+	                          "pushing the attestations"),
+	                "the image itself is there");
 }
 
 static Err *push_all(Push *p, const ExportDocument *d, bool by_digest)
@@ -296,18 +306,25 @@ Err *export_push_document(PushSession *session, const ExportDocument *d, const R
 }
 
 Err *export_push(Store *s, Registry *r, const ExportImage *image, const Reference *ref,
-                 const CompressionSpec *compression, Progress *progress,
+                 const CompressionSpec *compression, bool without_attestations, Progress *progress,
                  const PushListener *listener, const Cancel *cancel, Digest *ret_manifest,
                  uint64_t *ret_size)
 {
-	static const OutputSpec plain = { 0 };
 	AUTO_ARENA Arena a = ARENA_INIT;
 	ExportDocument d;
-	ExportJob job = { .store = s, .out = &plain, .progress = progress, .cancel = cancel };
+	Str name = reference_full(&a, ref);
+	OutputSpec out = { .type = STR("registry"), .no_attestations = without_attestations };
+	ExportImage named = *image;
+	named.names = &name;
+	named.name_count = 1;
+	ExportJob job = { .store = s, .out = &out, .progress = progress, .cancel = cancel };
 	if (ref->has_digest)
 		return err_new(ERR_INPUT, "cannot push by digest: '%s'; give a tag",
 		               reference_familiar(&a, ref).ptr);
 	TRY(export_publish_document(&job, image, compression, &a, &d));
+	TRY(export_attest_make(&job, &named, &a, &d));
+	if (d.attests_in_index)
+		TRY(export_index_make(&job, &named, &a, &d));
 	AUTO_PUSH PushSession *session = export_push_open(&job, r, listener);
 	TRY(export_push_document(session, &d, ref, false));
 	*ret_manifest = d.descriptor.digest;

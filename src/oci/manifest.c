@@ -251,6 +251,8 @@ static Err *read_descriptor(const JsonValue *object, const char *where, Arena *a
 		TRY_WHILE(read_platform(platform, where, a, &d.platform), "reading the platform");
 		d.has_platform = true;
 	}
+	d.artifact_type = (Str){ "", 0 };
+	TRY_CORRUPT(json_get_str(object, where, "artifactType", a, &d.artifact_type));
 	TRY(read_descriptor_annotations(object, where, a, &d));
 	TRY(check_data(object, where, &d));
 	d.foreign = json_length(json_member(object, "urls")) > 0;
@@ -392,6 +394,10 @@ static void write_descriptor(JsonWriter *w, const Descriptor *d)
 		}
 		json_write_object_end(w);
 	}
+	if (d->artifact_type.len) {
+		json_write_key(w, "artifactType");
+		json_write_str(w, d->artifact_type);
+	}
 	json_write_object_end(w);
 }
 
@@ -439,16 +445,19 @@ void index_format(const Index *i, Buf *out)
 	json_write_object_end(&w);
 }
 
-/* buildkit stores attestations as images for a platform that nobody has. */
-static bool is_attestation(const Descriptor *d)
+bool descriptor_is_artifact(const Descriptor *d)
 {
+	if (d->artifact_type.len && !str_eqc(d->artifact_type, MEDIA_OCI_CONFIG) &&
+	    !str_eqc(d->artifact_type, MEDIA_DOCKER_CONFIG))
+		return true;
 	return d->has_platform &&
 	       (str_eqc(d->platform.os, "unknown") || str_eqc(d->platform.arch, "unknown"));
 }
 
 static bool can_be_image(const Descriptor *d)
 {
-	return (is_image_type(d->media_type) || is_index_type(d->media_type)) && !is_attestation(d);
+	return (is_image_type(d->media_type) || is_index_type(d->media_type)) &&
+	       !descriptor_is_artifact(d);
 }
 
 /* Each platform once, in the order of the index. */

@@ -37,7 +37,8 @@ typedef struct Descriptor {
 	Str container_name; /* annotation io.containerd.image.name, "" if none */
 	const Annotation *annotations; /* the others; written sorted by key, the last of equals */
 	size_t annotation_count;
-	bool foreign; /* has "urls": never fetched from there */
+	Str artifact_type; /* of an entry that is no image; "" or zero: none is said */
+	bool foreign;      /* has "urls": never fetched from there */
 } Descriptor;
 
 typedef struct Manifest {
@@ -67,6 +68,9 @@ void manifest_format(const Manifest *m, Buf *out);
 /* One descriptor alone, as both write it. */
 void manifest_format_descriptor(const Descriptor *d, Buf *out);
 void index_format(const Index *i, Buf *out);
+/* Is it something about an image, and no image?  What says what it is; BuildKit's attestations,
+ * which are for a platform that nobody has. */
+bool descriptor_is_artifact(const Descriptor *d);
 /* The entry of an index for this platform; attestations (unknown/unknown) never match.
  * ERR_NOT_FOUND lists what the index offers. */
 NODISCARD Err *index_choose(const Index *i, const Platform *wanted, const char *name,

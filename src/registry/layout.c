@@ -163,9 +163,15 @@ static Err *choose(const Layout *l, const Index *index, Str tag, const Digest *d
 	}
 	if (digest)
 		return no_such(l, index, digest_arena_text(a, digest));
-	if (index->count != 1 || tag.len)
+	size_t images = 0;
+	for (size_t i = 0; i < index->count; i++) {
+		if (descriptor_is_artifact(&index->manifests[i]))
+			continue;
+		*ret = index->manifests[i];
+		images++;
+	}
+	if (images != 1 || tag.len)
 		return no_such(l, index, wanted);
-	*ret = index->manifests[0];
 	return NULL;
 }
 

@@ -10,6 +10,7 @@
 #include "base/base.h"
 
 #include "base/clock.h"
+#include "base/limits.h"
 #include "registry/registry-internal.h"
 
 #include <time.h>
@@ -226,10 +227,9 @@ Err *registry_push_blob(Registry *r, const Reference *ref, const Descriptor *d, 
 	}
 }
 
-Err *registry_push_manifest(Registry *r, const Reference *ref, Str media_type, Str json,
-                            Digest *ret_digest)
+static Err *put_manifest(Registry *r, const Reference *ref, Str media_type, Str json, Arena *a,
+                         Digest *ret_digest, HttpResponse *answer)
 {
-	AUTO_ARENA Arena a = ARENA_INIT;
 	Endpoint *e;
 	char digest[DIGEST_TEXT_LEN + 1];
 	*ret_digest = sha256_of(json);
@@ -241,16 +241,56 @@ Err *registry_push_manifest(Registry *r, const Reference *ref, Str media_type, S
 		      .ref = ref,
 		      .push = true,
 		      .method = "PUT",
-		      .path = arena_strf(&a, "/v2/%.*s/manifests/%.*s", STR_ARG(ref->path),
+		      .path = arena_strf(a, "/v2/%.*s/manifests/%.*s", STR_ARG(ref->path),
 		                         STR_ARG(name)),
 		      .headers = &type,
 		      .header_count = 1,
 		      .body = json,
 		      .limit_bytes = ANSWER_BYTES_MAX };
-	HttpResponse answer;
-	TRY_WHILE(endpoint_send(r, &call, &a, &answer), "pushing the manifest");
-	if (answer.status < 200 || answer.status >= 300)
-		return err_while(endpoint_status_error(e, ref, &answer, "manifest", true),
+	TRY_WHILE(endpoint_send(r, &call, a, answer), "pushing the manifest");
+	if (answer->status < 200 || answer->status >= 300)
+		return err_while(endpoint_status_error(e, ref, answer, "manifest", true),
 		                 "pushing the manifest");
-	return check_digest(&answer, digest);
+	return check_digest(answer, digest);
+}
+
+Err *registry_push_manifest(Registry *r, const Reference *ref, Str media_type, Str json,
+                            Digest *ret_digest)
+{
+	AUTO_ARENA Arena a = ARENA_INIT;
+	HttpResponse answer;
+	return put_manifest(r, ref, media_type, json, &a, ret_digest, &answer);
+}
+
+Err *registry_push_artifact(Registry *r, const Reference *ref, Str media_type, Str json,
+                            bool *ret_listed)
+{
+	AUTO_ARENA Arena a = ARENA_INIT;
+	Digest digest;
+	HttpResponse answer;
+	TRY(put_manifest(r, ref, media_type, json, &a, &digest, &answer));
+	*ret_listed = http_response_header(&answer, "oci-subject").len > 0;
+	return NULL;
+}
+
+Err *registry_read_manifest(Registry *r, const Reference *ref, Arena *a, Str *ret)
+{
+	Endpoint *e;
+	HttpResponse answer;
+	HttpHeader accept = { STR("Accept"), STR(MEDIA_OCI_INDEX ", " MEDIA_OCI_MANIFEST) };
+	TRY(to_itself(r, ref, &e));
+	Call call = { .endpoint = e,
+		      .ref = ref,
+		      .push = true,
+		      .method = "GET",
+		      .path = arena_strf(a, "/v2/%.*s/manifests/%.*s", STR_ARG(ref->path),
+		                         STR_ARG(ref->tag)),
+		      .headers = &accept,
+		      .header_count = 1,
+		      .limit_bytes = MANIFEST_BYTES_MAX };
+	TRY(endpoint_send(r, &call, a, &answer));
+	*ret = answer.status == 200 ? answer.body : STR("");
+	if (answer.status == 200 || answer.status == 404)
+		return NULL;
+	return endpoint_status_error(e, ref, &answer, "manifest", true);
 }

@@ -72,6 +72,12 @@ NODISCARD Err *registry_push_blob(Registry *r, const Reference *ref, const Descr
 /* PUT the manifest under ref's tag (or, without tag, its digest). */
 NODISCARD Err *registry_push_manifest(Registry *r, const Reference *ref, Str media_type, Str json,
                                       Digest *ret_digest);
+/* The same under its digest, for a manifest with a "subject".  *ret_listed: the registry has put it
+ * into the subject's list of referrers (OCI-Subject). */
+NODISCARD Err *registry_push_artifact(Registry *r, const Reference *ref, Str media_type, Str json,
+                                      bool *ret_listed);
+/* What REF's tag names in the registry that is pushed to, no mirror; "" if there is none. */
+NODISCARD Err *registry_read_manifest(Registry *r, const Reference *ref, Arena *a, Str *ret);
 /* Can REF's registry be reached at all within TIMEOUT_MS?  For the demo's probe. */
 NODISCARD Err *registry_ping(Registry *r, const Reference *ref, unsigned timeout_ms);
 

@@ -6,6 +6,7 @@
  * LAYERS   A layer is known by its diff ID.  layers/<hex>.list is the truth about it; its bytes are a
  *          directory layers/<hex>/ (form DIR), an uncompressed tar blobs/sha256/<hex> (form TAR), or
  *          a foreign compressed blob named in map/<hex> (form BLOB); at least one is there.
+ * ATTESTS  attest/<hex of an image ID> names what is said of the image; it goes with it.
  * ERRORS   ERR_NOT_FOUND  no such thing     ERR_CORRUPT  a file of the store is damaged (named)
  *          ERR_SYSTEM     disk full, permission ...; nothing half done stays visible
  * THREADS  all functions may be called from many threads

@@ -93,6 +93,7 @@ is "has the request" "$(q 'd["buildDefinition"]["externalParameters"]' <<<"$kept
 is "is honest about what it leaves out" "$(q 'd["runDetails"]["metadata"]["buildkit_completeness"]' <<<"$kept")" \
 	"{'request': False, 'resolvedDependencies': False}"
 is "names the base image" "$(q '[m["uri"].split("?")[0] for m in d["buildDefinition"]["resolvedDependencies"]]' <<<"$kept")" "['pkg:docker/busybox@latest']"
+is "its name is the build's: decant why NAME tells more" "$(q 'd["runDetails"]["metadata"]["invocationId"]' <<<"$kept")" "$(decant builds -q 2>/dev/null | head -n 1)"
 like "has times" "$(q 'd["runDetails"]["metadata"]["startedOn"] <= d["runDetails"]["metadata"]["finishedOn"]' <<<"$kept")" True
 
 printf hidden-value >token

@@ -15,7 +15,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	AUTO_ARENA Arena a = ARENA_INIT;
-	AUTO_SBOM Sbom s;
+	AUTO_SBOM Sbom s = { 0 };
 	AUTO_BUF Buf out = BUF_INIT;
 	JsonValue *v;
 	if (!size)

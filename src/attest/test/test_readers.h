@@ -35,7 +35,7 @@ static void print_packages(const Sbom *s, Buf *out)
 static void check_reader(const char *path, uint32_t mode, Str bytes, const char *want)
 {
 	AUTO_ARENA Arena a = ARENA_INIT;
-	AUTO_SBOM Sbom s;
+	AUTO_SBOM Sbom s = { 0 };
 	AUTO_BUF Buf got = BUF_INIT;
 	sbom_init(&s, &a);
 	s.distro_id = STR("acme");

@@ -119,7 +119,7 @@ static void test_os_release(void **state)
 {
 	(void)state;
 	AUTO_ARENA Arena a = ARENA_INIT;
-	AUTO_SBOM Sbom s;
+	AUTO_SBOM Sbom s = { 0 };
 	Str text = STR("NAME=\"x\"\nID=debian\nVERSION_ID=\"12\"\n");
 	SbomFile f = {
 		.path = STR("etc/os-release"), .size = text.len, .fd = -1, .bytes = text.ptr
@@ -133,7 +133,7 @@ static void test_limits(void **state)
 {
 	(void)state;
 	AUTO_ARENA Arena a = ARENA_INIT;
-	AUTO_SBOM Sbom s;
+	AUTO_SBOM Sbom s = { 0 };
 	AUTO_BUF Buf out = BUF_INIT;
 	SbomFile f = { .path = STR("x"), .size = 1 << 30, .fd = -1 };
 	sbom_init(&s, &a);
@@ -175,7 +175,7 @@ static void test_document(void **state)
 {
 	(void)state;
 	AUTO_ARENA Arena a = ARENA_INIT;
-	AUTO_SBOM Sbom s;
+	AUTO_SBOM Sbom s = { 0 };
 	AUTO_BUF Buf out = BUF_INIT, again = BUF_INIT;
 	Digest layer = { { 1 } };
 	SbomFile f = { .path = STR("lib/apk/db/installed"), .fd = -1 };

@@ -125,7 +125,7 @@ static void test_go(void **state)
 		/* Cut anywhere, it is read or not, and nothing worse. */
 		for (size_t len = 0; len < elf.len; len += 7) {
 			AUTO_ARENA Arena a = ARENA_INIT;
-			AUTO_SBOM Sbom s;
+			AUTO_SBOM Sbom s = { 0 };
 			SbomFile f = { .path = STR("x"), .size = len, .fd = -1, .bytes = elf.ptr };
 			sbom_init(&s, &a);
 			err_free(sbom_read_go_binary(&s, &f));
@@ -206,7 +206,7 @@ static void test_jar(void **state)
 	for (size_t len = 0; len < outer.out.len; len += 5)
 		for (int flip = 0; flip < 2; flip++) {
 			AUTO_ARENA Arena a = ARENA_INIT;
-			AUTO_SBOM Sbom s;
+			AUTO_SBOM Sbom s = { 0 };
 			AUTO_BUF Buf bad = BUF_INIT;
 			buf_add_str(&bad, buf_str(&outer.out));
 			bad.ptr[len] ^= (char)(flip ? 0xff : 1);

@@ -1,0 +1,133 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Attestations on their way out: referrers, by the registry's own list and by its tag; in an index; in layouts, as files.
+. "$(dirname "$0")/../lib/e2e.sh"
+needs_run
+needs python3 skopeo curl
+base busybox:latest
+# shellcheck disable=SC2119 # no user, no password
+registry_start
+
+q() { python3 -c 'import json, sys; d = json.load(sys.stdin); print(eval(sys.argv[1]))' "$1"; }
+get() { curl -s -H 'Accept: application/vnd.oci.image.manifest.v1+json' -H 'Accept: application/vnd.oci.image.index.v1+json' "http://$1/v2/$2/$3"; }
+digest_of() { get "$1" "$2" "manifests/$3" | sha256sum | sed 's/ .*//'; }
+
+mkdir ctx
+printf 'FROM busybox\nRUN printf "a==1.0\\n" >/requirements.txt\n' >ctx/Dockerfile
+
+# --- a registry without the API: a tag --------------------------------------------------------------------------------
+decant build -q -t "$REGISTRY/plain:1" --push ctx >/dev/null 2>&1
+before=$(digest_of "$REGISTRY" plain 1)
+tag=sha256-$before
+theirs=$(printf '{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"sha256:%s","size":%s,"artifactType":"example/signature","annotations":{"who":"somebody else"}}]}' \
+	"$before" "$(get "$REGISTRY" plain manifests/1 | wc -c)")
+curl -s -X PUT -H 'Content-Type: application/vnd.oci.image.index.v1+json' --data-binary "$theirs" "http://$REGISTRY/v2/plain/manifests/$tag"
+run decant build -t "$REGISTRY/plain:1" -t "$REGISTRY/plain:2" --push --sbom=true --provenance=mode=min ctx
+status "pushed with attestations" 0
+is "the image is what it was without them" "$(digest_of "$REGISTRY" plain 1)" "$before"
+list=$(get "$REGISTRY" plain "manifests/$tag")
+is "they are listed under the tag of the image's digest, once, after what was there" \
+	"$(q '[(m["artifactType"], m["annotations"]) for m in d["manifests"]]' <<<"$list")" \
+	"[('example/signature', {'who': 'somebody else'}), ('application/vnd.in-toto+json', {'in-toto.io/predicate-type': 'https://spdx.dev/Document'}), ('application/vnd.in-toto+json', {'in-toto.io/predicate-type': 'https://slsa.dev/provenance/v1'})]"
+artifact=$(get "$REGISTRY" plain "manifests/$(q 'd["manifests"][1]["digest"]' <<<"$list")")
+is "each has the image as its subject" "$(q 'd["subject"]["digest"]' <<<"$artifact")" "sha256:$before"
+is "and no config" "$(q '(d["config"]["mediaType"], d["config"]["size"])' <<<"$artifact")" "('application/vnd.oci.empty.v1+json', 2)"
+statement=$(get "$REGISTRY" plain "blobs/$(q 'd["layers"][0]["digest"]' <<<"$artifact")")
+is "its blob is a statement on all names of the image" "$(q '(d["_type"], d["predicateType"], [(s["name"], s["digest"]["sha256"]) for s in d["subject"]])' <<<"$statement")" \
+	"('https://in-toto.io/Statement/v1', 'https://spdx.dev/Document', [('pkg:docker/$REGISTRY/plain@1?platform=linux%2Famd64', '$before'), ('pkg:docker/$REGISTRY/plain@2?platform=linux%2Famd64', '$before')])"
+like "with the packages" "$(q 'd["predicate"]["packages"]' <<<"$statement")" 'pkg:pypi/a@1.0'
+run decant push "$REGISTRY/plain:1"
+is "pushed again with the names it has, they are added once more: other subjects" \
+	"$(get "$REGISTRY" plain "manifests/$tag" | q 'len(d["manifests"])')" 5
+run decant push "$REGISTRY/plain:1"
+is "and then nothing changes" "$(get "$REGISTRY" plain "manifests/$tag" | q 'len(d["manifests"])')" 5
+decant tag "$REGISTRY/plain:1" "$REGISTRY/other:1"
+run decant push --no-attestations "$REGISTRY/other:1"
+like "push --no-attestations leaves them here" "$(curl -s "http://$REGISTRY/v2/other/tags/list")" '"tags":\["1"\]'
+curl -s -X PUT -H 'Content-Type: application/vnd.oci.image.manifest.v1+json' --data-binary "$(get "$REGISTRY" plain manifests/1)" \
+	"http://$REGISTRY/v2/plain/manifests/$tag"
+run decant push "$REGISTRY/plain:2"
+like "a tag that is no list is left alone" "$ERR" "the list of referrers is no OCI index"
+like "and the user knows that the image is there" "$ERR" "the image itself is there"
+registry_stop
+
+# --- a registry with the API ------------------------------------------------------------------------------------------
+python3 "$E2E_ROOT/tests/lib/referrers-registry.py" "$T/info" &
+E2E_PIDS+=("$!")
+for _ in $(seq 100); do [ -s "$T/info" ] && break; sleep 0.1; done
+R=$(cat "$T/info")
+run decant build -t "$R/app:1" --push --provenance=mode=min --sbom=true ctx
+status "pushed where referrers are known" 0
+digest=$(digest_of "$R" app 1)
+is "the registry lists them" "$(get "$R" app "referrers/sha256:$digest" | q 'sorted(m["annotations"]["in-toto.io/predicate-type"] for m in d["manifests"])')" \
+	"['https://slsa.dev/provenance/v1', 'https://spdx.dev/Document']"
+is "under no tag" "$(get "$R" app "manifests/sha256-$digest" | wc -c)" 0
+
+# --- an index, as buildx does -----------------------------------------------------------------------------------------
+run decant build -t "$R/index:1" --push --provenance=mode=min,form=index --sbom=form=index ctx
+status "form=index" 0
+raw=$(skopeo inspect --raw --tls-verify=false "docker://$R/index:1")
+is "is an index of the image and its attestations" \
+	"$(q '[(m["platform"]["os"], m.get("annotations", {}).get("vnd.docker.reference.type")) for m in d["manifests"]]' <<<"$raw")" \
+	"[('linux', None), ('unknown', 'attestation-manifest')]"
+is "which name the image" "$(q 'd["manifests"][1]["annotations"]["vnd.docker.reference.digest"] == d["manifests"][0]["digest"]' <<<"$raw")" True
+attached=$(get "$R" index "manifests/$(q 'd["manifests"][1]["digest"]' <<<"$raw")")
+is "in one manifest, as BuildKit's" "$(q '(d["artifactType"], [l["annotations"]["in-toto.io/predicate-type"] for l in d["layers"]])' <<<"$attached")" \
+	"('application/vnd.docker.attestation.manifest.v1+json', ['https://spdx.dev/Document', 'https://slsa.dev/provenance/v1'])"
+ok "skopeo finds the image in it" skopeo copy -q --src-tls-verify=false "docker://$R/index:1" "dir:$T/from-index"
+run decant build -o "type=registry,oci-artifact=false,name=$R/old:1" ctx
+is "oci-artifact=false is BuildKit's older way" \
+	"$(get "$R" old "manifests/$(get "$R" old manifests/1 | q 'd["manifests"][1]["digest"]')" | q '("subject" in d, d["config"]["mediaType"])')" \
+	"(False, 'application/vnd.oci.image.config.v1+json')"
+run decant build --label another=image --sbom=form=index -o "type=registry,oci-mediatypes=false,name=$R/docker:1" ctx
+like "docker's media types have no place for them" "$ERR" "attestations in an index need OCI's media types"
+decant rmi -f "$R/index:1" >/dev/null
+run decant pull "$R/index:1"
+status "what is in an index can be pulled" 0
+
+# --- layouts, files ---------------------------------------------------------------------------------------------------
+run decant build -t layout:1 -o type=oci,dest=layout.tar --provenance=mode=min,form=referrer --sbom=form=referrer ctx
+mkdir layout && tar -C layout -xf layout.tar
+is "a layout lists referrers after the image" "$(q '[m.get("artifactType") for m in d["manifests"]]' <layout/index.json)" \
+	"[None, 'application/vnd.in-toto+json', 'application/vnd.in-toto+json']"
+ok "which has all blobs of them" python3 - layout <<'P'
+import hashlib, json, os, sys
+blobs = os.path.join(sys.argv[1], "blobs/sha256")
+def read(d):
+    data = open(os.path.join(blobs, d["digest"][7:]), "rb").read()
+    assert hashlib.sha256(data).hexdigest() == d["digest"][7:] and len(data) == d["size"]
+    return data
+for entry in json.load(open(os.path.join(sys.argv[1], "index.json")))["manifests"]:
+    manifest = json.loads(read(entry))
+    for d in [manifest["config"], *manifest["layers"]]:
+        read(d)
+P
+ok "skopeo reads the image" skopeo copy -q "oci:layout:1" "dir:$T/from-layout"
+ok "so does another store" decant --root "$T/second" load -qi layout.tar
+printf 'FROM base\n' >ctx/Dockerfile.layout
+ok "and a build, as the only image there" decant build -q --build-context "base=oci-layout://$T/layout" -f ctx/Dockerfile.layout ctx
+
+run decant build -o files --provenance=mode=max --sbom=true ctx
+is "type=local has them as files" "$(q '(d["_type"], d["predicateType"])' <files/provenance.json)" "('https://in-toto.io/Statement/v1', 'https://slsa.dev/provenance/v1')"
+is "on each file of the image" \
+	"$(q '[s["digest"]["sha256"] for s in d["subject"] if s["name"] == "requirements.txt"]' <files/sbom.spdx.json)" \
+	"['$(printf 'a==1.0\n' | sha256sum | sed 's/ .*//')']"
+run decant build -o "type=tar,dest=files.tar,attestation-prefix=app." --provenance=filename=how.json ctx
+is "so has type=tar, under other names if asked for" "$(tar -tf files.tar | grep json)" app.how.json
+run decant build -o plain-files ctx
+is "a build that does not ask for them writes none" "$(find plain-files -name '*.json')" ""
+run decant build -o inline --provenance=inline-only=true ctx
+is "inline-only keeps them out of files" "$(find inline -name '*.json')" ""
+run decant build -o type=docker,dest=docker.tar ctx
+like "type=docker says that it has none" "$ERR" "type=docker holds no attestations"
+
+# --- the metadata file ------------------------------------------------------------------------------------------------
+run decant build --metadata-file meta.json --build-arg A=b ctx
+is "has the provenance" "$(q 'd["buildx.build.provenance"]["buildDefinition"]["externalParameters"]["request"]["frontend"]' <meta.json)" dockerfile.v0
+unlike "as little of it as buildx" "$(cat meta.json)" build-arg
+BUILDX_METADATA_PROVENANCE=max run decant build --metadata-file meta.json --build-arg A=b ctx
+like "or all" "$(cat meta.json)" build-arg:A
+BUILDX_METADATA_PROVENANCE=disabled run decant build --metadata-file meta.json ctx
+unlike "or none" "$(cat meta.json)" provenance
+is "nothing stays mounted" "$(leftovers)" ""
+done_testing
