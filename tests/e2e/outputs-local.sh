@@ -113,6 +113,7 @@ is "not what it led to" "$(ls elsewhere)" keep
 # --- times --------------------------------------------------------------------------------------
 
 printf 'FROM scratch\nCOPY d /\n' >ctx/Dockerfile
+touch -d 2010-01-01 ctx/d/two # in a layer older files keep their time
 builds "SOURCE_DATE_EPOCH" --build-arg SOURCE_DATE_EPOCH=1500000000 -o type=local,dest=epoch -o type=tar,dest=e.tar
 is "is the time of all files, as in buildx" "$(find epoch -mindepth 1 -printf '%T@\n' | cut -d. -f1 | sort -u)" 1500000000
 is "in the archive too" "$(tar --utc -tvf e.tar | awk '{print $4, $5}' | sort -u)" "2017-07-14 02:40"

@@ -135,7 +135,7 @@ like "makes the manifest, in the store" "$OUT" '"in":"store"'
 printf 'FROM scratch\nARG TARGETARCH\nCOPY <<E /is-$TARGETARCH\n$TARGETARCH\nE\n' >ctx/Dockerfile
 both=("--platform=linux/amd64,linux/arm64")
 builds "two platforms" "${both[@]}" -t multi:1 -o type=oci,dest=m.tar -o type=tar,dest=mt.tar -o type=local,dest=mo \
-	-o type=local,dest=merged,platform-split=false --annotation index:i=1 --annotation 'manifest[linux/arm64]:arm=1' \
+	-o type=local,dest=merged,platform-split=false --annotation index:i=1 --annotation 'manifest[linux/arm64]:who=arm' --annotation who=all \
 	--annotation 'index-descriptor:top=1'
 is "an index" "$(index_of m.tar 'd["manifests"][0]["mediaType"]')" application/vnd.oci.image.index.v1+json
 is "its descriptor's annotation" "$(index_of m.tar 'd["manifests"][0]["annotations"]["top"]')" 1
@@ -143,10 +143,10 @@ is "of both" "$(manifest_of m.tar '[m["platform"]["architecture"] for m in d["ma
 is "its annotation" "$(manifest_of m.tar 'd["annotations"]')" "{'i': '1'}"
 arm=$(manifest_of m.tar 'd["manifests"][1]["digest"][7:]')
 tar xOf m.tar "blobs/sha256/$arm" >arm.json
-is "the annotation of one platform" "$(json arm.json 'd["annotations"]')" "{'arm': '1'}"
+is "the annotation of one platform wins" "$(json arm.json 'd["annotations"]')" "{'who': 'arm'}"
 amd=$(manifest_of m.tar 'd["manifests"][0]["digest"][7:]')
 tar xOf m.tar "blobs/sha256/$amd" >amd.json
-is "is not the other's" "$(json amd.json '"annotations" in d')" False
+is "is not the other's" "$(json amd.json 'd["annotations"]')" "{'who': 'all'}"
 run skopeo copy -q --insecure-policy --all oci-archive:m.tar oci:mcopy:m
 status "skopeo copies all of it" 0
 is "folders" "$(find mo -type f | sort | tr '\n' ' ')" "mo/linux_amd64/is-amd64 mo/linux_arm64/is-arm64 "
