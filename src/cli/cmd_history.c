@@ -163,7 +163,8 @@ static Err *run_history(Cli *cli, const void *values, const Arguments *args)
 		                       : arena_strf(a, "%.12s", full.ptr + 7);
 		if (v->quiet)
 			printf("%s\n", id.ptr);
-		rows[i] = row_json(a, v, h, id, size, lines ? &lines[c->history_count - 1 - i] : NULL);
+		rows[i] = row_json(a, v, h, id, size,
+		                   lines ? &lines[c->history_count - 1 - i] : NULL);
 	}
 	if (v->quiet)
 		return NULL;
