@@ -48,9 +48,12 @@ like "seconds" "$OUT" "^  /out/s  content; from byte [0-9]+ on: '[0-9]{10}', the
 like "what is only different is only shown" "$OUT" "^  /out/uuid  content.*; from byte [0-9]+ on: '[0-9a-f-]{36}', then '[0-9a-f-]{36}'$"
 unlike "equal files are not" "$OUT" "/same|/fine"
 is "nothing is left" "$(refs)" "$before"
+of_first=$(sed -n "s|^  /out/s .*: '\([0-9]*\)', then.*|\1|p" <<<"$OUT")
 run decant build --progress plain "$T/c"
-is "the cache has what the first build made" "$(grep -c CACHED <<<"$ERR")" 4
-decant rmi "$(grep -o 'sha256:[0-9a-f]*' <<<"$ERR" | tail -n 1)" >/dev/null
+is "all is in the cache" "$(grep -c CACHED <<<"$ERR")" 4
+id=$(grep -o 'sha256:[0-9a-f]*' <<<"$ERR" | tail -n 1)
+is "as the first build made it" "$(decant shell "$id" cat /out/s </dev/null)" "$of_first"
+decant rmi "$id" >/dev/null
 
 dockerfile <<'D'
 FROM alpine:edge
