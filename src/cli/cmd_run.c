@@ -59,6 +59,10 @@ static const Option run_options[] = {
 	  .hidden = true,
 	  STORED(network),
 	  .help = "As --network" },
+	{ .name = "platform",
+	  .kind = OPTION_TEXT,
+	  STORED(platform),
+	  .help = "The image for this platform: os/arch[/variant] (default this machine's)" },
 	{ .name = "publish",
 	  .letter = 'p',
 	  .kind = OPTION_LIST,
@@ -107,7 +111,6 @@ static const Option run_options[] = {
 	REFUSED("label"),
 	REFUSED("memory"),
 	REFUSED("mount"),
-	REFUSED("platform"),
 	REFUSED("privileged"),
 	REFUSED("read-only"),
 	REFUSED("restart"),
@@ -218,7 +221,7 @@ static Err *run_run(Cli *cli, const void *values, const Arguments *args)
 	TRY(cli_store(cli, &s));
 	TRY(sandbox_enter()); /* before the first thread: a pull has some */
 	TRY(cli_cancel(cli, &cancel));
-	TRY(cli_run_image(cli, s, args->at[0], v->pull, &r.image));
+	TRY(cli_run_image(cli, s, args->at[0], v->pull, v->platform, &r.image));
 	TRY(image_check(s, &r.image));
 	TRY(container_run(s, &r, cancel, cli->arena, &id, &status));
 	if (v->detach)

@@ -223,7 +223,7 @@ static Err *run_shell(Cli *cli, const void *values, const Arguments *args)
 	if (v->step) {
 		TRY(shell_step_set(cli, s, name, v->step, v->before, &r));
 	} else {
-		TRY(cli_run_image(cli, s, name, v->pull, &r.image));
+		TRY(cli_run_image(cli, s, name, v->pull, NULL, &r.image));
 		TRY(image_check(s, &r.image));
 	}
 	TRY(choose_command(cli, s, v, name, &r));

@@ -66,21 +66,24 @@ Err *cli_run_network(Cli *cli, const char *network, ContainerRequest *r)
 	return NULL;
 }
 
-Err *cli_run_image(Cli *cli, Store *s, const char *name, const char *pull, Image *ret)
+Err *cli_run_image(Cli *cli, Store *s, const char *name, const char *pull, const char *platform,
+                   Image *ret)
 {
-	Platform host = platform_host();
+	Platform wanted = platform_host();
 	const char *when = pull ? pull : "missing";
 	bool always = strcmp(when, "always") == 0;
 	if (!always && strcmp(when, "missing") != 0 && strcmp(when, "never") != 0)
 		return err_note(cli_usage(cli, "invalid value '%s' for --pull", when),
 		                "one of always, missing, never");
 	if (!always) {
-		Err *e = cli_image(cli, s, name, ret);
+		Err *e = cli_image_for(cli, s, name, platform, ret);
 		if (!e || err_kind(e) != ERR_NOT_FOUND || strcmp(when, "never") == 0)
 			return e;
 		err_free(e); /* it is fetched */
 		fprintf(stderr, "Unable to find image '%s' locally\n", name);
 	}
-	TRY(cli_pull(cli, name, &host, false, stderr));
-	return cli_image(cli, s, name, ret);
+	if (platform)
+		TRY(platform_parse(cli->arena, str_from(platform), &wanted));
+	TRY(cli_pull(cli, name, &wanted, false, stderr));
+	return cli_image_for(cli, s, name, platform, ret);
 }

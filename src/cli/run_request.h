@@ -17,5 +17,7 @@ void cli_run_env(Arena *a, const OptionList *env, ContainerRequest *r);
 NODISCARD Err *cli_run_binds(Cli *cli, const OptionList *volumes, ContainerRequest *r);
 /* --network default|none|host; NULL: default. */
 NODISCARD Err *cli_run_network(Cli *cli, const char *network, ContainerRequest *r);
-/* The image NAME, fetched by --pull always|missing|never (NULL: missing); after sandbox_enter. */
-NODISCARD Err *cli_run_image(Cli *cli, Store *s, const char *name, const char *pull, Image *ret);
+/* The image NAME for PLATFORM (NULL: this machine's), fetched by --pull always|missing|never (NULL:
+ * missing); after sandbox_enter. */
+NODISCARD Err *cli_run_image(Cli *cli, Store *s, const char *name, const char *pull,
+                             const char *platform, Image *ret);

@@ -13,6 +13,7 @@
 #pragma once
 
 #include "exec/container.h"
+#include "sandbox/emulate.h"
 
 #include <signal.h>
 
@@ -56,6 +57,8 @@ typedef struct ContainerRun {
 	const int *bind_fds; /* one a bind of the request */
 	Arena *arena;
 	Sandbox *sandbox;
+	Emulators emulators; /* of an image for another processor */
+	bool emulated;
 } ContainerRun;
 
 /* The sandbox server; while this process still has one thread. */

@@ -44,6 +44,8 @@ typedef struct Session {
 static void session_done(Session *s)
 {
 	sandbox_close(s->run.sandbox);
+	if (s->run.emulated)
+		emulate_close(&s->run.emulators);
 	for (size_t i = 0; s->bind_fds && i < s->run.request->bind_count; i++)
 		closep(&s->bind_fds[i]);
 	closep(&s->run.dir_fd);

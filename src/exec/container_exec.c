@@ -185,8 +185,21 @@ static Err *need_cwd(const ContainerRun *run, const View *view, const ViewUser *
 
 /* --- running --------------------------------------------------------------------------------- */
 
+/* An image for another processor runs if this machine, or a QEMU in PATH, runs its programs.  If
+ * neither does, the command says what comes of it: the image may be wrong about itself. */
+static Err *open_emulators(ContainerRun *run)
+{
+	Platform host = platform_host();
+	Str arch = run->request->image.config.platform.arch;
+	if (str_eq(arch, host.arch) || emulate_find(arch) != EMULATION_WITHIN)
+		return NULL;
+	run->emulated = true;
+	return emulate_open(&arch, 1, &run->emulators);
+}
+
 Err *container_open_sandbox(ContainerRun *run)
 {
+	TRY(open_emulators(run));
 	AUTO_CLOSE int scratch =
 		openat(run->dir_fd, "scratch", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (scratch < 0)
@@ -256,6 +269,7 @@ Err *container_exec(ContainerRun *run, const ContainerStreams *streams, int even
 		.stderr_fd = streams->stderr_fd,
 		.terminal = streams->terminal,
 		.events_fd = events_fd,
+		.user_ns_fd = run->emulated ? run->emulators.user_ns_fd : 0,
 	};
 	Strs env = make_env(run, spec.hostname, user.home);
 	spec.env = to_words(a, &env);

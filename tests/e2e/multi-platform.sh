@@ -67,6 +67,7 @@ D
 		like "the emulated one" "$ERR" '^#[0-9]+ [0-9.]+ emulated$'
 		like "is shown as what it is" "$ERR" '\[linux/s390x for-s390x 2/2\] RUN'
 		is "and the native one" "$(decant run --rm mix cat /made)" native
+		is "run takes the other one by --platform" "$(emulated decant run --rm --network none --platform linux/s390x mix /bin/program)" emulated
 		like "info lists it" "$(emulated decant info)" 'emulated:.* linux/s390x'
 	fi
 fi
