@@ -212,6 +212,29 @@ static void put_request(const Build *b, Arena *a, StoreBuild *ret)
 	put_tags(b, a, ret);
 }
 
+/* Titles and errors have words expanded, and causes quote them. */
+static void hide_secrets(const Build *b, Arena *a, StoreBuild *ret)
+{
+	const BuildRequest *r = b->request;
+	for (size_t i = 0; i < r->arg_count; i++) {
+		Str value = r->args[i].value;
+		if (!lint_is_secret_variable(r->args[i].name))
+			continue;
+		ret->error = journal_hide(a, ret->error, value);
+		for (size_t k = 0; k < ret->step_count; k++) {
+			StoreStep *s = &ret->steps[k];
+			s->title = journal_hide(a, s->title, value);
+			s->inputs = journal_hide(a, s->inputs, value);
+			for (size_t c = 0; c < s->cause_count; c++) {
+				StoreCause *cause = &s->causes[c];
+				cause->words = journal_hide(a, cause->words, value);
+				cause->before = journal_hide(a, cause->before, value);
+				cause->after = journal_hide(a, cause->after, value);
+			}
+		}
+	}
+}
+
 static void warn(Build *b, Err *e)
 {
 	if (e)
@@ -231,6 +254,7 @@ void journal_run(Build *b)
 	StoreBuild record = { .state = STORE_BUILD_RUNNING };
 	put_request(b, &a, &record);
 	put_steps(b, &a, false, &record);
+	hide_secrets(b, &a, &record);
 	put_site(b, &record);
 	warn(b, store_journal_run(b->store, &b->journal, &record));
 }
@@ -252,5 +276,6 @@ void journal_end(Build *b, const Err *e, const BuildResult *result)
 		put_images(result, &a, &record);
 	else
 		record.error = err_cause(e);
+	hide_secrets(b, &a, &record);
 	warn(b, store_journal_end(b->store, &b->journal, &record));
 }

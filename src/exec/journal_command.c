@@ -43,7 +43,34 @@ Str journal_word(Arena *a, Str word)
 	return arena_str(a, remote_redact(a, buf_str(&out)));
 }
 
+/* --- values in other texts -------------------------------------------------------------------- */
+
+/* A shorter value is in any text by chance. */
+enum { VALUE_LEN_MIN = 4 };
+
+Str journal_hide(Arena *a, Str text, Str value)
+{
+	AUTO_BUF Buf out = BUF_INIT;
+	if (value.len < VALUE_LEN_MIN)
+		return text;
+	const char *at = memmem(text.ptr, text.len, value.ptr, value.len);
+	if (!at)
+		return text;
+	for (; at; at = memmem(text.ptr, text.len, value.ptr, value.len)) {
+		buf_add_str(&out, str_head(text, (size_t)(at - text.ptr)));
+		buf_add_str(&out, STR(MASK));
+		text = str_from_at(text, (size_t)(at - text.ptr) + value.len);
+	}
+	buf_add_str(&out, text);
+	return arena_str(a, buf_str(&out));
+}
+
 /* --- the inputs of a step -------------------------------------------------------------------- */
+
+bool journal_is_hidden(Str assignment)
+{
+	return journal_is_secret(assignment) && str_ends(assignment, STR("=" MASK));
+}
 
 bool journal_is_secret(Str assignment)
 {

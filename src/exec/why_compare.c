@@ -287,11 +287,15 @@ static void compare_env(WhyDiff *d, const KeyInputInfo *info, const WhyInputs *o
                         const WhyInputs *new)
 {
 	size_t before = d->count;
+	bool masked = false;
 	for (size_t i = 0; i < new->len; i++) {
 		Str name;
 		(void)str_cut(new->at[i].value, '=', &name);
 		const WhyInput *was = find_variable(old, name);
-		if (!was || !str_eq(was->value, new->at[i].value))
+		/* What failed has no cache record, and the journal keeps no secret's value. */
+		bool hidden = was && journal_is_hidden(was->value);
+		masked |= hidden;
+		if (!hidden && (!was || !str_eq(was->value, new->at[i].value)))
 			tell_variable(d, info, name, was, &new->at[i]);
 	}
 	for (size_t i = 0; i < old->len; i++) {
@@ -300,7 +304,7 @@ static void compare_env(WhyDiff *d, const KeyInputInfo *info, const WhyInputs *o
 		if (!find_variable(new, name))
 			tell_variable(d, info, name, &old->at[i], NULL);
 	}
-	if (d->count == before)
+	if (d->count == before && !masked)
 		why_add(d, cause_of(info, STR(""), STR(""), STR("")), "%s: the order changed",
 		        info->words);
 }

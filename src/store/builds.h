@@ -12,7 +12,8 @@
  *          there.  A build that runs something has a record in state RUNNING from then on and holds a
  *          lock on logs/ID; one without its lock is LOST (killed).
  * GC       The journal pins nothing: layers that a record names may be gone, and a gc reads no record.
- *          It is bounded by itself: the newest STORE_BUILDS_MAX, and STORE_BUILDS_BYTES_MAX with their logs.
+ *          It is bounded by itself: the newest STORE_BUILDS_MAX (and for a moment a few more), and
+ *          STORE_BUILDS_BYTES_MAX with their logs.
  * SECRETS  None: command lines come masked, and values of variables that look like secrets are not kept.
  *          A log holds what the command printed.  Files are 0600 in directories 0700.
  * OWNS     texts and arrays live in the Arena given

@@ -90,6 +90,7 @@ is "its log is there" "$(decant logs killed 2)" "alive"
 # --- pruned ------------------------------------------------------------------------------------
 printf 'FROM base:1\n' >none
 for _ in $(seq 205); do decant build -q -f none . >/dev/null; done
+printf 'FROM base:1\nRUN : something that runs\n' | decant build -q - >/dev/null 2>&1
 is "200 are kept" "$(decant builds -q | wc -l)" 200
 is "and no log without a record" "$(find "$DECANT_ROOT/logs" -mindepth 1 | wc -l)" 0
 decant system prune -f >/dev/null 2>&1

@@ -135,6 +135,12 @@ sed -i 's/ARG UNUSED/ARG API_TOKEN/' Dockerfile
 build --build-arg API_TOKEN=hush-one
 build --build-arg API_TOKEN=hush-two
 says "a secret's value is not shown" "arg ARG API_TOKEN: changed (a secret's value is not shown)"
+sed -i 's/^RUN .*/RUN echo $MODE; false/' Dockerfile
+run decant build -q --build-arg API_TOKEN=hush-three -t x .
+run decant build -q --build-arg API_TOKEN=hush-three -t x .
+is "nor does it count as another" "$(causes)" "2 failed-before it failed the last time"
+sed -i 's/^ENV /WORKDIR /; s/^RUN .*/RUN echo $API_TOKEN/' Dockerfile
+build --build-arg API_TOKEN=hush-three
 unlike "it is in no record" "$(cat "$DECANT_ROOT"/builds/*)" 'hush-'
 
 write <<'D'
