@@ -64,6 +64,33 @@ status "no such build" 125
 run decant shell --before alpine:edge true
 status "--before alone" 125
 
+# A gc leaves what an open shell stands on, also if no image and no record has it.
+dockerfile <<'D'
+FROM alpine:edge
+RUN echo held >/held
+D
+decant build -q -t held "$T/c" >/dev/null
+mkfifo "$T/go"
+decant shell --step "RUN echo held" latest sh -c 'read -r _; cat /held' <"$T/go" >"$T/held" 2>&1 &
+shell=$!
+exec 3>"$T/go"
+for _ in $(seq 100); do
+	[ -z "$(decant ps -q)" ] || break
+	sleep 0.1
+done
+like "it is a container, under the build's name" "$(decant ps)" " [0-9a-f]{12}:2 "
+layer=$(decant inspect --format '{{json .RootFS}}' held | grep -o 'sha256:[0-9a-f]*' | tail -n 1)
+rm -rf "$DECANT_ROOT"/cache/*
+decant rmi held >/dev/null
+ok "a gc leaves its layers" test -e "$DECANT_ROOT/layers/${layer#sha256:}"
+echo go >&3
+exec 3>&-
+wait "$shell"
+is "and it goes on" "$(cat "$T/held")" held
+run decant rmi alpine:edge
+decant import "$(base_tar)" alpine:edge >/dev/null
+ok "the next gc does not" test ! -e "$DECANT_ROOT/layers/${layer#sha256:}"
+
 # What was evicted is named, with what to do.
 decant rmi -f app >/dev/null
 dockerfile <<'D'
