@@ -6,6 +6,7 @@
 #include "cli/command.h"
 #include "cli/listing.h"
 #include "cli/quoted.h"
+#include "cli/shell_step.h"
 #include "exec/container.h"
 #include "sandbox/sandbox.h"
 
@@ -174,6 +175,12 @@ static Err *compare_files(Store *s, const Image *x, const Image *y, Report *r)
 	return compare_lists(before, after, take, r);
 }
 
+/* A step has no ID. */
+static Str name_of(Arena *a, const Image *image)
+{
+	return digest_is_zero(&image->id) ? image->ref : digest_arena_text(a, &image->id);
+}
+
 static Err *compare_images(Cli *cli, Store *s, const DiffValues *v, const Image *x, const Image *y)
 {
 	AUTO_BUF Buf json = BUF_INIT;
@@ -185,16 +192,17 @@ static Err *compare_images(Cli *cli, Store *s, const DiffValues *v, const Image 
 	if (r.json) {
 		json_write_object(&w);
 		json_write_key(&w, "before");
-		json_write_str(&w, digest_arena_text(cli->arena, &x->id));
+		json_write_str(&w, name_of(cli->arena, x));
 		json_write_key(&w, "after");
-		json_write_str(&w, digest_arena_text(cli->arena, &y->id));
+		json_write_str(&w, name_of(cli->arena, y));
 		config_json(config, config_count, &w);
 		json_write_key(&w, "files");
 		json_write_array(&w);
 	} else if (!v->stat) {
 		print_config(config, config_count);
 	}
-	if (!digest_eq(&x->id, &y->id))
+	/* Two steps have no ID; two equal images are not looked at. */
+	if (!digest_eq(&x->id, &y->id) || digest_is_zero(&x->id))
 		TRY(compare_files(s, x, y, &r));
 	if (r.json) {
 		json_write_array_end(&w);
@@ -211,6 +219,45 @@ static Err *compare_images(Cli *cli, Store *s, const DiffValues *v, const Image 
 	if (v->exit_code && (config_count || r.added || r.removed || r.changed))
 		cli->exit_status = 1;
 	return NULL;
+}
+
+/* --- two, each an image or a step ------------------------------------------------------------- */
+
+/* "BUILD:STEP"; *ret_is false: it is none. */
+static Err *find_step(Cli *cli, Store *s, const char *name, Image *ret, bool *ret_is)
+{
+	Str text = str_from(name);
+	ptrdiff_t colon = str_rfind(text, ':');
+	StoreBuild b;
+	uint32_t step;
+	*ret_is = false;
+	if (colon <= 0 || !s)
+		return NULL;
+	Err *e = store_build_find(s, str_head(text, (size_t)colon), cli->arena, &b);
+	if (e) { /* a name like any other */
+		err_free(e);
+		return NULL;
+	}
+	TRY(shell_step_find(cli, &b, str_from_at(text, (size_t)colon + 1), &step));
+	*ret_is = true;
+	*ret = (Image){ .ref = str_from(name) };
+	return shell_step_layers(s, cli->arena, &b, step, &ret->config);
+}
+
+/* *ret_is_image: it has a config as well. */
+static Err *find_side(Cli *cli, Store *s, const char *name, Image *ret, bool *ret_is_image)
+{
+	bool is_step;
+	*ret_is_image = true;
+	Err *e = cli_image(cli, s, name, ret);
+	if (!e || err_kind(e) != ERR_NOT_FOUND)
+		return e;
+	Err *e2 = find_step(cli, s, name, ret, &is_step);
+	if (!e2 && !is_step)
+		return e;
+	*ret_is_image = false;
+	err_free(e);
+	return e2;
 }
 
 /* --- one: an image and its base --------------------------------------------------------------- */
@@ -312,8 +359,19 @@ static Err *run_diff(Cli *cli, const void *values, const Arguments *args)
 	TRY(cli_store_existing(cli, &s));
 	if (args->count == 1)
 		return diff_one(cli, v, s, args->at[0]);
-	TRY(cli_image(cli, s, args->at[0], &before));
-	TRY(cli_image(cli, s, args->at[1], &after));
+	bool is_image, both = true;
+	TRY(find_side(cli, s, args->at[0], &before, &is_image));
+	both = is_image;
+	TRY(find_side(cli, s, args->at[1], &after, &is_image));
+	if (!both || !is_image) { /* a step has files alone */
+		Platform none = { 0 };
+		before.config = (ImageConfig){ .platform = none,
+			                       .diff_ids = before.config.diff_ids,
+			                       .diff_id_count = before.config.diff_id_count };
+		after.config = (ImageConfig){ .platform = none,
+			                      .diff_ids = after.config.diff_ids,
+			                      .diff_id_count = after.config.diff_id_count };
+	}
 	return compare_images(cli, s, v, &before, &after);
 }
 
@@ -321,7 +379,7 @@ const Command command_diff = {
 	.name = "diff",
 	.aliases = "container diff,image diff",
 	.group = GROUP_IMAGES,
-	.synopsis = "[OPTIONS] IMAGE IMAGE | IMAGE | CONTAINER",
+	.synopsis = "[OPTIONS] IMAGE|BUILD:STEP IMAGE|BUILD:STEP | IMAGE | CONTAINER",
 	.help = "Show what differs between two images",
 	.about = "A line for each file: A added, D removed, M changed, and in what: type, "
 		 "content, size, mode, owner,\n"
@@ -329,6 +387,9 @@ const Command command_diff = {
 		 "from the content\n"
 		 "lists of the layers: nothing is unpacked. Times alone are no difference unless "
 		 "--times is given.\n\n"
+		 "BUILD:STEP is the root after a step of a past build, as shell --step names both: "
+		 "latest:3. It has no\n"
+		 "config.\n\n"
 		 "One image is compared with the image of the store that it is built on. Of a "
 		 "container the files\n"
 		 "are shown that it has added (A), changed (C) and removed (D), as docker does.",

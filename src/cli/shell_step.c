@@ -3,7 +3,6 @@
 #include "base/base.h"
 
 #include "cli/shell_step.h"
-#include "store/builds.h"
 #include "ui/ui.h"
 
 #include <stdio.h>
@@ -40,7 +39,7 @@ static Err *find_text(Cli *cli, const StoreBuild *b, Str word, uint32_t *ret, bo
 	return NULL;
 }
 
-static Err *find_step(Cli *cli, const StoreBuild *b, Str word, uint32_t *ret)
+Err *shell_step_find(Cli *cli, const StoreBuild *b, Str word, uint32_t *ret)
 {
 	bool found;
 	Err *e = store_build_step(b, word, ret);
@@ -170,7 +169,7 @@ static Err *missing(const StoreBuild *b, const StoreStep *step, const Digest *di
 	                STR_ARG(b->id), STR_ARG(b->context));
 }
 
-static Err *set_layers(Store *s, Arena *a, const StoreBuild *b, uint32_t step, ImageConfig *c)
+Err *shell_step_layers(Store *s, Arena *a, const StoreBuild *b, uint32_t step, ImageConfig *c)
 {
 	StoreBuildLayer *layers = NULL;
 	size_t count = 0;
@@ -207,7 +206,7 @@ Err *shell_step_set(Cli *cli, Store *s, const char *build, const char *word, boo
 	Seen seen = { .cwd = STR(""), .user = STR(""), .network = STR("") };
 	uint32_t n;
 	TRY(store_build_find(s, str_from(build), a, &b));
-	TRY(find_step(cli, &b, str_from(word), &n));
+	TRY(shell_step_find(cli, &b, str_from(word), &n));
 	const StoreStep *step = &b.steps[n];
 	bool failed = step->status == STORE_STEP_FAILED;
 	look_around(s, a, &b, n, &seen);
@@ -217,7 +216,7 @@ Err *shell_step_set(Cli *cli, Store *s, const char *build, const char *word, boo
 		tell(step, failed);
 		n = step->parent;
 	}
-	TRY(set_layers(s, a, &b, n, &r->image.config));
+	TRY(shell_step_layers(s, a, &b, n, &r->image.config));
 	r->image.ref = STR("");
 	r->image.config.platform = platform_host();
 	r->image.config.env = seen.env;

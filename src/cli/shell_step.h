@@ -4,6 +4,13 @@
 
 #include "cli/command.h"
 #include "exec/container.h"
+#include "store/builds.h"
+
+/* The step WORD of the build B: as shell_step_set() has STEP. */
+NODISCARD Err *shell_step_find(Cli *cli, const StoreBuild *b, Str word, uint32_t *ret);
+/* The layers after it, bottom first, into C: all there, and whole. */
+NODISCARD Err *shell_step_layers(Store *s, Arena *a, const StoreBuild *b, uint32_t step,
+                                 ImageConfig *c);
 
 /* BUILD as store_build_find() has it; STEP as store_build_step(), or a stage's name (its last step)
  * or how an instruction begins ("RUN make").  BEFORE: the root that the step began with.  Sets the

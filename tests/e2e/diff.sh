@@ -86,6 +86,25 @@ like "hidden by the new directory" "$OUT" '^D /app/same  file, 5B$'
 unlike "made again as it was" "$OUT" ' /app/content'
 like "the second name" "$OUT" '^D /app/h2  hard link to app/h1$'
 
+# --- steps of builds -------------------------------------------------------------------------------
+decant build -q -t steps -f - "$T/c" >/dev/null <<'D'
+FROM alpine:edge
+RUN echo 1 >/1
+RUN echo 2 >/2 && rm /1
+D
+run decant diff latest:2 latest:3
+status "two steps" 0
+is "what the second did" "$OUT" "D /1  file, 2B
+A /2  file, 2B"
+run decant diff alpine:edge latest:2
+is "an image and a step: files alone" "$OUT" "A /1  file, 2B"
+run decant diff latest:3 steps
+is "the last step is the image" "$OUT" ""
+run decant diff latest:9 steps
+status "no such step" 1
+run decant diff nope:3 steps
+like "no such build, so no such image" "$ERR" "No such image: nope:3"
+
 # --- a container ----------------------------------------------------------------------------------
 run decant run --name box before sh -c 'echo >/app/same; rm /app/mode; mkdir /new; echo >/new/file; rm -r /app/sub; mkdir /app/sub; touch /app/sub/other'
 status "a container" 0
