@@ -48,6 +48,12 @@ run decant build --progress=plain --no-cache-filter api --target api,web ctx
 is "--no-cache-filter is for its stage alone" "$(grep -c CACHED <<<"$ERR")" 2
 run decant build --check --target api,web ctx
 status "a check of two" 0
+run decant build --check --platform linux/amd64,linux/arm64 - <<'D'
+FROM scratch
+Copy x y
+MAINTAINER me
+D
+is "what rules say of two platforms is said once" "$(grep -c ^WARNING <<<"$OUT")" 2
 run decant build --call=outline --target api,web ctx
 status "an outline is of one" 2
 # shellcheck disable=SC2046 # each is a word

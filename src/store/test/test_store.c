@@ -139,6 +139,42 @@ static void test_moved_name_leaves_an_untagged_image(void **state)
 	assert_true(digest_eq(&all[1].config, &new.config));
 }
 
+static void test_a_name_for_several_platforms(void **state)
+{
+	Fixture *f = *state;
+	Digest one = sha256_of(STR("one")), two = sha256_of(STR("two")),
+	       fixed = sha256_of(STR("manifest"));
+	StoreVariant both[] = { { .platform = STR("linux/amd64"), .config = one },
+		                { .platform = STR("linux/arm64"), .config = two } };
+	StoreRef got, *all, ref = ref_to("docker.io/library/a:1", "one"),
+			    alone = ref_to("docker.io/library/a:1", "one");
+	size_t count;
+	ref.variants = both;
+	ref.variant_count = 2;
+	must(store_ref_set(f->store, &ref));
+	store_ref_set_manifest(&ref, &two,
+	                       &fixed); /* only that changes: it is written all the same */
+	must(store_ref_set(f->store, &ref));
+	must(store_ref_get(f->store, ref.name, &f->arena, &got));
+	assert_int_equal(got.variant_count, 2);
+	assert_true(str_eqc(got.variants[1].platform, "linux/arm64"));
+	assert_true(digest_eq(&got.variants[1].config, &two));
+	assert_true(digest_eq(store_ref_manifest(&got, &two), &fixed));
+	assert_true(digest_is_zero(store_ref_manifest(&got, &one)));
+	assert_true(store_ref_has(&got, &one) && !store_ref_has(&got, &fixed));
+	/* The image that loses its name by a build for one platform stays findable, the other is no
+	 * second one. */
+	must(store_ref_set(f->store, &alone));
+	must(store_ref_list(f->store, &f->arena, &all, &count));
+	assert_int_equal(count, 2);
+	assert_int_equal(all[0].variant_count, 0);
+	assert_true(digest_eq(&all[1].config, &two) && digest_eq(&all[1].manifest, &fixed));
+	/* Named again among others its mark goes. */
+	must(store_ref_set(f->store, &ref));
+	must(store_ref_list(f->store, &f->arena, &all, &count));
+	assert_int_equal(count, 1);
+}
+
 static void test_damaged_ref_is_named(void **state)
 {
 	Fixture *f = *state;
@@ -426,6 +462,7 @@ int main(void)
 		T(blob_flip_is_found),
 		T(refs),
 		T(moved_name_leaves_an_untagged_image),
+		T(a_name_for_several_platforms),
 		T(damaged_ref_is_named),
 		T(long_ref),
 		T(records),
