@@ -14,7 +14,7 @@
  *          kept, control characters in logs are made harmless.
  * json     one JSON object a line and event: {"event":"begin","time":RFC 3339,"line":3,
  *          "stage":"builder","title":...}, log (text, invalid UTF-8 as U+FFFD), bytes, cached, done
- *          (seconds), error, canceled, note, warning; at the end "failed" with the error's parts
+ *          (seconds), error, canceled, why (--explain), note, warning; at the end "failed" with the error's parts
  * quiet    shows nothing but still keeps the logs, so that an error can be explained
  * THREADS  events come from any thread; ui locks.  ui_open() starts no thread (user namespaces need
  *          a process without any): ui_start() does, once the caller may have one.
