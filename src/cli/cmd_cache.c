@@ -4,13 +4,11 @@
 #include "base/base.h"
 
 #include "base/clock.h"
-#include "cli/command.h"
+#include "cli/cache.h"
 #include "cli/listing.h"
 #include "codec/json.h"
-#include "export/mount_archive.h"
 #include "sandbox/sandbox.h"
 
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 
@@ -20,14 +18,8 @@ enum { SHORT_KEY = 12 };
 
 /* --- which ------------------------------------------------------------------------------------ */
 
-typedef struct Caches {
-	Store *store; /* NULL: there is none, and so no cache */
-	StoreMount *at;
-	size_t count;
-} Caches;
-
 /* Sizes and locks need the owners of the files, which the namespace has. */
-static Err *find_all(Cli *cli, Caches *ret)
+Err *cache_find_all(Cli *cli, Caches *ret)
 {
 	Cancel *cancel;
 	*ret = (Caches){ 0 };
@@ -51,7 +43,7 @@ static Str info_line(Str info, const char *name)
 	return STR("");
 }
 
-static Str key_text(Arena *a, const StoreMount *m, bool full)
+Str cache_key_text(Arena *a, const StoreMount *m, bool full)
 {
 	char hex[DIGEST_HEX_LEN + 1];
 	Str text = arena_str(a, digest_hex(&m->key, hex));
@@ -59,7 +51,7 @@ static Str key_text(Arena *a, const StoreMount *m, bool full)
 }
 
 /* "namespace/id" (plan/plan_mount.c) → its parts; most have no namespace. */
-static Str id_of(const StoreMount *m, Str *ret_namespace)
+Str cache_id_of(const StoreMount *m, Str *ret_namespace)
 {
 	return str_cut(info_line(m->info, "id"), '/', ret_namespace);
 }
@@ -68,14 +60,14 @@ static Str id_of(const StoreMount *m, Str *ret_namespace)
 static bool is_called(const StoreMount *m, Str name)
 {
 	char hex[DIGEST_HEX_LEN + 1];
-	Str namespace, id = id_of(m, &namespace);
+	Str namespace, id = cache_id_of(m, &namespace);
 	if (name.len && str_starts(digest_hex(&m->key, hex), name))
 		return true;
 	return name.len && (str_eq(id, name) || str_eq(info_line(m->info, "id"), name));
 }
 
 /* Only those that ARGS names; each must name one at least. */
-static Err *keep_named(Cli *cli, const Arguments *args, Caches *c)
+Err *cache_keep_named(Cli *cli, const Arguments *args, Caches *c)
 {
 	bool *named = arena_alloc(cli->arena, c->count + 1, 1);
 	size_t kept = 0;
@@ -149,9 +141,9 @@ static Str row_json(Arena *a, const StoreMount *m, bool full)
 	AUTO_BUF Buf json = BUF_INIT;
 	JsonWriter w = { .out = &json };
 	Str from = info_line(m->info, "from");
-	Str namespace, id = id_of(m, &namespace);
+	Str namespace, id = cache_id_of(m, &namespace);
 	json_write_object(&w);
-	member(&w, "Key", key_text(a, m, full));
+	member(&w, "Key", cache_key_text(a, m, full));
 	member(&w, "ID", id);
 	member(&w, "Namespace", namespace);
 	member(&w, "Size", cli_size(a, m->size_bytes));
@@ -173,12 +165,12 @@ static Err *run_ls(Cli *cli, const void *values, const Arguments *args)
 	const LsValues *v = values;
 	Arena *a = cli->arena;
 	Caches c;
-	TRY(find_all(cli, &c));
-	TRY(keep_named(cli, args, &c));
+	TRY(cache_find_all(cli, &c));
+	TRY(cache_keep_named(cli, args, &c));
 	Str *rows = arena_alloc(a, (c.count + 1) * sizeof *rows, _Alignof(Str));
 	for (size_t i = 0; i < c.count; i++) {
 		if (v->quiet)
-			printf("%.*s\n", STR_ARG(key_text(a, &c.at[i], v->no_trunc)));
+			printf("%.*s\n", STR_ARG(cache_key_text(a, &c.at[i], v->no_trunc)));
 		else
 			rows[i] = row_json(a, &c.at[i], v->no_trunc);
 	}
@@ -293,13 +285,13 @@ static Err *remove_all(Cli *cli, const Caches *c, bool told, uint64_t *ret_bytes
 		TRY(store_mount_remove(c->store, &m->key, cancel, &kept));
 		if (kept && told) {
 			cli_report(cli, err_new(ERR_INPUT, "the cache '%s' is in use",
-			                        key_text(cli->arena, m, false).ptr));
+			                        cache_key_text(cli->arena, m, false).ptr));
 			cli->exit_status = 1;
 		}
 		if (kept)
 			continue;
 		*ret_bytes += m->size_bytes;
-		printf("%.*s\n", STR_ARG(key_text(cli->arena, m, false)));
+		printf("%.*s\n", STR_ARG(cache_key_text(cli->arena, m, false)));
 	}
 	return NULL;
 }
@@ -309,8 +301,8 @@ static Err *run_rm(Cli *cli, const void *values, const Arguments *args)
 	uint64_t bytes;
 	Caches c;
 	(void)values;
-	TRY(find_all(cli, &c));
-	TRY(keep_named(cli, args, &c));
+	TRY(cache_find_all(cli, &c));
+	TRY(cache_keep_named(cli, args, &c));
 	return remove_all(cli, &c, true, &bytes);
 }
 
@@ -324,7 +316,7 @@ static Err *run_prune(Cli *cli, const void *values, const Arguments *args)
 	TRY(read_filter(cli, v, &filter));
 	if (!v->force && !is_confirmed())
 		return NULL;
-	TRY(find_all(cli, &c));
+	TRY(cache_find_all(cli, &c));
 	keep_prunable(&filter, &c);
 	TRY(remove_all(cli, &c, false, &bytes));
 	printf("Total reclaimed space: %s\n", cli_size(cli->arena, bytes).ptr);
@@ -352,118 +344,4 @@ const Command command_cache_prune = {
 	.option_count = ARRAY_LEN(prune_options),
 	.values_size = sizeof(PruneValues),
 	.run = run_prune,
-};
-
-/* --- export, import --------------------------------------------------------------------------- */
-
-typedef struct CarryValues {
-	const char *output, *compression;
-	bool replace;
-} CarryValues;
-
-static const Option export_options[] = {
-	{ .name = "output",
-	  .letter = 'o',
-	  .kind = OPTION_TEXT,
-	  .choices = "FILE",
-	  .help = "File to write (default standard output)",
-	  OF(CarryValues, output) },
-	{ .name = "compression",
-	  .kind = OPTION_TEXT,
-	  .choices = "zstd,gzip,none",
-	  .help = "zstd[:LEVEL], gzip[:LEVEL] or none (default zstd)",
-	  OF(CarryValues, compression) },
-};
-
-static const Option import_options[] = {
-	{ .name = "replace",
-	  .kind = OPTION_FLAG,
-	  .help = "Replace caches that are there already",
-	  OF(CarryValues, replace) },
-};
-
-static Err *run_export(Cli *cli, const void *values, const Arguments *args)
-{
-	const CarryValues *v = values;
-	CompressionSpec compression = { .id = COMPRESSION_ZSTD };
-	Cancel *cancel;
-	Caches c;
-	if (v->compression) {
-		Err *e = compressor_parse(str_from(v->compression), &compression);
-		cli->usage_error = e;
-		TRY(e);
-	}
-	TRY(find_all(cli, &c));
-	TRY(keep_named(cli, args, &c));
-	TRY(cli_cancel(cli, &cancel));
-	return mount_archive_write(c.store, c.at, c.count, str_from(v->output ? v->output : "-"),
-	                           &compression, cancel);
-}
-
-static Err *run_import(Cli *cli, const void *values, const Arguments *args)
-{
-	const CarryValues *v = values;
-	const char *file = args->at[0];
-	bool from_stdin = strcmp(file, "-") == 0;
-	MountArchived *found;
-	size_t count;
-	Store *s;
-	Cancel *cancel;
-	AUTO_CLOSE int fd = from_stdin ? -1 : openat(AT_FDCWD, file, O_RDONLY | O_CLOEXEC);
-	if (!from_stdin && fd < 0)
-		return err_set_kind(err_sys(errno, "cannot open '%s'", file), ERR_INPUT);
-	TRY(sandbox_enter());
-	TRY(cli_store(cli, &s));
-	TRY(cli_cancel(cli, &cancel));
-	const char *name = from_stdin ? "standard input" : file;
-	AUTO_READER Reader *in = reader_from_fd(from_stdin ? STDIN_FILENO : fd, name);
-	Err *e = mount_archive_read(s, in, name, v->replace, sandbox_overlay_prefix(), cancel,
-	                            cli->arena, &found, &count);
-	if (e) /* damaged is the archive, not the store */
-		return err_kind(e) == ERR_CORRUPT ? err_set_kind(e, ERR_INPUT) : e;
-	for (size_t i = 0; i < count; i++) {
-		StoreMount m = { .key = found[i].key, .info = found[i].info };
-		Str namespace;
-		printf("%s %.*s %.*s\n", found[i].kept ? "kept" : "imported",
-		       STR_ARG(key_text(cli->arena, &m, false)), STR_ARG(id_of(&m, &namespace)));
-	}
-	return NULL;
-}
-
-const Command command_cache_export = {
-	.name = "cache-export",
-	.aliases = "cache export",
-	.group = GROUP_BUILD,
-	.synopsis = "[OPTIONS] [KEY|ID...]",
-	.help = "Write what RUN --mount=type=cache keeps to an archive",
-	.about = "Without KEY and ID all caches are written. 'decant cache import' reads the "
-		 "archive on "
-		 "another\n"
-		 "machine, as root or not: a job of a CI begins with the one and ends with the "
-		 "other. A "
-		 "cache\n"
-		 "that a RUN uses is waited for.",
-	.options = export_options,
-	.option_count = ARRAY_LEN(export_options),
-	.values_size = sizeof(CarryValues),
-	.arguments_max = UINT_MAX,
-	.run = run_export,
-};
-
-const Command command_cache_import = {
-	.name = "cache-import",
-	.aliases = "cache import",
-	.group = GROUP_BUILD,
-	.synopsis = "[OPTIONS] FILE|-",
-	.help = "Read caches of RUN from an archive",
-	.about =
-		"Caches that are there already, or that a RUN uses now, are kept; each line of the "
-		"output says which.",
-	.options = import_options,
-	.option_count = ARRAY_LEN(import_options),
-	.values_size = sizeof(CarryValues),
-	.arguments_min = 1,
-	.arguments_max = 1,
-	.choices = "FILE",
-	.run = run_import,
 };

@@ -17,6 +17,8 @@
 	X(cache_prune) \
 	X(cache_export) \
 	X(cache_import) \
+	X(cache_push) \
+	X(cache_pull) \
 	X(images)     \
 	X(inspect)    \
 	X(history)    \

@@ -166,8 +166,8 @@ static Err *write_mount(Store *s, const StoreMount *m, Writing *w, const Cancel 
 	return e;
 }
 
-static Err *write_all(Store *s, const StoreMount *mounts, size_t count, Writer *out,
-                      const Cancel *cancel)
+Err *mount_archive_write_to(Store *s, const StoreMount *mounts, size_t count, Writer *out,
+                            const Cancel *cancel)
 {
 	AUTO_TAR_WRITER TarWriter *tar = tar_writer_new(out);
 	AUTO_FREE char *block = xmalloc(COPY_BYTES);
@@ -188,7 +188,7 @@ Err *mount_archive_write(Store *s, const StoreMount *mounts, size_t count, Str d
 	TRY(export_file_open(dest, &file));
 	AUTO_WRITER Writer *out = writer_to_fd(file.fd, dest.ptr);
 	AUTO_WRITER Writer *packed = compressor_writer(compression, out);
-	TRY(write_all(s, mounts, count, packed, cancel));
+	TRY(mount_archive_write_to(s, mounts, count, packed, cancel));
 	TRY(writer_finish(packed));
 	TRY(writer_finish(out));
 	return export_file_commit(&file);

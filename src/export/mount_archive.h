@@ -20,6 +20,10 @@
 NODISCARD Err *mount_archive_write(Store *s, const StoreMount *mounts, size_t count, Str dest,
                                    const CompressionSpec *compression, const Cancel *cancel);
 
+/* The same to OUT. */
+NODISCARD Err *mount_archive_write_to(Store *s, const StoreMount *mounts, size_t count, Writer *out,
+                                      const Cancel *cancel);
+
 typedef struct MountArchived {
 	Digest key;
 	Str info;

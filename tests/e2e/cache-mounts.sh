@@ -60,6 +60,45 @@ is "what is there is kept" "$(awk '{print $1}' <<<"$OUT" | sort -u)" kept
 run decant cache import --replace all.tar.zst
 is "--replace" "$(awk '{print $1}' <<<"$OUT" | sort -u)" imported
 
+# --- through a registry -------------------------------------------------------------------------
+if command -v docker-registry >/dev/null; then
+	# shellcheck disable=SC2119 # no login is wanted
+	registry_start
+	run decant cache push "$REGISTRY/caches:main"
+	is "push" "$(awk '{print $1, $3}' <<<"$OUT" | sort)" "pushed /var/cache/a
+pushed named"
+	printf 'FROM base:1\nRUN --mount=type=cache,id=named,target=/b,uid=1000,gid=50,mode=0700 echo more >/b/more\n' >c/more
+	decant build -q -f c/more c >/dev/null
+	run decant cache push "$REGISTRY/caches:main"
+	is "push of one that has changed" "$(awk '{print $1, $3}' <<<"$OUT" | sort)" "pushed named
+unchanged /var/cache/a"
+	run decant cache pull "$REGISTRY/caches:main"
+	is "pull of what is there" "$(awk '{print $1}' <<<"$OUT" | sort -u)" kept
+	run env DECANT_ROOT="$T/store3" "$DECANT" cache pull "$REGISTRY/caches:main"
+	is "pull into another store" "$(awk '{print $1, $3}' <<<"$OUT" | sort)" "pulled /var/cache/a
+pulled named"
+	is "has what changed" "$(DECANT_ROOT=$T/store3 decant cache ls --format '{{.Bytes}}' named)" 100005
+	run decant cache push "$REGISTRY/caches:one" named
+	run env DECANT_ROOT="$T/store4" "$DECANT" cache pull "$REGISTRY/caches:one"
+	is "one alone" "$(awk '{print $1, $3}' <<<"$OUT")" "pulled named"
+	decant tag base:1 "$REGISTRY/base:1" && decant push -q "$REGISTRY/base:1" >/dev/null
+	run decant cache pull "$REGISTRY/base:1"
+	like "an image is no cache" "$ERR" 'holds no caches of RUN'
+	run decant cache pull "$REGISTRY/caches:nope"
+	ok "a tag that is not there" [ "$STATUS" -ne 0 ]
+	while read -r blob; do
+		[ "$(od -An -tx1 -N4 "$blob")" != " 28 b5 2f fd" ] || # zstd
+			printf 'XXXX' | dd of="$blob" bs=1 seek=20 conv=notrunc 2>/dev/null
+	done < <(find "$T/registry" -name data -path '*blobs*')
+	run env DECANT_ROOT="$T/store5" "$DECANT" cache pull "$REGISTRY/caches:main"
+	ok "damaged blobs" [ "$STATUS" -ne 0 ]
+	registry_stop
+else
+	skip "caches through a registry" "'docker-registry' is not installed"
+fi
+printf 'FROM base:1\nRUN --mount=type=cache,id=named,target=/b,uid=1000,gid=50,mode=0700 rm /b/more\n' >c/less
+decant build -q -f c/less c >/dev/null
+
 # --- hostile and damaged archives ---------------------------------------------------------------
 head -c 300 all.tar.zst >cut.zst
 run decant cache import cut.zst
