@@ -93,7 +93,7 @@ store
 build --cache-from type=local,src=bad
 like "blobs that are gone: a warning" "$ERR" "WARN: the cache of local bad: the layer sha256:[0-9a-f]+ cannot be had: .*has no 'blobs/sha256/"
 is "blobs that are gone: the image is right" "$(right)" "$PLAIN"
-rm -rf bad && cp -r cache bad && for f in $(find bad/blobs -size +50k); do printf x | dd of="$f" bs=1 seek=1000 conv=notrunc status=none; done
+rm -rf bad && cp -r cache bad && find bad/blobs -size +50k -exec sh -c 'printf x | dd of="$1" bs=1 seek=1000 conv=notrunc status=none' sh {} \;
 store
 build --cache-from type=local,src=bad
 like "a flipped byte: a warning" "$ERR" 'WARN: the cache of local bad: the layer sha256:[0-9a-f]+ cannot be had'
@@ -108,7 +108,7 @@ like "nobody listens: a warning" "$ERR" 'WARN: the cache of registry 127.0.0.1:1
 status "nobody listens: builds" 0
 
 # --- how it comes
-fault_start "$T/cache"
+FAULT_LAYOUT=$T/cache fault_start
 fault() { # fault, expected warning, RUNs
 	store
 	local begun=$SECONDS

@@ -2,15 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 # The fault registry (tests/lib/fault-registry.py) for end-to-end tests; sourced after e2e.sh.
 #
-#   fault_start [LAYOUT]    starts it, with the image of an OCI layout if one is given; sets $FAULT (HOST:PORT), $OTHER (port), $CONFIG, $INDEX, $MANIFEST, $LAYER, $LAYER_BYTES
+#   fault_start             starts it, with the image of the OCI layout $FAULT_LAYOUT if that is set; sets $FAULT (HOST:PORT), $OTHER (port), $CONFIG, $INDEX, $MANIFEST, $LAYER, $LAYER_BYTES
 #   fault_log               what was asked since the last fault_forget
 #   fault_forget
 #   store_names             names and layers in the store, one a line; nothing when it holds nothing
 
 fault_start() {
 	needs python3 busybox
-	local image=(--layout "${1:-}")
-	[ $# -gt 0 ] || image=(--tar "$(base_tar)") || exit 1
+	local image=(--layout "${FAULT_LAYOUT:-}")
+	[ -n "${FAULT_LAYOUT:-}" ] || image=(--tar "$(base_tar)") || exit 1
 	python3 "$E2E_ROOT/tests/lib/fault-registry.py" "${image[@]}" --info "$T/fault.info" --log "$T/fault.log" 2>"$T/fault.err" &
 	E2E_PIDS+=("$!")
 	local _
