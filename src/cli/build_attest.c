@@ -24,6 +24,15 @@ static Err *check_environment(Cli *cli)
 	return cli_usage(cli, "invalid %s '%s': expected true or false", name, text);
 }
 
+bool build_attest_asks_git(const AttestSpec *spec)
+{
+	const char *text = getenv("BUILDX_GIT_INFO"); /* as buildx: false turns it off */
+	bool on = true;
+	if (text && str_to_bool(str_from(text), &on) && !on)
+		return false;
+	return spec->provenance == ATTEST_YES;
+}
+
 Err *build_attest_make(Cli *cli, const BuildValues *v, AttestSpec *ret)
 {
 	AttestSpec spec = { 0 };

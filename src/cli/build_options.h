@@ -59,6 +59,8 @@ NODISCARD Err *build_given_make(Cli *cli, const BuildValues *v, BuildRun *run);
 NODISCARD Err *build_limits_make(Cli *cli, const BuildValues *v, BuildRun *run);
 /* Of the command line: what the build is to say of its images. */
 NODISCARD Err *build_attest_make(Cli *cli, const BuildValues *v, AttestSpec *ret);
+/* Is a local context's repository asked for its commit? */
+bool build_attest_asks_git(const AttestSpec *spec);
 /* The command itself. */
 NODISCARD Err *build_run_command(Cli *cli, const void *values, const Arguments *args);
 /* `verify`, which has the same options. */

@@ -221,6 +221,7 @@ Err *build_request_make(Cli *cli, const BuildValues *v, BuildRequest *r)
 	TRY(set_tags(cli, v, r));
 	TRY(build_given_make(cli, v, &r->run));
 	TRY(build_attest_make(cli, v, &r->attest));
+	r->asks_git = build_attest_asks_git(&r->attest);
 	TRY(build_proxies_of_environment(cli, v, &r->run));
 	TRY(connection_apply(cli, &v->connection, &r->run.authorities));
 	return set_platforms(cli, v, r);

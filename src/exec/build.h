@@ -156,9 +156,9 @@ typedef struct BuildRequest {
 	size_t unset_env_count, unset_label_count;
 	bool omit_history;
 	AttestSpec attest;
-	bool wants_provenance;        /* BuildImage.provenance, whatever .attest says */
-	Str vcs_source, vcs_revision; /* what the context is a work tree of; "" not known */
-	bool explain; /* say of each step why it was not in the cache, before it runs */
+	bool wants_provenance; /* BuildImage.provenance, whatever .attest says */
+	bool asks_git;         /* what a local context is a work tree of, for the provenance */
+	bool explain;          /* say of each step why it was not in the cache, before it runs */
 	/* --fail-on-miss: names, numbers, or "*": all their steps are in the cache. */
 	const Str *hit_stages;
 	size_t hit_stage_count;

@@ -334,15 +334,20 @@ Err *result_provenance(Build *b, const BuildResult *ret, size_t number, Provenan
 	gather_locals(&c);
 	gather_args(&c, &ret->images[number]);
 	*prov = (Provenance){
+		.vcs_source = STR(""),
+		.vcs_revision = STR(""),
 		.invocation_id = has_epoch ? STR("") : arena_str(b->arena, str_from(b->journal.id)),
 		.started_ns = has_epoch ? b->epoch_ns : b->now_ns,
 		.finished_ns = has_epoch ? b->epoch_ns : clock_real_ns(),
 		.builder_platform = platform_text(b->arena, &host),
-		.vcs_source = remote_redact(b->arena, b->request->vcs_source),
-		.vcs_revision = b->request->vcs_revision,
 		.dockerfile = b->source->text,
 	};
 	set_config(&c, prov);
+	if (b->request->asks_git && b->request->context_fd >= 0) {
+		git_describe(b->request->context_fd, b->cancel, b->arena, &prov->vcs_source,
+		             &prov->vcs_revision);
+		prov->vcs_source = remote_redact(b->arena, prov->vcs_source);
+	}
 	prov->args = KEPT(&c, &c.args);
 	prov->arg_count = c.args.len;
 	prov->secrets = KEPT(&c, &c.secrets);

@@ -40,6 +40,10 @@ typedef struct GitCommit {
 /* Asks nothing where REMOTE names a whole commit. */
 NODISCARD Err *git_resolve(const GitAccess *access, Arena *a, const Remote *remote, GitCommit *ret);
 
+/* The commit that the work tree DIR_FD lies in has checked out, and the address of its remote
+ * (origin, else upstream); "" where its repository, or git itself, does not tell. */
+void git_describe(int dir_fd, const Cancel *cancel, Arena *a, Str *ret_source, Str *ret_revision);
+
 typedef struct GitTree {
 	int fd;                /* the directory (of the subdirectory, if one is named) */
 	int64_t commit_time_s; /* since 1970 */

@@ -85,6 +85,20 @@ decant rmi -f "$R/index:1" >/dev/null
 run decant pull "$R/index:1"
 status "what is in an index can be pulled" 0
 
+# --- several platforms: each with its own ------------------------------------------------------------------------------
+mkdir mp
+printf 'FROM scratch AS amd64\nCOPY requirements.txt /a/\nFROM scratch AS arm64\nCOPY requirements.txt /b/\nFROM $TARGETARCH\n' >mp/Dockerfile
+echo 'a==1.0' >mp/requirements.txt
+run decant build --platform linux/amd64,linux/arm64 -t "$R/mp:1" --push --sbom=true --provenance=mode=min mp
+is "referrers of several platforms' images" \
+	"$(for d in $(get "$R" mp manifests/1 | q '" ".join(m["digest"] for m in d["manifests"])'); do get "$R" mp "referrers/$d" | q 'len(d["manifests"])'; done | xargs)" "2 2"
+is "each tells of its own files" "$(decant sbom --platform linux/arm64 --format '{{.PURL}} {{.Path}}' "$R/mp:1")" "pkg:pypi/a@1.0 /b/requirements.txt"
+run decant build --platform linux/amd64,linux/arm64 -t "$R/mp:2" --push --sbom=form=index mp
+is "in an index after all images" "$(get "$R" mp manifests/2 | q '[m["platform"]["architecture"] for m in d["manifests"]]')" "['amd64', 'arm64', 'unknown', 'unknown']"
+run decant build --platform linux/amd64,linux/arm64 -o type=local,dest=mp-files,platform-split=false --provenance=true mp
+is "as files of one folder they are named after it" "$(find mp-files -name '*.json' -printf '%f\n' | sort | xargs)" \
+	"provenance.linux_amd64.json provenance.linux_arm64.json"
+
 # --- layouts, files ---------------------------------------------------------------------------------------------------
 run decant build -t layout:1 -o type=oci,dest=layout.tar --provenance=mode=min,form=referrer --sbom=form=referrer ctx
 mkdir layout && tar -C layout -xf layout.tar

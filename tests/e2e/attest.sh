@@ -123,6 +123,22 @@ run decant build -t p --provenance=complete-materials=true ctx
 status "materials that are not complete are an error if that was asked for" 3
 like "which says what is missing" "$ERR" "'context' is a local directory"
 
+# --- a context that is a work tree --------------------------------------------------------------------------------------
+if command -v git >/dev/null; then
+	mkdir work
+	printf 'FROM busybox\nCOPY Dockerfile /\n' >work/Dockerfile
+	export GIT_AUTHOR_NAME=a GIT_AUTHOR_EMAIL=a@b GIT_COMMITTER_NAME=a GIT_COMMITTER_EMAIL=a@b
+	git -C work init -q && git -C work add . && git -C work commit -qm x && git -C work remote add origin https://me:pass@example.org/r.git
+	run decant build -t work --provenance=mode=min work
+	is "provenance has its commit and where it is from, without the password" \
+		"$(shown work provenance 'd["runDetails"]["metadata"]["buildkit_metadata"]["vcs"]')" \
+		"{'revision': '$(git -C work rev-parse HEAD)', 'source': 'https://xxxxx:xxxxx@example.org/r.git'}"
+	BUILDX_GIT_INFO=false run decant build -t work --provenance=mode=min work
+	is "unless git is not to be asked" "$(shown work provenance 'd["runDetails"]["metadata"]["buildkit_metadata"]')" "{}"
+else
+	skip "a work tree" "git is not installed"
+fi
+
 # --- kept, dropped, equal ---------------------------------------------------------------------------------------------
 run decant build -t p --sbom=1 ctx
 run decant build -t p ctx
