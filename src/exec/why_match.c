@@ -53,7 +53,7 @@ static Err *load(Build *b, WhyBook *w)
 	size_t count, opened = 0;
 	Digest text = b->source ? sha256_of(b->source->text) : (Digest){ 0 };
 	TRY(store_build_list(b->store, &w->arena, &names, &count));
-	for (int near = 1; near >= 0; near--)
+	for (int near = 1; near >= 0 && !w->builds.len; near--)
 		for (size_t i = 0;
 		     i < count && w->builds.len < BUILDS_COMPARED_MAX && opened < BUILDS_OPENED_MAX;
 		     i++) {
