@@ -9,7 +9,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
 
-#include "base/limits.h"
 #include "base/map.h"
 #include "base/vec.h"
 #include "codec/json.h"
@@ -367,74 +366,6 @@ static Err *put_blob(Layout *l, int blobs_fd, const Descriptor *d)
 	return err;
 }
 
-static bool same_name(const Descriptor *x, const Descriptor *y)
-{
-	if (x->container_name.len && y->container_name.len)
-		return str_eq(x->container_name, y->container_name);
-	return str_eq(x->ref_name, y->ref_name);
-}
-
-static bool is_replaced(const Index *ours, const Descriptor *d)
-{
-	for (size_t i = 0; i < ours->count; i++)
-		if (same_name(&ours->manifests[i], d))
-			return true;
-	return false;
-}
-
-/* Two images of one tag: each has its whole name, so that "oci:DIR:NAME" means one. */
-static Err *tell_apart(Arena *a, Descriptor *d, size_t count)
-{
-	AUTO_FREE bool *twice = xcalloc(count + 1, sizeof *twice);
-	AUTO_MAP Map first = MAP_INIT; /* tag → twice[] of the first that has it */
-	for (size_t i = 0; i < count; i++) {
-		bool *other = map_get(&first, d[i].ref_name);
-		if (other)
-			*other = twice[i] = true;
-		else if (d[i].ref_name.len)
-			map_put(&first, d[i].ref_name, &twice[i]);
-	}
-	for (size_t i = 0; i < count; i++) {
-		Reference ref;
-		if (!twice[i] || !d[i].container_name.len)
-			continue;
-		TRY(reference_parse(a, d[i].container_name, &ref));
-		d[i].ref_name = reference_familiar(a, &ref);
-	}
-	return NULL;
-}
-
-/* As BuildKit's: a layout that is there keeps its images of other names.  ROOT is locked. */
-static Err *merge_index(Layout *l, int root)
-{
-	AUTO_BUF Buf old = BUF_INIT;
-	Index was, ours;
-	struct stat st;
-	if (fstatat(root, "index.json", &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return NULL;
-	TRY(path_read_file(root, "index.json", MANIFEST_BYTES_MAX, &old));
-	Err *e = index_parse(l->arena, buf_str(&old), "index.json", &was);
-	if (e)
-		return err_note(err_while(e, "reading the layout that is in '%.*s' already",
-		                          STR_ARG(l->job->out->dest)),
-		                "remove it, or give another dest");
-	TRY(index_parse(l->arena, buf_str(&l->index), "index.json", &ours));
-	Descriptor *all = arena_alloc(l->arena, (was.count + ours.count + 1) * sizeof *all,
-	                              _Alignof(Descriptor));
-	size_t count = 0;
-	for (size_t i = 0; i < was.count; i++)
-		if (!is_replaced(&ours, &was.manifests[i]))
-			all[count++] = was.manifests[i];
-	for (size_t i = 0; i < ours.count; i++)
-		all[count++] = ours.manifests[i];
-	TRY(tell_apart(l->arena, all, count));
-	was.manifests = all;
-	was.count = count;
-	buf_reset(&l->index);
-	index_format(&was, &l->index);
-	return NULL;
-}
-
 static Err *write_dir(Layout *l, bool docker)
 {
 	AUTO_CLOSE int root = -1;
@@ -455,7 +386,7 @@ static Err *write_dir(Layout *l, bool docker)
 	if (!docker) { /* manifest.json has these images alone, and so has its index.json */
 		if (flock(root, LOCK_EX) < 0)
 			return err_sys(errno, "cannot lock '%.*s'", STR_ARG(l->job->out->dest));
-		TRY(merge_index(l, root));
+		TRY(export_layout_merge(l->job, root, l->arena, &l->index));
 	}
 	return path_write_file(root, "index.json", buf_str(&l->index), 0644, false);
 }

@@ -9,6 +9,7 @@
  *   attest.c      what is attested of them: in an index, as referrers, as files
  *   push.c        documents → a registry
  *   archive.c     an OCI layout, with docker's files or without, into a tar or a directory
+ *   merge.c       an OCI layout that is there already
  *   file.c        the file that is written: whole or not at all
  *   flat.c        the root file system of an image: one stream of entries (flat.h)
  *   platforms.c   the same of several platforms in one tree
@@ -143,6 +144,9 @@ NODISCARD Err *export_publish_document(const ExportJob *job, const ExportImage *
 
 /* DOCKER: with manifest.json and repositories, so that every docker can load it. */
 NODISCARD Err *export_layout(ExportJob *job, bool docker);
+/* INDEX, this output's index.json, becomes that of all images in the layout ROOT, which is locked.
+ */
+NODISCARD Err *export_layout_merge(const ExportJob *job, int root, Arena *a, Buf *index);
 
 /* --- platforms.c ----------------------------------------------------------------------------- */
 
