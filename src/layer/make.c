@@ -8,20 +8,19 @@
 #include "base/base.h"
 
 #include "fs/path.h"
+#include "layer/hash.h"
 #include "layer/layer-internal.h"
 #include "layer/place.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
 
-enum { BLOCK_BYTES = 256 << 10 };
-
 typedef struct Making {
 	const LayerSource *source;
 	const Cancel *cancel;
 	TarWriter *tar;
 	Place *place; /* NULL: only the tar is made */
-	char *block;
+	LayerHash hash;
 } Making;
 
 static Err *changed(const Entry *e)
@@ -33,24 +32,25 @@ static Err *changed(const Entry *e)
 /* SIZE bytes of FROM into the tar and, if TO is not -1, into it. */
 static Err *take_bytes(Making *m, const Entry *e, int from, int to)
 {
-	Sha256 hash;
-	sha256_init(&hash);
+	layer_hash_begin(&m->hash, e->size);
 	for (uint64_t left = e->size; left;) {
 		TRY(cancel_check(m->cancel));
-		ssize_t n = read(from, m->block, left < BLOCK_BYTES ? (size_t)left : BLOCK_BYTES);
+		char *block = layer_hash_buffer(&m->hash);
+		size_t want = left < LAYER_BLOCK_BYTES ? (size_t)left : LAYER_BLOCK_BYTES;
+		ssize_t n = read(from, block, want);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
 			return err_sys(errno, "cannot read '%.*s'", STR_ARG(e->path));
 		if (n == 0)
 			return changed(e);
-		sha256_add(&hash, m->block, (size_t)n);
-		TRY(tar_writer_data(m->tar, m->block, (size_t)n));
+		layer_hash_add(&m->hash, (size_t)n);
+		TRY(tar_writer_data(m->tar, block, (size_t)n));
 		if (to >= 0)
-			TRY(path_write_what(to, m->block, (size_t)n, "a layer to the store"));
+			TRY(path_write_what(to, block, (size_t)n, "a layer to the store"));
 		left -= (uint64_t)n;
 	}
-	Digest is = sha256_end(&hash);
+	Digest is = layer_hash_end(&m->hash);
 	return digest_eq(&is, &e->sha256) ? NULL : changed(e);
 }
 
@@ -68,12 +68,9 @@ static Err *make_entry(Making *m, const Entry *e)
 	return m->place ? place_finish(m->place, e, TAKE_FD(to)) : NULL;
 }
 
-static Err *make_all(Making *m, const List *list)
+static Err *make_entries(Making *m, const List *list)
 {
 	ListCursor c = list_cursor(list, STR(""));
-	m->block = xmalloc(BLOCK_BYTES);
-	AUTO_FREE char *bound = m->block;
-	(void)bound;
 	for (;;) {
 		AUTO_ARENA Arena a = ARENA_INIT;
 		Entry e;
@@ -83,6 +80,15 @@ static Err *make_all(Making *m, const List *list)
 		if (e.path.len)
 			TRY(make_entry(m, &e));
 	}
+	return NULL;
+}
+
+static Err *make_all(Making *m, const List *list)
+{
+	layer_hash_init(&m->hash);
+	Err *e = make_entries(m, list);
+	layer_hash_done(&m->hash);
+	TRY(e);
 	TRY(tar_writer_finish(m->tar));
 	return m->place ? place_dir_times(m->place, list) : NULL;
 }

@@ -25,6 +25,7 @@
 #include "fs/copy.h"
 #include "fs/path.h"
 #include "fs/walk.h"
+#include "layer/hash.h"
 #include "layer/layer-internal.h"
 #include "layer/place.h"
 #include "layer/view.h"
@@ -34,8 +35,6 @@
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-
-enum { BLOCK_BYTES = 256 << 10 };
 
 typedef struct Dropped {
 	Str path;
@@ -51,7 +50,7 @@ typedef struct Diff {
 	Map inodes;  /* "dev:ino" of files with several names → Str of the first */
 	Arena arena;
 	uint64_t size_bytes;
-	char *block;
+	LayerHash hash;
 	VEC(Entry) held; /* equal directories around the current path: given if one in them is */
 	VEC(Dropped) dropped; /* what is equal, what is in a directory before it */
 	size_t *dir_layers;   /* of the directory DIR: view_dir_layers() */
@@ -178,25 +177,26 @@ static bool is_second_name(Diff *d, const WalkFile *f, Entry *e)
 /* Hash the content; TAR gets it too unless it is NULL. */
 static Err *read_content(Diff *d, const WalkFile *f, Entry *e, TarWriter *tar)
 {
-	Sha256 hash;
-	sha256_init(&hash);
 	AUTO_CLOSE int fd =
 		openat(f->dir_fd, f->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0)
 		return err_sys(errno, "cannot open '%.*s'", STR_ARG(f->path));
+	layer_hash_begin(&d->hash, e->size);
 	for (uint64_t left = e->size; left;) {
 		TRY(cancel_check(d->upper->cancel));
-		ssize_t n = read(fd, d->block, left < BLOCK_BYTES ? (size_t)left : BLOCK_BYTES);
+		char *block = layer_hash_buffer(&d->hash);
+		size_t want = left < LAYER_BLOCK_BYTES ? (size_t)left : LAYER_BLOCK_BYTES;
+		ssize_t n = read(fd, block, want);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
 			return err_sys(n < 0 ? errno : EIO, "cannot read '%.*s'", STR_ARG(f->path));
-		sha256_add(&hash, d->block, (size_t)n);
+		layer_hash_add(&d->hash, (size_t)n);
 		if (tar)
-			TRY(tar_writer_data(tar, d->block, (size_t)n));
+			TRY(tar_writer_data(tar, block, (size_t)n));
 		left -= (uint64_t)n;
 	}
-	e->sha256 = sha256_end(&hash);
+	e->sha256 = layer_hash_end(&d->hash);
 	return NULL;
 }
 
@@ -424,7 +424,8 @@ Err *layer_from_upper(Store *s, const LayerUpper *upper, StoreLayer *ret)
 		openat(tmp, upper->dir_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (root < 0)
 		return err_sys(errno, "cannot open what the step wrote");
-	Diff d = { .store = s, .upper = upper, .block = xmalloc(BLOCK_BYTES) };
+	Diff d = { .store = s, .upper = upper };
+	layer_hash_init(&d.hash);
 	AUTO_LIST List *list = NULL;
 	StoreLayer layer = { 0 };
 	Err *e = diff_upper(&d, root, &layer, &list);
@@ -437,7 +438,7 @@ Err *layer_from_upper(Store *s, const LayerUpper *upper, StoreLayer *ret)
 	free(d.dir_layers);
 	map_done(&d.inodes);
 	arena_done(&d.arena);
-	free(d.block);
+	layer_hash_done(&d.hash);
 	if (!e)
 		e = store_layer_publish(s, &layer, list, upper->dir_name);
 	if (e)
