@@ -56,7 +56,7 @@ static Err *check_empty(const Out *out, int fd)
 	bool other = false, layout = false;
 	if (!dir)
 		return err_sys(errno, "cannot read '%s'", out->to->dir.ptr);
-	again = -1;
+	(void)TAKE_FD(again); /* the DIR has it */
 	for (struct dirent *d; (d = readdir(dir));) {
 		layout = layout || strcmp(d->d_name, "oci-layout") == 0;
 		other = other || d->d_name[0] != '.';
