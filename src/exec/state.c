@@ -100,9 +100,22 @@ StepResult state_result_of_layer(const StoreLayer *layer, int64_t created_ns, in
 	};
 }
 
+/* A layer whose bytes are nowhere is not there. */
+static Err *check_form(Build *b, const StoreLayer *layer)
+{
+	AUTO_ARENA Arena a = ARENA_INIT;
+	StoreBlobOf *blobs;
+	size_t count;
+	if (layer->has_dir || layer->has_tar)
+		return NULL;
+	TRY(store_map_list(b->store, &layer->diff_id, &a, &blobs, &count));
+	return count ? NULL : err_new(ERR_NOT_FOUND, "the layer has lost its bytes");
+}
+
 Err *state_check_layer(Build *b, const Digest *diff_id, StoreLayer *ret)
 {
 	TRY(store_layer_get(b->store, diff_id, ret));
+	TRY(check_form(b, ret));
 	if (!ret->suspect)
 		return NULL;
 	/* Its files may belong to subordinate ids: only inside the namespace can they be read. */

@@ -40,12 +40,13 @@ static Err *open_blob(Store *s, const Digest *diff_id, int *ret_fd, CompressionI
 /* The uncompressed stream of the layer's blob goes through FN; its digest must be the diff ID. */
 typedef Err *TarFn(void *context, Reader *tar);
 
-static Err *with_blob(Store *s, const Digest *diff_id, TarFn *fn, void *context)
+static Err *read_blob(Store *s, const Digest *diff_id, TarFn *fn, void *context, bool *ret_own)
 {
 	char text[DIGEST_TEXT_LEN + 1];
 	AUTO_CLOSE int fd = -1;
-	CompressionId id;
+	CompressionId id = COMPRESSION_NONE;
 	TRY(open_blob(s, diff_id, &fd, &id));
+	*ret_own = id == COMPRESSION_NONE;
 	AUTO_READER Reader *file = reader_from_fd(fd, "a layer blob");
 	AUTO_READER Reader *plain = compressor_reader(id, file);
 	AUTO_READER Reader *hash = reader_hash(plain);
@@ -55,8 +56,23 @@ static Err *with_blob(Store *s, const Digest *diff_id, TarFn *fn, void *context)
 	if (!digest_eq(&is, diff_id))
 		return err_note(err_new(ERR_CORRUPT, "the blob of the layer '%s' is damaged",
 		                        digest_text(diff_id, text).ptr),
-		                "pull or load its image again");
+		                "build again, or pull or load its image again");
 	return NULL;
+}
+
+/* What is damaged goes, so that the next who asks makes it from the other form, or again. */
+static Err *with_blob(Store *s, const Digest *diff_id, TarFn *fn, void *context)
+{
+	StoreLayer layer;
+	bool own = false;
+	Err *e = read_blob(s, diff_id, fn, context, &own);
+	if (!e || err_kind(e) != ERR_CORRUPT || !own)
+		return e;
+	Err *gone = store_layer_get(s, diff_id, &layer);
+	if (!gone)
+		gone = layer.has_dir ? store_blob_remove(s, diff_id) : store_layer_drop(s, diff_id);
+	err_free(gone); /* the damage is what is told */
+	return e;
 }
 
 typedef struct CopyOut {
@@ -79,8 +95,12 @@ Err *layer_write_tar(Store *s, const Digest *diff_id, Writer *out, const Cancel 
 		StoreBlobOf *blobs;
 		size_t count;
 		TRY(store_map_list(s, diff_id, &a, &blobs, &count));
-		if (count == 0)
-			return write_from_dir(s, diff_id, out, cancel);
+		if (count == 0) {
+			Err *e = write_from_dir(s, diff_id, out, cancel);
+			if (e && err_kind(e) == ERR_CORRUPT)
+				err_free(store_layer_drop(s, diff_id));
+			return e;
+		}
 	}
 	return with_blob(s, diff_id, copy_out, &(CopyOut){ out, cancel });
 }

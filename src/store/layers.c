@@ -27,6 +27,30 @@ static bool get_number(Str text, const char *name, uint64_t *ret)
 	return store_text_get(text, name, &value) && str_to_u64(value, ret);
 }
 
+/* Its list is there, and neither empty nor cut short: the last line tells. */
+static bool has_list(Store *s, const Digest *diff_id)
+{
+	StorePath path = store_path_of("layers", diff_id, ".list");
+	char tail[96]; /* "\nend COUNT SHA256\n" */
+	struct stat st;
+	AUTO_CLOSE int fd =
+		openat(s->dir_fd, path.text, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+		return false;
+	off_t from = st.st_size > (off_t)sizeof tail ? st.st_size - (off_t)sizeof tail : 0;
+	ssize_t n = pread(fd, tail, sizeof tail, from);
+	return n > 0 && tail[n - 1] == '\n' && memmem(tail, (size_t)n, "\nend ", 5);
+}
+
+/* The uncompressed tar has the size that .meta says. */
+static bool has_tar(Store *s, const Digest *diff_id, uint64_t tar_bytes)
+{
+	struct stat st;
+	return fstatat(s->dir_fd, store_path_of("blobs/sha256", diff_id, "").text, &st,
+	               AT_SYMLINK_NOFOLLOW) == 0 &&
+	       S_ISREG(st.st_mode) && (uint64_t)st.st_size == tar_bytes;
+}
+
 Err *store_layer_get(Store *s, const Digest *diff_id, StoreLayer *ret)
 {
 	char hex[DIGEST_TEXT_LEN + 1];
@@ -46,7 +70,10 @@ Err *store_layer_get(Store *s, const Digest *diff_id, StoreLayer *ret)
 		return err_new(ERR_CORRUPT, "'%s/%s' is damaged", s->path, path.text);
 	TRY(store_text_get_digest(text, "identity", &layer.identity));
 	layer.has_dir = exists(s, store_path_of("layers", diff_id, "").text);
-	layer.has_tar = exists(s, store_path_of("blobs/sha256", diff_id, "").text);
+	layer.has_tar = has_tar(s, diff_id, layer.tar_bytes);
+	if (!has_list(s, diff_id))
+		return err_new(ERR_CORRUPT, "the content list of the layer '%s' is damaged",
+		               digest_text(diff_id, hex).ptr);
 	layer.suspect = !str_eqc(boot, s->boot_id) &&
 	                !exists(s, store_path_of("layers", diff_id, ".ok").text);
 	*ret = layer;
@@ -111,8 +138,13 @@ Err *store_layer_publish(Store *s, const StoreLayer *layer, const List *list, co
 	TRY(store_lock(s, "publish", &layer->diff_id, NULL, &lock));
 	if (dir_name)
 		TRY(move_dir(s, &layer->diff_id, dir_name));
-	if (exists(s, path.text))
+	StoreLayer there;
+	Err *e = store_layer_get(s, &layer->diff_id, &there);
+	if (!e)
 		return NULL;
+	if (err_kind(e) != ERR_NOT_FOUND && err_kind(e) != ERR_CORRUPT)
+		return e;
+	err_free(e); /* it was not there, or damaged: now it is whole */
 	TRY(write_list(s, &layer->diff_id, list));
 	AUTO_BUF Buf text = BUF_INIT;
 	buf_addf(&text, "decant-layer 1\nidentity %s\nsize %llu\ntar %llu\nboot %s\n",

@@ -63,6 +63,21 @@ GIT_COMMITTER_DATE=@1100000000 git -C src commit -qm c
 git clone -q --bare src repos/r.git
 unset GIT_CONFIG_GLOBAL
 
+# G06: what the build reads of a repository is in it
+echo "FROM scratch # outside-$$" >"$T/outside"
+for name in Dockerfile .dockerignore; do
+	rm -rf linked && git init -q linked
+	printf 'FROM scratch\nCOPY f /f\n' >linked/Dockerfile
+	echo f >linked/f
+	ln -sf "$T/outside" "linked/$name"
+	git -C linked add -A
+	git -C linked -c user.name=t -c user.email=t@example.org commit -qm c
+	rm -rf repos/linked.git && git clone -q --bare linked repos/linked.git
+	build "$WEB/cgi/linked.git"
+	unlike "G06 '$name' that leads out of the repository is not followed" "$ERR" "outside-$$"
+	[ "$name" = .dockerignore ] || ok "G06 it is an error" [ "$STATUS" -ne 0 ]
+done
+
 build "$WEB/cgi/r.git"
 status "a repository" 0
 is "all of it, root's, without .git; .dockerignore is for directories" "$(paths)" \
@@ -86,9 +101,16 @@ build "$WEB/cgi/r.git#main:../../etc"
 like "G03 what climbs" "$ERR" "invalid subdir etc"
 build --build-arg BUILDKIT_CONTEXT_KEEP_GIT_DIR=1 "$WEB/cgi/r.git"
 like "BUILDKIT_CONTEXT_KEEP_GIT_DIR" "$(paths)" "/all/.git/HEAD"
-SOURCE_DATE_EPOCH=1500000000 build -o type=tar,dest="$T/out.tar" "$WEB/cgi/r.git"
-is "with SOURCE_DATE_EPOCH files have the time of the commit" \
-	"$(python3 -c 'import sys, tarfile; print({int(m.mtime) for m in tarfile.open(sys.argv[1]) if m.isreg()})' "$T/out.tar")" "{1100000000}"
+SOURCE_DATE_EPOCH=1500000000 build "$WEB/cgi/r.git"
+decant save -o "$T/saved" img
+is "with SOURCE_DATE_EPOCH files have the time of the commit" "$(
+	python3 - "$T/saved" <<-'P'
+	import io, json, sys, tarfile
+	t = tarfile.open(sys.argv[1])
+	layers = json.load(t.extractfile("manifest.json"))[0]["Layers"]
+	print({int(m.mtime) for layer in layers for m in tarfile.open(fileobj=io.BytesIO(t.extractfile(layer).read())) if m.isreg()})
+	P
+)" "{1100000000}"
 build --build-arg SOURCE_DATE_EPOCH=context "$WEB/cgi/r.git"
 is "SOURCE_DATE_EPOCH=context is that time" "$(decant image inspect --format '{{.Created}}' img)" "2004-11-09T11:33:20Z"
 run decant build --check "$WEB/cgi/r.git"

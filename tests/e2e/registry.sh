@@ -158,9 +158,13 @@ login() { echo "{\"auths\":{\"$REGISTRY\":{\"auth\":\"$(printf %s "$1" | base64)
 login user:wrong
 run decant push "$REGISTRY/private:1"
 like "a wrong password: whose" "$ERR" "credentials of user from $HOME/.docker/config.json"
+login user:s3cr3t-wrong
+run decant --debug push "$REGISTRY/private:1"
+unlike "S05 a password is in no message" "$OUT$ERR" "s3cr3t|$(printf user:s3cr3t-wrong | base64)"
 login user:secret
 run decant push -q "$REGISTRY/private:1"
 status "push with a password" 0
+is "S05 it is nowhere in the store" "$(grep -rlaF "$(printf user:secret | base64)" "$DECANT_ROOT")" ""
 rm -rf "$T/third"
 run env DECANT_ROOT="$T/third" "$DECANT" pull -q "$REGISTRY/private:1"
 status "pull with a password" 0

@@ -132,6 +132,15 @@ wait "$victim"
 is "^C ends the waiting" $? 130
 ok "within a second" [ $((($(date +%s%N) - begun) / 1000000)) -lt 1000 ]
 
+# --- an argument is no secret, and is said to be none ---
+
+printf 'FROM alpine:edge\nARG TOKEN\nRUN true\n' >Dockerfile
+build -t argued --build-arg TOKEN="$env_marker"
+status "S03 a token as --build-arg" 0
+like "S03 it is told" "$ERR" 'SecretsUsedInArgOrEnv'
+unlike "S03 not in the image's variables" "$(decant inspect --format '{{json .Config}}' argued)" "$env_marker"
+like "S03 in the history, as docker has it" "$(decant history --no-trunc argued)" "[|]1 TOKEN=$env_marker"
+
 is "S08 the store is the owner's alone" "$(stat -c %a "$DECANT_ROOT")" 700
 
 # --- secrets of ADD ---
