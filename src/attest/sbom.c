@@ -20,14 +20,22 @@ void sbom_done(Sbom *s)
 	map_done(&s->seen);
 }
 
+/* One line that any reader of JSON takes: a NUL in a name would make a document that none reads. */
 static Str own(Sbom *s, Str text, size_t limit)
 {
-	return arena_str(s->arena, str_clip(str_trim(text), limit));
+	if (!text.len)
+		return STR("");
+	Str kept = arena_str(s->arena, str_clip(str_trim(text), limit));
+	char *bytes = (char *)kept.ptr;
+	for (size_t i = 0; i < kept.len; i++)
+		if ((unsigned char)bytes[i] < ' ' || bytes[i] == 0x7f)
+			bytes[i] = '?';
+	return kept;
 }
 
 void sbom_add(Sbom *s, const SbomFile *f, const SbomPackage *p)
 {
-	if (!str_trim(p->name).len || !p->purl.len || map_find(&s->seen, p->purl))
+	if (!p->name.len || !str_trim(p->name).len || !p->purl.len || map_find(&s->seen, p->purl))
 		return;
 	if (s->packages.len >= SBOM_PACKAGES_MAX) {
 		if (s->packages.len == SBOM_PACKAGES_MAX && s->warnings.len < SBOM_WARNINGS_MAX)
@@ -44,7 +52,7 @@ void sbom_add(Sbom *s, const SbomFile *f, const SbomPackage *p)
 		.supplier = own(s, p->supplier, SBOM_TEXT_BYTES_MAX),
 		.checksum_alg = p->checksum_alg,
 		.checksum = arena_str(s->arena, p->checksum),
-		.path = arena_str(s->arena, f->path),
+		.path = own(s, f->path, SBOM_TEXT_BYTES_MAX),
 		.layer = f->layer,
 	};
 	(void)map_put(&s->seen, kept.purl, NULL);
