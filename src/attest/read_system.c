@@ -35,6 +35,8 @@ typedef struct DpkgPackage {
 /* "source (version)", "source", "": the upstream qualifier of scanners. */
 static Str dpkg_upstream(Arena *a, const DpkgPackage *p)
 {
+	if (!p->source.len)
+		return STR("");
 	Str name, version = str_cut(p->source, '(', &name);
 	name = str_trim(name);
 	(void)str_cut(version, ')', &version);
