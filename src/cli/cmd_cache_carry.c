@@ -261,7 +261,7 @@ const Command command_cache_pull = {
 	.synopsis = "[OPTIONS] NAME[:TAG|@DIGEST]",
 	.help = "Get caches of RUN from a registry",
 	.about = "Caches that are there already are kept and not fetched. Who may write NAME "
-	         "decides "
+		 "decides "
 		 "what later\n"
 		 "RUNs find in these caches.",
 	.options = pull_options,
