@@ -129,6 +129,9 @@ static Err *set_platforms(Cli *cli, const BuildValues *v, BuildRequest *r)
 			cli->usage_error = true;
 			return err_while(e, "reading --platform");
 		}
+		if (!str_eqc(p.os, "linux"))
+			return err_new(ERR_INPUT, "only linux images can be built, not %s",
+			               platform_text(cli->arena, &p).ptr);
 		if (!has_platform(list, r->platform_count, &p))
 			list[r->platform_count++] = p;
 	}

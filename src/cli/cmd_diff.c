@@ -10,6 +10,7 @@
 #include "exec/container.h"
 #include "sandbox/sandbox.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 typedef struct DiffValues {
@@ -60,6 +61,7 @@ static void print_one(Arena *a, const Change *c)
 {
 	const Entry *any = c->after ? c->after : c->before;
 	AUTO_BUF Buf words = BUF_INIT;
+	assert(any); /* one of two that differ */
 	if (c->before && c->after) {
 		changes_words(a, c, &words);
 	} else {

@@ -143,7 +143,8 @@ static Err *is_wanted(Arena *a, const Row *row, const Filters *f, bool all, bool
 	if (f->dangling ? dangling != (strcmp(f->dangling, "true") == 0) : dangling && !all)
 		return NULL;
 	int64_t created = row->image->config.created_ns;
-	if (created >= f->before_ns || created <= f->since_ns)
+	if ((f->before_ns != INT64_MAX && created >= f->before_ns) ||
+	    (f->since_ns != INT64_MIN && created <= f->since_ns))
 		return NULL;
 	for (size_t i = 0; i < f->labels.count; i++)
 		if (!has_label(&row->image->config, f->labels.at[i]))

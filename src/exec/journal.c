@@ -212,10 +212,30 @@ static void put_request(const Build *b, Arena *a, StoreBuild *ret)
 	put_tags(b, a, ret);
 }
 
+/* Users and passwords in URLs, wherever they are quoted. */
+static void hide_logins(Arena *a, StoreBuild *ret)
+{
+	ret->dockerfile_text = remote_redact(a, ret->dockerfile_text);
+	ret->error = remote_redact(a, ret->error);
+	for (size_t k = 0; k < ret->step_count; k++) {
+		StoreStep *s = &ret->steps[k];
+		s->title = remote_redact(a, s->title);
+		s->text = remote_redact(a, s->text);
+		s->inputs = remote_redact(a, s->inputs);
+		for (size_t c = 0; c < s->cause_count; c++) {
+			StoreCause *cause = &s->causes[c];
+			cause->words = remote_redact(a, cause->words);
+			cause->before = remote_redact(a, cause->before);
+			cause->after = remote_redact(a, cause->after);
+		}
+	}
+}
+
 /* Titles and errors have words expanded, and causes quote them. */
 static void hide_secrets(const Build *b, Arena *a, StoreBuild *ret)
 {
 	const BuildRequest *r = b->request;
+	hide_logins(a, ret);
 	for (size_t i = 0; i < r->arg_count; i++) {
 		Str value = r->args[i].value;
 		if (!lint_is_secret_variable(r->args[i].name))
