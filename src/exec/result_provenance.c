@@ -340,7 +340,7 @@ Err *result_provenance(Build *b, const BuildResult *ret, size_t number, Provenan
 		.started_ns = has_epoch ? b->epoch_ns : b->now_ns,
 		.finished_ns = has_epoch ? b->epoch_ns : clock_real_ns(),
 		.builder_platform = platform_text(b->arena, &host),
-		.dockerfile = b->source->text,
+		.dockerfile = remote_redact(b->arena, b->source->text),
 	};
 	set_config(&c, prov);
 	if (b->request->asks_git && b->request->context_fd >= 0) {

@@ -23,6 +23,10 @@ void why_add(WhyDiff *d, StoreCause cause, const char *fmt, ...)
 	if (n < 0)
 		die_oom(0);
 	cause.words = arena_str(d->arena, str_from(words));
+	/* What they point into, a key's text mostly, ends before the build's record is written. */
+	Str *const texts[] = { &cause.subject, &cause.before, &cause.after };
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+		*texts[i] = arena_str(d->arena, *texts[i]);
 	VEC_PUSH(&d->causes, cause);
 }
 
