@@ -15,6 +15,8 @@
 #include "exec/build-internal.h"
 #include "exec/run.h"
 
+#include <sys/resource.h>
+
 /* Changes whenever the meaning of a key or the bytes of layers change: old records then miss. */
 #define KEY_VERSION "decant-key 6\n"
 
@@ -109,6 +111,34 @@ static void mount_input(Buf *out, Arena *a, const RunMount *m)
 	}
 }
 
+/* One line, however they were ordered; of two of a kind the last holds, as for the command. */
+static void limits_input(Buf *out, Arena *a, const BuildRun *run)
+{
+	AUTO_BUF Buf all = BUF_INIT;
+	for (int resource = 0; resource < RLIM_NLIMITS; resource++) {
+		const SandboxLimit *l = NULL;
+		for (size_t i = 0; i < run->limit_count; i++)
+			if (run->limits[i].resource == resource)
+				l = &run->limits[i];
+		if (l)
+			buf_addf(&all, "%s%s=%llu:%llu", all.len ? " " : "", l->name,
+			         (unsigned long long)l->soft, (unsigned long long)l->hard);
+	}
+	input(out, KEY_ULIMIT, arena_str(a, buf_str(&all)));
+}
+
+/* What is given to all RUNs and can change what they make; what was not given is in no key. */
+static void run_machine(Buf *out, Arena *a, const BuildRun *run)
+{
+	for (size_t i = 0; i < run->host_count; i++)
+		input(out, KEY_HOST, run->hosts[i].name); /* not its address: BuildKit */
+	if (run->shm_bytes)
+		input(out, KEY_SHM_SIZE,
+		      arena_strf(a, "%llu", (unsigned long long)run->shm_bytes));
+	if (run->limit_count)
+		limits_input(out, a, run);
+}
+
 static void run_rights(Buf *out, Build *b, const RunArgs *r)
 {
 	AUTO_ARENA Arena a = ARENA_INIT;
@@ -116,8 +146,7 @@ static void run_rights(Buf *out, Build *b, const RunArgs *r)
 		input(out, KEY_SECURITY, STR("insecure"));
 	if (r->hostname.len)
 		input(out, KEY_HOSTNAME, r->hostname);
-	for (size_t i = 0; i < b->request->run.host_count; i++)
-		input(out, KEY_HOST, b->request->run.hosts[i].name); /* not its address: BuildKit */
+	run_machine(out, &a, &b->request->run);
 	for (size_t i = 0; i < r->device_count; i++)
 		input(out, KEY_DEVICE, r->devices[i].name);
 	for (size_t i = 0; i < r->mount_count; i++)

@@ -82,9 +82,19 @@ row miss,hit 'ARG HTTP_PROXY' 'ARG HTTP_PROXY' '--build-arg HTTP_PROXY=http://on
 # what is around a RUN
 row hit,hit '' '' '--add-host a:1.2.3.4' '--add-host a:4.3.2.1'
 row miss,hit '' '' '--add-host a:1.2.3.4' '--add-host b:1.2.3.4'
-row hit,hit '' '' '--shm-size 1m' '--shm-size 2m'
-row hit,hit '' '' '--ulimit nofile=100' '--ulimit nofile=200'
+row miss,hit '' '' '--shm-size 1m' '--shm-size 2m'
+row hit,hit '' '' '--shm-size 1m' '--shm-size 1024k'
+row miss,hit '' '' '--ulimit nofile=100' '--ulimit nofile=200'
+row miss,hit '' '' '' '--ulimit nofile=100'
+row hit,hit '' '' '--ulimit nofile=100 --ulimit core=0' '--ulimit core=0 --ulimit nofile=100:100'
 row hit,hit '' '' '-t one' '-t two'
+
+printf 'FROM alpine:edge\nRUN [ $(ulimit -n) -ge 2000 ] && echo big >/r || echo small >/r\n' >Dockerfile
+build --ulimit nofile=1000:1000
+build --ulimit nofile=4000:4000
+run decant run --rm img cat /r
+is "C03 a RUN that looks at its limits" "$OUT" big
+is "C03 and the reason" "$(decant why | grep -o -e '--ulimit.*')" "--ulimit: nofile=1000:1000 → nofile=4000:4000"
 
 # ARGs before FROM, used and not
 printf 'ARG V=1\nARG W=edge\nFROM alpine:$W\nRUN date +%%N >/when\n' >Dockerfile
