@@ -51,7 +51,7 @@ enum { VALUE_LEN_MIN = 4 };
 Str journal_hide(Arena *a, Str text, Str value)
 {
 	AUTO_BUF Buf out = BUF_INIT;
-	if (value.len < VALUE_LEN_MIN)
+	if (value.len < VALUE_LEN_MIN || text.len < value.len)
 		return text;
 	const char *at = memmem(text.ptr, text.len, value.ptr, value.len);
 	if (!at)

@@ -83,7 +83,13 @@ Err *store_layer_get(Store *s, const Digest *diff_id, StoreLayer *ret)
 Err *store_layer_list(Store *s, const Digest *diff_id, List **ret)
 {
 	StorePath path = store_path_of("layers", diff_id, ".list");
+	char hex[DIGEST_TEXT_LEN + 1];
 	Err *e = list_open(s->dir_fd, path.text, ret);
+	if (e && err_errno(e) == ENOENT) {
+		err_free(e);
+		return err_new(ERR_NOT_FOUND, "no layer '%s' in the store",
+		               digest_text(diff_id, hex).ptr);
+	}
 	return e ? err_while(e, "reading the content list of a layer in '%s'", s->path) : NULL;
 }
 

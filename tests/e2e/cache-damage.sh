@@ -45,7 +45,7 @@ elif how == "flip":
 P
 
 # The files that a build reads (one that has no version is no store at all), but for what lies in layers' folders: those are looked at below.
-files() { inside find "$T/kept" -type f -size +0 ! -path "*/locks/*" ! -path "*/tmp/*" ! -name version ! -path "*/init/*" ! -path "*/builds/*" -regextype egrep ! -regex '.*/layers/[0-9a-f]{64}/.*' -printf '%P\n' | sort; }
+files() { inside find "$T/kept" -type f -size +0 ! -path "$T/kept/locks/*" ! -path "$T/kept/tmp/*" ! -name version ! -path "$T/kept/init/*" ! -path "$T/kept/builds/*" -regextype egrep ! -regex '.*/layers/[0-9a-f]{64}/.*' -printf '%P\n' | sort; }
 is_of_base() { # Without it nothing can be built: an error is right.
 	local id
 	[ "${1#refs/}" = "$1" ] || return 0
@@ -77,12 +77,12 @@ for file in $(files); do
 	blobs/*) hows='delete flip' ;;
 	*) hows=half ;;
 	esac
-	for how in $hows; do
-		trial "$how" "$file"
-		count=$((count + 1))
-	done
+	# one way each, in turn: a store has many files of a kind
+	read -ra how <<<"$hows"
+	trial "${how[count % ${#how[@]}]}" "$file"
+	count=$((count + 1))
 done
-ok "C04 there is something to damage" [ "$count" -gt 40 ]
+ok "C04 there is something to damage" [ "$count" -gt 20 ]
 is "C04 no damage gives another image or a crash" "$wrong" ""
 is "C04 what can be made again is made again" "$failed" ""
 

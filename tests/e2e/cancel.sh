@@ -172,7 +172,7 @@ COPY . /
 D
 run decant build -q -f ctx/large -t "$FAULT/up-slow/large" -t large large
 status "a large image" 0
-interrupt "compressing for an archive" INT 130 0.3 save -o large.tar large
+interrupt "compressing for an archive" INT 130 0.05 save -o large.tar large
 ok "saving: no archive is left" [ ! -e large.tar ]
 is "saving: no part of one is left" "$(find . -maxdepth 1 -name '*large.tar*')" ""
 interrupt "compressing for a registry" TERM 143 0.3 push "$FAULT/up-slow/large"

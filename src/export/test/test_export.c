@@ -338,7 +338,8 @@ static void test_nothing_half_done(void **state)
 	static const char *const types[] = { "type=oci", "type=docker", "type=tar" };
 	for (size_t i = 0; i < ARRAY_LEN(types); i++) {
 		AUTO_ERR Err *err = export_to(f, types[i], "out/x");
-		assert_true(err && err_kind(err) == ERR_CORRUPT);
+		/* What is found damaged goes: the next one misses it. */
+		assert_true(err && err_kind(err) == (i ? ERR_NOT_FOUND : ERR_CORRUPT));
 	}
 	assert_int_equal(unlinkat(f->root_fd, "out", AT_REMOVEDIR), 0); /* it is empty */
 }
