@@ -66,6 +66,24 @@ static Err *number(Str text, const char *what, uint32_t *ret)
 	               STR_ARG(text));
 }
 
+/* The same, in a line of FILE that was looked for. */
+static Err *number_of(Str text, const char *what, const char *file, Str name, uint32_t *ret)
+{
+	if (to_id(text, ret))
+		return NULL;
+	return err_new(
+		ERR_INPUT,
+		"the %s '%.*s' of '%.*s' in the image's %s is no id between 0 and 4294967294", what,
+		STR_ARG(text), STR_ARG(name), file);
+}
+
+/* As other builders: a line without a gid, or with a word in its place, means 0. */
+static Err *gid_of(Str text, const char *file, Str name, uint32_t *ret)
+{
+	*ret = 0;
+	return all_digits(text) ? number_of(text, "group", file, name, ret) : NULL;
+}
+
 /* The passwd line whose name (or number) is WHO. */
 static bool find_passwd(Str passwd, Str who, bool by_number, Str fields[FIELDS])
 {
@@ -89,7 +107,7 @@ static Err *find_group(Str group, Str who, uint32_t *ret)
 		group = str_cut(group, '\n', &line);
 		split(line, fields);
 		if (str_eq(fields[0], who))
-			return number(fields[2], "group", ret);
+			return gid_of(fields[2], "/etc/group", who, ret);
 	}
 	return err_note(err_new(ERR_INPUT, "unable to find group '%.*s'", STR_ARG(who)),
 	                "the image's /etc/group has no such group");
@@ -140,8 +158,9 @@ Err *view_user(const View *v, Str text, const char *overlay_prefix, Arena *a, Vi
 	bool numeric = all_digits(who);
 	if (find_passwd(buf_str(&passwd), who,
 	                numeric && !find_passwd(buf_str(&passwd), who, false, fields), fields)) {
-		TRY(number(fields[2], "user", &user.uid));
-		TRY(number(fields[3], "group", &user.gid));
+		/* no uid is no 0 here: nobody becomes root by a typing error */
+		TRY(number_of(fields[2], "user", "/etc/passwd", fields[0], &user.uid));
+		TRY(gid_of(fields[3], "/etc/passwd", fields[0], &user.gid));
 		name = fields[0];
 		user.home = fields[5].len ? arena_str(a, fields[5]) : user.home;
 	} else if (numeric) {

@@ -68,6 +68,28 @@ for way in nosuch app:nosuch nosuch:0; do
 	like "... at its line" "$ERR" '^Dockerfile:2:|^ctx/Dockerfile:2:'
 	like "... by name" "$ERR" nosuch
 done
+# Malformed lines: what is not looked for is skipped, a gid that is missing or none is 0.
+cat >ctx/Dockerfile <<'D'
+FROM groups:1
+RUN cp /etc/group /etc/passwd && (echo no line; echo :::; echo half:x:77; echo word:x:78:y; echo big:x:79:4294967296; echo none:x::5) >>/etc/passwd
+RUN echo "root $(id -u) $(id -g)"
+USER half
+RUN echo "half $(id -u) $(id -g)"
+USER word
+RUN echo "word $(id -u) $(id -g)"
+D
+run decant build --progress=plain ctx
+status "malformed lines of /etc/passwd stop nothing" 0
+like "... root is root" "$ERR" '[0-9] root 0 0$'
+like "... a line that ends before its gid" "$ERR" '[0-9] half 77 0$'
+like "... a word for a gid" "$ERR" '[0-9] word 78 0$'
+for way in big none; do
+	{ sed '/^RUN echo/,$d' ctx/Dockerfile && printf 'USER %s\nRUN true\n' "$way"; } >ctx/Dockerfile.bad
+	run decant build -q -f ctx/Dockerfile.bad ctx
+	ok "... an id that is asked for and is none ($way): refused" [ "$STATUS" -ne 0 ]
+	like "... naming file and line" "$ERR" "of '$way' in the image's /etc/passwd is no id between 0 and 4294967294"
+done
+
 printf 'FROM groups:1\nUSER nosuch\nCMD ["x"]\n' >ctx/Dockerfile
 run decant build -q ctx
 status "USER that no RUN needs is not looked up" 0
