@@ -1,9 +1,9 @@
 /*
  * history_lines.c - history entries beside the instructions of the Dockerfile that made them.
  *
- * The journal keeps the Dockerfile's text.  Each instruction of the image's stage but FROM has left
- * one entry, those of a stage that it goes on with before them; so both are walked from their
- * ends, until they do not fit: there the base image begins, or what its triggers did.
+ * The journal keeps the Dockerfile's text.  Each instruction of the image's stage but FROM and
+ * ONBUILD has left one entry, those of a stage that it goes on with before them; so both are walked
+ * from their ends, until they do not fit: there the base image begins, or what its triggers did.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
@@ -73,7 +73,8 @@ static void walk_stage(Walk *w, Str name)
 		while (last < w->file->node_count && w->file->nodes[last].id != INST_FROM)
 			last++;
 		while (--last > (size_t)from)
-			if (!match(w, &w->file->nodes[last]))
+			if (w->file->nodes[last].id != INST_ONBUILD &&
+			    !match(w, &w->file->nodes[last]))
 				return;
 		const Node *node = &w->file->nodes[from];
 		from = node->word_count

@@ -39,6 +39,10 @@ run decant history --format json app
 unlike "nor in JSON" "$OUT" Line
 run decant history --lines alpine:edge
 status "an image that was not built here" 0
+printf 'FROM alpine:edge\nCOPY x /a\nENV X=1\nONBUILD RUN x\nCOPY x /b\n' | decant build -q -t triggers -f - "$T/c" >/dev/null
+is "ONBUILD leaves no entry, and takes no line from others" "$(lines triggers | sed 's/ *$//')" '5 COPY x /b
+3 ENV X=1
+2 COPY x /a'
 # The file changes: an image keeps the lines of the file that it was built from.
 sed -i 1d "$T/c/Dockerfile"
 is "lines as they were" "$(lines app | head -n 1)" '14 CMD ["/bin/sh"]'
