@@ -24,19 +24,21 @@ static bool find_stage(const StoreBuild *b, Str word, uint32_t *ret)
 /* The step whose instruction begins with WORD. */
 static Err *find_text(Cli *cli, const StoreBuild *b, Str word, uint32_t *ret, bool *ret_found)
 {
-	*ret_found = false;
+	AUTO_BUF Buf all = BUF_INIT;
+	size_t count = 0;
 	for (uint32_t i = 0; i < b->step_count && word.len; i++) {
 		if (!str_starts(b->steps[i].text, word))
 			continue;
-		if (*ret_found)
-			return err_note(cli_usage(cli, "several steps begin with '%.*s': %u and %u",
-			                          STR_ARG(word), *ret + 1, i + 1),
-			                "give the number of one, as 'decant why %.*s' shows it",
-			                STR_ARG(b->id));
+		buf_addf(&all, "%s%u", count ? ", " : "", i + 1);
 		*ret = i;
-		*ret_found = true;
+		count++;
 	}
-	return NULL;
+	*ret_found = count > 0;
+	if (count <= 1)
+		return NULL;
+	return err_note(cli_usage(cli, "several steps begin with '%.*s': %.*s", STR_ARG(word),
+	                          STR_ARG(buf_str(&all))),
+	                "give the number of one, as 'decant why %.*s' shows it", STR_ARG(b->id));
 }
 
 Err *shell_step_find(Cli *cli, const StoreBuild *b, Str word, uint32_t *ret)

@@ -48,15 +48,16 @@ dockerfile <<'D'
 FROM alpine:edge
 RUN echo good >/good
 RUN echo half >/half; exit 3
+RUN echo never
 D
 run decant build -q "$T/c"
 status "a build that fails" 1
 run at "RUN echo half" latest ls /good /half
 like "a step that failed: what was before it" "$OUT" "/good"
-like "says so" "$ERR" "failed, so this is the root before it: \[3/3\] RUN echo half"
+like "says so" "$ERR" "failed, so this is the root before it: \[3/4\] RUN echo half"
 run at "RUN echo" latest true
 status "several begin so" 125
-like "which" "$ERR" "several steps begin with 'RUN echo': [0-9] and [0-9]"
+like "which" "$ERR" "several steps begin with 'RUN echo': 2, 3, 4"
 run at nope latest true
 status "no such step" 125
 run at 1 nope true
