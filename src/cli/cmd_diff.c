@@ -225,6 +225,12 @@ static Err *compare_images(Cli *cli, Store *s, const DiffValues *v, const Image 
 
 /* --- two, each an image or a step ------------------------------------------------------------- */
 
+/* "^1:2": of the last build but one; no image is called so. */
+static bool is_offset(const char *name)
+{
+	return name[0] == '^';
+}
+
 /* "BUILD:STEP"; *ret_is false: it is none. */
 static Err *find_step(Cli *cli, Store *s, const char *name, Image *ret, bool *ret_is)
 {
@@ -236,6 +242,8 @@ static Err *find_step(Cli *cli, Store *s, const char *name, Image *ret, bool *re
 	if (colon <= 0 || !s)
 		return NULL;
 	Err *e = store_build_find(s, str_head(text, (size_t)colon), cli->arena, &b);
+	if (e && is_offset(name))
+		return e;
 	if (e) { /* a name like any other */
 		err_free(e);
 		return NULL;
@@ -250,6 +258,12 @@ static Err *find_step(Cli *cli, Store *s, const char *name, Image *ret, bool *re
 static Err *find_side(Cli *cli, Store *s, const char *name, Image *ret, bool *ret_is_image)
 {
 	bool is_step;
+	*ret_is_image = false;
+	if (is_offset(name)) {
+		TRY(find_step(cli, s, name, ret, &is_step));
+		if (is_step)
+			return NULL;
+	}
 	*ret_is_image = true;
 	Err *e = cli_image(cli, s, name, ret);
 	if (!e || err_kind(e) != ERR_NOT_FOUND)

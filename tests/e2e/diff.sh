@@ -100,6 +100,17 @@ run decant diff alpine:edge latest:2
 is "an image and a step: files alone" "$OUT" "A /1  file, 2B"
 run decant diff latest:3 steps
 is "the last step is the image" "$OUT" ""
+decant build -q -f - "$T/c" >/dev/null <<'D'
+FROM alpine:edge
+RUN echo 3 >/3
+D
+run decant diff ^1:2 latest:2
+status "a step of the build before" 0
+is "as shell --step names it" "$OUT" "D /1  file, 2B
+A /3  file, 2B"
+run decant diff ^99:2 latest:2
+status "a build that is not there" 1
+like "is said to be none" "$ERR" "there are records of [0-9]+ builds"
 run decant diff latest:9 steps
 status "no such step" 1
 run decant diff nope:3 steps
