@@ -63,5 +63,7 @@ NODISCARD Err *build_attest_make(Cli *cli, const BuildValues *v, AttestSpec *ret
 bool build_attest_asks_git(const AttestSpec *spec);
 /* The command itself. */
 NODISCARD Err *build_run_command(Cli *cli, const void *values, const Arguments *args);
-/* `verify`, which has the same options. */
+/* `verify`, which has the same options but these. */
+#define VERIFY_REFUSES \
+	"cache-to,call,check,destination,iidfile,metadata-file,output,push,shell-on-error"
 NODISCARD Err *verify_run_command(Cli *cli, const void *values, const Arguments *args);

@@ -419,11 +419,14 @@ const Command command_verify = {
 		"differ, so both builds\n"
 		"get the time of the first one if the environment, --build-arg and the Dockerfile "
 		"have none.\n\n"
-		"Not tried are another machine, another kernel and another answer of the network. "
-		"Caches of\n"
-		"RUN --mount=type=cache are what the first build left in them.",
+		"Not tried are another day or time zone (the second build has the same clock, a "
+		"little later), another\n"
+		"machine, another kernel and another answer of the network. Caches of RUN "
+		"--mount=type=cache are what\n"
+		"the first build left in them.",
 	.options = build_options,
 	.option_count = ARRAY_LEN(build_options),
+	.refuses = VERIFY_REFUSES,
 	.values_size = sizeof(BuildValues),
 	.arguments_min = 0,
 	.arguments_max = 1,

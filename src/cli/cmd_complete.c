@@ -117,7 +117,7 @@ static void offer_choices(const Line *line, const char *choices)
 static void offer_options(const Line *line, const Option *options, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
-		if (option_is_shown(&options[i]))
+		if (command_shows(line->command, &options[i]))
 			offer(line, arena_strf(line->cli->arena, "--%s", options[i].name).ptr,
 			      options[i].help);
 }

@@ -65,12 +65,12 @@ static void put_head(const char *page)
 	       upper.ptr, DECANT_VERSION);
 }
 
-static void put_options(const char *title, const Option *options, size_t count)
+static void put_options(const Command *c, const char *title, const Option *options, size_t count)
 {
 	bool any = false;
 	for (size_t i = 0; i < count; i++) {
 		const Option *o = &options[i];
-		if (!option_is_shown(o))
+		if (!command_shows(c, o))
 			continue;
 		if (!any)
 			printf(".SH %s\n", title);
@@ -142,7 +142,7 @@ static void put_command(const Command *c)
 		put(c->help);
 		printf(".\n");
 	}
-	put_options("OPTIONS", c->options, c->option_count);
+	put_options(c, "OPTIONS", c->options, c->option_count);
 	put_foreign(c);
 	printf(".SH SEE ALSO\n\\fBdecant\\fR(1) for options of every command and exit statuses\n");
 }
@@ -210,7 +210,7 @@ static void put_main(void)
 			printf(".\n");
 		}
 	}
-	put_options("OPTIONS", global_options, global_option_count);
+	put_options(NULL, "OPTIONS", global_options, global_option_count);
 	put_pairs("EXIT STATUS", statuses, ARRAY_LEN(statuses));
 	put_pairs("ENVIRONMENT", variables, ARRAY_LEN(variables));
 	printf(".SH FILES\n.TP\n.I /var/lib/decant\nThe store of root.\n"

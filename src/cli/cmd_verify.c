@@ -371,6 +371,7 @@ static Err *check_values(Cli *cli, const BuildValues *v, const Arguments *args)
 		{ v->shell_on_error, "--shell-on-error" },
 		{ v->metadata_file, "--metadata-file" },
 		{ v->destinations.count, "--destination" },
+		{ v->cache_to.count, "--cache-to" },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(refused); i++)
 		if (refused[i].given)

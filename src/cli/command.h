@@ -47,6 +47,9 @@ struct Command {
 	const char *about; /* paragraphs for --help and the man page, "\n\n" between; NULL: none */
 	const Option *options;
 	size_t option_count;
+	/* of these options those that the command refuses itself, with commas: not in help, man
+	 * page and completion; NULL: none */
+	const char *refuses;
 	size_t values_size;             /* of the struct that the options fill; zeroed before */
 	void (*defaults)(void *values); /* sets what is not 0 by default; NULL: nothing */
 	unsigned arguments_min, arguments_max; /* UINT_MAX: any */
@@ -75,6 +78,8 @@ const Command *command_find(int argc, char *const *argv, int *ret_words);
 bool command_is_noun(const char *noun);
 /* All spellings of a command with its name first, NULL at the end. */
 const char *const *command_spellings(const Command *c, Arena *a);
+/* Is O, an option of C or a global one (C may be NULL), in help, man page and completion? */
+bool command_shows(const Command *c, const Option *o);
 
 /* --- help.c ----------------------------------------------------------------------------------- */
 void help_main(void);

@@ -129,6 +129,17 @@ bool command_is_noun(const char *noun)
 	return false;
 }
 
+bool command_shows(const Command *c, const Option *o)
+{
+	Str rest = c && c->refuses ? str_from(c->refuses) : STR(""), one;
+	while (rest.len) {
+		rest = str_cut(rest, ',', &one);
+		if (str_eqc(one, o->name))
+			return false;
+	}
+	return option_is_shown(o);
+}
+
 const char *const *command_spellings(const Command *c, Arena *a)
 {
 	VEC(const char *) all = { 0 };

@@ -33,13 +33,13 @@ static void option_head(const Option *o, Buf *out)
 		buf_addf(out, " %s", option_value_name(o));
 }
 
-static void print_options(const char *title, const Option *options, size_t count)
+static void print_options(const Command *c, const char *title, const Option *options, size_t count)
 {
 	size_t widest = 0;
 	for (size_t i = 0; i < count; i++) {
 		AUTO_BUF Buf head = BUF_INIT;
 		option_head(&options[i], &head);
-		if (option_is_shown(&options[i]) && head.len > widest)
+		if (command_shows(c, &options[i]) && head.len > widest)
 			widest = head.len;
 	}
 	if (!widest)
@@ -48,7 +48,7 @@ static void print_options(const char *title, const Option *options, size_t count
 	for (size_t i = 0; i < count; i++) {
 		AUTO_BUF Buf head = BUF_INIT;
 		option_head(&options[i], &head);
-		if (option_is_shown(&options[i]))
+		if (command_shows(c, &options[i]))
 			printf("%-*s   %s\n", (int)widest, head.ptr, options[i].help);
 	}
 }
@@ -68,7 +68,7 @@ static void print_global_options(const Command *c)
 				shown[count].letter = 0;
 		count++;
 	}
-	print_options("Global options", shown, count);
+	print_options(NULL, "Global options", shown, count);
 }
 
 void help_command(const Command *c)
@@ -85,7 +85,7 @@ void help_command(const Command *c)
 			printf("%sdecant %s", i ? ", " : "", spellings[i]);
 		printf("\n");
 	}
-	print_options("Options", c->options, c->option_count);
+	print_options(c, "Options", c->options, c->option_count);
 	print_global_options(c);
 }
 

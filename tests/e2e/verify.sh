@@ -83,11 +83,17 @@ run decant verify "$T/c"
 status "a build that fails" 1
 like "is told as by build" "$ERR" "Dockerfile:2:1: .*exit code: 1"
 is "and says nothing of reproducing" "$OUT" ""
-for option in --push "-o out" --iidfile=x --check; do
+help=$(decant verify --help)
+for option in --push "--output out" --iidfile=x --metadata-file=x --check --call=check --shell-on-error --cache-to=type=local,dest=c; do
 	# shellcheck disable=SC2086
 	run decant verify $option "$T/c"
 	status "$option has no meaning here" 2
+	name=${option%%[= ]*}
+	like "... which is said" "$ERR" "verify has no $name"
+	unlike "... and help has it not" "$help" "^ +(-., )?$name( |\$)"
+	is "... but that of build has" "$(decant build --help | grep -cE "^ +(-., )?$name( |\$)")" 1
 done
+unlike "nor does completion offer it" "$(decant __complete -- verify --c | cut -f 1)" "^--(cache-to|check|call)"
 run decant verify - <"$T/c/Dockerfile"
 status "standard input cannot be read twice" 2
 is "nothing is left behind" "$(leftovers)" ""
