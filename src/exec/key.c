@@ -133,8 +133,7 @@ static void run_machine(Buf *out, Arena *a, const BuildRun *run)
 	for (size_t i = 0; i < run->host_count; i++)
 		input(out, KEY_HOST, run->hosts[i].name); /* not its address: BuildKit */
 	if (run->shm_bytes)
-		input(out, KEY_SHM_SIZE,
-		      arena_strf(a, "%llu", (unsigned long long)run->shm_bytes));
+		input(out, KEY_SHM_SIZE, arena_strf(a, "%llu", (unsigned long long)run->shm_bytes));
 	if (run->limit_count)
 		limits_input(out, a, run);
 }
