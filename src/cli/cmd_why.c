@@ -38,6 +38,7 @@ static const StatusWord status_words[STORE_STEP_STATUS_COUNT] = {
 	[STORE_STEP_WAITING] = { "-", DIM },         [STORE_STEP_HIT] = { "HIT", GREEN },
 	[STORE_STEP_RUN] = { "MISS", YELLOW },       [STORE_STEP_FAILED] = { "FAILED", RED },
 	[STORE_STEP_CANCELLED] = { "STOPPED", RED }, [STORE_STEP_UNNEEDED] = { "-", DIM },
+	[STORE_STEP_REFUSED] = { "NOT RUN", RED },
 };
 
 static const char *colour(const char *code)
@@ -327,7 +328,8 @@ const Command command_why = {
 		 "running, lost), started, nanoseconds, command, dockerfile,\n"
 		 "dockerfile_digest, context, target, platform, tags, images, error, and\n"
 		 "steps: step, kind, status (hit, run, failed, cancelled, waiting,\n"
-		 "unneeded), stage, platform, title, instruction, line, last_line, parent,\n"
+		 "unneeded, refused), stage, platform, title, instruction, line, last_line, "
+	         "parent,\n"
 		 "same_result, nanoseconds, key, layer, size, source, digest, commit,\n"
 		 "log_bytes, and causes: code, subject, old, new, step, text.",
 	.options = why_options,

@@ -58,9 +58,9 @@ typedef enum StepStatus { STEP_WAITING, STEP_READY, STEP_RUNNING, STEP_KNOWN } S
 typedef struct StepTrace {
 	Digest definition, key, content; /* zero until known */
 	int64_t begun_ns, cost_ns; /* real time; of a cached step: what it had cost when made */
-	bool failed, cancelled;
-	bool pulled;             /* STEP_BASE: its layers were brought */
-	bool same;               /* made, with the result that it had before */
+	bool failed, cancelled, refused; /* refused: by --fail-on-miss */
+	bool pulled;                     /* STEP_BASE: its layers were brought */
+	bool same;                       /* made, with the result that it had before */
 	const StoreStep *before; /* what it was in the build that it is compared with; NULL */
 	StoreCause *causes;      /* why it was not in the cache */
 	size_t cause_count;

@@ -54,6 +54,8 @@ static void put_lines(LineWalk *w, Span span, StoreStep *ret)
 static StoreStepStatus status_of(Build *b, const Step *step, bool ended_well)
 {
 	const StepState *s = &b->states[step->number];
+	if (s->trace.refused)
+		return STORE_STEP_REFUSED;
 	if (s->trace.failed || s->trace.cancelled)
 		return s->trace.failed ? STORE_STEP_FAILED : STORE_STEP_CANCELLED;
 	if (step->kind == STEP_BASE && s->trace.pulled)

@@ -217,9 +217,11 @@ Err *schedule_explain(const Build *b, const Step *step, Err *err)
 static Err *end_badly(const Build *b, StepState *state, Err *e)
 {
 	bool quiet = err_kind(e) == ERR_CANCELLED;
-	state->trace.failed = !quiet;
+	state->trace.refused = err_kind(e) == ERR_MISS;
+	state->trace.failed = !quiet && !state->trace.refused;
 	state->trace.cancelled = quiet;
-	state->trace.cost_ns = clock_real_ns() - state->trace.begun_ns;
+	if (!state->trace.refused) /* it did nothing */
+		state->trace.cost_ns = clock_real_ns() - state->trace.begun_ns;
 	progress_end(b->progress, state->line, quiet ? PROGRESS_CANCELED : PROGRESS_ERROR,
 	             err_cause(e));
 	return e;

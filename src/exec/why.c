@@ -360,10 +360,6 @@ static void explain_same_key(Build *b, const Digest *key, const StoreStep *old, 
 		why_add(d, cause("failed-before"), "it failed the last time");
 		return;
 	}
-	if (old->status == STORE_STEP_CANCELLED || old->status == STORE_STEP_WAITING) {
-		why_add(d, cause("not-finished"), "it was not over when the last build ended");
-		return;
-	}
 	AUTO_ERR Err *e = store_record_get(b->store, key, &text);
 	if (e) {
 		why_add(d, cause("evicted"),
@@ -389,6 +385,16 @@ static void explain_never(Build *b, const Step *step, const WhyPartner *p, WhyDi
 		}
 	why_add(d, cause("never-built"), "never built: stage '%.*s' is not in the build before",
 	        STR_ARG(stage->shown));
+}
+
+/* No build has a result of it, but one came to it. */
+static void explain_unended(const StoreStep *old, WhyDiff *d)
+{
+	if (old->status == STORE_STEP_REFUSED)
+		why_add(d, cause("not-finished"),
+		        "never built: --fail-on-miss of an earlier build did not let it run");
+	else
+		why_add(d, cause("not-finished"), "it was not over when the last build ended");
 }
 
 static void explain_inputs(Build *b, const Step *step, const StepKey *key, const StepKey *content,
@@ -435,6 +441,8 @@ static Err *explain(Build *b, const Step *step, const StepKey *key, const StepKe
 		        STR_ARG(b->plan.stages[step->stage].shown));
 	else if (p.same_key)
 		explain_same_key(b, &key->full, p.same_key, d);
+	else if (!p.step && p.unended)
+		explain_unended(p.unended, d);
 	else if (!p.step)
 		explain_never(b, step, &p, d);
 	else

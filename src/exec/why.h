@@ -76,6 +76,7 @@ typedef struct WhyPartner {
 	const struct WhyEarlier *earlier; /* NULL: no earlier build is known */
 	const StoreStep *step;            /* NULL: none of their steps is like it */
 	const StoreStep *same_key;        /* with this very key, of any of the builds looked at */
+	const StoreStep *unended; /* one that did not come to an end; told if there is none above */
 } WhyPartner;
 /* The key with the content of what OLD took of other steps; zero: not known.  Who found it in the
  * cache did not ask: another build did. */

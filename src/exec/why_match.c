@@ -35,6 +35,13 @@ static bool shares_tag(const Build *b, const StoreBuild *other)
 	return false;
 }
 
+/* It was stopped, or was not to run: its key says what it would have been, not what there was. */
+static bool is_unended(const StoreStep *s)
+{
+	return s->status == STORE_STEP_WAITING || s->status == STORE_STEP_CANCELLED ||
+	       s->status == STORE_STEP_REFUSED;
+}
+
 static void load_one(Build *b, WhyBook *w, const StoreBuildName *name, const Digest *text)
 {
 	StoreBuild found;
@@ -69,7 +76,8 @@ static Err *load(Build *b, WhyBook *w)
 		for (size_t k = 0; k < old->step_count; k++) {
 			const StoreStep *s = &old->steps[k];
 			Str key = { (const char *)s->key.bytes, sizeof s->key.bytes };
-			if (!digest_is_zero(&s->key) && !map_find(&w->by_key, key))
+			if (!digest_is_zero(&s->key) && !is_unended(s) &&
+			    !map_find(&w->by_key, key))
 				(void)map_put(&w->by_key, key, &old->steps[k]);
 			if (!digest_is_zero(&s->content))
 				(void)map_put(&w->with_content, key, &old->steps[k]);
@@ -275,6 +283,11 @@ Err *why_partner(Build *b, const Step *step, const Digest *key, WhyPartner *ret)
 		                                  !digest_is_zero(&e->build.steps[old].key));
 		if (!known)
 			continue;
+		if (is_unended(&e->build.steps[old])) {
+			if (!ret->unended)
+				ret->unended = &e->build.steps[old];
+			continue;
+		}
 		ret->earlier = e;
 		ret->step = &e->build.steps[old];
 		return NULL;

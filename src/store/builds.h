@@ -49,6 +49,7 @@ typedef enum StoreStepStatus {
 	STORE_STEP_FAILED,
 	STORE_STEP_CANCELLED,
 	STORE_STEP_UNNEEDED, /* what stands on it was in the cache */
+	STORE_STEP_REFUSED,  /* missed, and was not to run: --fail-on-miss */
 	STORE_STEP_STATUS_COUNT
 } StoreStepStatus;
 extern const char *const store_step_status_names[STORE_STEP_STATUS_COUNT]; /* "waiting", "hit" */

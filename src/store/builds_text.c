@@ -24,6 +24,7 @@ const char *const store_step_status_names[] = {
 	[STORE_STEP_FAILED] = "failed",
 	[STORE_STEP_CANCELLED] = "cancelled",
 	[STORE_STEP_UNNEEDED] = "unneeded",
+	[STORE_STEP_REFUSED] = "refused",
 };
 const char *const store_step_kind_names[] = {
 	[STORE_STEP_BASE] = "base",       [STORE_STEP_RUNS] = "run",    [STORE_STEP_COPY] = "copy",

@@ -312,6 +312,41 @@ run decant build -q --build-arg PASSWORD=hush-three --build-context y=https://us
 unlike "without secrets" "$(cat "$DECANT_ROOT"/builds/*)" 'hush-'
 like "but for their names" "$(cat "$DECANT_ROOT"/builds/*)" 'PASSWORD=\*\*\*'
 
+# --- what did not come to an end is no past -----------------------------------------------------
+echo nine >src/a.c
+run decant build --fail-on-miss builder --target builder -t x .
+is "a step that was not to run" "$(answer 'print([s["status"] for s in b["steps"][1:3]])')" "['refused', 'waiting']"
+like "is shown as such" "$(decant why)" '^  2  NOT RUN \[builder 2/3\] COPY src/a.c /src/$'
+run decant build --fail-on-miss builder --target builder -t x .
+says "the next build has the same cause" "file-content src/a.c: content changed"
+build --target builder
+is "also when it runs" "$(causes)" "2 file-content src/a.c: content changed
+3 parent [builder 2/3] COPY src/a.c /src/ re-ran: src/a.c: content changed"
+mkdir ../only && printf 'FROM base:1\nCOPY f /f\n' >../only/Dockerfile && echo f >../only/f
+for i in 1 2; do run decant build -q --fail-on-miss '*' ../only; done
+says "none has a result of it" "not-finished never built: --fail-on-miss of an earlier build did not let it run"
+cut_short() { # ends the build once its command runs
+	"$DECANT" build --progress plain -t x . >"$T/cut" 2>&1 &
+	local pid=$!
+	for _ in $(seq 200); do
+		grep -q '^#.* here$' "$T/cut" && break
+		sleep 0.05
+	done
+	kill -TERM "$pid"
+	wait "$pid"
+}
+printf 'FROM base:1\nCOPY src/a.c /\nRUN echo here; [ ! -s /a.c ] || sleep 60\n' >Dockerfile
+: >src/a.c
+build
+echo ten >src/a.c
+cut_short
+is "a build that was stopped" "$(answer 'print(b["state"], b["steps"][2]["status"])')" "cancelled cancelled"
+cut_short
+is "the next one is compared with what was before" "$(causes)" "3 parent [2/3] COPY src/a.c / is another: src/a.c: content changed"
+sed -i 's/echo here/echo first; echo here/' Dockerfile
+cut_short
+like "another line too" "$(causes)" '^3 line the line changed: RUN echo '
+
 # --- contexts of many files ------------------------------------------------------------------------
 mkdir many
 for i in $(seq 2500); do echo "$i" >"many/f$i"; done
