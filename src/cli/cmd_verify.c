@@ -149,8 +149,28 @@ typedef struct Differences {
 	Cli *cli;
 	Store *store;
 	const Digest *first, *second; /* layers */
+	int64_t epoch_ns;             /* later times become it in the image; -1: none */
 	size_t count;
 } Differences;
+
+/* C without what the image has not: what is fetched has the time of its fetch until it is copied.
+ */
+static bool remains(const Differences *d, const Change *c, Change *ret)
+{
+	*ret = *c;
+	if (c->before && c->after && d->epoch_ns >= 0 && c->before->mtime_ns >= d->epoch_ns &&
+	    c->after->mtime_ns >= d->epoch_ns)
+		ret->bits &= ~(unsigned)COMPARE_TIME;
+	return !c->before || !c->after || ret->bits;
+}
+
+static Err *count_file(void *context, const Change *c)
+{
+	Differences *d = context;
+	Change rest;
+	d->count += remains(d, c, &rest);
+	return NULL;
+}
 
 static Err *open_in_layer(Store *s, const Digest *layer, Str path, int *ret_fd)
 {
@@ -208,9 +228,13 @@ static Err *say_place(const Differences *d, Str path, Buf *out)
 	return NULL;
 }
 
-static Err *say_file(void *context, const Change *c)
+static Err *say_file(void *context, const Change *change)
 {
 	Differences *d = context;
+	Change rest;
+	const Change *c = &rest;
+	if (!remains(d, change, &rest))
+		return NULL;
 	AUTO_ARENA Arena a = ARENA_INIT;
 	AUTO_BUF Buf words = BUF_INIT;
 	const Entry *any = c->before ? c->before : c->after;
@@ -232,25 +256,38 @@ static Err *say_file(void *context, const Change *c)
 }
 
 /* The first step that came out otherwise, what it needs being equal; NULL: none. */
-static const BuildStep *find_step(const BuildResult *x, const BuildResult *y, Digest *ret_second)
+static Err *find_step(Verify *v, const BuildResult *x, const BuildResult *y, const BuildStep **ret,
+                      Digest *ret_second)
 {
+	*ret = NULL;
 	for (size_t i = 0; i < x->step_count && i < y->step_count; i++) {
 		if (!x->steps[i].has_layer || !y->steps[i].has_layer ||
 		    digest_eq(&x->steps[i].diff_id, &y->steps[i].diff_id))
 			continue;
+		AUTO_LIST List *before = NULL;
+		AUTO_LIST List *after = NULL;
+		Differences d = { .epoch_ns = x->epoch_ns };
+		TRY(store_layer_list(v->store, &x->steps[i].diff_id, &before));
+		TRY(store_layer_list(v->store, &y->steps[i].diff_id, &after));
+		TRY(compare_lists(before, after, count_file, &d));
+		if (!d.count)
+			continue;
 		*ret_second = y->steps[i].diff_id;
-		return &x->steps[i];
+		*ret = &x->steps[i];
+		return NULL;
 	}
 	return NULL;
 }
 
-static Err *say_step(Verify *v, const BuildStep *step, const Digest *second)
+static Err *say_step(Verify *v, const BuildStep *step, const Digest *second, int64_t epoch_ns)
 {
 	AUTO_LIST List *x = NULL;
 	AUTO_LIST List *y = NULL;
-	Differences d = {
-		.cli = v->cli, .store = v->store, .first = &step->diff_id, .second = second
-	};
+	Differences d = { .cli = v->cli,
+		          .store = v->store,
+		          .first = &step->diff_id,
+		          .second = second,
+		          .epoch_ns = epoch_ns };
 	unsigned line = 0, column = 0;
 	printf("not reproducible: ");
 	if (step->span.src) {
@@ -304,9 +341,10 @@ static Err *compare(Verify *v, const BuildResult *x, const BuildResult *y)
 			continue;
 		}
 		v->cli->exit_status = 1;
-		const BuildStep *step = find_step(x, y, &second);
+		const BuildStep *step;
+		TRY(find_step(v, x, y, &step, &second));
 		if (step)
-			return say_step(v, step, &second);
+			return say_step(v, step, &second, x->epoch_ns);
 		TRY(say_config(v, &x->images[i], &y->images[i]));
 	}
 	return NULL;

@@ -287,9 +287,28 @@ static Err *commit_time(const Work *w, Str commit, int64_t *ret)
 	return NULL;
 }
 
-/* What only tells of this fetch. */
-static Err *tidy(const Work *w)
+/* The index without what stat() says of the files (times, inodes): git looks at them again. */
+static Err *tidy_index(const Work *w, Str commit)
 {
+	static const char of_module[] = "git read-tree HEAD && d=$(git rev-parse --git-dir) && "
+					"rm -rf -- \"$d/FETCH_HEAD\" \"$d/ORIG_HEAD\" \"$d/logs\"";
+	AUTO_CLOSE int tree = openat(w->scratch_fd, "tree", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (tree < 0)
+		return err_sys(errno, "cannot open the checkout");
+	if (w->remote->git.submodules != REMOTE_OFF) { /* those that need_submodules() counted */
+		CLEANUP(git_run_done) GitRun run;
+		Level top = { .w = w, .dir_fd = tree, .git_dir = ".git" };
+		begin_level(&top, &run);
+		GIT_ADD(&run, "foreach", "--quiet", "--recursive", of_module);
+		TRY(git_run(&run));
+	}
+	return SIMPLE(w, "read-tree", commit.ptr);
+}
+
+/* What only tells of this fetch: equal commits give equal bytes. */
+static Err *tidy(const Work *w, Str commit)
+{
+	TRY(tidy_index(w, commit));
 	AUTO_CLOSE int git =
 		openat(w->scratch_fd, "tree/.git", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	static const char *const names[] = { "FETCH_HEAD", "ORIG_HEAD", "logs" };
@@ -333,7 +352,7 @@ Err *git_checkout(const GitAccess *access, Arena *a, const Remote *remote, const
 	TRY(need_submodules(&w));
 	TRY(commit_time(&w, hex, &tree.commit_time_s));
 	if (w.keep)
-		TRY(tidy(&w));
+		TRY(tidy(&w, hex));
 	TRY(open_subdir(&w, &tree.fd));
 	*ret = tree;
 	return NULL;

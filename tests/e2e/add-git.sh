@@ -133,6 +133,17 @@ is "--keep-git-dir: a clean clone of one commit" "$(git -C "$T/kept/x" status --
 $URL"
 is "with its branch, or tag" "$(git -C "$T/kept/x" for-each-ref --format='%(refname)') $(git -C "$T/kept/y" describe)" "refs/heads/main v1"
 is "without hooks" "$(ls "$T/kept/x/.git/hooks" 2>/dev/null)" ""
+dockerfile "ADD --keep-git-dir $URL#main /x/"
+export SOURCE_DATE_EPOCH=1600000000
+twice() { # the IDs that two builds give, some time apart
+	decant build -q --no-cache .
+	sleep 0.01
+	decant build -q --no-cache .
+}
+is "equal commits give equal bytes, .git and all" "$(twice | uniq | grep -c sha256:)" 1
+decant build -q -o "$T/kept2" .
+is "nothing in it tells of the fetch" "$(cd "$T/kept2/x/.git" && find . -name 'FETCH_HEAD' -o -name ORIG_HEAD -o -name logs)" ""
+unset SOURCE_DATE_EPOCH
 dockerfile "ADD --keep-git-dir $URL#main:sub /x/"
 is "of a subdirectory there is none" "$(paths)" "/x/x.sh /x/link "
 
@@ -177,6 +188,14 @@ commit
 publish long.git
 dockerfile "ADD $WEB/cgi/long.git /x/" "ADD --checksum=$(g rev-parse HEAD) --keep-git-dir $WEB/cgi/long.git#main /y/"
 is "a repository with SHA-256" "$(content | head -n 1)" long
+
+# --- verify: an image that differs elsewhere; what was fetched has other times, which the image has not
+if mkdir -p "$T/verify" && base alpine:edge 2>/dev/null; then
+	printf '%s\n' 'FROM alpine:edge' "ADD --keep-git-dir $URL#main /x/" 'RUN cat /proc/sys/kernel/random/uuid >/uuid' >"$T/verify/Dockerfile"
+	SOURCE_DATE_EPOCH=1600000000 run decant verify -q "$T/verify"
+	like "verify names the step that differs, not the fetch" "$OUT" '^not reproducible: .*RUN cat'
+	unlike "... and no file for a time that the image has not" "$OUT" ' /a |/x/|  time '
+fi
 
 # --- submodules
 new_source
@@ -227,6 +246,9 @@ dockerfile "ADD $WEB/cgi/chain2.git /x/"
 is "submodules of submodules" "$(tree | awk '/\/in / {print $3}' | tr '\n' ' ')" "$want"
 dockerfile "ADD --keep-git-dir $WEB/cgi/chain2.git /x/"
 is "also with --keep-git-dir" "$(tree | awk '/\/in / {print $3}' | tr '\n' ' ')" "$want"
+export SOURCE_DATE_EPOCH=1600000000
+is "and the submodules' repositories are equal each time" "$(twice | uniq | grep -c sha256:)" 1
+unset SOURCE_DATE_EPOCH
 dockerfile "ADD $WEB/cgi/chain9.git /x/"
 build
 status "G02 submodules without an end" 3
