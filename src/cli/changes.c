@@ -37,7 +37,12 @@ typedef void WordsFn(Arena *a, const Entry *x, const Entry *y, Buf *out);
 static void say_type(Arena *a, const Entry *x, const Entry *y, Buf *out)
 {
 	(void)a;
-	buf_addf(out, "%s -> %s", changes_type(x), changes_type(y));
+	if (x->type == ENTRY_HARDLINK && y->type == ENTRY_FILE)
+		buf_addf(out, "no longer a hard link to %.*s", STR_ARG(x->link));
+	else if (x->type == ENTRY_FILE && y->type == ENTRY_HARDLINK)
+		buf_addf(out, "now a hard link to %.*s", STR_ARG(y->link));
+	else
+		buf_addf(out, "%s -> %s", changes_type(x), changes_type(y));
 }
 
 static void say_content(Arena *a, const Entry *x, const Entry *y, Buf *out)
@@ -140,15 +145,13 @@ static void entry_json(Arena *a, const Entry *e, JsonWriter *w)
 	}
 	json_write_object(w);
 	member(w, "type", str_from(changes_type(e)));
-	if (e->type != ENTRY_HARDLINK) {
-		member(w, "mode", arena_strf(a, "%04o", e->mode));
-		number(w, "uid", e->uid);
-		number(w, "gid", e->gid);
-		member(w, "mtime", clock_format(e->mtime_ns, time));
-	}
+	member(w, "mode", arena_strf(a, "%04o", e->mode));
+	number(w, "uid", e->uid);
+	number(w, "gid", e->gid);
+	member(w, "mtime", clock_format(e->mtime_ns, time));
 	if (e->link.len)
 		member(w, "link", e->link);
-	if (e->type == ENTRY_FILE) {
+	if (e->type == ENTRY_FILE || e->type == ENTRY_HARDLINK) {
 		number(w, "size", (int64_t)e->size);
 		member(w, "digest", digest_arena_text(a, &e->sha256));
 	}

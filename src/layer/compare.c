@@ -25,18 +25,23 @@ Str compare_xattr_name(const Entry *a, const Entry *b)
 	                                                          : b->xattrs[i].name;
 }
 
+static bool has_content(const Entry *e)
+{
+	return e->type == ENTRY_FILE || e->type == ENTRY_HARDLINK;
+}
+
 unsigned compare_entries(const Entry *a, const Entry *b)
 {
 	unsigned bits = 0;
-	if (a->type != b->type)
+	if (a->type != b->type && (!has_content(a) || !has_content(b)))
 		return COMPARE_TYPE;
 	if (a->type == ENTRY_WHITEOUT)
 		return 0;
-	if (!str_eq(a->link, b->link))
+	if (a->type != b->type)
+		bits |= COMPARE_TYPE;
+	else if (!str_eq(a->link, b->link))
 		bits |= COMPARE_LINK;
-	if (a->type == ENTRY_HARDLINK) /* all else is its file's */
-		return bits;
-	if (a->type == ENTRY_FILE && (a->size != b->size || !digest_eq(&a->sha256, &b->sha256)))
+	if (has_content(a) && (a->size != b->size || !digest_eq(&a->sha256, &b->sha256)))
 		bits |= COMPARE_CONTENT;
 	if (a->mode != b->mode && a->type != ENTRY_SYMLINK) /* a link's says nothing */
 		bits |= COMPARE_MODE;
@@ -55,6 +60,7 @@ unsigned compare_entries(const Entry *a, const Entry *b)
 
 /* One of the two lists, at its next entry. */
 typedef struct Side {
+	const List *list;
 	ListCursor cursor;
 	Entry entry;
 	bool live;
@@ -65,6 +71,15 @@ static void step(Side *s)
 {
 	arena_done(&s->arena);
 	s->live = list_next(&s->cursor, &s->arena, &s->entry);
+	if (!s->live || s->entry.type != ENTRY_HARDLINK)
+		return;
+	Entry file; /* a link is its file under another name */
+	if (!list_find(s->list, s->entry.link, &s->arena, &file) || file.type != ENTRY_FILE)
+		return;
+	file.path = s->entry.path;
+	file.link = s->entry.link;
+	file.type = ENTRY_HARDLINK;
+	s->entry = file;
 }
 
 static Err *give(Side *a, Side *b, CompareFn *fn, void *context)
@@ -85,8 +100,8 @@ static Err *give(Side *a, Side *b, CompareFn *fn, void *context)
 
 Err *compare_lists(const List *a, const List *b, CompareFn *fn, void *context)
 {
-	Side left = { .cursor = list_cursor(a, STR("")) };
-	Side right = { .cursor = list_cursor(b, STR("")) };
+	Side left = { .list = a, .cursor = list_cursor(a, STR("")) };
+	Side right = { .list = b, .cursor = list_cursor(b, STR("")) };
 	Err *e = NULL;
 	step(&left);
 	step(&right);

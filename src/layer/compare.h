@@ -13,7 +13,8 @@
 
 /* In what two entries of one path differ. */
 typedef enum CompareBit {
-	COMPARE_TYPE = 1 << 0, /* then nothing else is looked at */
+	/* Then nothing else is looked at, unless both are files, one of them as a hard link. */
+	COMPARE_TYPE = 1 << 0,
 	COMPARE_CONTENT = 1 << 1,
 	COMPARE_MODE = 1 << 2,
 	COMPARE_OWNER = 1 << 3,
@@ -33,7 +34,8 @@ typedef struct Change {
 	const Entry *before, *after; /* NULL: not there; one of them is always there */
 	unsigned bits;               /* both are there: CompareBits, never 0 */
 } Change;
-/* In the order of paths.  An error ends it. */
+/* In the order of paths; a hard link has size, digest, mode and all else of its file.  An error
+ * ends it. */
 typedef Err *CompareFn(void *context, const Change *change);
 
 NODISCARD Err *compare_lists(const List *a, const List *b, CompareFn *fn, void *context);

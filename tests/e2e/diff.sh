@@ -86,6 +86,25 @@ like "hidden by the new directory" "$OUT" '^D /app/same  file, 5B$'
 unlike "made again as it was" "$OUT" ' /app/content'
 like "the second name" "$OUT" '^D /app/h2  hard link to app/h1$'
 
+pair() { printf 'FROM alpine:edge\nRUN mkdir /d && %s\n' "$2" | decant build -q -t "$1" -f - "$T/c" >/dev/null; }
+pair d1 'echo a >/d/a && ln /d/a /d/b'
+pair d2 'echo a >/d/a && echo b >/d/b'
+pair d3 'echo a >/d/a && echo a >/d/b'
+pair d4 'echo c >/d/a && ln /d/a /d/b'
+run decant diff d1 d2
+is "another content where a hard link was" "$OUT" "M /d/b  no longer a hard link to d/a, content"
+run decant diff d1 d3
+is "the same content" "$OUT" "M /d/b  no longer a hard link to d/a"
+run decant diff d3 d1
+is "the other way round" "$OUT" "M /d/b  now a hard link to d/a"
+run decant diff d1 d4
+is "another content under both names" "$OUT" "M /d/a  content
+M /d/b  content"
+run decant diff --format json d1 d4
+is "JSON says size and digest" "$(python3 -c 'import json, sys
+for f in json.load(sys.stdin)["files"]: print(f["what"], f["after"]["type"], f["after"]["size"], f["before"]["digest"] != f["after"]["digest"])' <<<"$OUT")" "['content'] file 2 True
+['content'] hard link 2 True"
+
 # --- steps of builds -------------------------------------------------------------------------------
 decant build -q -t steps -f - "$T/c" >/dev/null <<'D'
 FROM alpine:edge

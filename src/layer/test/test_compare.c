@@ -42,11 +42,17 @@ static void test_entries(void **state)
 	b.link = STR("y");
 	a.size = b.size = 0;
 	assert_int_equal(compare_entries(&a, &b), COMPARE_LINK);
-	/* of a hard link all but the target is its file's */
+	/* a hard link is a file, too */
 	a.type = b.type = ENTRY_HARDLINK;
-	b.uid = 7;
 	b.link = a.link;
+	b.mode = a.mode;
 	assert_int_equal(compare_entries(&a, &b), 0);
+	b.sha256.bytes[0] = 1;
+	assert_int_equal(compare_entries(&a, &b), COMPARE_CONTENT);
+	b.type = ENTRY_FILE;
+	assert_int_equal(compare_entries(&a, &b), COMPARE_TYPE | COMPARE_CONTENT);
+	b.sha256.bytes[0] = 0;
+	assert_int_equal(compare_entries(&a, &b), COMPARE_TYPE);
 	a = b = file();
 	a.type = b.type = ENTRY_CHAR;
 	b.rdev_minor = 3;
