@@ -4,7 +4,8 @@
  * WHAT     A cache is an OCI image manifest.  Its config is the records (records.c), its layers are
  *          the layers that they name, as blobs of any compression.  It lies under a tag of a registry
  *          or of an OCI layout (a directory).  "Inline", the records of an image's own layers are a
- *          member of that image's config.
+ *          member of that image's config.  Records of other steps come without layers: they tell
+ *          that a stage is unchanged, so that what was copied from it is found.
  * READING  cache_sources_read() asks for manifest and records alone, of all sources at once.  What
  *          cannot be read is a warning: a build never fails for a cache.  A layer is fetched when it
  *          is needed, by who needs it.
@@ -93,7 +94,10 @@ typedef struct CacheRecords {
 	size_t layer_count;
 } CacheRecords;
 
-/* The records whose layers are among R's, as JSON.  COSTS: what steps took is in it. */
+/*
+ * As JSON.  A record whose layer is not among R's says what the step gave, but whoever needs its
+ * files runs it.  COSTS: what steps took is in it.
+ */
 void cache_records_format(const CacheRecords *r, bool costs, Buf *out);
 /* NAME is for errors: ERR_CORRUPT; ERR_INPUT for a version that is newer than ours. */
 NODISCARD Err *cache_records_parse(Arena *a, Str json, const char *name, CacheRecords *ret);

@@ -236,18 +236,29 @@ Err *cache_out_open(void *context, Reader **ret)
 /* --- the documents -----------------------------------------------------------------------------
  */
 
-static Err *write_documents(Out *out)
+/* First those whose layers go, then the others, which are the first to go if there is no room. */
+static size_t choose_records(const Out *out, CacheRecords *r)
 {
 	const CacheRecords *all = out->x->records;
-	CacheRecords r = *all;
+	size_t wanted = 0;
+	r->records = arena_alloc(out->arena, (all->record_count + 1) * sizeof(CacheRecord),
+	                         _Alignof(CacheRecord));
+	r->record_count = 0;
+	for (int pass = 0; pass < 2; pass++) {
+		for (size_t i = 0; i < all->record_count && r->record_count < CACHE_RECORDS_MAX;
+		     i++)
+			if (is_wanted(out, &all->records[i]) == (pass == 0))
+				r->records[r->record_count++] = all->records[i];
+		wanted = pass == 0 ? r->record_count : wanted;
+	}
+	return wanted;
+}
+
+static Err *write_documents(Out *out)
+{
+	CacheRecords r = *out->x->records;
 	AUTO_BUF Buf config = BUF_INIT, manifest = BUF_INIT;
-	size_t count = out->layer_count;
-	r.records = arena_alloc(out->arena, (all->record_count + 1) * sizeof(CacheRecord),
-	                        _Alignof(CacheRecord));
-	r.record_count = 0;
-	for (size_t i = 0; i < all->record_count && r.record_count < CACHE_RECORDS_MAX; i++)
-		if (is_wanted(out, &all->records[i]))
-			r.records[r.record_count++] = all->records[i];
+	size_t count = out->layer_count, wanted = choose_records(out, &r);
 	r.layers = arena_alloc(out->arena, (count + 1) * sizeof(CacheLayer), _Alignof(CacheLayer));
 	r.layer_count = count;
 	Descriptor *layers =
@@ -257,6 +268,11 @@ static Err *write_documents(Out *out)
 		layers[i] = out->layers[i].blob;
 	}
 	cache_records_format(&r, true, &config);
+	if (config.len > IMAGE_CONFIG_BYTES_MAX && r.record_count > wanted) {
+		r.record_count = wanted;
+		buf_reset(&config);
+		cache_records_format(&r, true, &config);
+	}
 	if (config.len > IMAGE_CONFIG_BYTES_MAX)
 		return err_new(ERR_INPUT, "the records are larger than %u MiB",
 		               IMAGE_CONFIG_BYTES_MAX >> 20);

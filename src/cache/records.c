@@ -5,7 +5,10 @@
  *	 "layers":[{"id":"sha256:<diff ID>","untimed":"<base64>"}, ...],   as the manifest's layers
  *	 "records":[{"key":"<hex>","content":"<hex>","layer":0,"identity":"<hex>","size":12,
  *	             "created":NS,"cost":NS,"empty":true}, ...],
- *	 "images":[{"key":"<hex>","created":NS}, ...]}
+ *	 "steps":[{"key":"<hex>",...,"id":"<hex of the diff ID>",...}, ...],   whose layer is not
+ *here "images":[{"key":"<hex>","created":NS}, ...]}
+ *
+ * "id" is without "sha256:": in an image's config, gc would keep what looks like a blob.
  *
  * Hashes do not compress, and registries look into configs: so it is plain.  A reader takes members
  * that it does not know; what changes the meaning of those that it knows raises the version.
@@ -45,14 +48,19 @@ static void put_hex(JsonWriter *w, const char *key, const Digest *d)
 	json_write_str(w, digest_hex(d, hex));
 }
 
-static void put_record(JsonWriter *w, const CacheRecord *r, size_t layer, bool costs)
+/* LAYER: its number; negative: it is not here. */
+static void put_record(JsonWriter *w, const CacheRecord *r, int64_t layer, bool costs)
 {
 	json_write_object(w);
 	put_hex(w, "key", &r->key);
 	if (!digest_is_zero(&r->content))
 		put_hex(w, "content", &r->content);
-	json_write_key(w, "layer");
-	json_write_int(w, (int64_t)layer);
+	if (layer < 0) {
+		put_hex(w, "id", &r->diff_id);
+	} else {
+		json_write_key(w, "layer");
+		json_write_int(w, layer);
+	}
 	put_hex(w, "identity", &r->identity);
 	put_int(w, "size", (int64_t)r->size_bytes);
 	put_int(w, "created", r->created_ns);
@@ -90,6 +98,21 @@ static void index_layers(const CacheRecords *r, Arena *a, Map *ret)
 	}
 }
 
+/* Those whose layers are among LAYERS, or the others. */
+static void put_records(JsonWriter *w, const CacheRecords *r, const Map *layers, bool here,
+                        bool costs)
+{
+	json_write_key(w, here ? "records" : "steps");
+	json_write_array(w);
+	for (size_t i = 0; i < r->record_count; i++) {
+		char hex[DIGEST_HEX_LEN + 1];
+		const CacheLayer *at = map_get(layers, digest_hex(&r->records[i].diff_id, hex));
+		if ((at != NULL) == here)
+			put_record(w, &r->records[i], at ? at - r->layers : -1, costs);
+	}
+	json_write_array_end(w);
+}
+
 void cache_records_format(const CacheRecords *r, bool costs, Buf *out)
 {
 	AUTO_ARENA Arena a = ARENA_INIT;
@@ -104,15 +127,8 @@ void cache_records_format(const CacheRecords *r, bool costs, Buf *out)
 	for (size_t i = 0; i < r->layer_count; i++)
 		put_layer(&w, &r->layers[i]);
 	json_write_array_end(&w);
-	json_write_key(&w, "records");
-	json_write_array(&w);
-	for (size_t i = 0; i < r->record_count; i++) {
-		char hex[DIGEST_HEX_LEN + 1];
-		const CacheLayer *at = map_get(&layers, digest_hex(&r->records[i].diff_id, hex));
-		if (at)
-			put_record(&w, &r->records[i], (size_t)(at - r->layers), costs);
-	}
-	json_write_array_end(&w);
+	put_records(&w, r, &layers, true, costs);
+	put_records(&w, r, &layers, false, costs);
 	json_write_key(&w, "images");
 	json_write_array(&w);
 	for (size_t i = 0; i < r->image_count; i++) {
@@ -166,21 +182,28 @@ static Err *get_array(const JsonValue *doc, const char *name, const char *key, s
 	return NULL;
 }
 
-static Err *read_record(const Reading *r, const JsonValue *v, size_t i, CacheRecord *ret)
+static Err *read_layer_of(const Reading *r, const JsonValue *v, const char *where, Digest *ret)
 {
-	AUTO_ARENA Arena a = ARENA_INIT;
-	const char *where = arena_strf(&a, "%s.records[%zu]", r->name, i).ptr;
-	int64_t size = 0, layer = -1;
+	int64_t layer = -1;
+	TRY_CORRUPT(json_get_int(v, where, "layer", &layer));
+	if (layer < 0 || (uint64_t)layer >= r->out->layer_count)
+		return err_new(ERR_CORRUPT, "%s.layer: there is no such layer", where);
+	*ret = r->out->layers[layer].diff_id;
+	return NULL;
+}
+
+static Err *read_record(const Reading *r, const JsonValue *v, const char *where, bool here,
+                        CacheRecord *ret)
+{
+	int64_t size = 0;
 	if (!json_value_is_object(v))
 		return err_new(ERR_CORRUPT, "%s: expected an object", where);
 	TRY(get_hex(v, where, "key", &ret->key));
 	if (!json_value_is_null(json_member(v, "content")))
 		TRY(get_hex(v, where, "content", &ret->content));
 	TRY(get_hex(v, where, "identity", &ret->identity));
-	TRY_CORRUPT(json_get_int(v, where, "layer", &layer));
-	if (layer < 0 || (uint64_t)layer >= r->out->layer_count)
-		return err_new(ERR_CORRUPT, "%s.layer: there is no such layer", where);
-	ret->diff_id = r->out->layers[layer].diff_id;
+	TRY(here ? read_layer_of(r, v, where, &ret->diff_id)
+	         : get_hex(v, where, "id", &ret->diff_id));
 	TRY(get_number(v, where, "size", &size));
 	ret->size_bytes = (uint64_t)size;
 	TRY(get_number(v, where, "created", &ret->created_ns));
@@ -222,17 +245,30 @@ static Err *read_layers(const Reading *r, const JsonValue *doc)
 	return NULL;
 }
 
+static Err *read_list(const Reading *r, const JsonValue *list, bool here)
+{
+	for (size_t i = 0; i < json_length(list); i++) {
+		AUTO_ARENA Arena a = ARENA_INIT;
+		Str where = arena_strf(&a, "%s.%s[%zu]", r->name, here ? "records" : "steps", i);
+		TRY(read_record(r, json_at(list, i), where.ptr, here,
+		                &r->out->records[r->out->record_count]));
+		r->out->record_count++;
+	}
+	return NULL;
+}
+
+/* Those with a layer come first: index_source(). */
 static Err *read_records(const Reading *r, const JsonValue *doc)
 {
-	JsonValue *list = NULL;
-	TRY(get_array(doc, r->name, "records", CACHE_RECORDS_MAX, &list));
-	size_t count = json_length(list);
+	JsonValue *records = NULL, *steps = NULL;
+	TRY(get_array(doc, r->name, "records", CACHE_RECORDS_MAX, &records));
+	if (!json_value_is_null(json_member(doc, "steps"))) /* older caches have none */
+		TRY(get_array(doc, r->name, "steps", CACHE_RECORDS_MAX, &steps));
+	size_t count = json_length(records) + (steps ? json_length(steps) : 0);
 	r->out->records =
 		arena_alloc(r->arena, (count + 1) * sizeof(CacheRecord), _Alignof(CacheRecord));
-	for (size_t i = 0; i < count; i++)
-		TRY(read_record(r, json_at(list, i), i, &r->out->records[i]));
-	r->out->record_count = count;
-	return NULL;
+	TRY(read_list(r, records, true));
+	return steps ? read_list(r, steps, false) : NULL;
 }
 
 static Err *read_images(const Reading *r, const JsonValue *doc)

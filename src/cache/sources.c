@@ -128,6 +128,14 @@ static Err *read_records(CacheSource *s, const char *name)
 	               STR_ARG(str_head(type, 200)));
 }
 
+/* The first counts: those with a layer come before those without. */
+static void index_key(CacheSource *s, const Digest *key, CacheRecord *record)
+{
+	Str hex = digest_arena_hex(&s->arena, key);
+	if (!map_find(&s->by_key, hex))
+		(void)map_put(&s->by_key, hex, record);
+}
+
 static Err *index_source(CacheSource *s)
 {
 	const Manifest *m = &s->image.manifest;
@@ -140,10 +148,9 @@ static Err *index_source(CacheSource *s)
 		              &r->layers[i]);
 	for (size_t i = 0; i < r->record_count; i++) {
 		CacheRecord *record = &r->records[i];
-		(void)map_put(&s->by_key, digest_arena_hex(&s->arena, &record->key), record);
+		index_key(s, &record->key, record);
 		if (!digest_is_zero(&record->content))
-			(void)map_put(&s->by_key, digest_arena_hex(&s->arena, &record->content),
-			              record);
+			index_key(s, &record->content, record);
 	}
 	s->dropped = xcalloc(r->record_count + 1, 1);
 	return NULL;

@@ -41,7 +41,7 @@ NODISCARD Err *cached_fetch(Build *b, const Digest *diff_id, unsigned line, bool
 NODISCARD Err *cached_gather(Build *b, CacheRecords *ret);
 /* For cached_gather(). */
 void cached_note_image(Build *b, const CacheImage *image);
-/* Records of the layers of stage TARGET alone, as an image's config has them; IMAGE: when it got
+/* Records of what stage TARGET is made of, as an image's config has them; IMAGE: when it got
  * its times, NULL while that is looked for. */
 NODISCARD Err *cached_inline(Build *b, const PlanStage *target, const ImageConfig *config,
                              CacheImage *image, Arena *a, Str *ret);

@@ -2,7 +2,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
 
+#include "base/limits.h"
 #include "exec/cached.h"
+
+/* The rest of the config needs room as well. */
+enum { INLINE_BYTES_MAX = IMAGE_CONFIG_BYTES_MAX / 2 };
 
 static CacheRecord record_of(const StepState *s, bool in_result)
 {
@@ -80,22 +84,49 @@ static Err *list_layers(Build *b, const ImageConfig *config, const CacheRecords 
 	return NULL;
 }
 
+/* What stage TARGET is made of; what a step needs stands before it. */
+static void mark_needed(const Build *b, const PlanStage *target, bool *needed)
+{
+	needed[target->last_step] = true;
+	for (size_t i = b->plan.step_count; i-- > 0;) {
+		const Step *step = &b->plan.steps[i];
+		if (needed[i] && step->parent != STEP_NONE)
+			needed[step->parent] = true;
+		for (size_t k = 0; needed[i] && k < step->need_count; k++)
+			needed[step->needs[k]] = true;
+	}
+}
+
+static void add_records(const Build *b, const bool *wanted, const bool *except, CacheRecords *r)
+{
+	for (size_t i = 0; i < b->plan.step_count && r->record_count < CACHE_RECORDS_MAX; i++)
+		if (wanted[i] && !(except && except[i]) && has_record(b, &b->plan.steps[i]))
+			r->records[r->record_count++] = record_of(&b->states[i], !except);
+}
+
 Err *cached_inline(Build *b, const PlanStage *target, const ImageConfig *config, CacheImage *image,
                    Arena *a, Str *ret)
 {
 	AUTO_BUF Buf text = BUF_INIT;
 	AUTO_FREE bool *in_result = xcalloc(b->plan.step_count + 1, sizeof *in_result);
+	AUTO_FREE bool *needed = xcalloc(b->plan.step_count + 1, sizeof *needed);
 	CacheRecords r = { .images = image, .image_count = image != NULL };
 	r.records = arena_alloc(a, (b->plan.step_count + 1) * sizeof(CacheRecord),
 	                        _Alignof(CacheRecord));
 	mark_stage(b, target->last_step, in_result);
-	for (size_t i = 0; i < b->plan.step_count; i++)
-		if (in_result[i] && has_record(b, &b->plan.steps[i]))
-			r.records[r.record_count++] = record_of(&b->states[i], true);
+	mark_needed(b, target, needed);
+	add_records(b, in_result, NULL, &r);
+	size_t own = r.record_count;
 	TRY(list_layers(b, config, &r, a, &r.layers));
 	r.layer_count = config->diff_id_count;
+	add_records(b, needed, in_result, &r);
 	/* What steps took differs from time to time, and the image's ID may not. */
 	cache_records_format(&r, false, &text);
+	if (text.len > INLINE_BYTES_MAX) { /* those of other stages have to go */
+		r.record_count = own;
+		buf_reset(&text);
+		cache_records_format(&r, false, &text);
+	}
 	*ret = arena_str(a, buf_str(&text));
 	return NULL;
 }

@@ -34,14 +34,23 @@ static void records_come_back(void **state)
 		  .created_ns = 1700000000123456789,
 		  .cost_ns = 5 },
 		{ .key = sha256_of(STR("k2")), .diff_id = layers[0].diff_id, .empty = true },
-		{ .key = sha256_of(STR("k3")), /* of no layer: left out */
-		  .diff_id = sha256_of(STR("three")) }
+		{ .key = sha256_of(STR("k3")), /* of a layer that is not here */
+		  .diff_id = sha256_of(STR("three")),
+		  .identity = sha256_of(STR("i3")),
+		  .cost_ns = 6 }
 	};
 	CacheImage images[] = { { sha256_of(STR("image")), 9 } };
 	CacheRecords out = { records, 3, images, 1, layers, 3 }, in;
 	cache_records_format(&out, true, &once);
 	assert_null(cache_records_parse(&a, buf_str(&once), "x", &in));
-	assert_int_equal(in.record_count, 2);
+	assert_int_equal(in.record_count, 3);
+	assert_true(digest_eq(&in.records[2].key, &records[2].key));
+	assert_true(digest_eq(&in.records[2].diff_id, &records[2].diff_id));
+	assert_true(digest_eq(&in.records[2].identity, &records[2].identity));
+	assert_int_equal(in.records[2].cost_ns, 6);
+	Digest third = sha256_of(STR("three"));
+	char text[DIGEST_TEXT_LEN + 1];
+	assert_null(strstr(once.ptr, digest_text(&third, text).ptr)); /* gc would look for it */
 	assert_int_equal(in.layer_count, 3);
 	assert_true(digest_eq(&in.records[0].key, &records[0].key));
 	assert_true(digest_eq(&in.records[0].content, &records[0].content));
@@ -106,6 +115,13 @@ static void wrong_records_are_refused(void **state)
 	check_refused(with_record(&a, "\"layer\":0,\"content\":\"../x\""), ERR_CORRUPT,
 	              "content: expected a SHA-256 in hex");
 	check_refused(with_record(&a, "\"layer\":0,\"empty\":1"), ERR_CORRUPT, "empty");
+	check_refused(STR("{\"version\":1,\"layers\":[],\"records\":[],\"steps\":{}}"), ERR_CORRUPT,
+	              "c.steps: expected an array");
+	check_refused(arena_strf(&a,
+	                         "{\"version\":1,\"layers\":[],\"records\":[],\"steps\":[{"
+	                         "\"key\":\"%s\",\"identity\":\"%s\",\"id\":\"x\"}]}",
+	                         hex_a, hex_a),
+	              ERR_CORRUPT, "c.steps[0].id: expected a SHA-256 in hex");
 	AUTO_BUF Buf many = BUF_INIT;
 	buf_addf(&many, "{\"version\":1,\"layers\":[],\"records\":[0");
 	for (int i = 0; i < 40000; i++)
