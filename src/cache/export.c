@@ -70,12 +70,34 @@ static Err *compression_of(const Descriptor *d, CompressionId *ret)
 	return NULL;
 }
 
-/* A blob that somebody else has: ours to name if it is a layer's, and as it was asked for. */
+/* Forced, a level that was asked for counts: only of our own blobs do we know it. */
+static bool is_level_forced(const Out *out)
+{
+	return out->to->force_compression && out->to->compression.level != 0;
+}
+
+static bool is_known_with_level(const Out *out, const OutLayer *layer, const Digest *blob)
+{
+	StoreBlobOf *blobs;
+	size_t count;
+	AUTO_ERR Err *e =
+		store_map_list(out->x->store, &layer->layer.diff_id, out->arena, &blobs, &count);
+	for (size_t i = 0; !e && i < count; i++)
+		if (digest_eq(&blobs[i].digest, blob))
+			return blobs[i].level == out->to->compression.level;
+	return false; /* made anew: the same bytes if it is of this level */
+}
+
+/* A blob that somebody else has: ours to name if it is a layer's, and as it was asked for.  What is
+ * not in the store cannot be made anew: its level is as it is. */
 static bool is_usable(const Out *out, const Descriptor *d, OutLayer *layer)
 {
 	CompressionId id = COMPRESSION_NONE;
 	AUTO_ERR Err *e = compression_of(d, &id);
 	if (e || d->foreign || (out->to->force_compression && id != out->to->compression.id))
+		return false;
+	if (layer->stored && is_level_forced(out) && id != COMPRESSION_NONE &&
+	    !is_known_with_level(out, layer, &d->digest))
 		return false;
 	layer->blob = (Descriptor){ .media_type = media_type_of(id),
 		                    .digest = d->digest,
@@ -111,6 +133,8 @@ static Err *find_made(const Out *out, OutLayer *layer, bool *ret_found)
 	for (size_t i = 0; i < count; i++) {
 		bool fits = blobs[i].compression == out->to->compression.id;
 		uint64_t size;
+		if (is_level_forced(out) && blobs[i].level != out->to->compression.level)
+			continue;
 		if (!store_blob_exists(out->x->store, &blobs[i].digest, &size) ||
 		    size != blobs[i].size || (out->to->force_compression && !fits))
 			continue;
@@ -175,12 +199,12 @@ static Err *find_marks(Out *out, OutLayer *layer, const StoreLayer *stored)
 static Err *find_layer(Out *out, OutLayer *layer)
 {
 	StoreLayer stored;
-	bool found = find_at_destination(out, layer);
 	Err *e = store_layer_get(out->x->store, &layer->layer.diff_id, &stored);
+	layer->stored = !e;
+	bool found = find_at_destination(out, layer);
 	if (e && err_kind(e) != ERR_NOT_FOUND && err_kind(e) != ERR_CORRUPT)
 		return e;
 	err_free(e); /* never fetched, or gone meanwhile */
-	layer->stored = !e;
 	if (!layer->stored) {
 		find_source(out, layer);
 		return NULL;

@@ -60,6 +60,22 @@ is "by its digest" "$(ran)" 0
 build --cache-from type=local,src=cache,tag=none
 like "a tag that is not there" "$ERR" "WARN: the cache of local cache:none is not used: .*has no image 'none'"
 
+# --- a level that is forced
+build --build-arg WHAT=5 --cache-to type=local,dest=levels,mode=max,compression-level=15
+manifest() { jq -r '.manifests[0].digest' levels/index.json; }
+FIFTEEN=$(manifest)
+OLD=$(cat "levels/blobs/sha256/${FIFTEEN#*:}")
+build --build-arg WHAT=5 --cache-to type=local,dest=levels,mode=max,compression-level=16
+is "another level alone: what is there is good" "$(manifest)" "$FIFTEEN"
+build --build-arg WHAT=5 --cache-to type=local,dest=levels,mode=max,compression-level=1,force-compression=true
+LAYERS=$(jq -c .layers "levels/blobs/sha256/$(manifest | cut -d: -f2)")
+build --build-arg WHAT=5 --cache-to type=local,dest=fresh,mode=max,compression-level=1,force-compression=true
+is "another level, forced: blobs of that level" "$LAYERS" "$(jq -c .layers "fresh/blobs/sha256/$(jq -r '.manifests[0].digest' fresh/index.json | cut -d: -f2)")"
+[ "$LAYERS" != "$(jq -c .layers <<<"$OLD")" ]
+ok "... which are others than before" [ $? -eq 0 ]
+build --build-arg WHAT=5 --cache-to type=local,dest=levels,mode=max,compression-level=1,force-compression=true
+like "... and the next time they are there" "$ERR" 'it is there already: 2 layers'
+
 # --- damaged: written anew
 find cache/blobs -size +40k -delete
 build --build-arg WHAT=5 --cache-to type=local,dest=cache,mode=max
