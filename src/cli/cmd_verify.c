@@ -16,6 +16,7 @@
 #include "fs/path.h"
 #include "layer/layer.h"
 
+#include <assert.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
@@ -238,6 +239,7 @@ static Err *say_file(void *context, const Change *change)
 	AUTO_ARENA Arena a = ARENA_INIT;
 	AUTO_BUF Buf words = BUF_INIT;
 	const Entry *any = c->before ? c->before : c->after;
+	assert(any); /* one of two that differ */
 	if (++d->count > FILES_SHOWN)
 		return NULL;
 	if (c->before && c->after) {
