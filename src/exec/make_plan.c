@@ -33,6 +33,20 @@ static bool is_called(const PlanStage *stage, Str name)
 	       strncasecmp(name.ptr, stage->shown.ptr, name.len) == 0;
 }
 
+static void tell_no_stage(Build *b, Str name)
+{
+	AUTO_ARENA Arena a = ARENA_INIT;
+	const char **names =
+		arena_alloc(&a, (b->plan.stage_count + 1) * sizeof *names, _Alignof(char *));
+	for (size_t i = 0; i < b->plan.stage_count; i++)
+		names[i] = arena_str(&a, b->plan.stages[i].shown).ptr;
+	const char *nearest = str_nearest(name, names, b->plan.stage_count);
+	progress_warning(b->progress, b->plan_line,
+	                 "--no-cache-filter: no stage is called '%.*s'%s%s%s", STR_ARG(name),
+	                 nearest ? "; did you mean '" : "", nearest ? nearest : "",
+	                 nearest ? "'?" : "");
+}
+
 /* --no-cache-filter */
 static void mark_uncached(Build *b)
 {
@@ -48,9 +62,7 @@ static void mark_uncached(Build *b)
 			b->uncached[k] = found = true;
 		}
 		if (!found)
-			progress_warning(b->progress, b->plan_line,
-			                 "--no-cache-filter: no stage is called '%.*s'",
-			                 STR_ARG(r->uncached_stages[i]));
+			tell_no_stage(b, r->uncached_stages[i]);
 	}
 }
 

@@ -121,6 +121,8 @@ is "a stage without a name" "$(cached)" 2
 build --no-cache-filter nosuch
 status "a stage that is not there does no harm" 0
 like "but is told" "$ERR" "no stage is called 'nosuch'"
+build --no-cache-filter tow
+like "with the stage that is nearest" "$ERR" "no stage is called 'tow'; did you mean 'two'"
 build --no-cache --no-cache-filter one
 status "both flags exclude each other" 2
 
