@@ -328,10 +328,10 @@ const Command command_why = {
 		 "running, lost), started, nanoseconds, command, dockerfile,\n"
 		 "dockerfile_digest, context, target, platform, tags, images, error, and\n"
 		 "steps: step, kind, status (hit, run, failed, cancelled, waiting,\n"
-		 "unneeded, refused), stage, platform, title, instruction, line, last_line, "
-	         "parent,\n"
-		 "same_result, nanoseconds, key, layer, size, source, digest, commit,\n"
-		 "log_bytes, and causes: code, subject, old, new, step, text.",
+		 "unneeded, refused), stage, platform, title, instruction, line,\n"
+		 "last_line, parent, same_result, nanoseconds, key, layer, size, source,\n"
+		 "digest, commit, log_bytes, and causes: code, subject, old, new, step,\n"
+		 "text.",
 	.options = why_options,
 	.option_count = ARRAY_LEN(why_options),
 	.values_size = sizeof(WhyValues),

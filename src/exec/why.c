@@ -346,8 +346,12 @@ static StoreCause story(Build *b, Place p)
 
 /* --- one step -------------------------------------------------------------------------------- */
 
+/* What it stands on and what it takes files of may have one and the same cause. */
 static void add_cause(WhyDiff *d, StoreCause c)
 {
+	for (size_t i = 0; i < d->causes.len; i++)
+		if (str_eq(d->causes.at[i].words, c.words))
+			return;
 	why_add(d, c, "%.*s", STR_ARG(c.words));
 }
 

@@ -347,6 +347,20 @@ sed -i 's/echo here/echo first; echo here/' Dockerfile
 cut_short
 like "another line too" "$(causes)" '^3 line the line changed: RUN echo '
 
+# --- one cause on two ways --------------------------------------------------------------------
+write <<'D'
+FROM base:1 AS a
+RUN cat /proc/sys/kernel/random/uuid >/a
+FROM a AS b
+RUN cp /a /b
+FROM b
+COPY --from=b /b /c
+D
+build
+build --no-cache-filter a
+is "one cause on two ways is told once" "$(causes | cut -d' ' -f1,3- | sort | uniq -d)" ""
+like "but it is" "$(causes)" '^4 .*re-ran: --no-cache-filter a$'
+
 # --- contexts of many files ------------------------------------------------------------------------
 mkdir many
 for i in $(seq 2500); do echo "$i" >"many/f$i"; done
