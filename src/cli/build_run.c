@@ -79,6 +79,14 @@ static Err *export_caches(const BuildCaches *caches, const BuildRequest *r,
 	return build_cache_export(caches, r, result);
 }
 
+static Err *put_out(Cli *cli, const BuildValues *v, const BuildRequest *r, BuildOutputs *outputs,
+                    const BuildCaches *caches, const BuildResult *result)
+{
+	TRY(build_outputs_run(cli, r, result, outputs));
+	TRY(build_metadata_write(cli, v, result, outputs));
+	return export_caches(caches, r, result);
+}
+
 static Err *build(Cli *cli, const BuildValues *v, BuildRequest *r, BuildOutputs *outputs,
                   const BuildCaches *caches, BuildResult *result)
 {
@@ -87,9 +95,10 @@ static Err *build(Cli *cli, const BuildValues *v, BuildRequest *r, BuildOutputs 
 	TRY(build_cache_open(caches, r, &cached));
 	TRY(build_image(cli->arena, r, result));
 	report_names(cli->arena, r, result);
-	TRY(build_outputs_run(cli, r, result, outputs));
-	TRY(build_metadata_write(cli, v, result, outputs));
-	return export_caches(caches, r, result);
+	Err *e = put_out(cli, v, r, outputs, caches, result);
+	if (e)
+		build_amend(r, result, e);
+	return e;
 }
 
 static const char *style_of(const BuildValues *v, const BuildCall *call)

@@ -238,6 +238,8 @@ NODISCARD Err *build_fetch_text(Arena *a, const char *url, size_t limit, const C
                                 Source *ret);
 
 NODISCARD Err *build_image(Arena *a, const BuildRequest *request, BuildResult *ret);
+/* What its caller did with RESULT has failed with E: the journal says so too. */
+void build_amend(const BuildRequest *request, const BuildResult *result, const Err *e);
 
 /* --- look.c: what a build would be, without building ------------------------------------------ */
 

@@ -234,9 +234,8 @@ static void hide_logins(Arena *a, StoreBuild *ret)
 }
 
 /* Titles and errors have words expanded, and causes quote them. */
-static void hide_secrets(const Build *b, Arena *a, StoreBuild *ret)
+static void hide_secrets(const BuildRequest *r, Arena *a, StoreBuild *ret)
 {
-	const BuildRequest *r = b->request;
 	hide_logins(a, ret);
 	for (size_t i = 0; i < r->arg_count; i++) {
 		Str value = r->args[i].value;
@@ -257,10 +256,10 @@ static void hide_secrets(const Build *b, Arena *a, StoreBuild *ret)
 	}
 }
 
-static void warn(Build *b, Err *e)
+static void warn(Progress *p, Err *e)
 {
 	if (e)
-		progress_warning(b->progress, 0, "this build is not in the journal: %.*s",
+		progress_warning(p, 0, "this build is not in the journal: %.*s",
 		                 STR_ARG(err_cause(e)));
 	err_free(e);
 }
@@ -276,9 +275,14 @@ void journal_run(Build *b)
 	StoreBuild record = { .state = STORE_BUILD_RUNNING };
 	put_request(b, &a, &record);
 	put_steps(b, &a, false, &record);
-	hide_secrets(b, &a, &record);
+	hide_secrets(b->request, &a, &record);
 	put_site(b, &record);
-	warn(b, store_journal_run(b->store, &b->journal, &record));
+	warn(b->progress, store_journal_run(b->store, &b->journal, &record));
+}
+
+static StoreBuildState state_of(const Err *e)
+{
+	return err_kind(e) == ERR_CANCELLED ? STORE_BUILD_CANCELLED : STORE_BUILD_FAILED;
 }
 
 void journal_end(Build *b, const Err *e, const BuildResult *result)
@@ -288,8 +292,7 @@ void journal_end(Build *b, const Err *e, const BuildResult *result)
 	if (!b->store)
 		return;
 	if (e)
-		record.state =
-			err_kind(e) == ERR_CANCELLED ? STORE_BUILD_CANCELLED : STORE_BUILD_FAILED;
+		record.state = state_of(e);
 	put_request(b, &a, &record);
 	put_steps(b, &a, !e, &record);
 	put_site(b, &record);
@@ -298,6 +301,17 @@ void journal_end(Build *b, const Err *e, const BuildResult *result)
 		put_images(result, &a, &record);
 	else
 		record.error = err_cause(e);
-	hide_secrets(b, &a, &record);
-	warn(b, store_journal_end(b->store, &b->journal, &record));
+	hide_secrets(b->request, &a, &record);
+	warn(b->progress, store_journal_end(b->store, &b->journal, &record));
+}
+
+void build_amend(const BuildRequest *request, const BuildResult *result, const Err *e)
+{
+	AUTO_ARENA Arena a = ARENA_INIT;
+	StoreBuild record = { .error = err_cause(e) };
+	if (!request->store || !result->build_id.len)
+		return;
+	hide_secrets(request, &a, &record);
+	warn(request->progress, store_journal_amend(request->store, result->build_id, state_of(e),
+	                                            clock_real_ns(), record.error));
 }

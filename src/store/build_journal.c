@@ -125,6 +125,29 @@ Err *store_journal_end(Store *s, StoreJournal *j, const StoreBuild *b)
 	return ran || is_turn(j) ? store_builds_prune(s) : NULL;
 }
 
+/* Under the same name, so that there is always one record: its size may then be told without ERROR.
+ */
+Err *store_journal_amend(Store *s, Str id, StoreBuildState state, int64_t ended_ns, Str error)
+{
+	AUTO_VEC StoreBuildNames names = { 0 };
+	AUTO_ARENA Arena a = ARENA_INIT;
+	AUTO_BUF Buf text = BUF_INIT;
+	StoreBuild b;
+	size_t i = 0;
+	TRY(store_build_names(s, &names));
+	while (i < names.len && !str_eqc(id, names.at[i].id))
+		i++;
+	if (i == names.len)
+		return NULL;
+	TRY(store_build_open(s, &names.at[i], &a, &b));
+	b.state = state;
+	b.duration_ns = ended_ns - b.started_ns;
+	b.error = error;
+	store_build_format(&b, &text);
+	store_text_seal(&text);
+	return write_record(s, &names.at[i], buf_str(&text));
+}
+
 void store_journal_done(StoreJournal *j)
 {
 	if (j->logs_fd >= 0)

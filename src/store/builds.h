@@ -190,6 +190,10 @@ NODISCARD Err *store_journal_run(Store *s, StoreJournal *j, const StoreBuild *b)
 /* B's record; then what is too much is pruned. */
 NODISCARD Err *store_journal_end(Store *s, StoreJournal *j, const StoreBuild *b);
 void store_journal_done(StoreJournal *j);
+/* What was recorded as done has ended otherwise after all: at ENDED_NS, with ERROR.  Nothing if the
+ * record of ID is gone. */
+NODISCARD Err *store_journal_amend(Store *s, Str id, StoreBuildState state, int64_t ended_ns,
+                                   Str error);
 
 typedef struct StoreLogWriter StoreLogWriter;
 /* The log of step N; the file is made at the first byte. */

@@ -87,6 +87,17 @@ wait $pid 2>/dev/null
 like "a killed build is lost" "$(decant builds | sed -n 2p)" 'killed:latest   lost'
 is "its log is there" "$(decant logs killed 2)" "alive"
 
+# --- an output that fails ------------------------------------------------------------------------
+printf 'FROM base:1\nRUN sleep 0.1; echo %s\n' "$RANDOM" >pushed
+run decant build -q -f pushed -t 127.0.0.1:1/x:1 --push .
+status "what was built cannot be pushed" 4
+like "the build has failed" "$(decant builds | sed -n 2p)" '127.0.0.1:1/x:1 +failed'
+like "why, is told" "$(decant why)" 'error: failed to connect to 127.0.0.1 port 1'
+is "there is one record of it" "$(decant builds -q | sort | uniq -d)" ""
+is "its log stays" "$(decant logs latest 2 | wc -l)" 1
+decant build -q -f pushed -t fine . >/dev/null 2>&1
+like "the next one is done" "$(decant builds | sed -n 2p)" 'fine:latest +done'
+
 # --- pruned ------------------------------------------------------------------------------------
 printf 'FROM base:1\n' >none
 for _ in $(seq 205); do decant build -q -f none . >/dev/null; done
