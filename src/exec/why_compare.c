@@ -9,7 +9,7 @@
 #include <stdio.h>
 
 /* A longer value says nothing to a reader. */
-enum { VALUE_SHOWN_MAX = 80 };
+enum { VALUE_SHOWN_MAX = 80, VALUE_BEFORE = 20 };
 
 void why_add(WhyDiff *d, StoreCause cause, const char *fmt, ...)
 {
@@ -186,6 +186,32 @@ static Str shown(WhyDiff *d, Str value)
 	return arena_strf(d->arena, "%.*s...", STR_ARG(str_clip(value, VALUE_SHOWN_MAX)));
 }
 
+/* The (unescaped) VALUE from FIRST on, with a little of what is before it. */
+static Str shown_from(WhyDiff *d, Str value, size_t first)
+{
+	size_t start = first > VALUE_BEFORE ? first - VALUE_BEFORE : 0;
+	while (start && start < value.len && ((unsigned char)value.ptr[start] & 0xc0) == 0x80)
+		start--;
+	if (!value.len)
+		return STR("none");
+	Str rest = str_from_at(value, start < value.len ? start : value.len);
+	return arena_strf(d->arena, "%s%.*s%s", start ? "..." : "",
+	                  STR_ARG(str_clip(rest, VALUE_SHOWN_MAX)),
+	                  rest.len > VALUE_SHOWN_MAX ? "..." : "");
+}
+
+/* Two values of which what is shown must differ: long ones are cut around the first difference. */
+static void show_both(WhyDiff *d, Str *before, Str *after)
+{
+	Str a = why_unescape(d->arena, *before), b = why_unescape(d->arena, *after);
+	size_t first = 0;
+	while (first < a.len && first < b.len && a.ptr[first] == b.ptr[first])
+		first++;
+	bool hidden = first + VALUE_BEFORE > VALUE_SHOWN_MAX;
+	*before = hidden ? shown_from(d, a, first) : shown(d, *before);
+	*after = hidden ? shown_from(d, b, first) : shown(d, *after);
+}
+
 static StoreCause cause_of(const KeyInputInfo *info, Str subject, Str before, Str after)
 {
 	return (StoreCause){ .code = str_from(info->code),
@@ -215,8 +241,7 @@ static void compare_value(WhyDiff *d, const KeyInputInfo *info, const WhyInputs 
 		before = whole_seconds(before);
 		after = whole_seconds(after);
 	}
-	before = shown(d, before);
-	after = shown(d, after);
+	show_both(d, &before, &after);
 	why_add(d, cause_of(info, STR(""), before, after), "%s: %.*s \xe2\x86\x92 %.*s",
 	        info->words, STR_ARG(before), STR_ARG(after));
 }
@@ -273,6 +298,11 @@ static void tell_variable(WhyDiff *d, const KeyInputInfo *info, Str name, const 
 		old = shown(d, str_cut(before->value, '=', &unused));
 	if (now && !secret)
 		new = shown(d, str_cut(now->value, '=', &unused));
+	if (before && now && !secret) {
+		old = str_cut(before->value, '=', &unused);
+		new = str_cut(now->value, '=', &unused);
+		show_both(d, &old, &new);
+	}
 	StoreCause c = cause_of(info, subject, old, new);
 	if (str_starts(subject, STR("ARG")))
 		c.code = STR("arg");
@@ -359,8 +389,7 @@ static void compare_mounts(WhyDiff *d, const KeyInputInfo *info, const WhyInputs
 		Str before = of_group(old, group), after = of_group(new, group);
 		if (str_eq(before, after))
 			continue;
-		before = shown(d, before);
-		after = shown(d, after);
+		show_both(d, &before, &after);
 		why_add(d, cause_of(info, shown(d, group), before, after),
 		        "--mount %.*s: %s %.*s \xe2\x86\x92 %.*s", STR_ARG(shown(d, group)),
 		        info->words, STR_ARG(before), STR_ARG(after));

@@ -361,6 +361,13 @@ build --no-cache-filter a
 is "one cause on two ways is told once" "$(causes | cut -d' ' -f1,3- | sort | uniq -d)" ""
 like "but it is" "$(causes)" '^4 .*re-ran: --no-cache-filter a$'
 
+# --- long values ------------------------------------------------------------------------------
+printf 'FROM base:1\nENV L=%0900db\nRUN true\n' 0 >Dockerfile
+build
+sed -i 's/0b$/0c/' Dockerfile
+build
+says "a long value is cut around what differs" "env ENV L: ...00000000000000000000b → ...00000000000000000000c"
+
 # --- contexts of many files ------------------------------------------------------------------------
 mkdir many
 for i in $(seq 2500); do echo "$i" >"many/f$i"; done
