@@ -161,8 +161,13 @@ static Err *select_name(Search *s, Str dir, Str name, Str rest)
 {
 	Entry e;
 	Str path = join(s->arena, dir, name);
-	if (!rest.len)
-		return select_plain(s, path, name);
+	if (!rest.len) {
+		TRY(select_plain(s, path, name));
+		if (s->found)
+			return NULL;
+		/* BuildKit takes what a wildcard matches as if it was written: it must be there. */
+		return err_new(ERR_NOT_FOUND, "the link '%.*s' leads to nothing", STR_ARG(path));
+	}
 	/* as in the build context: a wildcard does not look through links */
 	bool is_dir = view_find(s->view, path, s->arena, &e, NULL) && e.type == ENTRY_DIR;
 	return is_dir ? select_below(s, path, rest) : NULL;

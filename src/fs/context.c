@@ -28,6 +28,7 @@ typedef struct Finding {
 	Str source; /* as written */
 	const MatchFilter *filter;
 	VEC(ContextMatch) matches;
+	bool is_nowhere;                  /* the last path has nothing behind it */
 	const IgnorePattern *left_out_by; /* of the last thing that was there but left out */
 	Str missing; /* the directory in front of a wildcard, if it is not there */
 } Finding;
@@ -338,6 +339,7 @@ static Err *find_plain(Finding *f, Str path, bool *ret_found)
 	Resolved r;
 	*ret_found = false;
 	TRY(resolve(f, path, &r));
+	f->is_nowhere = !r.found;
 	if (!r.found)
 		return NULL;
 	const IgnorePattern *by = NULL;
@@ -353,6 +355,21 @@ static Err *find_plain(Finding *f, Str path, bool *ret_found)
 
 static Err *find_below(Finding *f, Str dir, Str pattern);
 
+/*
+ * A wildcard has matched NAME, and there is nothing behind it.  BuildKit takes what a wildcard
+ * matches as if it was written: a link that leads to nothing is an error.
+ */
+static Err *check_link(const Finding *f, int dir_fd, const char *name, Str path)
+{
+	struct stat st;
+	const IgnorePattern *by;
+	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISLNK(st.st_mode) ||
+	    is_left_out(f->context, path, &by))
+		return NULL; /* gone meanwhile, or not part of the context */
+	return err_new(ERR_NOT_FOUND, "the link '%.*s' in the build context leads to nothing",
+	               STR_ARG(path));
+}
+
 /* The names of the directory DIR_FD that PART matches, then on with REST below each. */
 static Err *find_names(Finding *f, int dir_fd, Str dir, Str part, Str rest)
 {
@@ -367,7 +384,13 @@ static Err *find_names(Finding *f, int dir_fd, Str dir, Str part, Str rest)
 		if (!match)
 			continue;
 		Str path = join(f->arena, dir, name);
-		TRY(rest.len > 0 ? find_below(f, path, rest) : find_plain(f, path, &found));
+		if (rest.len) {
+			TRY(find_below(f, path, rest));
+			continue;
+		}
+		TRY(find_plain(f, path, &found));
+		if (f->is_nowhere)
+			TRY(check_link(f, dir_fd, names.names[i].name, path));
 	}
 	return NULL;
 }

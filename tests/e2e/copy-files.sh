@@ -158,4 +158,20 @@ tree into >/dev/null
 status "onto a file it cannot go" 3
 like "--exclude is not for archives" "$(tree exclude)" ' out/top$'
 like "an owner that an ordinary user has no id for" "$(tree far)" '^-rws--x--x 2097152/2097153 4 .* top$'
+# --- links to nothing ---
+rm -rf "$T/links" && mkdir -p "$T/links/l" && cd "$T/links" || exit 1
+ln -s nowhere l/dangling && echo f >l/file
+printf 'FROM scratch\nCOPY l/* /x/\n' >Dockerfile
+run decant build .
+like "a link to nothing that a wildcard matches" "$ERR" "^Dockerfile:2:6: error: the link 'l/dangling' in the build context leads to nothing"
+printf 'FROM scratch AS s\nCOPY l /l\nFROM scratch\nCOPY --from=s /l/d* /x/\n' >Dockerfile
+run decant build .
+like "in another stage" "$ERR" "^Dockerfile:4:15: error: the link 'l/dangling' leads to nothing"
+printf 'FROM scratch\nCOPY l /l\n' >Dockerfile
+run decant build .
+status "in a folder it is copied as it is" 0
+echo l/dangling >.dockerignore
+printf 'FROM scratch\nCOPY l/* /x/\n' >Dockerfile
+run decant build .
+status "one that is left out matches nothing" 0
 done_testing
