@@ -31,9 +31,9 @@
 
 typedef enum AttestForm { ATTEST_REFERRER, ATTEST_INDEX } AttestForm;
 typedef enum AttestWish {
-	ATTEST_UNSAID, /* nobody spoke of it: what the image has stays */
+	ATTEST_UNSAID, /* nobody spoke of it: none, as with NO */
 	ATTEST_YES,
-	ATTEST_NO, /* what the image has goes */
+	ATTEST_NO,
 } AttestWish;
 
 typedef struct AttestSpec {

@@ -5,15 +5,6 @@
 #include "attest/keep.h"
 #include "base/limits.h"
 
-void attest_set_drop(AttestSet *set, Str type)
-{
-	size_t kept = 0;
-	for (size_t i = 0; i < set->count; i++)
-		if (!str_eq(set->at[i].type, type))
-			set->at[kept++] = set->at[i];
-	set->count = kept;
-}
-
 void attest_set_add(Arena *a, AttestSet *set, const AttestKept *kept)
 {
 	AttestKept *more = arena_alloc(a, (set->count + 1) * sizeof *more, _Alignof(AttestKept));

@@ -2,7 +2,7 @@
  * keep.h - the attestations of an image in the store: kept beside it, gone with it.
  *
  * WHAT     Predicates lie as blobs; a small JSON document beside the image says which there are.
- *          An image that is built again keeps what nobody said a word about.
+ *          The last build that gives the image decides which: they speak of that build.
  * ERRORS   ERR_CORRUPT naming the file
  * OWNS     texts live in the arena that was given
  */
@@ -32,6 +32,4 @@ NODISCARD Err *attest_kept_write(Store *s, const Digest *image, const AttestSet 
 /* Put PREDICATE (JSON) into the store. */
 NODISCARD Err *attest_kept_put(Store *s, Str predicate, Digest *ret);
 NODISCARD Err *attest_kept_text(Store *s, const AttestKept *kept, Buf *out);
-/* SET without those of TYPE. */
-void attest_set_drop(AttestSet *set, Str type);
 void attest_set_add(Arena *a, AttestSet *set, const AttestKept *kept);

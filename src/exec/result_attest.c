@@ -1,7 +1,9 @@
 /*
  * result_attest.c - what is said of the images: provenance, and what is in them.
  *
- * Both are kept in the store beside the image; whatever writes or sends it takes them along.  A
+ * Both are kept in the store beside the image; whatever writes or sends it takes them along.  The
+ * last build that gives an image decides: equal images may come of builds that differ in what they
+ * would tell, and nobody expects an earlier one's arguments in a registry.  A
  * list of packages follows from the layers alone, so an unchanged image gives it without a look.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
@@ -32,34 +34,30 @@ static Err *attest_image(Build *b, BuildResult *ret, size_t number)
 {
 	const AttestSpec *spec = &b->request->attest;
 	const BuildImage *image = &ret->images[number];
-	AttestSet set;
-	TRY(attest_kept_read(b->store, &image->image_id, b->arena, &set));
-	if (spec->provenance != ATTEST_UNSAID)
-		attest_set_drop(&set, STR("provenance"));
-	if (spec->sbom != ATTEST_UNSAID)
-		attest_set_drop(&set, STR("sbom"));
+	AttestSet set = { .form = spec->form };
 	if (spec->sbom == ATTEST_YES)
 		TRY(result_sbom(b, ret, number, &set));
 	if (spec->provenance == ATTEST_YES)
 		TRY(keep_provenance(b, image, &set));
-	if (spec->form_set || spec->provenance == ATTEST_YES || spec->sbom == ATTEST_YES)
-		set.form = spec->form;
 	return attest_kept_write(b->store, &image->image_id, &set);
 }
 
 Err *result_attest(Build *b, BuildResult *ret)
 {
 	const AttestSpec *spec = &b->request->attest;
-	bool attests = spec->provenance != ATTEST_UNSAID || spec->sbom != ATTEST_UNSAID;
+	bool attests = spec->provenance == ATTEST_YES || spec->sbom == ATTEST_YES;
+	/* What only the cache keeps is no image that one could speak of. */
+	bool gives_images = !b->request->cache_only;
 	bool captures = b->request->wants_provenance || spec->provenance == ATTEST_YES;
+	/* Before all else, so that whatever fails below leaves none of an earlier build. */
+	for (size_t i = 0; gives_images && i < ret->image_count; i++)
+		TRY(attest_kept_write(b->store, &ret->images[i].image_id, &(AttestSet){ 0 }));
 	for (size_t i = 0; captures && i < ret->image_count; i++) {
 		Provenance *prov = arena_new(b->arena, Provenance);
 		TRY(result_provenance(b, ret, i, prov));
 		ret->images[i].provenance = prov;
 	}
-	/* What only the cache keeps is no image that one could speak of. */
-	attests = attests && !b->request->cache_only;
-	for (size_t i = 0; attests && i < ret->image_count; i++)
+	for (size_t i = 0; attests && gives_images && i < ret->image_count; i++)
 		TRY_WHILE(attest_image(b, ret, i), "attesting the image");
 	return NULL;
 }

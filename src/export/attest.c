@@ -138,6 +138,27 @@ static Err *check_types(const Maker *m)
 	                "leave oci-mediatypes=false out, or attest with form=referrer");
 }
 
+/* Is it of a type that this build attests?  Of an equal image another build may write at the same
+ * time. */
+static bool is_of_build(const OutputSpec *out, const AttestKept *kept)
+{
+	if (!out->attests)
+		return true;
+	return (str_eqc(kept->type, "sbom") ? out->attests->sbom : out->attests->provenance) ==
+	       ATTEST_YES;
+}
+
+static Err *read_set(const ExportJob *job, const Image *image, Arena *a, AttestSet *ret)
+{
+	size_t kept = 0;
+	TRY(attest_kept_read(job->store, &image->id, a, ret));
+	for (size_t i = 0; i < ret->count; i++)
+		if (is_of_build(job->out, &ret->at[i]))
+			ret->at[kept++] = ret->at[i];
+	ret->count = kept;
+	return NULL;
+}
+
 Err *export_attest_make(const ExportJob *job, const ExportImage *image, Arena *a,
                         ExportDocument *ret)
 {
@@ -145,7 +166,7 @@ Err *export_attest_make(const ExportJob *job, const ExportImage *image, Arena *a
 	AttestSet *sets = arena_alloc(a, image->image_count * sizeof *sets, _Alignof(AttestSet));
 	bool any = false;
 	for (size_t i = 0; i < image->image_count; i++) {
-		TRY(attest_kept_read(job->store, &image->images[i].id, a, &sets[i]));
+		TRY(read_set(job, &image->images[i], a, &sets[i]));
 		any |= sets[i].count > 0;
 		m.index |= sets[i].count > 0 && sets[i].form == ATTEST_INDEX;
 	}
@@ -310,10 +331,7 @@ static Err *write_one(const ExportJob *job, const Image *image, const AttestKept
 /* Was it this build that attested it, so that a file of it is no surprise? */
 static bool is_wanted(const OutputSpec *out, const AttestKept *kept)
 {
-	if (!out->attests || kept->inline_only)
-		return false;
-	return (str_eqc(kept->type, "sbom") ? out->attests->sbom : out->attests->provenance) ==
-	       ATTEST_YES;
+	return out->attests && !kept->inline_only && is_of_build(out, kept);
 }
 
 Err *export_attest_files(const ExportJob *job, const Image *image, ExportAttestFile *fn,

@@ -72,8 +72,10 @@ typedef struct OutputSpec {
 	/* of attestations */
 	ExportSwitch oci_artifact;
 	Str attestation_prefix;
-	const AttestSpec *attests; /* local, tar: those that it asks for, as files; NULL: none */
-	bool no_attestations;      /* what is kept of the image stays here */
+	/* of a build: what it attests, and no more goes out; NULL: all that is kept, but no files
+	 */
+	const AttestSpec *attests;
+	bool no_attestations; /* what is kept of the image stays here */
 } OutputSpec;
 
 /* "dir", "-", "type=oci,dest=x.tar,compression=zstd" (CSV as buildx reads it). */

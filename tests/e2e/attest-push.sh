@@ -75,13 +75,23 @@ attached=$(get "$R" index "manifests/$(q 'd["manifests"][1]["digest"]' <<<"$raw"
 is "in one manifest, as BuildKit's" "$(q '(d["artifactType"], [l["annotations"]["in-toto.io/predicate-type"] for l in d["layers"]])' <<<"$attached")" \
 	"('application/vnd.docker.attestation.manifest.v1+json', ['https://spdx.dev/Document', 'https://slsa.dev/provenance/v1'])"
 ok "skopeo finds the image in it" skopeo copy -q --src-tls-verify=false "docker://$R/index:1" "dir:$T/from-index"
-run decant build -o "type=registry,oci-artifact=false,name=$R/old:1" ctx
+run decant build --provenance=mode=min --sbom=form=index -o "type=registry,oci-artifact=false,name=$R/old:1" ctx
 is "oci-artifact=false is BuildKit's older way" \
 	"$(get "$R" old "manifests/$(get "$R" old manifests/1 | q 'd["manifests"][1]["digest"]')" | q '("subject" in d, d["config"]["mediaType"])')" \
 	"(False, 'application/vnd.oci.image.config.v1+json')"
 run decant build --label another=image --sbom=form=index -o "type=registry,oci-mediatypes=false,name=$R/docker:1" ctx
 like "docker's media types have no place for them" "$ERR" "attestations in an index need OCI's media types"
 decant rmi -f "$R/index:1" >/dev/null
+printf 'ARG TOKEN\nFROM scratch\nCOPY Dockerfile /\n' >ctx/Dockerfile.args
+run decant build -f ctx/Dockerfile.args --build-arg TOKEN=hush1 --provenance=mode=max -t priv:1 ctx
+run decant build -f ctx/Dockerfile.args --build-arg TOKEN=other -t "$R/leak:1" --push ctx
+is "a build publishes nothing that an earlier one attested of the same image" \
+	"$(decant attest --format '{{.Name}}' priv:1) $(get "$R" leak "referrers/sha256:$(digest_of "$R" leak 1)" | q 'd["manifests"]')" " []"
+decant build -q -f ctx/Dockerfile.args --build-arg TOKEN=own --provenance=mode=max -t "$R/leak:2" ctx >/dev/null 2>&1
+run decant push "$R/leak:1"
+is "and a push what the last build attested" \
+	"$(get "$R" leak "blobs/$(get "$R" leak "manifests/$(get "$R" leak "referrers/sha256:$(digest_of "$R" leak 1)" | q 'd["manifests"][0]["digest"]')" | q 'd["layers"][0]["digest"]')" |
+		q 'd["predicate"]["buildDefinition"]["externalParameters"]["request"]["args"]')" "{'build-arg:TOKEN': 'own'}"
 run decant pull "$R/index:1"
 status "what is in an index can be pulled" 0
 
@@ -132,7 +142,7 @@ run decant build -o plain-files ctx
 is "a build that does not ask for them writes none" "$(find plain-files -name '*.json')" ""
 run decant build -o inline --provenance=inline-only=true ctx
 is "inline-only keeps them out of files" "$(find inline -name '*.json')" ""
-run decant build -o type=docker,dest=docker.tar ctx
+run decant build -o type=docker,dest=docker.tar --provenance=true ctx
 like "type=docker says that it has none" "$ERR" "type=docker holds no attestations"
 
 # --- the metadata file ------------------------------------------------------------------------------------------------

@@ -142,11 +142,16 @@ fi
 # --- kept, dropped, equal ---------------------------------------------------------------------------------------------
 run decant build -t p --sbom=1 ctx
 run decant build -t p ctx
-is "a build that says nothing of them keeps them" "$(decant attest --format '{{.Type}}' p | sort -u | tr '\n' ' ')" "provenance sbom "
-run decant build -t p --provenance=false ctx
-is "false takes it away" "$(decant attest --format '{{.Type}}' p | sort -u)" sbom
+is "a build that says nothing of them keeps none" "$(decant attest --format '{{.Type}}' p)" ""
+run decant build -t p --sbom=1 --provenance=mode=min ctx
+is "one that asks for both" "$(decant attest --format '{{.Type}}' p | sort -u | xargs)" "provenance sbom"
+run decant build -t p --sbom=1 ctx
+is "and for one: the last one decides" "$(decant attest --format '{{.Type}}' p | sort -u)" sbom
+run decant build -t p --sbom=1 --provenance=complete-materials=true ctx
+is "one that fails leaves nothing of an earlier one" "$(decant attest --format '{{.Type}}' p)" ""
+run decant build -t p --sbom=1 --provenance=mode=min ctx
 decant attest --remove p sbom-build.spdx.json
-is "so does attest --remove" "$(decant attest --format '{{.Name}}' p | wc -l)" 2
+is "so does attest --remove" "$(decant attest --format '{{.Name}}' p | wc -l)" 3
 decant attest --remove p
 is "all of them" "$(decant attest --format '{{.Name}}' p)" ""
 run decant attest p provenance
