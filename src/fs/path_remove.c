@@ -107,8 +107,8 @@ static int empty_level(Removal *r)
 	Level *l = &r->levels.at[r->levels.len - 1];
 	for (;;) {
 		long n = syscall(SYS_getdents64, l->fd, r->entries, sizeof r->entries);
-		if (n < 0)
-			return -errno;
+		if (n < 0) /* a directory that somebody else has just removed has no entries */
+			return errno == ENOENT ? 0 : -errno;
 		if (n == 0)
 			return 0;
 		for (long at = 0; at < n;) {

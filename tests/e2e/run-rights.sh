@@ -176,8 +176,10 @@ D
 build --ulimit nofile=100:200 --shm-size 10m --add-host a.example:1.2.3.4 --add-host 'b=[::1],5.6.7.8'
 status "limits and hosts" 0
 is "the command has them" "$(printed | paste -sd' ')" "100 200 size=10240k 1.2.3.4 a.example ::1 b 5.6.7.8 b"
-build --add-host a.example:9.9.9.9 --add-host 'b=[::2],5.6.7.9'
-like "addresses and limits are in no key" "$ERR" '^#[0-9]+ CACHED'
+build --ulimit nofile=100:200 --shm-size 10m --add-host a.example:9.9.9.9 --add-host 'b=[::2],5.6.7.9'
+like "addresses are in no key" "$ERR" '^#[0-9]+ CACHED'
+build --ulimit nofile=100:300 --shm-size 10m --add-host a.example:9.9.9.9 --add-host b=5.6.7.9
+unlike "limits of processes are" "$ERR" '^#[0-9]+ CACHED'
 while IFS='|' read -r options text; do
 	# shellcheck disable=SC2086  # words
 	run decant build $options .
