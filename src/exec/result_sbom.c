@@ -11,6 +11,7 @@
 #include "attest/purl.h"
 #include "attest/sbom.h"
 #include "base/clock.h"
+#include "base/limits.h"
 #include "exec/result-internal.h"
 
 #include <stdio.h>
@@ -62,6 +63,8 @@ static int64_t created_ns(const Build *b)
 	return b->epoch_ns >= 0 ? b->epoch_ns : clock_real_ns();
 }
 
+/* *ret zero: the list is larger than anybody reads, which the files of an image can make it: told,
+ * and not attached. */
 static Err *put(Scanning *s, SpdxDocument *d, Str file, Digest *ret)
 {
 	AUTO_BUF Buf text = BUF_INIT;
@@ -69,6 +72,13 @@ static Err *put(Scanning *s, SpdxDocument *d, Str file, Digest *ret)
 	for (size_t i = 0; i < d->sbom->warnings.len; i++)
 		progress_warning(s->b->progress, s->line, "%.*s", STR_ARG(d->sbom->warnings.at[i]));
 	spdx_format(d, &text);
+	*ret = (Digest){ 0 };
+	if (text.len > ATTEST_BYTES_MAX) {
+		progress_warning(s->b->progress, s->line,
+		                 "there is no SBOM: a list of %zu packages has more than %u MiB",
+		                 d->sbom->packages.len, ATTEST_BYTES_MAX >> 20);
+		return NULL;
+	}
 	TRY(attest_kept_put(s->b->store, buf_str(&text), ret));
 	attest_set_add(s->a, s->set,
 	               &(AttestKept){ .type = STR("sbom"),
@@ -134,7 +144,7 @@ static Err *scan_layers(Scanning *s, SpdxDocument *d, Str file)
 	              b->cancel));
 	d->sbom = &sbom;
 	TRY(put(s, d, file, &blob));
-	if (sbom.warnings.len) /* they are told again */
+	if (sbom.warnings.len || digest_is_zero(&blob)) /* they are told again */
 		return NULL;
 	return store_record_put(b->store, &key, digest_text(&blob, text));
 }

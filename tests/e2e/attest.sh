@@ -175,5 +175,14 @@ run decant build --sbom=generator=docker/scout ctx
 like "so has a generator" "$ERR" "leave 'generator=' out"
 run env BUILDX_NO_DEFAULT_ATTESTATIONS=maybe "$DECANT" build ctx
 like "the environment is read as buildx reads it" "$ERR" "invalid BUILDX_NO_DEFAULT_ATTESTATIONS 'maybe'"
+# --- more packages than a document may hold ---
+mkdir -p "$T/many" && python3 -c "
+import json
+print(json.dumps({'lockfileVersion': 3, 'packages': {'node_modules/p%d' % i: {'version': '1'} for i in range(120000)}}))" >"$T/many/package-lock.json"
+printf 'FROM scratch\nCOPY package-lock.json /a/\n' >"$T/many/Dockerfile"
+run decant build --progress=plain --sbom=true -t many "$T/many"
+status "a list that is too large is no error" 0
+like "is told" "$ERR" 'WARN: there is no SBOM: a list of 120000 packages has more than 40 MiB'
+is "and is not there" "$(decant attest many | grep -c sbom)" 0
 is "nothing stays mounted" "$(leftovers)" ""
 done_testing
