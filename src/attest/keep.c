@@ -43,7 +43,8 @@ Err *attest_kept_write(Store *s, const Digest *image, const AttestSet *set)
 	if (!set->count)
 		return store_attest_put(s, image, STR(""));
 	json_write_object(&w);
-	member(&w, "form", set->form == ATTEST_INDEX ? STR("index") : STR("referrer"));
+	if (set->form_set)
+		member(&w, "form", set->form == ATTEST_INDEX ? STR("index") : STR("referrer"));
 	json_write_key(&w, "attestations");
 	json_write_array(&w);
 	for (size_t i = 0; i < set->count; i++) {
@@ -83,6 +84,7 @@ static Err *read_set(const JsonValue *v, Arena *a, AttestSet *ret)
 	size_t count = json_length(list);
 	AttestSet set = { .form = ATTEST_REFERRER };
 	set.at = arena_alloc(a, (count + 1) * sizeof *set.at, _Alignof(AttestKept));
+	set.form_set = !json_value_is_null(json_member(v, "form"));
 	if (str_eqc(json_value_string(json_member(v, "form")), "index"))
 		set.form = ATTEST_INDEX;
 	for (; set.count < count; set.count++)

@@ -22,6 +22,7 @@ typedef struct AttestKept {
 
 typedef struct AttestSet {
 	AttestForm form;
+	bool form_set; /* it was asked for; else it is what readers of the output take best */
 	AttestKept *at;
 	size_t count; /* 0: none */
 } AttestSet;

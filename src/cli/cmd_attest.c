@@ -58,7 +58,10 @@ static Str row_json(Arena *a, Store *s, const AttestSet *set, const AttestKept *
 	member(&w, "Name", k->file);
 	member(&w, "Type", k->type);
 	member(&w, "PredicateType", k->predicate_type);
-	member(&w, "Form", set->form == ATTEST_INDEX ? STR("index") : STR("referrer"));
+	member(&w, "Form",
+	       !set->form_set              ? STR("usual")
+	       : set->form == ATTEST_INDEX ? STR("index")
+	                                   : STR("referrer"));
 	member(&w, "Size", cli_size(a, size));
 	member(&w, "Digest", digest_arena_text(a, &k->predicate));
 	json_write_object_end(&w);

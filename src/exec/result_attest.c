@@ -34,7 +34,7 @@ static Err *attest_image(Build *b, BuildResult *ret, size_t number)
 {
 	const AttestSpec *spec = &b->request->attest;
 	const BuildImage *image = &ret->images[number];
-	AttestSet set = { .form = spec->form };
+	AttestSet set = { .form = spec->form, .form_set = spec->form_set };
 	if (spec->sbom == ATTEST_YES)
 		TRY(result_sbom(b, ret, number, &set));
 	if (spec->provenance == ATTEST_YES)

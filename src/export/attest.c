@@ -159,6 +159,17 @@ static Err *read_set(const ExportJob *job, const Image *image, Arena *a, AttestS
 	return NULL;
 }
 
+/*
+ * In a registry a referrer is found by its subject.  In an archive or layout nobody looks for one,
+ * and one more manifest beside the image is one too many for skopeo without a name, and an image
+ * more for `docker load`: there the index is the usual form.
+ */
+static bool is_index(const OutputSpec *out, const AttestSet *set)
+{
+	bool in_registry = str_eqc(out->type, "registry") || str_eqc(out->type, "image");
+	return set->form_set ? set->form == ATTEST_INDEX : !in_registry;
+}
+
 Err *export_attest_make(const ExportJob *job, const ExportImage *image, Arena *a,
                         ExportDocument *ret)
 {
@@ -168,7 +179,7 @@ Err *export_attest_make(const ExportJob *job, const ExportImage *image, Arena *a
 	for (size_t i = 0; i < image->image_count; i++) {
 		TRY(read_set(job, &image->images[i], a, &sets[i]));
 		any |= sets[i].count > 0;
-		m.index |= sets[i].count > 0 && sets[i].form == ATTEST_INDEX;
+		m.index |= sets[i].count > 0 && is_index(job->out, &sets[i]);
 	}
 	if (!any || job->out->no_attestations)
 		return NULL;

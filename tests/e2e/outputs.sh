@@ -60,11 +60,13 @@ is "keeps images of other names" "$(json layout/index.json 'sorted(m["annotation
 	"['docker.io/library/app:1', 'docker.io/library/app:2', 'docker.io/library/other:1']"
 builds "again" -t app:2 -t other:1 -o type=oci,tar=false,dest=layout
 is "and each once" "$(json layout/index.json 'len(d["manifests"])')" 3
-builds "an attested image" -t at:1 --provenance=true --label one=image -o type=oci,tar=false,dest=attested
-builds "and another" -t at:2 --provenance=true --label other=image -o type=oci,tar=false,dest=attested
-builds "and the first again" -t at:1 --provenance=true --label one=image -o type=oci,tar=false,dest=attested
+builds "an attested image" -t at:1 --provenance=form=referrer --label one=image -o type=oci,tar=false,dest=attested
+builds "and another" -t at:2 --provenance=form=referrer --label other=image -o type=oci,tar=false,dest=attested
+builds "and the first again" -t at:1 --provenance=form=referrer --label one=image -o type=oci,tar=false,dest=attested
 is "images keep their attestations" "$(json attested/index.json 'sorted(m["annotations"].get("org.opencontainers.image.ref.name", "-") for m in d["manifests"])')" \
 	"['-', '-', '1', '2']"
+builds "an attested archive without a name" --provenance=true --label one=image -o type=oci,dest=nameless.tar
+is "has one entry, which every reader takes" "$(index_of nameless.tar 'len(d["manifests"])')" 1
 mkdir strange && echo '[]' >strange/index.json
 run decant build -q -o type=oci,tar=false,dest=strange ctx
 ok "a folder with something else" test "$STATUS" -ne 0
