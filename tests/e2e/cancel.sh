@@ -23,34 +23,53 @@ for _ in $(seq 50); do [ -s mute.port ] && break; sleep 0.1; done
 MUTE=127.0.0.1:$(cat mute.port)
 
 OTHERS= # what belongs to a build that goes on
-# interrupt NAME SIGNAL STATUS WHEN ARGUMENT...
-# WHEN: seconds from the start ("0.3"), or what has to be in the log ("/marker").
-interrupt() {
-	local name=$1 signal=$2 wanted=$3 when=$4 pid begin end
-	shift 4
+UNDO=   # files that a run to the end makes
+
+start() { # ARGUMENT...: in the background
 	: >"$T/log"
+	# shellcheck disable=SC2086 # a list
+	rm -rf $UNDO
+	begin=$(date +%s%N)
 	env --default-signal=INT,TERM,HUP "$DECANT" "$@" >"$T/log" 2>&1 &
 	pid=$!
-	if [ "${when#/}" != "$when" ]; then
-		for _ in $(seq 400); do
-			grep -q -- "${when#/}" "$T/log" && break
-			kill -0 "$pid" 2>/dev/null || break
-			sleep 0.02
-		done
-	else
-		sleep "$when"
-	fi
-	if ! kill "-$signal" "$pid" 2>/dev/null; then
+}
+
+since() { # ms from $1
+	echo $((($(date +%s%N) - $1) / 1000000))
+}
+
+# interrupt NAME SIGNAL STATUS WHEN ARGUMENT...
+# WHEN: seconds from the start ("0.3"), or what has to be in the log ("/marker").  A machine that is done by then does it
+# again and is interrupted in the middle of what it took.
+interrupt() {
+	local name=$1 signal=$2 wanted=$3 when=$4 pid begin took sent=
+	shift 4
+	for _ in 1 2 3 4 5; do
+		start "$@"
+		if [ "${when#/}" != "$when" ]; then
+			for _ in $(seq 400); do
+				grep -q -- "${when#/}" "$T/log" && break
+				kill -0 "$pid" 2>/dev/null || break
+				sleep 0.02
+			done
+		else
+			sleep "$when"
+		fi
+		kill "-$signal" "$pid" 2>/dev/null && sent=$(date +%s%N) && break
+		[ "${when#/}" = "$when" ] || break
+		start "$@"
+		wait "$pid"
+		took=$(since "$begin")
+		when=$((took / 2000)).$(printf %03d $((took / 2 % 1000)))
+	done
+	if [ -z "$sent" ]; then
 		diag "$(cat "$T/log")"
 		ok "$name: still at work when the signal comes" false
 		wait "$pid"
 		return
 	fi
-	begin=$(date +%s%N)
 	wait "$pid"
-	STATUS=$? ERR=$(cat "$T/log") OUT=
-	end=$(date +%s%N)
-	TOOK=$(((end - begin) / 1000000))
+	STATUS=$? TOOK=$(since "$sent") ERR=$(cat "$T/log") OUT=
 	status "$name: exit status" "$wanted"
 	ok "$name: in less than a second ($TOOK ms)" [ "$TOOK" -lt 1000 ]
 	is "$name: nothing is left" "$(comm -23 <(leftovers | sort) <(sort <<<"$OTHERS"))" ""
@@ -172,7 +191,8 @@ COPY . /
 D
 run decant build -q -f ctx/large -t "$FAULT/up-slow/large" -t large large
 status "a large image" 0
-interrupt "compressing for an archive" INT 130 0.05 save -o large.tar large
+UNDO="large.tar large.oci"
+interrupt "compressing for an archive" INT 130 0.3 save -o large.tar large
 ok "saving: no archive is left" [ ! -e large.tar ]
 is "saving: no part of one is left" "$(find . -maxdepth 1 -name '*large.tar*')" ""
 interrupt "compressing for a registry" TERM 143 0.3 push "$FAULT/up-slow/large"
