@@ -7,14 +7,11 @@
  *   export.c       which layers go, as which blobs; the manifest
  *   to_registry.c  into a registry: what it lacks
  *   to_local.c     into a directory: an OCI layout that does not grow
- *   blob.c         a blob of the store as a stream
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
 #include "cache/cache.h"
-
-NODISCARD Err *cache_stored_open(Store *s, const Descriptor *d, const Cancel *cancel, Reader **ret);
 
 /* --- an export under way -----------------------------------------------------------------------
  */

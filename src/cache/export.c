@@ -254,7 +254,8 @@ Err *cache_out_open(void *context, Reader **ret)
 	if (b->layer->origin.source)
 		return cache_blob_open(b->layer->origin.source, b->layer->origin.blob, NULL, 0,
 		                       ret);
-	return cache_stored_open(x->store, &b->layer->blob, x->cancel, ret);
+	const Descriptor *d = &b->layer->blob;
+	return store_blob_reader(x->store, &d->digest, d->size, x->cancel, ret);
 }
 
 /* --- the documents -----------------------------------------------------------------------------

@@ -14,7 +14,8 @@
 
 enum { SHORT_KEY = 12 };
 
-#define OF(type, member) .offset = offsetof(type, member) /* NOLINT(bugprone-macro-parentheses) */
+/* NOLINTNEXTLINE(bugprone-macro-parentheses): a member takes none */
+#define OF(type, member) .offset = offsetof(type, member)
 
 /* --- which ------------------------------------------------------------------------------------ */
 

@@ -14,7 +14,8 @@
 #include <limits.h>
 #include <stdio.h>
 
-#define OF(type, member) .offset = offsetof(type, member) /* NOLINT(bugprone-macro-parentheses) */
+/* NOLINTNEXTLINE(bugprone-macro-parentheses): a member takes none */
+#define OF(type, member) .offset = offsetof(type, member)
 
 /* --- export, import --------------------------------------------------------------------------- */
 

@@ -11,8 +11,9 @@
 enum { EXIT_ENGINE = 125 };
 
 typedef struct RunValues {
-	OptionList env, env_files, volumes, ports;
-	const char *entrypoint, *hostname, *name, *network, *pull, *user, *working_dir, *platform;
+	RunRequestValues given;
+	OptionList ports;
+	const char *entrypoint, *hostname, *name, *platform;
 	bool detach, interactive, remove, terminal, init;
 } RunValues;
 
@@ -33,11 +34,6 @@ static const Option run_options[] = {
 	  .kind = OPTION_TEXT,
 	  STORED(entrypoint),
 	  .help = "Instead of the image's ENTRYPOINT" },
-	{ .name = "env",
-	  .letter = 'e',
-	  .kind = OPTION_LIST,
-	  STORED(env),
-	  .help = "Environment: NAME=VALUE, or NAME to take it from the environment" },
 	{ .name = "hostname",
 	  .letter = 'h',
 	  .kind = OPTION_TEXT,
@@ -49,15 +45,10 @@ static const Option run_options[] = {
 	  STORED(interactive),
 	  .help = "Connect standard input" },
 	{ .name = "name", .kind = OPTION_TEXT, STORED(name), .help = "Name of the container" },
-	{ .name = "network",
-	  .kind = OPTION_TEXT,
-	  .choices = "default,none,host",
-	  STORED(network),
-	  .help = "default, none or host" },
 	{ .name = "net",
 	  .kind = OPTION_TEXT,
 	  .hidden = true,
-	  STORED(network),
+	  STORED(given.network),
 	  .help = "As --network" },
 	{ .name = "platform",
 	  .kind = OPTION_TEXT,
@@ -68,11 +59,6 @@ static const Option run_options[] = {
 	  .kind = OPTION_LIST,
 	  STORED(ports),
 	  .help = "Port of the host for one of the container: [IP:][HOST:]CONTAINER[/udp]" },
-	{ .name = "pull",
-	  .kind = OPTION_TEXT,
-	  .choices = "always,missing,never",
-	  STORED(pull),
-	  .help = "Get the image before: always, missing or never (default missing)" },
 	{ .name = "rm",
 	  .kind = OPTION_FLAG,
 	  STORED(remove),
@@ -82,26 +68,12 @@ static const Option run_options[] = {
 	  .kind = OPTION_FLAG,
 	  STORED(terminal),
 	  .help = "Give the command a terminal" },
-	{ .name = "user",
-	  .letter = 'u',
-	  .kind = OPTION_TEXT,
-	  STORED(user),
-	  .help = "USER[:GROUP], names or numbers" },
-	{ .name = "volume",
-	  .letter = 'v',
-	  .kind = OPTION_LIST,
-	  STORED(volumes),
-	  .help = "Directory of the host in the container: HOST:CONTAINER[:ro]" },
-	{ .name = "workdir",
-	  .letter = 'w',
-	  .kind = OPTION_TEXT,
-	  STORED(working_dir),
-	  .help = "Working directory" },
 	{ .name = "init",
 	  .kind = OPTION_FLAG,
 	  .hidden = true,
 	  STORED(init),
 	  .help = "Always done" },
+	RUN_REQUEST_OPTIONS(RunValues, given),
 	REFUSED("add-host"),
 	REFUSED("cap-add"),
 	REFUSED("cap-drop"),
@@ -171,11 +143,6 @@ static Err *set_ports(Cli *cli, const RunValues *v, ContainerRequest *r)
 	return NULL;
 }
 
-static Str text_of(const char *text)
-{
-	return str_from(text ? text : "");
-}
-
 static Err *make_request(Cli *cli, const RunValues *v, const Arguments *args, ContainerRequest *r)
 {
 	if (v->detach && v->terminal && v->interactive)
@@ -185,10 +152,8 @@ static Err *make_request(Cli *cli, const RunValues *v, const Arguments *args, Co
 	if (v->terminal && !isatty(STDIN_FILENO) && v->interactive)
 		return cli_usage(cli, "the input device is not a TTY");
 	*r = (ContainerRequest){
-		.name = text_of(v->name),
-		.user = text_of(v->user),
-		.working_dir = text_of(v->working_dir),
-		.hostname = text_of(v->hostname),
+		.name = cli_run_text(v->name),
+		.hostname = cli_run_text(v->hostname),
 		.detach = v->detach,
 		.remove = v->remove,
 		.interactive = v->interactive,
@@ -201,10 +166,8 @@ static Err *make_request(Cli *cli, const RunValues *v, const Arguments *args, Co
 		if (*v->entrypoint)
 			strs_push(cli->arena, &r->entrypoint, str_from(v->entrypoint));
 	}
-	cli_run_env(cli->arena, &v->env, r);
-	TRY(cli_run_network(cli, v->network, r));
-	TRY(set_ports(cli, v, r));
-	return cli_run_binds(cli, &v->volumes, r);
+	TRY(cli_run_given(cli, &v->given, r));
+	return set_ports(cli, v, r);
 }
 
 /* --- running ---------------------------------------------------------------------------------- */
@@ -221,7 +184,7 @@ static Err *run_run(Cli *cli, const void *values, const Arguments *args)
 	TRY(cli_store(cli, &s));
 	TRY(sandbox_enter()); /* before the first thread: a pull has some */
 	TRY(cli_cancel(cli, &cancel));
-	TRY(cli_run_image(cli, s, args->at[0], v->pull, v->platform, &r.image));
+	TRY(cli_run_image(cli, s, args->at[0], v->given.pull, v->platform, &r.image));
 	TRY(image_check(s, &r.image));
 	TRY(container_run(s, &r, cancel, cli->arena, &id, &status));
 	if (v->detach)

@@ -17,8 +17,8 @@ enum { EXIT_ENGINE = 125 };
 #define BUSYBOX_TARGET "/.decant/busybox"
 
 typedef struct ShellValues {
-	OptionList env, volumes;
-	const char *network, *user, *working_dir, *pull, *step;
+	RunRequestValues given;
+	const char *step;
 	bool busybox, before;
 } ShellValues;
 
@@ -34,42 +34,13 @@ static const Option shell_options[] = {
 	  .kind = OPTION_FLAG,
 	  STORED(busybox),
 	  .help = "Bring this machine's static busybox: for images without a shell" },
-	{ .name = "env",
-	  .letter = 'e',
-	  .kind = OPTION_LIST,
-	  STORED(env),
-	  .help = "Environment: NAME=VALUE, or NAME to take it from the environment" },
-	{ .name = "network",
-	  .kind = OPTION_TEXT,
-	  .choices = "default,none,host",
-	  STORED(network),
-	  .help = "default, none or host" },
-	{ .name = "pull",
-	  .kind = OPTION_TEXT,
-	  .choices = "always,missing,never",
-	  STORED(pull),
-	  .help = "Get the image before: always, missing or never (default missing)" },
 	{ .name = "step",
 	  .kind = OPTION_TEXT,
 	  STORED(step),
 	  .help = "The root after this step of a past build: its number, STAGE/NUMBER, STAGE, or "
 	          "how "
 	          "the instruction begins" },
-	{ .name = "user",
-	  .letter = 'u',
-	  .kind = OPTION_TEXT,
-	  STORED(user),
-	  .help = "USER[:GROUP], names or numbers" },
-	{ .name = "volume",
-	  .letter = 'v',
-	  .kind = OPTION_LIST,
-	  STORED(volumes),
-	  .help = "Directory of the host in the shell: HOST:CONTAINER[:ro]" },
-	{ .name = "workdir",
-	  .letter = 'w',
-	  .kind = OPTION_TEXT,
-	  STORED(working_dir),
-	  .help = "Working directory" },
+	RUN_REQUEST_OPTIONS(ShellValues, given),
 };
 
 /* --- which shell ------------------------------------------------------------------------------ */
@@ -153,11 +124,6 @@ static Err *bring_busybox(Cli *cli, ContainerRequest *r)
 
 /* --- the command ------------------------------------------------------------------------------ */
 
-static Str text_of(const char *text)
-{
-	return str_from(text ? text : "");
-}
-
 /* A terminal, or nothing of it: the shell's prompt and the user's keys belong together. */
 static bool has_terminal(void)
 {
@@ -168,8 +134,6 @@ static Err *make_request(Cli *cli, const ShellValues *v, const Arguments *args, 
 {
 	*r = (ContainerRequest){
 		.name = STR(""),
-		.user = text_of(v->user),
-		.working_dir = text_of(v->working_dir),
 		.hostname = STR("buildkitsandbox"), /* as a RUN has it */
 		.entrypoint = { .set = true },
 		.remove = true,
@@ -179,9 +143,7 @@ static Err *make_request(Cli *cli, const ShellValues *v, const Arguments *args, 
 	const char *term = getenv("TERM");
 	if (r->terminal && term && *term) /* before --env, which may say otherwise */
 		strs_push(cli->arena, &r->env, arena_strf(cli->arena, "TERM=%s", term));
-	cli_run_env(cli->arena, &v->env, r);
-	TRY(cli_run_network(cli, v->network, r));
-	TRY(cli_run_binds(cli, &v->volumes, r));
+	TRY(cli_run_given(cli, &v->given, r));
 	for (size_t i = 1; i < args->count; i++)
 		strs_push(cli->arena, &r->command, str_from(args->at[i]));
 	return NULL;
@@ -223,7 +185,7 @@ static Err *run_shell(Cli *cli, const void *values, const Arguments *args)
 	if (v->step) {
 		TRY(shell_step_set(cli, s, name, v->step, v->before, &r));
 	} else {
-		TRY(cli_run_image(cli, s, name, v->pull, NULL, &r.image));
+		TRY(cli_run_image(cli, s, name, v->given.pull, NULL, &r.image));
 		TRY(image_check(s, &r.image));
 	}
 	TRY(choose_command(cli, s, v, name, &r));

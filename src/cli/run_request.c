@@ -30,7 +30,8 @@ static Err *parse_volume(Cli *cli, const char *text, struct ContainerBind *ret)
 	return NULL;
 }
 
-Err *cli_run_binds(Cli *cli, const OptionList *volumes, ContainerRequest *r)
+/* --volume HOST:CONTAINER[:ro] */
+static Err *set_binds(Cli *cli, const OptionList *volumes, ContainerRequest *r)
 {
 	r->binds = arena_alloc(cli->arena, (volumes->count + 1) * sizeof *r->binds,
 	                       _Alignof(struct ContainerBind));
@@ -40,7 +41,8 @@ Err *cli_run_binds(Cli *cli, const OptionList *volumes, ContainerRequest *r)
 	return NULL;
 }
 
-void cli_run_env(Arena *a, const OptionList *env, ContainerRequest *r)
+/* --env NAME=VALUE, or NAME: as it is here, left out if it is not set. */
+static void add_env(Arena *a, const OptionList *env, ContainerRequest *r)
 {
 	for (size_t i = 0; i < env->count; i++) {
 		const char *text = env->at[i];
@@ -52,7 +54,7 @@ void cli_run_env(Arena *a, const OptionList *env, ContainerRequest *r)
 	}
 }
 
-Err *cli_run_network(Cli *cli, const char *network, ContainerRequest *r)
+static Err *set_network(Cli *cli, const char *network, ContainerRequest *r)
 {
 	if (!network || strcmp(network, "default") == 0 || strcmp(network, "bridge") == 0)
 		r->network = SANDBOX_NET_DEFAULT;
@@ -64,6 +66,20 @@ Err *cli_run_network(Cli *cli, const char *network, ContainerRequest *r)
 		return err_note(cli_usage(cli, "unknown network: '%s'", network),
 		                "one of default, none, host");
 	return NULL;
+}
+
+Str cli_run_text(const char *text)
+{
+	return str_from(text ? text : "");
+}
+
+Err *cli_run_given(Cli *cli, const RunRequestValues *v, ContainerRequest *r)
+{
+	r->user = cli_run_text(v->user);
+	r->working_dir = cli_run_text(v->working_dir);
+	add_env(cli->arena, &v->env, r);
+	TRY(set_network(cli, v->network, r));
+	return set_binds(cli, &v->volumes, r);
 }
 
 Err *cli_run_image(Cli *cli, Store *s, const char *name, const char *pull, const char *platform,

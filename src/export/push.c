@@ -45,32 +45,6 @@ typedef struct Push {
 	size_t count;
 } Push;
 
-/* --- a blob of the store as a stream that owns its descriptor -------------------------------- */
-
-typedef struct BlobFile {
-	Reader reader;
-	Reader *file;
-	int fd;
-	const Cancel *cancel;
-} BlobFile;
-
-static Err *blob_file_read(Reader *r, void *buf, size_t cap, size_t *ret_len)
-{
-	BlobFile *b = (BlobFile *)r;
-	TRY(cancel_check(b->cancel));
-	return reader_read(b->file, buf, cap, ret_len);
-}
-
-static void blob_file_close(Reader *r)
-{
-	BlobFile *b = (BlobFile *)r;
-	reader_close(b->file);
-	close(b->fd);
-	free(b);
-}
-
-static const ReaderOps blob_file_ops = { blob_file_read, blob_file_close };
-
 typedef struct BlobSource {
 	Push *push;
 	const Descriptor *d;
@@ -79,21 +53,9 @@ typedef struct BlobSource {
 static Err *open_blob(void *context, Reader **ret)
 {
 	const BlobSource *source = context;
-	uint64_t size;
-	AUTO_CLOSE int fd = -1;
-	TRY(store_blob_open(source->push->session->store, &source->d->digest, &fd, &size));
-	if (size != source->d->size)
-		return err_note(
-			err_new(ERR_CORRUPT, "a blob in the store has %llu bytes instead of %llu",
-		                (unsigned long long)size, (unsigned long long)source->d->size),
-			"pull or build the image again");
-	BlobFile *b = xcalloc(1, sizeof *b);
-	b->reader.ops = &blob_file_ops;
-	b->cancel = source->push->session->cancel;
-	b->fd = TAKE_FD(fd);
-	b->file = reader_from_fd(b->fd, "a blob of the store");
-	*ret = &b->reader;
-	return NULL;
+	const PushSession *session = source->push->session;
+	return store_blob_reader(session->store, &source->d->digest, source->d->size,
+	                         session->cancel, ret);
 }
 
 /* --- one blob -------------------------------------------------------------------------------- */

@@ -54,6 +54,51 @@ Err *store_blob_open(Store *s, const Digest *d, int *ret_fd, uint64_t *ret_size)
 	return NULL;
 }
 
+/* --- as a stream ------------------------------------------------------------------------------ */
+
+typedef struct BlobFile {
+	Reader reader;
+	Reader *file;
+	int fd;
+	const Cancel *cancel;
+} BlobFile;
+
+static Err *blob_file_read(Reader *r, void *buf, size_t cap, size_t *ret_len)
+{
+	BlobFile *b = (BlobFile *)r;
+	if (b->cancel)
+		TRY(cancel_check(b->cancel));
+	return reader_read(b->file, buf, cap, ret_len);
+}
+
+static void blob_file_close(Reader *r)
+{
+	BlobFile *b = (BlobFile *)r;
+	reader_close(b->file);
+	close(b->fd);
+	free(b);
+}
+
+Err *store_blob_reader(Store *s, const Digest *d, uint64_t size, const Cancel *cancel, Reader **ret)
+{
+	static const ReaderOps ops = { blob_file_read, blob_file_close };
+	AUTO_CLOSE int fd = -1;
+	uint64_t is;
+	TRY(store_blob_open(s, d, &fd, &is));
+	if (is != size)
+		return err_note(err_new(ERR_CORRUPT,
+		                        "a blob in the store has %llu bytes instead of %llu",
+		                        (unsigned long long)is, (unsigned long long)size),
+		                "pull or build the image again");
+	BlobFile *b = xcalloc(1, sizeof *b);
+	b->reader.ops = &ops;
+	b->cancel = cancel;
+	b->fd = TAKE_FD(fd);
+	b->file = reader_from_fd(b->fd, "a blob of the store");
+	*ret = &b->reader;
+	return NULL;
+}
+
 Err *store_blob_read(Store *s, const Digest *d, size_t limit, Buf *out)
 {
 	char text[DIGEST_TEXT_LEN + 1];

@@ -49,6 +49,10 @@ NODISCARD Err *store_reap(Store *s);
 NODISCARD Err *store_blob_put(Store *s, Str bytes, bool sync,
                               Digest *ret); /* no write if it is there */
 NODISCARD Err *store_blob_open(Store *s, const Digest *d, int *ret_fd, uint64_t *ret_size);
+/* The same as a stream that owns its descriptor, for sending.  ERR_CORRUPT if it has not SIZE
+ * bytes: who sends has promised so many.  CANCEL may be NULL. */
+NODISCARD Err *store_blob_reader(Store *s, const Digest *d, uint64_t size, const Cancel *cancel,
+                                 Reader **ret);
 bool store_blob_exists(Store *s, const Digest *d, uint64_t *ret_size /* may be NULL */);
 /* Whole blob, digest verified (configs, manifests). */
 NODISCARD Err *store_blob_read(Store *s, const Digest *d, size_t limit, Buf *out);

@@ -97,36 +97,24 @@ like "no part of the key" "$ERR" CACHED
 
 # --- the registry client ------------------------------------------------------------------------
 if command -v docker-registry >/dev/null; then
-	port2=$(free_port) reg=0.0.0.0
-	cat >registry.yml <<Y
-version: 0.1
-log: {level: error, accesslog: {disabled: true}}
-storage: {filesystem: {rootdirectory: $T/data}}
-http: {addr: "127.0.0.1:$port2", tls: {certificate: $T/srv.pem, key: $T/srv.key}}
-Y
-	OTEL_TRACES_EXPORTER=none docker-registry serve registry.yml >registry.log 2>&1 &
-	E2E_PIDS+=("$!")
-	for _ in $(seq 100); do
-		curl -sk "https://127.0.0.1:$port2/v2/" >/dev/null && break
-		sleep 0.1
-	done
+	registry_start_tls "$T/srv.pem" "$T/srv.key"
 	printf 'FROM base:1\nLABEL a=1\n' >c/push
-	run decant build --ca ca.pem --push -t "$reg:$port2/app:1" -f c/push c
+	run decant build --ca ca.pem --push -t "$REGISTRY/app:1" -f c/push c
 	status "build --push with --ca" 0
-	run decant pull -q "$reg:$port2/app:1"
+	run decant pull -q "$REGISTRY/app:1"
 	ok "pull without" [ "$STATUS" -ne 0 ]
-	run decant pull -q --ca ca.pem "$reg:$port2/app:1"
+	run decant pull -q --ca ca.pem "$REGISTRY/app:1"
 	status "pull with --ca" 0
-	run decant push -q --ca ca.pem "$reg:$port2/app:1"
+	run decant push -q --ca ca.pem "$REGISTRY/app:1"
 	status "push with --ca" 0
-	run decant pull -q --insecure-registry "$reg:$port2" "$reg:$port2/app:1"
+	run decant pull -q --insecure-registry "$REGISTRY" "$REGISTRY/app:1"
 	status "pull with --insecure-registry" 0
-	run decant pull -q --tls-verify=false "$reg:$port2/app:1"
+	run decant pull -q --tls-verify=false "$REGISTRY/app:1"
 	status "pull with --tls-verify=false" 0
-	run decant pull -q --insecure-registry "$reg:1" "$reg:$port2/app:1"
+	run decant pull -q --insecure-registry 0.0.0.0:1 "$REGISTRY/app:1"
 	ok "another one's name is of no use" [ "$STATUS" -ne 0 ]
 	mkdir auth && echo '{"auths":{"h.example":{"auth":"eDp5"}}}' >auth/a.json
-	run decant pull -q --authfile auth/nothing "$reg:$port2/app:1"
+	run decant pull -q --authfile auth/nothing "$REGISTRY/app:1"
 	status "an auth file that is not there" 2
 else
 	skip "the registry client with --ca" "'docker-registry' is not installed"

@@ -6,23 +6,10 @@ needs_root
 needs_run
 needs docker-registry openssl curl
 
-port=$(free_port)
-# 0.0.0.0 reaches this machine, but is not a loopback name: the rules for real hosts hold.
-REGISTRY=0.0.0.0:$port
 openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out ca.pem -days 2 -subj /CN=registry \
 	-addext subjectAltName=IP:0.0.0.0 2>/dev/null || { diag "openssl failed"; exit 1; }
-cat >registry.yml <<Y
-version: 0.1
-log: {level: error, accesslog: {disabled: true}}
-storage: {filesystem: {rootdirectory: $T/data}}
-http: {addr: "127.0.0.1:$port", tls: {certificate: $T/ca.pem, key: $T/key.pem}}
-Y
-OTEL_TRACES_EXPORTER=none docker-registry serve registry.yml >registry.log 2>&1 &
-E2E_PIDS+=("$!")
-for _ in $(seq 100); do
-	curl -sk "https://127.0.0.1:$port/v2/" >/dev/null && break
-	sleep 0.1
-done
+registry_start_tls "$T/ca.pem" "$T/key.pem"
+port=$REGISTRY_PORT
 base "$REGISTRY/base:1"
 
 run decant push "$REGISTRY/base:1"

@@ -27,6 +27,7 @@
 #   base NAME               a tiny busybox image under this name
 #   base_tar                path of its root file system
 #   registry_start [USER:PASSWORD]    Debian's docker-registry on loopback; $REGISTRY is HOST:PORT
+#   registry_start_tls CERTIFICATE KEY   the same behind https, as 0.0.0.0:$REGISTRY_PORT
 #   registry_stop
 #   free_port               a TCP port that nobody listens on
 #   as_user COMMAND...      as an ordinary user with subordinate ids (tools/as-user); needs root
@@ -201,6 +202,31 @@ print(u + ":" + crypt.crypt(p, crypt.mksalt(crypt.METHOD_BLOWFISH, rounds=16)))'
 		sleep 0.1
 	done
 	diag "docker-registry does not start" "$(tail -n 5 "$T/registry.log")"
+	exit 1
+}
+
+# CERTIFICATE KEY: one behind https, with any name that is not a loopback one: the rules for real hosts hold.
+registry_start_tls() {
+	needs docker-registry curl
+	local port
+	port=$(free_port)
+	# shellcheck disable=SC2034 # for tests
+	REGISTRY=0.0.0.0:$port REGISTRY_PORT=$port
+	cat >"$T/registry-tls.yml" <<-YML
+	version: 0.1
+	log: {level: error, accesslog: {disabled: true}}
+	storage: {filesystem: {rootdirectory: $T/registry-tls}}
+	http: {addr: "127.0.0.1:$port", tls: {certificate: $1, key: $2}}
+	YML
+	OTEL_TRACES_EXPORTER=none docker-registry serve "$T/registry-tls.yml" >"$T/registry-tls.log" 2>&1 &
+	REGISTRY_PID=$!
+	E2E_PIDS+=("$REGISTRY_PID")
+	local _
+	for _ in $(seq 100); do
+		curl -sk "https://127.0.0.1:$port/v2/" >/dev/null && return 0
+		sleep 0.1
+	done
+	diag "docker-registry does not start" "$(tail -n 5 "$T/registry-tls.log")"
 	exit 1
 }
 

@@ -2,10 +2,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
 
-#include "base/test/must.h"
 #include "fs/path.h"
 #include "layer/layer.h"
 #include "layer/view.h"
+#include "store/test/store_fixture.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -15,12 +15,6 @@
 
 #define PREFIX "user.overlay." /* the one that an ordinary user may set as well */
 
-typedef struct Fixture {
-	char dir[64];
-	Store *store;
-	Arena arena;
-} Fixture;
-
 static void must_fail(Err *e, ErrKind kind, const char *says)
 {
 	assert_non_null(e);
@@ -28,27 +22,6 @@ static void must_fail(Err *e, ErrKind kind, const char *says)
 	if (!strstr(err_cause(e).ptr, says))
 		fail_msg("'%s' does not say '%s'", err_cause(e).ptr, says);
 	err_free(e);
-}
-
-static int setup(void **state)
-{
-	Fixture *f = xcalloc(1, sizeof *f);
-	(void)snprintf(f->dir, sizeof f->dir, "/tmp/decant-layer-XXXXXX");
-	if (!mkdtemp(f->dir))
-		return -1;
-	must(store_open(f->dir, &f->store));
-	*state = f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	Fixture *f = *state;
-	store_close(f->store);
-	arena_done(&f->arena);
-	must(path_remove_tree(AT_FDCWD, f->dir));
-	free(f);
-	return 0;
 }
 
 /* --- layers in short: "d a", "f a/b=text", "l a/c>b", "h a/d>a/b", "w gone", "o dir" --- */
@@ -570,7 +543,7 @@ int main(int argc, char **argv)
 	 */
 	if (cannot_have_ids(argc, argv))
 		return 1;
-#define T(name) cmocka_unit_test_setup_teardown(test_##name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(test_##name, fixture_setup, fixture_teardown)
 	const struct CMUnitTest tests[] = {
 		T(both_forms_have_one_diff_id),
 		T(packed_blob_is_remembered),

@@ -2,48 +2,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
 
-#include "base/test/must.h"
 #include "fs/path.h"
 #include "store/builds-internal.h"
+#include "store/test/store_fixture.h"
 
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-
-typedef struct Fixture {
-	char dir[64];
-	Store *store;
-	Arena arena;
-} Fixture;
-
-static void must_be(Err *e, ErrKind kind)
-{
-	assert_non_null(e);
-	assert_int_equal(err_kind(e), kind);
-	err_free(e);
-}
-
-static int setup(void **state)
-{
-	Fixture *f = xcalloc(1, sizeof *f);
-	(void)snprintf(f->dir, sizeof f->dir, "/tmp/decant-builds-XXXXXX");
-	if (!mkdtemp(f->dir))
-		return -1;
-	must(store_open(f->dir, &f->store));
-	*state = f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	Fixture *f = *state;
-	store_close(f->store);
-	arena_done(&f->arena);
-	must(path_remove_tree(AT_FDCWD, f->dir));
-	free(f);
-	return 0;
-}
 
 static Digest digest_of(const char *text)
 {
@@ -330,7 +296,7 @@ static void test_lists(void **state)
 
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(test_##name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(test_##name, fixture_setup, fixture_teardown)
 	const struct CMUnitTest tests[] = {
 		T(record_comes_back), T(gc_sees_no_digest),   T(found_by_many_words),
 		T(steps_by_word),     T(damage_is_not_there), T(running_then_lost),

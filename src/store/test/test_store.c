@@ -3,49 +3,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
 
-#include "base/test/must.h"
 #include "fs/path.h"
 #include "store/mounts.h"
 #include "store/store-internal.h"
+#include "store/test/store_fixture.h"
 
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-
-typedef struct Fixture {
-	char dir[64];
-	Store *store;
-	Arena arena;
-} Fixture;
-
-static void must_be(Err *e, ErrKind kind)
-{
-	assert_non_null(e);
-	assert_int_equal(err_kind(e), kind);
-	err_free(e);
-}
-
-static int setup(void **state)
-{
-	Fixture *f = xcalloc(1, sizeof *f);
-	(void)snprintf(f->dir, sizeof f->dir, "/tmp/decant-store-XXXXXX");
-	if (!mkdtemp(f->dir))
-		return -1;
-	must(store_open(f->dir, &f->store));
-	*state = f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	Fixture *f = *state;
-	store_close(f->store);
-	arena_done(&f->arena);
-	must(path_remove_tree(AT_FDCWD, f->dir));
-	free(f);
-	return 0;
-}
 
 static void write_at(Fixture *f, const char *path, const char *text)
 {
@@ -454,7 +420,7 @@ static void test_mounts_are_whole_or_absent(void **state)
 
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(test_##name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(test_##name, fixture_setup, fixture_teardown)
 	const struct CMUnitTest tests[] = {
 		T(private),
 		T(looking_creates_nothing),
