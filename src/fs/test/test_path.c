@@ -305,6 +305,40 @@ static void test_remove_hostile(void **state)
 	assert_int_equal(faccessat(dir.fd, "canary/secret", F_OK, 0), -1);
 }
 
+typedef struct Remover {
+	int fd;
+	Err *e;
+} Remover;
+
+static void *remove_root(void *arg)
+{
+	Remover *r = arg;
+	r->e = path_remove_tree(r->fd, "root");
+	return NULL;
+}
+
+/* Two that remove the same tree at once, as the reapers of two builds may: neither fails. */
+static void test_remove_twice(void **state)
+{
+	enum { ROUNDS = 300 };
+	(void)state;
+	AUTO_TEST_DIR TestDir dir = test_dir_new();
+	for (unsigned i = 0; i < ROUNDS; i++) {
+		Remover other = { .fd = dir.fd }, own = other;
+		pthread_t thread;
+		test_mkdir(dir.fd, "root");
+		test_mkdir(dir.fd, "root/a");
+		test_mkdir(dir.fd, "root/a/b");
+		test_write(dir.fd, "root/a/b/f", "");
+		assert_int_equal(pthread_create(&thread, NULL, remove_root, &other), 0);
+		(void)remove_root(&own);
+		(void)pthread_join(thread, NULL);
+		test_ok(other.e);
+		test_ok(own.e);
+		assert_int_equal(faccessat(dir.fd, "root", F_OK, 0), -1);
+	}
+}
+
 /* 6,000 levels, with few fds to spend, and names like those the removal makes for itself. */
 static void test_remove_deep(void **state)
 {
@@ -425,7 +459,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_bad_names),      cmocka_unit_test(test_open_parent),
 	cmocka_unit_test(test_open_flipped),   cmocka_unit_test(test_make_dirs),
 	cmocka_unit_test(test_remove_hostile), cmocka_unit_test(test_remove_deep),
-	cmocka_unit_test(test_files),          cmocka_unit_test(test_clean),
+	cmocka_unit_test(test_remove_twice),   cmocka_unit_test(test_files),
+	cmocka_unit_test(test_clean),
 };
 
 const TestTable path_table = { tests, ARRAY_LEN(tests) };
