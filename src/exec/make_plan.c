@@ -152,6 +152,9 @@ static Err *plan_all(Build *b, const BuildLookRequest *how)
 	Plan *plans = arena_alloc(a, most * sizeof *plans, _Alignof(Plan));
 	b->facts = arena_alloc(a, most * sizeof *b->facts, _Alignof(PlanFacts));
 	b->targets = arena_alloc(a, targets * sizeof *b->targets, _Alignof(BuildTarget));
+	/* Before a plan asks for images: the last target may be the one with the slip. */
+	for (size_t i = 0; i < r->target_count; i++)
+		TRY(plan_check_target(a, &b->file, r->targets[i]));
 	for (size_t i = 0; i < targets; i++) {
 		Str target = r->target_count ? r->targets[i] : STR("");
 		for (size_t k = 0; k < platforms; k++) {

@@ -196,6 +196,9 @@ void plan_see_defaults(Planner *p);
 NODISCARD Err *plan_epoch(Planner *p);
 
 /* stages.c */
+/* Where the stages begin, and how they are called. */
+void plan_name_stages(Planner *p);
+/* And what each stands on and takes from. */
 NODISCARD Err *plan_cut_stages(Planner *p);
 NODISCARD Err *plan_find_target(Planner *p);
 /* Does NODE make a layer, so that it is counted in titles? */

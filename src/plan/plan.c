@@ -97,6 +97,17 @@ static Err *make(Planner *p)
 	return NULL;
 }
 
+Err *plan_check_target(Arena *a, const Dockerfile *file, Str target)
+{
+	Plan plan = { 0 };
+	PlanRequest request = { .dockerfile = file, .target = target };
+	CLEANUP(planner_done)
+	Planner p = { .arena = a, .request = &request, .file = file, .plan = &plan };
+	plan_name_stages(&p);
+	/* A file without any is told by the plan. */
+	return p.stage_count ? plan_find_target(&p) : NULL;
+}
+
 Err *plan_make(Arena *a, const PlanRequest *request, Plan *ret)
 {
 	Plan plan = { 0 };

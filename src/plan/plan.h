@@ -354,6 +354,8 @@ typedef struct Plan {
 	int64_t source_date_epoch; /* seconds; -1: not given */
 } Plan;
 
+/* Is there such a target?  Asks for nothing: for several, of which each is a plan. */
+NODISCARD Err *plan_check_target(Arena *a, const Dockerfile *file, Str target);
 NODISCARD Err *plan_make(Arena *a, const PlanRequest *request, Plan *ret);
 /* Plans of one file for several targets and platforms, at least one: what is the same in two of
  * them is one step.  RET shares texts with PLANS. */

@@ -280,7 +280,7 @@ static void find_froms(Planner *p)
 	}
 }
 
-Err *plan_cut_stages(Planner *p)
+void plan_name_stages(Planner *p)
 {
 	find_froms(p);
 	for (size_t i = 0; i < p->stage_count; i++) {
@@ -288,6 +288,11 @@ Err *plan_cut_stages(Planner *p)
 		if (p->stages[i].out->name.len)
 			add_name(p, &p->stages[i]);
 	}
+}
+
+Err *plan_cut_stages(Planner *p)
+{
+	plan_name_stages(p);
 	for (size_t i = 0; i < p->stage_count; i++)
 		TRY(read_stage(p, &p->stages[i]));
 	return NULL;

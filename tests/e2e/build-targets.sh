@@ -108,5 +108,11 @@ is "DOCKER_DEFAULT_PLATFORM may name several" "$STATUS $(wc -l <<<"$OUT")" "0 2"
 run decant build -q -t '{target}:x' --target build --target 1 --platform linux/amd64,linux/arm64 ctx
 is "targets times platforms" "$STATUS $(wc -l <<<"$OUT") $(platforms --platform arm64 stage-1:x)" "0 4 linux/arm64"
 
+printf 'FROM nowhere.invalid/x AS api\nFROM scratch AS web\n' >Dockerfile.slip
+run decant build --target api --target wbe -t '{target}:x' -f Dockerfile.slip ctx
+status "a slip in a later target" 3
+like "is told before anything is asked" "$ERR" "target stage 'wbe' could not be found"
+unlike "no registry was" "$ERR" 'nowhere\.invalid'
+like "did you mean" "$ERR" "did you mean the stage 'web'"
 ok "nothing is left" [ -z "$(leftovers)" ]
 done_testing
