@@ -375,6 +375,8 @@ static Err *parse(Cli *cli, const BuildValues *v, BuildRequest *r, OutputVec *li
 	TRY(set_usual(cli, v, list));
 	TRY(check_dests(cli, list));
 	for (size_t i = 0; i < list->len; i++)
+		list->at[i].attests = &r->attest;
+	for (size_t i = 0; i < list->len; i++)
 		TRY(check_one(cli, v, r, &list->at[i]));
 	r->cache_only = list->len > 0;
 	for (size_t i = 0; i < list->len; i++)
@@ -390,8 +392,6 @@ Err *build_outputs_parse(Cli *cli, const BuildValues *v, BuildRequest *r, BuildO
 	ret->at = arena_alloc(cli->arena, (list.len + 1) * sizeof *ret->at, _Alignof(OutputSpec));
 	if (list.len)
 		memcpy(ret->at, list.at, list.len * sizeof *ret->at);
-	for (size_t i = 0; i < list.len; i++)
-		ret->at[i].attests = &r->attest;
 	return NULL;
 }
 

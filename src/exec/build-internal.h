@@ -38,7 +38,7 @@ typedef struct LayerRef {
 	Digest diff_id, identity;
 	uint64_t size_bytes;
 	bool empty;         /* nothing in it: never mounted */
-	int64_t created_ns; /* for the history; 0 for layers of a base image */
+	int64_t created_ns; /* for the history; IMAGE_TIME_NONE for layers of a base image */
 } LayerRef;
 
 /* What a step gave. */

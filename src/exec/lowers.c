@@ -23,7 +23,7 @@ Err *lowers_open(Build *b, uint32_t step, Arena *a, Lowers *ret)
 		TRY(layer_need_dir(b->store, &l->diff_id, sandbox_overlay_prefix(), b->cancel));
 		TRY(store_layer_open_dir(b->store, &l->diff_id, &ret->fds[ret->count]));
 		top_first[ret->count++] = l->diff_id; /* from now on lowers_close closes it */
-		ret->base_count += l->created_ns == 0;
+		ret->base_count += l->created_ns == IMAGE_TIME_NONE;
 	}
 	ret->diff_ids = arena_alloc(a, (ret->count + 1) * sizeof(Digest), _Alignof(Digest));
 	for (size_t i = 0; i < ret->count; i++)

@@ -81,7 +81,8 @@ void state_set_base(Build *b, const Step *step)
 	s->here = step->base.scratch;
 	for (size_t i = 0; i < count; i++) {
 		s->layers[i] = (LayerRef){ .diff_id = config->diff_ids[i],
-			                   .identity = config->diff_ids[i] };
+			                   .identity = config->diff_ids[i],
+			                   .created_ns = IMAGE_TIME_NONE };
 		s->identity = add_identity(&s->identity, &config->diff_ids[i]);
 	}
 }

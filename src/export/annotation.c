@@ -140,12 +140,13 @@ static Err *check_note(const OutputSpec *out, const ExportAnnotation *note,
 	AUTO_ARENA Arena a = ARENA_INIT;
 	bool of_index =
 		note->place == ANNOTATION_INDEX || note->place == ANNOTATION_INDEX_DESCRIPTOR;
-	if (of_index && count < 2)
+	if (of_index && count < 2 && !export_attests_in_index(out))
 		return err_note(err_new(ERR_INPUT,
 		                        "the annotation '%.*s' is for an index, "
 		                        "and an image of one platform has none",
 		                        STR_ARG(note->note.key)),
-		                "leave 'index' away, or build for several platforms");
+		                "leave 'index' away, build for several platforms, or attest with "
+		                "form=index");
 	if (note->place != ANNOTATION_MANIFEST && out->media_types == EXPORT_TYPES_DOCKER)
 		return err_new(ERR_INPUT,
 		               "'oci-mediatypes=false' has no place for the annotation '%.*s'",

@@ -164,10 +164,18 @@ static Err *read_set(const ExportJob *job, const Image *image, Arena *a, AttestS
  * and one more manifest beside the image is one too many for skopeo without a name, and an image
  * more for `docker load`: there the index is the usual form.
  */
-static bool is_index(const OutputSpec *out, const AttestSet *set)
+static bool is_index(const OutputSpec *out, bool form_set, AttestForm form)
 {
 	bool in_registry = str_eqc(out->type, "registry") || str_eqc(out->type, "image");
-	return set->form_set ? set->form == ATTEST_INDEX : !in_registry;
+	return form_set ? form == ATTEST_INDEX : !in_registry;
+}
+
+bool export_attests_in_index(const OutputSpec *out)
+{
+	const AttestSpec *spec = out->attests;
+	bool any = spec && (spec->provenance == ATTEST_YES || spec->sbom == ATTEST_YES);
+	return any && !out->no_attestations && !str_eqc(out->type, "docker") &&
+	       is_index(out, spec->form_set, spec->form);
 }
 
 Err *export_attest_make(const ExportJob *job, const ExportImage *image, Arena *a,
@@ -179,7 +187,7 @@ Err *export_attest_make(const ExportJob *job, const ExportImage *image, Arena *a
 	for (size_t i = 0; i < image->image_count; i++) {
 		TRY(read_set(job, &image->images[i], a, &sets[i]));
 		any |= sets[i].count > 0;
-		m.index |= sets[i].count > 0 && is_index(job->out, &sets[i]);
+		m.index |= sets[i].count > 0 && is_index(job->out, sets[i].form_set, sets[i].form);
 	}
 	if (!any || job->out->no_attestations)
 		return NULL;

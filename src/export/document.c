@@ -112,7 +112,7 @@ static void add_created(const ExportImage *image, Arena *a, Descriptor *d)
 	for (size_t i = 0; i < d->annotation_count; i++)
 		if (str_eqc(d->annotations[i].key, CREATED))
 			return;
-	if (created_ns == 0)
+	if (created_ns == IMAGE_TIME_NONE)
 		return;
 	char text[CLOCK_TEXT_BYTES];
 	Annotation *all =

@@ -83,6 +83,8 @@ NODISCARD Err *export_parse_output(Arena *a, Str text, OutputSpec *ret);
 /* --annotation: "k=v", "index,manifest[linux/amd64]:k=v"; *ret one a place. */
 NODISCARD Err *export_parse_annotation(Arena *a, Str text, ExportAnnotation **ret,
                                        size_t *ret_count);
+/* Will an image of one platform get an index there, for what the build attests? */
+bool export_attests_in_index(const OutputSpec *out);
 /* Has each of OUT's annotations a place in the documents of an image for PLATFORMS?  ERR_INPUT. */
 NODISCARD Err *export_check_annotations(const OutputSpec *out, const Platform *platforms,
                                         size_t count);

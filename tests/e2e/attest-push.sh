@@ -71,6 +71,11 @@ is "is an index of the image and its attestations" \
 	"$(q '[(m["platform"]["os"], m.get("annotations", {}).get("vnd.docker.reference.type")) for m in d["manifests"]]' <<<"$raw")" \
 	"[('linux', None), ('unknown', 'attestation-manifest')]"
 is "which name the image" "$(q 'd["manifests"][1]["annotations"]["vnd.docker.reference.digest"] == d["manifests"][0]["digest"]' <<<"$raw")" True
+run decant build -t "$R/noted:1" --push --provenance=mode=min,form=index --annotation index:who=me ctx
+status "an index for what is attested has annotations" 0
+is "they are there" "$(skopeo inspect --raw --tls-verify=false "docker://$R/noted:1" | q 'd["annotations"]["who"]')" me
+run decant build -t "$R/noted:2" --push --provenance=mode=min --annotation index:who=me ctx
+status "with referrers there is no index" 2
 attached=$(get "$R" index "manifests/$(q 'd["manifests"][1]["digest"]' <<<"$raw")")
 is "in one manifest, as BuildKit's" "$(q '(d["artifactType"], [l["annotations"]["in-toto.io/predicate-type"] for l in d["layers"]])' <<<"$attached")" \
 	"('application/vnd.docker.attestation.manifest.v1+json', ['https://spdx.dev/Document', 'https://slsa.dev/provenance/v1'])"
