@@ -79,9 +79,7 @@ static void add_packages(Sbom *s, const SbomFile *f, const JsonValue *list)
 
 static Err *parse(const SbomFile *f, JsonValue **ret)
 {
-	AUTO_BUF Buf text = BUF_INIT;
-	TRY(sbom_file_text(f, SBOM_FILE_BYTES_MAX, &text));
-	TRY(json_parse(buf_str(&text), SBOM_FILE_BYTES_MAX, "it", ret));
+	TRY(sbom_file_json(f, ret));
 	if (json_value_is_object(*ret))
 		return NULL;
 	json_free(*ret);

@@ -94,10 +94,8 @@ static void add_composers(Sbom *s, const SbomFile *f, const JsonValue *list)
 
 Err *sbom_read_composer(Sbom *s, const SbomFile *f)
 {
-	AUTO_BUF Buf text = BUF_INIT;
 	JsonValue *v;
-	TRY(sbom_file_text(f, SBOM_FILE_BYTES_MAX, &text));
-	TRY(json_parse(buf_str(&text), SBOM_FILE_BYTES_MAX, "it", &v));
+	TRY(sbom_file_json(f, &v));
 	if (json_value_is_object(v)) {
 		add_composers(s, f, json_member(v, "packages"));
 		add_composers(s, f, json_member(v, "packages-dev"));

@@ -78,10 +78,8 @@ Err *sbom_read_requirements(Sbom *s, const SbomFile *f)
 Err *sbom_read_pipfile_lock(Sbom *s, const SbomFile *f)
 {
 	static const char *const groups[] = { "default", "develop" };
-	AUTO_BUF Buf text = BUF_INIT;
 	JsonValue *v;
-	TRY(sbom_file_text(f, SBOM_FILE_BYTES_MAX, &text));
-	TRY(json_parse(buf_str(&text), SBOM_FILE_BYTES_MAX, "it", &v));
+	TRY(sbom_file_json(f, &v));
 	for (size_t i = 0; i < ARRAY_LEN(groups); i++) {
 		const JsonValue *group = json_value_is_object(v) ? json_member(v, groups[i]) : NULL;
 		void *at = NULL;

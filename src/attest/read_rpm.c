@@ -204,6 +204,10 @@ static int count_steps(void *context)
 /* COPY stays the caller's. */
 static Err *query(Sqlite *q, Buf *copy)
 {
+	/* The length of a blob is known without reading it: what is too large comes as NULL. */
+	AUTO_BUF Buf sql = BUF_INIT;
+	buf_addf(&sql, "SELECT CASE WHEN length(blob) <= %u THEN blob END FROM Packages",
+	         SBOM_RPM_HEADER_BYTES_MAX);
 	if (copy->len < SQLITE_HEADER)
 		return err_new(ERR_CORRUPT, "it is no database of sqlite");
 	copy->ptr[SQLITE_WRITE_VERSION] = copy->ptr[SQLITE_READ_VERSION] = 1; /* there is no log */
@@ -214,7 +218,7 @@ static Err *query(Sqlite *q, Buf *copy)
 	(void)q->db_config(q->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	(void)q->db_config(q->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
 	q->progress_handler(q->db, STEPS_A_CALL, count_steps, q);
-	if (q->prepare_v2(q->db, "SELECT blob FROM Packages", -1, &q->rows, NULL) != 0)
+	if (q->prepare_v2(q->db, sql.ptr, -1, &q->rows, NULL) != 0)
 		return err_new(ERR_CORRUPT, "sqlite: %s", q->errmsg(q->db));
 	return NULL;
 }
@@ -232,6 +236,9 @@ Err *sbom_read_rpm(Sbom *s, const SbomFile *f)
 		int len = q.column_bytes(q.rows, 0);
 		if (blob && len > 0)
 			add_header(s, f, (Str){ blob, (size_t)len });
+		else if (!blob)
+			sbom_warn(s, "'/%.*s': a package in it has more than %u MiB",
+			          STR_ARG(f->path), SBOM_RPM_HEADER_BYTES_MAX >> 20);
 	}
 	return status == SQLITE_DONE ? NULL : err_new(ERR_CORRUPT, "sqlite: %s", q.errmsg(q.db));
 }
@@ -244,7 +251,6 @@ enum {
 	NDB_PAGE = 4096,
 	NDB_BLOCK = 16,
 	NDB_PAGES_MAX = 4096,
-	RPM_HEADER_MAX = 64 << 20,
 };
 
 static Err *read_slot(Sbom *s, const SbomFile *f, const unsigned char *slot)
@@ -256,7 +262,7 @@ static Err *read_slot(Sbom *s, const SbomFile *f, const unsigned char *slot)
 		return NULL; /* free */
 	TRY(sbom_file_read_at(f, at, head, sizeof head, &n));
 	uint32_t len = little32(head + 12);
-	if (n < sizeof head || memcmp(head, "BlbS", 4) != 0 || len > RPM_HEADER_MAX ||
+	if (n < sizeof head || memcmp(head, "BlbS", 4) != 0 || len > SBOM_RPM_HEADER_BYTES_MAX ||
 	    at + len > f->size) {
 		sbom_warn(s, "'/%.*s': a package in it is damaged", STR_ARG(f->path));
 		return NULL;

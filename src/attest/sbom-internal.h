@@ -27,6 +27,8 @@ NODISCARD Err *sbom_file_read_at(const SbomFile *f, uint64_t at, void *buf, size
                                  size_t *ret_len);
 /* All of it; ERR_INPUT if it is larger than LIMIT. */
 NODISCARD Err *sbom_file_text(const SbomFile *f, size_t limit, Buf *out);
+/* Parsed; errors name the file and the place in it.  For json_free(). */
+NODISCARD Err *sbom_file_json(const SbomFile *f, JsonValue **ret);
 
 /* An error of a reader is a warning of the document. */
 typedef Err *SbomReadFn(Sbom *s, const SbomFile *f);

@@ -59,17 +59,34 @@ void sbom_add(Sbom *s, const SbomFile *f, const SbomPackage *p)
 	VEC_PUSH(&s->packages, kept);
 }
 
+/* How often the last warning came. */
+static void count_last(Sbom *s)
+{
+	if (s->last_count > 1)
+		s->warnings.at[s->warnings.len - 1] = arena_strf(
+			s->arena, "%.*s (%u times)", STR_ARG(s->last_warning), s->last_count);
+	s->last_count = 0;
+}
+
 void sbom_warn(Sbom *s, const char *fmt, ...)
 {
 	char text[1024];
 	va_list ap;
-	if (s->warnings.len >= SBOM_WARNINGS_MAX)
-		return;
 	va_start(ap, fmt);
 	int len = vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
 	size_t used = len < 0 ? 0 : (size_t)len < sizeof text ? (size_t)len : sizeof text - 1;
-	VEC_PUSH(&s->warnings, arena_str(s->arena, str_clip((Str){ text, used }, used)));
+	Str warning = str_clip((Str){ text, used }, used);
+	if (s->last_count && str_eq(warning, s->last_warning)) {
+		s->last_count++; /* said by the next warning, or by sbom_sort() */
+		return;
+	}
+	count_last(s);
+	if (s->warnings.len >= SBOM_WARNINGS_MAX)
+		return;
+	s->last_warning = arena_str(s->arena, warning);
+	s->last_count = 1;
+	VEC_PUSH(&s->warnings, s->last_warning);
 }
 
 Str sbom_distro(const Sbom *s)
@@ -86,6 +103,7 @@ static int compare(const void *a, const void *b)
 
 void sbom_sort(Sbom *s)
 {
+	count_last(s);
 	if (s->packages.len)
 		qsort(s->packages.at, s->packages.len, sizeof *s->packages.at, compare);
 }
@@ -147,4 +165,13 @@ Err *sbom_file_text(const SbomFile *f, size_t limit, Buf *out)
 	out->len += n;
 	out->ptr[out->len] = '\0';
 	return NULL;
+}
+
+Err *sbom_file_json(const SbomFile *f, JsonValue **ret)
+{
+	AUTO_ARENA Arena a = ARENA_INIT;
+	AUTO_BUF Buf text = BUF_INIT;
+	TRY(sbom_file_text(f, SBOM_FILE_BYTES_MAX, &text));
+	return json_parse(buf_str(&text), SBOM_FILE_BYTES_MAX,
+	                  arena_str(&a, entry_name(f->path)).ptr, ret);
 }

@@ -33,7 +33,9 @@ typedef struct SbomPackage {
 typedef struct Sbom {
 	Arena *arena;
 	VEC(SbomPackage) packages;
-	VEC(Str) warnings;
+	VEC(Str) warnings; /* each once: "... (3 times)" */
+	Str last_warning;  /* without that */
+	unsigned last_count;
 	Str distro_id, distro_version; /* of os-release: "debian", "12" */
 	Map seen;                      /* purl */
 } Sbom;

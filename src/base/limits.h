@@ -98,6 +98,8 @@
 #define SBOM_FILE_BYTES_MAX (64u << 20)
 /* rpmdb.sqlite of a full desktop has some 300 MiB; it is copied into memory. */
 #define SBOM_RPM_BYTES_MAX (512u << 20)
+/* What it says of one package: rpm's largest have a few MiB. */
+#define SBOM_RPM_HEADER_BYTES_MAX (64u << 20)
 /* Go's list of modules: 400 modules make 40 KiB. */
 #define SBOM_GO_BYTES_MAX (8u << 20)
 /* A file of properties in a jar. */

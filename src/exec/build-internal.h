@@ -265,6 +265,8 @@ NODISCARD Err *result_images(Build *b, BuildResult *ret);
 
 /* --- result_*.c: what is said of the images (attest/) --- */
 /* Attestations that the request asks for, to the images of RET and into the store. */
+/* What earlier builds of these images attested goes, before a name leads to them. */
+NODISCARD Err *result_drop_attests(Build *b, const BuildImage *images, size_t count);
 NODISCARD Err *result_attest(Build *b, BuildResult *ret);
 /* How image NUMBER of RET was made. */
 NODISCARD Err *result_provenance(Build *b, const BuildResult *ret, size_t number, Provenance *prov);

@@ -440,6 +440,8 @@ Err *result_images(Build *b, BuildResult *ret)
 	BuildImage *images = arena_alloc(b->arena, count * sizeof *images, _Alignof(BuildImage));
 	for (size_t i = 0; i < count; i++)
 		TRY(make_image(b, &b->plan.results[i], &images[i]));
+	if (!b->request->cache_only)
+		TRY(result_drop_attests(b, images, count));
 	/* Names come last: all of what was asked for is there, or nothing moves. */
 	for (size_t i = 0; i < b->target_count; i++) {
 		b->targets[i].images = &images[i * each];

@@ -42,6 +42,13 @@ static Err *attest_image(Build *b, BuildResult *ret, size_t number)
 	return attest_kept_write(b->store, &image->image_id, &set);
 }
 
+Err *result_drop_attests(Build *b, const BuildImage *images, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		TRY(attest_kept_write(b->store, &images[i].image_id, &(AttestSet){ 0 }));
+	return NULL;
+}
+
 Err *result_attest(Build *b, BuildResult *ret)
 {
 	const AttestSpec *spec = &b->request->attest;
@@ -49,9 +56,6 @@ Err *result_attest(Build *b, BuildResult *ret)
 	/* What only the cache keeps is no image that one could speak of. */
 	bool gives_images = !b->request->cache_only;
 	bool captures = b->request->wants_provenance || spec->provenance == ATTEST_YES;
-	/* Before all else, so that whatever fails below leaves none of an earlier build. */
-	for (size_t i = 0; gives_images && i < ret->image_count; i++)
-		TRY(attest_kept_write(b->store, &ret->images[i].image_id, &(AttestSet){ 0 }));
 	for (size_t i = 0; captures && i < ret->image_count; i++) {
 		Provenance *prov = arena_new(b->arena, Provenance);
 		TRY(result_provenance(b, ret, i, prov));

@@ -16,6 +16,9 @@
 #include "export/attest-internal.h"
 #include "layer/view.h"
 
+#include <poll.h>
+#include <sys/random.h>
+
 typedef VEC(ExportAttest) AttestVec;
 typedef VEC(Descriptor) DescriptorVec;
 
@@ -242,16 +245,33 @@ Descriptor export_attest_in_layout(Arena *a, const ExportAttest *one)
 /* --- referrers of a registry ------------------------------------------------------------------ */
 
 /*
+ * Who read the list before we wrote it writes it a moment later, without our entry.  Different
+ * waits, longer ones in later rounds, keep two of them from meeting again.
+ */
+static Err *let_others_write(unsigned round, const Cancel *cancel)
+{
+	enum { WAIT_MIN_MS = 50, WAIT_MORE_MS = 100 };
+	unsigned char chance = 0;
+	struct pollfd p = { .fd = cancel ? cancel_fd(cancel) : -1, .events = POLLIN };
+	if (getrandom(&chance, 1, GRND_NONBLOCK) != 1)
+		chance = (unsigned char)getpid();
+	unsigned more_ms = WAIT_MORE_MS * round * chance / UINT8_MAX;
+	(void)poll(&p, p.fd >= 0, (int)(WAIT_MIN_MS + more_ms));
+	return cancel ? cancel_check(cancel) : NULL;
+}
+
+/*
  * A registry without the referrers API has their list under a tag, "sha256-HEX", that everybody
  * writes who adds one: read, add, write, and read again, since another may have written meanwhile.
  */
-static Err *add_to_tag(Registry *r, const Reference *ref, const ExportAttest *one)
+static Err *add_to_tag(Registry *r, const Reference *ref, const ExportAttest *one,
+                       const Cancel *cancel)
 {
-	enum { TRIES = 5 };
+	enum { TRIES = 10 };
 	AUTO_ARENA Arena a = ARENA_INIT;
 	Reference list = { .domain = ref->domain, .path = ref->path };
 	list.tag = arena_strf(&a, "sha256-%s", digest_arena_hex(&a, &one->subject).ptr);
-	for (int i = 0; i < TRIES; i++) {
+	for (unsigned i = 0; i < TRIES; i++) {
 		AUTO_BUF Buf entry = BUF_INIT, more = BUF_INIT;
 		JsonWriter w = { .out = &entry };
 		Str old;
@@ -265,6 +285,7 @@ static Err *add_to_tag(Registry *r, const Reference *ref, const ExportAttest *on
 		if (!changed)
 			return NULL;
 		TRY(registry_push_manifest(r, &list, STR(MEDIA_OCI_INDEX), buf_str(&more), &is));
+		TRY(let_others_write(i + 1, cancel));
 	}
 	return err_note(err_new(ERR_NETWORK, "the tag '%s' did not keep what was added to it",
 	                        list.tag.ptr),
@@ -283,7 +304,7 @@ Err *export_attest_push(Registry *r, const ExportDocument *d, const Reference *r
 		TRY(registry_push_artifact(r, &untagged, STR(MEDIA_OCI_MANIFEST), one->json,
 		                           &known));
 		if (!known && !d->attests_in_index)
-			TRY(add_to_tag(r, ref, one));
+			TRY(add_to_tag(r, ref, one, cancel));
 	}
 	return NULL;
 }

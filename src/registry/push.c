@@ -227,6 +227,16 @@ Err *registry_push_blob(Registry *r, const Reference *ref, const Descriptor *d, 
 	}
 }
 
+/*
+ * The digest is that of the bytes: who says that it is not has mixed them with others'.
+ * docker-registry 2.8 does while another client puts a manifest with the same digest.
+ */
+static bool is_mixed_up(const HttpResponse *answer)
+{
+	return answer->status == 400 && memmem(answer->body.ptr, answer->body.len, "DIGEST_INVALID",
+	                                       strlen("DIGEST_INVALID"));
+}
+
 static Err *put_manifest(Registry *r, const Reference *ref, Str media_type, Str json, Arena *a,
                          Digest *ret_digest, HttpResponse *answer)
 {
@@ -247,7 +257,9 @@ static Err *put_manifest(Registry *r, const Reference *ref, Str media_type, Str 
 		      .header_count = 1,
 		      .body = json,
 		      .limit_bytes = ANSWER_BYTES_MAX };
-	TRY_WHILE(endpoint_send(r, &call, a, answer), "pushing the manifest");
+	enum { TRIES = 4 };
+	for (unsigned i = 0; i == 0 || (i < TRIES && is_mixed_up(answer)); i++)
+		TRY_WHILE(endpoint_send(r, &call, a, answer), "pushing the manifest");
 	if (answer->status < 200 || answer->status >= 300)
 		return err_while(endpoint_status_error(e, ref, answer, "manifest", true),
 		                 "pushing the manifest");

@@ -41,6 +41,22 @@ is "pushed again with the names it has, they are added once more: other subjects
 	"$(get "$REGISTRY" plain "manifests/$tag" | q 'len(d["manifests"])')" 5
 run decant push "$REGISTRY/plain:1"
 is "and then nothing changes" "$(get "$REGISTRY" plain "manifests/$tag" | q 'len(d["manifests"])')" 5
+many() { # N: the same image, attested by builder N in a store of its own
+	export DECANT_ROOT=$T/many$1 SOURCE_DATE_EPOCH=1600000000
+	base busybox:latest
+	decant build -q -t "$REGISTRY/many:1" --provenance="mode=min,builder-id=http://builder/$1" ctx >/dev/null
+}
+for i in 1 2 3 4 5 6 7 8; do (many $i); done
+pids=()
+for i in 1 2 3 4 5 6 7 8; do
+	DECANT_ROOT=$T/many$i "$DECANT" push -q "$REGISTRY/many:1" >"many$i.log" 2>&1 &
+	pids+=("$!")
+done
+failed=0
+for pid in "${pids[@]}"; do wait "$pid" || failed=$((failed + 1)); done
+[ "$failed" -eq 0 ] || diag "$(cat many*.log)"
+is "eight that push one image at once: all succeed" "$failed" 0
+is "and each one's statement is in the list" "$(get "$REGISTRY" many "manifests/sha256-$(digest_of "$REGISTRY" many 1)" | q 'len(d["manifests"])')" 8
 decant tag "$REGISTRY/plain:1" "$REGISTRY/other:1"
 run decant push --no-attestations "$REGISTRY/other:1"
 like "push --no-attestations leaves them here" "$(curl -s "http://$REGISTRY/v2/other/tags/list")" '"tags":\["1"\]'

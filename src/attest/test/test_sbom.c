@@ -187,7 +187,13 @@ static void test_document(void **state)
 	                         .license = STR("Foo \"x\""),
 	                         .supplier = STR("N <m@x>"),
 	                         .purl = STR("pkg:apk/a%2Bb@1") });
-	sbom_warn(&s, "'/%s' could not be read", "x");
+	for (int i = 0; i < 3; i++)
+		sbom_warn(&s, "'/%s' could not be read", "x");
+	sbom_warn(&s, "another");
+	sbom_sort(&s);
+	assert_int_equal(s.warnings.len, 2);
+	assert_true(str_eqc(s.warnings.at[0], "'/x' could not be read (3 times)"));
+	assert_true(str_eqc(s.warnings.at[1], "another"));
 	SpdxDocument d = { .sbom = &s,
 		           .name = STR("img:1"),
 		           .purl = STR("pkg:docker/img@1"),
@@ -200,7 +206,7 @@ static void test_document(void **state)
 	static const char *const parts[] = {
 		"{\"spdxVersion\":\"SPDX-2.3\",\"dataLicense\":\"CC0-1.0\",",
 		"\"created\":\"2017-07-14T02:40:00Z\"",
-		"\"comment\":\"not complete: '/x' could not be read\"",
+		"\"comment\":\"not complete: '/x' could not be read (3 times)\\nanother\"",
 		"\"SPDXID\":\"SPDXRef-Package-apk-a-b-",
 		"\"supplier\":\"Person: N (m@x)\"",
 		"\"sourceInfo\":\"told by /lib/apk/db/installed\"",
