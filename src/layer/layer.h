@@ -80,6 +80,17 @@ NODISCARD Err *layer_need_dir(Store *s, const Digest *diff_id, const char *overl
 NODISCARD Err *layer_pack(Store *s, const Digest *diff_id, const CompressionSpec *spec,
                           Progress *progress, unsigned line, const Cancel *cancel,
                           StoreBlobOf *ret);
+/* What differs between a layer's directory and its list: content, kinds, owners, modes, attributes,
+ * missing and foreign files.  FN is called for each, with a path and "has another size"; an error
+ * of it ends the walk. */
+typedef struct LayerExamine {
+	bool quick; /* no file is read: sizes, kinds and rights alone */
+	const Cancel *cancel;
+	Err *(*fn)(void *context, Str path, const char *problem);
+	void *context;
+} LayerExamine;
+NODISCARD Err *layer_examine_dir(Store *s, const Digest *diff_id, const List *list,
+                                 const LayerExamine *how);
 /* Walk the directory form against the list: ERR_CORRUPT naming the first path that differs. */
 NODISCARD Err *layer_verify(Store *s, const Digest *diff_id, const Cancel *cancel);
 /* Before a layer is used: if it is suspect (store.h), verify it; whole: marked; damaged: dropped,
