@@ -186,18 +186,20 @@ Err *image_find(Store *s, Str name, Arena *a, Image *ret)
 	return NULL;
 }
 
-static Err *wrong_platform(Store *s, Str name, const Image *image, const Platform *wanted, Arena *a)
+Err *image_note_platforms(Store *s, const Image *image, Arena *a, Err *e)
 {
 	AUTO_BUF Buf list = BUF_INIT;
 	Image *all;
 	size_t count;
-	TRY(image_all(s, image, a, &all, &count));
+	Err *unread = image_all(s, image, a, &all, &count);
+	if (unread) {
+		err_free(e);
+		return unread;
+	}
 	for (size_t i = 0; i < count; i++)
 		buf_addf(&list, "%s%s", i ? ", " : "",
 		         platform_text(a, &all[i].config.platform).ptr);
-	return err_note(err_new(ERR_NOT_FOUND, "the image '%.*s' is not for %s", STR_ARG(name),
-	                        platform_text(a, wanted).ptr),
-	                "the store has it for %s", list.ptr);
+	return err_note(e, "the store has it for %s", list.ptr);
 }
 
 Err *image_find_for(Store *s, Str name, const Platform *platform, Arena *a, Image *ret)
@@ -209,7 +211,10 @@ Err *image_find_for(Store *s, Str name, const Platform *platform, Arena *a, Imag
 		            digest_eq(&image.id, &image.store_ref.config);
 		const StoreVariant *v = image_variant(&image.store_ref, platform, a);
 		if (many ? !v : !platform_fit(platform, &image.config.platform))
-			return wrong_platform(s, name, &image, platform, a);
+			return image_note_platforms(
+				s, &image, a,
+				err_new(ERR_NOT_FOUND, "the image '%.*s' is not for %s",
+			                STR_ARG(name), platform_text(a, platform).ptr));
 		if (many)
 			TRY(read_into(s, &v->config, a, &image));
 	}

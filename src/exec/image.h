@@ -31,6 +31,8 @@ NODISCARD Err *image_find_for(Store *s, Str name, const Platform *platform, Aren
 /* All images of the name that IMAGE was found under, one a platform, in the order of its index;
  * IMAGE alone if it has no such name. */
 NODISCARD Err *image_all(Store *s, const Image *image, Arena *a, Image **ret, size_t *ret_count);
+/* "the store has it for ..." noted in E (taken, given back). */
+NODISCARD Err *image_note_platforms(Store *s, const Image *image, Arena *a, Err *e);
 /* All names (full references) of an image, by name; untagged marks are not among them. */
 NODISCARD Err *image_names(Store *s, const Digest *id, Arena *a, Str **ret, size_t *ret_count);
 /* Is every layer of the image here, and whole?  A layer that a power cut damaged is dropped with

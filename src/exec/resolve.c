@@ -272,6 +272,18 @@ static Err *need_answer(Build *b, Expected *x)
 	return TAKE_PTR(x->err);
 }
 
+/* What the store has under NAME, which was not what E (taken, given back) was about. */
+static Err *note_stored(Build *b, Str name, Arena *a, Err *e)
+{
+	Image image;
+	Err *unread = image_find(b->store, name, a, &image);
+	if (unread) {
+		err_free(unread); /* gone, or damaged, since it was found */
+		return e;
+	}
+	return image_note_platforms(b->store, &image, a, e);
+}
+
 Err *resolve_image(void *context, const Reference *ref, const Platform *platform, Arena *a,
                    BaseImage *ret)
 {
@@ -292,9 +304,7 @@ Err *resolve_image(void *context, const Reference *ref, const Platform *platform
 		r->local = true;
 	} else if (e) {
 		b->failed_line = x->line;
-		return x->found ? err_note(e, "the store has it for %s",
-		                           platform_text(a, &x->of_store.config.platform).ptr)
-		                : e;
+		return x->found ? note_stored(b, reference_full(a, ref), a, e) : e;
 	}
 	keep_resolved(b, r, a);
 	*ret = r->base;

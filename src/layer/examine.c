@@ -155,8 +155,7 @@ static Err *compare_attributes(Examine *x, int fd, Str path, const Xattr *is, si
 			return tell(x, path, "has other extended attributes");
 	}
 	for (size_t i = 0; i < count; i++)
-		if (!is_overlay_name(is[i].name) &&
-		    !str_eq(is[i].name, STR("security.selinux")) &&
+		if (!is_overlay_name(is[i].name) && !str_eq(is[i].name, STR("security.selinux")) &&
 		    !find_xattr(e->xattrs, e->xattr_count, is[i].name))
 			return tell(x, path, "has other extended attributes");
 	return NULL;
@@ -228,7 +227,8 @@ static Err *examine_file(Examine *x, const WalkFile *f)
 	return e->type == ENTRY_FILE ? examine_content(x, f, e, f->path) : NULL;
 }
 
-/* --- both in step ------------------------------------------------------------------------------ */
+/* --- both in step ------------------------------------------------------------------------------
+ */
 
 /* May the list have it and the directory not? */
 static bool is_in_list_alone(const Entry *e)
