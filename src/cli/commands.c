@@ -32,6 +32,8 @@
 	X(publish)    \
 	X(pull)       \
 	X(push)       \
+	X(login)      \
+	X(logout)     \
 	X(rmi)        \
 	X(run)        \
 	X(shell)      \

@@ -13,20 +13,31 @@
 #include "registry/file-internal.h"
 #include "registry/registry-internal.h"
 
-/* docker's historical name of its own registry: the key under which `docker login` stores it. */
-#define HUB_SERVER "https://index.docker.io/v1/"
-
 enum { AUTH_PLACES_MAX = 4 };
+
+static FilePlace docker_place(void)
+{
+	const char *docker = getenv("DOCKER_CONFIG");
+	return docker && *docker ? (FilePlace){ docker, "config.json" }
+	                         : (FilePlace){ file_home(), ".docker/config.json" };
+}
+
+FilePlace auth_place_to_write(const char *file)
+{
+	const char *variable = getenv("REGISTRY_AUTH_FILE");
+	return file && *file           ? (FilePlace){ file, "" }
+	       : variable && *variable ? (FilePlace){ variable, "" }
+	                               : docker_place();
+}
 
 static size_t auth_places(FilePlace places[static AUTH_PLACES_MAX])
 {
 	size_t n = 0;
-	const char *file = getenv("REGISTRY_AUTH_FILE"), *docker = getenv("DOCKER_CONFIG");
+	const char *file = getenv("REGISTRY_AUTH_FILE");
 	const char *runtime = getenv("XDG_RUNTIME_DIR"), *config = getenv("XDG_CONFIG_HOME");
 	if (file && *file)
 		places[n++] = (FilePlace){ file, "" };
-	places[n++] = docker && *docker ? (FilePlace){ docker, "config.json" }
-	                                : (FilePlace){ file_home(), ".docker/config.json" };
+	places[n++] = docker_place();
 	if (runtime && *runtime)
 		places[n++] = (FilePlace){ runtime, "containers/auth.json" };
 	places[n++] = config && *config
@@ -49,7 +60,7 @@ Str auth_files_text(Arena *a)
 
 /* "https://h:5000/v2/" → "h:5000"; index.docker.io is docker.io.  A path that is no API root stays.
  */
-static Str normal_key(Str key)
+Str auth_normal_key(Str key)
 {
 	static const char *const schemes[] = { "https://", "http://" };
 	static const char *const roots[] = { "/", "/v1", "/v2", "/v1/", "/v2/" };
@@ -64,6 +75,11 @@ static Str normal_key(Str key)
 	if (str_eqc(key, "index.docker.io") || str_eqc(key, "registry-1.docker.io"))
 		return STR("docker.io");
 	return key;
+}
+
+Str auth_server(Str domain)
+{
+	return str_eqc(domain, "docker.io") ? STR(HUB_SERVER) : domain;
 }
 
 /* Does KEY (normalised) name DOMAIN/REPOSITORY or a part above it?  The longest such key wins. */
@@ -131,7 +147,7 @@ static Err *find_in_auths(Arena *a, const JsonValue *auths, const char *name, St
 	size_t best_len = 0;
 	void *at = NULL;
 	while (json_next_member(auths, &at, &key, &entry)) {
-		Str normal = normal_key(key);
+		Str normal = auth_normal_key(key);
 		if (key_covers(normal, domain, repository) && (!best || normal.len > best_len)) {
 			best = entry;
 			best_key = key;
@@ -142,7 +158,7 @@ static Err *find_in_auths(Arena *a, const JsonValue *auths, const char *name, St
 }
 
 /* The helper that the file names for DOMAIN: its own in credHelpers, else credsStore. */
-static Err *find_helper(Arena *a, const JsonValue *doc, const char *name, Str domain, Str *ret)
+Err *auth_file_helper(Arena *a, const JsonValue *doc, const char *name, Str domain, Str *ret)
 {
 	const JsonValue *helpers = json_member(doc, "credHelpers");
 	Str key;
@@ -152,7 +168,7 @@ static Err *find_helper(Arena *a, const JsonValue *doc, const char *name, Str do
 		return err_new(ERR_INPUT, "%s.credHelpers: expected an object", name);
 	void *at = NULL;
 	while (json_next_member(helpers, &at, &key, &value)) {
-		if (!str_eq(normal_key(key), domain))
+		if (!str_eq(auth_normal_key(key), domain))
 			continue;
 		if (!json_value_is_string(value))
 			return err_new(ERR_INPUT, "%s.credHelpers: expected the name of a helper",
@@ -169,10 +185,10 @@ static Err *find_in_document(Arena *a, const JsonValue *doc, const char *name, S
 	if (!json_value_is_object(doc))
 		return err_new(ERR_INPUT, "%s: expected a JSON object", name);
 	Str helper;
-	TRY(find_helper(a, doc, name, domain, &helper));
+	TRY(auth_file_helper(a, doc, name, domain, &helper));
 	if (helper.len) {
-		Str server = str_eqc(domain, "docker.io") ? STR(HUB_SERVER) : domain;
-		TRY_WHILE(auth_helper_get(a, helper, server, cancel, ret), "reading %s", name);
+		TRY_WHILE(auth_helper_get(a, helper, auth_server(domain), cancel, ret),
+		          "reading %s", name);
 		if (ret->found)
 			return NULL;
 	}

@@ -1,7 +1,8 @@
 /*
- * auth_helper.c - credentials from a docker-credential-NAME program.
+ * auth_helper.c - credentials kept by a docker-credential-NAME program.
  *
- * The protocol: NAME get, the server's URL on its standard input, JSON on its standard output.  The
+ * The protocol: NAME get, the server's URL on its standard input, JSON on its standard output; NAME
+ * store, JSON on its standard input; NAME erase.  The
  * name comes from a file that others may have written, so it can only choose among programs called
  * docker-credential-* in PATH: no slash, no blank, nothing but letters, digits, '-', '_', '.'.
  */
@@ -46,7 +47,7 @@ static bool is_helper_name(Str name)
 	return name.len > 0 && name.len < 128;
 }
 
-static Err *helper_start(const char *program, Helper *ret)
+static Err *helper_start(const char *program, const char *verb, Helper *ret)
 {
 	int ends[2];
 	/* A socket, not two pipes: sending can be told not to raise SIGPIPE if the helper never
@@ -58,7 +59,7 @@ static Err *helper_start(const char *program, Helper *ret)
 	posix_spawn_file_actions_adddup2(&actions, ends[1], STDIN_FILENO);
 	posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
 	posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-	char *argv[] = { (char *)program, "get", NULL };
+	char *argv[] = { (char *)program, (char *)verb, NULL };
 	int failed = posix_spawnp(&ret->pid, program, &actions, NULL, argv, environ);
 	posix_spawn_file_actions_destroy(&actions);
 	close(ends[1]);
@@ -72,11 +73,11 @@ static Err *helper_start(const char *program, Helper *ret)
 	return NULL;
 }
 
-static Err *helper_talk(Helper *h, const char *program, Str server, int64_t deadline_ns,
+static Err *helper_talk(Helper *h, const char *program, Str input, int64_t deadline_ns,
                         const Cancel *cancel, Buf *out)
 {
-	/* A server's name is far below what a socket buffers: this does not block. */
-	(void)!send(h->fd, server.ptr, server.len, MSG_NOSIGNAL);
+	/* A login is far below what a socket buffers: this does not block. */
+	(void)!send(h->fd, input.ptr, input.len, MSG_NOSIGNAL | MSG_DONTWAIT);
 	(void)shutdown(h->fd, SHUT_WR); /* its end of input; a helper that has gone is seen below */
 	for (;;) {
 		int64_t left_ms = (deadline_ns - clock_mono_ns()) / 1000000;
@@ -151,7 +152,9 @@ static Err *read_answer(Arena *a, Str json, const char *program, Credentials *re
 	return NULL;
 }
 
-Err *auth_helper_get(Arena *a, Str helper, Str server, const Cancel *cancel, Credentials *ret)
+/* Run HELPER for VERB; *ret_said is what it wrote, *ret_good: it ended with status 0. */
+static Err *helper_call(Arena *a, Str helper, const char *verb, Str input, const Cancel *cancel,
+                        const char **ret_program, Str *ret_said, bool *ret_good)
 {
 	if (!is_helper_name(helper))
 		return err_new(ERR_INPUT, "not a name of a credential helper: '%.*s'",
@@ -160,17 +163,64 @@ Err *auth_helper_get(Arena *a, Str helper, Str server, const Cancel *cancel, Cre
 	int64_t deadline_ns = clock_mono_ns() + (int64_t)HELPER_TIMEOUT_S * 1000000000;
 	AUTO_BUF Buf out = BUF_INIT;
 	Helper h = { .fd = -1 };
-	TRY(helper_start(program, &h));
-	Err *err = helper_talk(&h, program, server, deadline_ns, cancel, &out);
+	TRY(helper_start(program, verb, &h));
+	Err *err = helper_talk(&h, program, input, deadline_ns, cancel, &out);
 	helper_end(&h, err ? 0 : deadline_ns);
 	TRY(err);
+	*ret_program = program;
+	*ret_said = arena_str(a, str_trim(buf_str(&out)));
+	*ret_good = WIFEXITED(h.status) && WEXITSTATUS(h.status) == 0;
+	return NULL;
+}
 
-	Str said = str_trim(buf_str(&out));
-	if (WIFEXITED(h.status) && WEXITSTATUS(h.status) == 0)
-		return read_answer(a, said, program, ret);
-	/* The one failure that means "nobody has logged in" (docker-credential-helpers' fixed
-	 * text). */
-	if (str_starts(said, STR("credentials not found")))
-		return NULL;
+static Err *helper_failed(const char *program, Str said)
+{
 	return err_new(ERR_DENIED, "'%s' failed: %.*s", program, STR_ARG(str_head(said, 300)));
+}
+
+/* The one failure that means "nobody has logged in" (docker-credential-helpers' fixed text). */
+static bool says_absent(Str said)
+{
+	return str_starts(said, STR("credentials not found"));
+}
+
+Err *auth_helper_get(Arena *a, Str helper, Str server, const Cancel *cancel, Credentials *ret)
+{
+	const char *program;
+	Str said;
+	bool good;
+	TRY(helper_call(a, helper, "get", server, cancel, &program, &said, &good));
+	if (good)
+		return read_answer(a, said, program, ret);
+	return says_absent(said) ? NULL : helper_failed(program, said);
+}
+
+Err *auth_helper_store(Str helper, Str server, const Credentials *c, const Cancel *cancel)
+{
+	AUTO_ARENA Arena a = ARENA_INIT;
+	AUTO_BUF Buf json = BUF_INIT;
+	JsonWriter w = { .out = &json };
+	bool token = c->identity_token.len > 0, good;
+	const char *program;
+	Str said;
+	json_write_object(&w);
+	json_write_key(&w, "ServerURL");
+	json_write_str(&w, server);
+	json_write_key(&w, "Username");
+	json_write_str(&w, token ? STR("<token>") : c->user);
+	json_write_key(&w, "Secret");
+	json_write_str(&w, token ? c->identity_token : c->password);
+	json_write_object_end(&w);
+	TRY(helper_call(&a, helper, "store", buf_str(&json), cancel, &program, &said, &good));
+	return good ? NULL : helper_failed(program, said);
+}
+
+Err *auth_helper_erase(Str helper, Str server, const Cancel *cancel)
+{
+	AUTO_ARENA Arena a = ARENA_INIT;
+	const char *program;
+	Str said;
+	bool good;
+	TRY(helper_call(&a, helper, "erase", server, cancel, &program, &said, &good));
+	return good || says_absent(said) ? NULL : helper_failed(program, said);
 }

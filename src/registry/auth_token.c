@@ -29,6 +29,8 @@ typedef struct Asking {
 	Challenge challenge;
 	Credentials credentials;
 	Str scope;
+	Str *ret_refresh; /* at a login: what to keep instead of the password; NULL else */
+	Arena *refresh_arena;
 } Asking;
 
 Err *auth_login(Registry *r, Endpoint *e, Str repository, const Credentials **ret)
@@ -39,7 +41,10 @@ Err *auth_login(Registry *r, Endpoint *e, Str repository, const Credentials **re
 			return NULL;
 		}
 	Login login = { .repository = arena_str(&e->arena, repository) };
-	TRY(auth_find(&e->arena, e->domain, repository, r->cancel, &login.credentials));
+	if (r->given.found && str_eq(r->given_domain, e->domain))
+		login.credentials = r->given;
+	else
+		TRY(auth_find(&e->arena, e->domain, repository, r->cancel, &login.credentials));
 	VEC_PUSH(&e->logins, login);
 	*ret = &e->logins.at[e->logins.len - 1].credentials;
 	return NULL;
@@ -97,6 +102,8 @@ static Err *ask_token(const Asking *q, Arena *a, HttpResponse *ret)
 	add_scopes(&url, q->scope);
 	if (c->found)
 		add_query(&url, '&', "account", c->user);
+	if (q->ret_refresh)
+		buf_add_str(&url, STR("&client_id=decant&offline_token=true"));
 	HttpHeader header = { STR("Authorization"),
 		              c->found ? basic_header(a, c) : (Str){ "", 0 } };
 	HttpRequest request = { .method = "GET",
@@ -146,13 +153,16 @@ static Err *read_members(const JsonValue *doc, const char *name, Arena *a, Str *
 	return NULL;
 }
 
-static Err *read_token(const HttpResponse *answer, Arena *a, Str *ret_text, int64_t *ret_expires_ns)
+static Err *read_token(const Asking *q, const HttpResponse *answer, Arena *a, Str *ret_text,
+                       int64_t *ret_expires_ns)
 {
 	const char *name = "the token server's answer";
 	JsonValue *doc = NULL;
 	int64_t seconds = TOKEN_SECONDS;
 	TRY(err_set_kind(json_parse(answer->body, TOKEN_ANSWER_BYTES_MAX, name, &doc), ERR_DENIED));
 	Err *err = read_members(doc, name, a, ret_text, &seconds);
+	if (!err && q->ret_refresh)
+		err = json_get_str(doc, name, "refresh_token", q->refresh_arena, q->ret_refresh);
 	json_free(doc);
 	TRY(err_set_kind(err, ERR_DENIED));
 	seconds = seconds < TOKEN_SECONDS ? TOKEN_SECONDS : seconds;
@@ -189,7 +199,7 @@ static Err *get_token(const Asking *q, Arena *a, Str *ret_text, int64_t *ret_exp
 	Err *err = q->credentials.identity_token.len ? ask_token_oauth(q, a, &answer)
 	                                             : ask_token(q, a, &answer);
 	if (!err && answer.status == 200)
-		err = read_token(&answer, a, ret_text, ret_expires_ns);
+		err = read_token(q, &answer, a, ret_text, ret_expires_ns);
 	else if (!err && (answer.status >= 500 || answer.status == 429))
 		err = err_new(ERR_NETWORK, "the token server answers with status %d",
 		              answer.status);
@@ -296,4 +306,45 @@ Err *auth_header(Registry *r, Endpoint *e, const Reference *ref, Str scope, Aren
 	if (q.challenge.kind == CHALLENGE_BEARER)
 		*ret = arena_strf(a, "Bearer %.*s", STR_ARG(c->registry_token));
 	return NULL;
+}
+
+/* GET /v2/ with AUTHORIZATION: the registry has the last word. */
+static Err *ask_entry(Registry *r, const Endpoint *e, Str authorization, Arena *a)
+{
+	HttpResponse answer;
+	Str url = arena_strf(a, "%.*s%.*s/v2/", STR_ARG(e->base), STR_ARG(e->prefix));
+	HttpHeader header = { STR("Authorization"), authorization };
+	HttpRequest request = { .method = "GET",
+		                .url = url,
+		                .headers = &header,
+		                .header_count = authorization.len > 0,
+		                .limit_bytes = TOKEN_ANSWER_BYTES_MAX,
+		                .insecure_tls = e->insecure_tls };
+	TRY(http_client_send(r->http, a, &request, &answer));
+	if (answer.status == 200)
+		return NULL;
+	return err_new(answer.status >= 500 ? ERR_NETWORK : ERR_DENIED,
+	               "login attempt to %.*s failed with status: %d%s", STR_ARG(url),
+	               answer.status, answer.status == 401 ? " Unauthorized" : "");
+}
+
+Err *auth_try(Registry *r, Endpoint *e, const Credentials *c, Arena *a, Str *ret_identity)
+{
+	Asking q = { .registry = r,
+		     .endpoint = e,
+		     .challenge = e->challenge,
+		     .credentials = *c,
+		     .scope = { "", 0 },
+		     .ret_refresh = ret_identity,
+		     .refresh_arena = a };
+	Str header = { "", 0 }, token;
+	int64_t expires_ns;
+	*ret_identity = header;
+	if (q.challenge.kind == CHALLENGE_BASIC)
+		header = basic_header(a, c);
+	if (q.challenge.kind == CHALLENGE_BEARER) {
+		TRY(get_token(&q, a, &token, &expires_ns));
+		header = arena_strf(a, "Bearer %.*s", STR_ARG(token));
+	}
+	return ask_entry(r, e, header, a);
 }

@@ -9,8 +9,10 @@
 #pragma once
 
 #include "base/vec.h"
+#include "codec/json.h"
 #include "http/client.h"
 #include "http/url.h"
+#include "registry/file-internal.h"
 #include "registry/registry.h"
 
 #include <pthread.h>
@@ -52,6 +54,24 @@ NODISCARD Err *auth_file_find(Arena *a, Str json, const char *name, Str domain, 
 /* Ask docker-credential-HELPER (found in PATH) for SERVER.  "Not found" leaves *RET alone. */
 NODISCARD Err *auth_helper_get(Arena *a, Str helper, Str server, const Cancel *cancel,
                                Credentials *ret);
+
+/* The same for `store` and `erase`; nothing there to erase is no error. */
+NODISCARD Err *auth_helper_store(Str helper, Str server, const Credentials *c,
+                                 const Cancel *cancel);
+NODISCARD Err *auth_helper_erase(Str helper, Str server, const Cancel *cancel);
+/* The helper that the auth file DOC (NAME) names for DOMAIN: its own in credHelpers, else
+ * credsStore, else "". */
+NODISCARD Err *auth_file_helper(Arena *a, const JsonValue *doc, const char *name, Str domain,
+                                Str *ret);
+/* docker's historical name of its own registry: the key under which `docker login` stores it. */
+#define HUB_SERVER "https://index.docker.io/v1/"
+/* What helpers and docker's files call DOMAIN. */
+Str auth_server(Str domain);
+/* "https://h:5000/v2/" → "h:5000"; index.docker.io is docker.io.  A path that is no API root stays.
+ */
+Str auth_normal_key(Str key);
+/* Where a login is written: FILE, else $REGISTRY_AUTH_FILE, else docker's file. */
+FilePlace auth_place_to_write(const char *file);
 
 typedef enum ChallengeKind { CHALLENGE_NONE, CHALLENGE_BASIC, CHALLENGE_BEARER } ChallengeKind;
 typedef struct Challenge {
@@ -98,6 +118,8 @@ struct Registry {
 	HttpClient *http;
 	Arena arena; /* settings: read-only after registry_open() */
 	RegistryConfig config;
+	Str given_domain;     /* whose are: */
+	Credentials given;    /* registry_use_login(); before any file */
 	pthread_mutex_t lock; /* over what follows */
 	VEC(Endpoint *) endpoints;
 };
@@ -154,6 +176,10 @@ NODISCARD Err *auth_header(Registry *r, Endpoint *e, const Reference *ref, Str s
                            Str *ret);
 /* The credentials for REPOSITORY, looked for once.  E's lock is held. */
 NODISCARD Err *auth_login(Registry *r, Endpoint *e, Str repository, const Credentials **ret);
+/* Are C good at E, which is open?  *ret_identity: what the token server gives to be kept instead of
+ * the password, "" mostly.  ERR_DENIED: refused. */
+NODISCARD Err *auth_try(Registry *r, Endpoint *e, const Credentials *c, Arena *a,
+                        Str *ret_identity);
 /* The header REFUSED was not taken: the next auth_header() asks for a new token.  E's lock is held.
  */
 void auth_forget(Endpoint *e, Str scope, Str refused);
