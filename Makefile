@@ -8,7 +8,7 @@ SECONDS ?= 60
 setup = test -f $(1)/build.ninja || { mkdir -p $(1) && meson setup $(1) $(2) >$(1)/setup.log || { cat $(1)/setup.log; rm -rf $(1)/meson-private; exit 1; }; }
 sanitize = -Db_lundef=false -Db_sanitize=$(1)
 
-.PHONY: all deps check debug tsan lint format golden-update fuzz torture fuzz-build bench demo conform cover install clean help
+.PHONY: all deps check debug tsan lint format golden-update fuzz torture fuzz-build bench demo conform cover install install-docker-shim uninstall-docker-shim clean help
 all: $(BUILD)/build.ninja        ## build/decant
 	@ninja -C $(BUILD) --quiet && ln -sfn src/cli/decant $(BUILD)/decant
 $(BUILD)/build.ninja:
@@ -53,6 +53,10 @@ install: all                     ## make install PREFIX=/usr/local DESTDIR=
 	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 	install -d $(DESTDIR)$(PREFIX)/share/doc/decant && install -m644 docs/dockerfile.md docs/lint.md docs/attestations.md $(DESTDIR)$(PREFIX)/share/doc/decant
 	$(BUILD)/decant completion bash >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/decant
+install-docker-shim:             ## PREFIX/bin/docker becomes decant; FORCE=1 replaces a real docker there
+	@tools/docker-shim $(if $(FORCE),--force) "$(DESTDIR)$(PREFIX)/bin"
+uninstall-docker-shim:           ## remove that
+	@tools/docker-shim --remove "$(DESTDIR)$(PREFIX)/bin"
 clean:                           ## remove the build folders
 	rm -rf build build-debug build-tsan build-fuzz build-cover
 help:

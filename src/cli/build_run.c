@@ -7,6 +7,7 @@
 #include "cli/build_opened.h"
 #include "cli/build_outputs.h"
 #include "cli/build_report.h"
+#include "cli/names.h"
 #include "sandbox/sandbox.h"
 
 #include <stdio.h>
@@ -52,7 +53,7 @@ static void report_failure(Cli *cli, Ui *ui, const BuildResult *result, Err *e)
 	build_report_failure(ui, cli->arena, result, e);
 	if (cli->debug)
 		cli_print_debug(e);
-	cli->exit_status = cli_status_of(e);
+	cli->exit_status = cli_status_of(cli, e);
 	err_free(e);
 }
 
@@ -124,7 +125,8 @@ static Err *find_context(Cli *cli, const BuildValues *v, const Arguments *args, 
 		return cli_usage(cli, "--context and the argument '%s' exclude each other",
 		                 args->at[0]);
 	if (!args->count && !c)
-		return cli_usage(cli, "'decant %s' requires at least 1 argument", cli->called);
+		return cli_usage(cli, "'%s %s' requires at least 1 argument", cli->program->name,
+		                 cli->called);
 	if (!c) {
 		*ret = args->at[0];
 		return NULL;
@@ -141,6 +143,17 @@ static Err *find_context(Cli *cli, const BuildValues *v, const Arguments *args, 
 	return NULL;
 }
 
+/* kaniko's --dockerfile may be below its --context as well as here. */
+static const char *find_file(Cli *cli, const BuildValues *v, const char *context)
+{
+	bool from_here = !v->context || !v->file || build_input_is_url(v->file) ||
+	                 strcmp(v->file, "-") == 0 || v->file[0] == '/' ||
+	                 access(v->file, F_OK) == 0;
+	const char *below =
+		from_here ? NULL : arena_strf(cli->arena, "%s/%s", context, v->file).ptr;
+	return below && access(below, F_OK) == 0 ? below : v->file;
+}
+
 Err *build_opened_open(Cli *cli, const BuildValues *v, const Arguments *args, const BuildCall *call,
                        BuildOpened *o)
 {
@@ -148,7 +161,7 @@ Err *build_opened_open(Cli *cli, const BuildValues *v, const Arguments *args, co
 	const char *context = NULL;
 	TRY(find_context(cli, v, args, &context));
 	BuildInputNames names = { .context = context,
-		                  .file = v->file,
+		                  .file = find_file(cli, v, context),
 		                  .ignore_file = v->ignore_file };
 	if (build_input_is_url(v->file)) {
 		TRY(cli_cancel(cli, &r->cancel));

@@ -3,44 +3,247 @@
 #include "base/base.h"
 
 #include "base/parallel.h"
-#include "cli/command.h"
+#include "cli/formatted.h"
 #include "cli/listing.h"
+#include "cli/names.h"
+#include "codec/json.h"
+#include "exec/container.h"
 #include "oci/platform.h"
 #include "sandbox/sandbox.h"
 
 #include <stdio.h>
 #include <sys/statvfs.h>
+#include <sys/sysinfo.h>
+#include <sys/utsname.h>
 
-static void print_store(Cli *cli, const Store *s)
+typedef struct InfoValues {
+	const char *format;
+} InfoValues;
+
+static const Option info_options[] = {
+	{ .name = "format",
+	  .letter = 'f',
+	  .kind = OPTION_TEXT,
+	  .choices = "json",
+	  .help = "'json' or a Go template, e.g. '{{.DockerRootDir}}', in docker's words",
+	  .offset = offsetof(InfoValues, format) },
+};
+
+typedef struct Facts {
+	size_t containers, running, images, names;
+	const char *root; /* NULL: there is no store yet */
+	struct utsname machine;
+	uint64_t memory;
+	Str system; /* "Debian GNU/Linux 12 (bookworm)" */
+	Platform platform;
+} Facts;
+
+/* PRETTY_NAME of os-release(5). */
+static Str read_system(Arena *a)
 {
-	struct statvfs fs;
-	printf("Store:            %s\n", store_path(s));
-	if (fstatvfs(store_dir_fd(s), &fs) == 0)
-		printf("Free space:       %s\n",
-		       cli_size(cli->arena, (uint64_t)fs.f_bavail * fs.f_frsize).ptr);
+	char line[512];
+	Str name = STR("linux");
+	FILE *f = fopen("/etc/os-release", "re");
+	while (f && fgets(line, sizeof line, f)) {
+		Str text = str_trim(str_from(line));
+		if (!str_starts(text, STR("PRETTY_NAME=")))
+			continue;
+		text = str_from_at(text, strlen("PRETTY_NAME="));
+		if (text.len > 1 && text.ptr[0] == '"')
+			text = str_head(str_from_at(text, 1), text.len - 2);
+		name = arena_str(a, text);
+	}
+	if (f)
+		(void)fclose(f); /* only read */
+	return name;
 }
 
-static Err *run_info(Cli *cli, const void *values, const Arguments *args)
+static int by_bytes(const void *a, const void *b)
 {
-	(void)values, (void)args;
+	return memcmp(a, b, sizeof(Digest)); /* any order that brings equal ones together */
+}
+
+/* Images by their IDs: several names may be one. */
+static size_t count_images(const StoreRef *refs, size_t count)
+{
+	AUTO_FREE Digest *ids = xcalloc(count + 1, sizeof *ids);
+	size_t images = 0;
+	for (size_t i = 0; i < count; i++)
+		ids[i] = refs[i].config;
+	qsort(ids, count, sizeof *ids, by_bytes);
+	for (size_t i = 0; i < count; i++)
+		images += i == 0 || !digest_eq(&ids[i], &ids[i - 1]);
+	return images;
+}
+
+static Err *learn(Cli *cli, Facts *f)
+{
 	Store *s = NULL;
 	StoreRef *refs = NULL;
-	size_t count = 0;
+	Container *all = NULL;
+	struct sysinfo memory;
+	*f = (Facts){ .platform = platform_host(), .system = read_system(cli->arena) };
 	TRY(cli_store_existing(cli, &s));
-	if (s)
-		TRY(store_ref_list(s, cli->arena, &refs, &count));
+	if (s) {
+		f->root = store_path(s);
+		TRY(store_ref_list(s, cli->arena, &refs, &f->names));
+		f->images = count_images(refs, f->names);
+		TRY(container_list(s, cli->arena, &all, &f->containers));
+	}
+	for (size_t i = 0; i < f->containers; i++)
+		f->running += all[i].running;
+	if (uname(&f->machine) < 0)
+		return err_sys(errno, "cannot ask for the kernel's version");
+	if (sysinfo(&memory) == 0)
+		f->memory = (uint64_t)memory.totalram * memory.mem_unit;
+	return NULL;
+}
+
+static void text_member(JsonWriter *w, const char *key, Str value)
+{
+	json_write_key(w, key);
+	json_write_str(w, value);
+}
+
+static void number_member(JsonWriter *w, const char *key, uint64_t value)
+{
+	json_write_key(w, key);
+	json_write_int(w, (int64_t)value);
+}
+
+static void bool_member(JsonWriter *w, const char *key, bool value)
+{
+	json_write_key(w, key);
+	json_write_bool(w, value);
+}
+
+static void list_member(JsonWriter *w, const char *key, const char *const *list, size_t count)
+{
+	json_write_key(w, key);
+	json_write_array(w);
+	for (size_t i = 0; i < count; i++)
+		json_write_str(w, str_from(list[i]));
+	json_write_array_end(w);
+}
+
+static void write_numbers(const Facts *f, JsonWriter *w)
+{
+	const struct {
+		const char *key;
+		uint64_t value;
+	} numbers[] = {
+		{ "Containers", f->containers },
+		{ "ContainersRunning", f->running },
+		{ "ContainersPaused", 0 },
+		{ "ContainersStopped", f->containers - f->running },
+		{ "Images", f->images },
+		{ "NCPU", parallel_cores() },
+		{ "MemTotal", f->memory },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
+		number_member(w, numbers[i].key, numbers[i].value);
+}
+
+static Str info_json(Arena *a, const Facts *f)
+{
+	static const char *const rootless[] = { "name=seccomp,profile=builtin", "name=rootless" };
+	AUTO_BUF Buf json = BUF_INIT;
+	JsonWriter w = { .out = &json };
+	json_write_object(&w);
+	text_member(&w, "ID", STR("decant"));
+	write_numbers(f, &w);
+	text_member(&w, "Driver", STR("overlay2"));
+	text_member(&w, "DockerRootDir", str_from(f->root ? f->root : ""));
+	text_member(&w, "LoggingDriver", STR("json-file"));
+	text_member(&w, "CgroupDriver", STR("cgroupfs"));
+	text_member(&w, "CgroupVersion",
+	            access("/sys/fs/cgroup/cgroup.controllers", F_OK) == 0 ? STR("2") : STR("1"));
+	text_member(&w, "KernelVersion", str_from(f->machine.release));
+	text_member(&w, "OperatingSystem", f->system);
+	text_member(&w, "OSType", f->platform.os);
+	text_member(&w, "Architecture", str_from(f->machine.machine));
+	text_member(&w, "IndexServerAddress", STR("https://index.docker.io/v1/"));
+	text_member(&w, "Name", str_from(f->machine.nodename));
+	list_member(&w, "Labels", NULL, 0);
+	list_member(&w, "SecurityOptions", rootless, sandbox_rung() == SANDBOX_ROOT ? 1 : 2);
+	list_member(&w, "Warnings", NULL, 0);
+	text_member(&w, "ServerVersion", STR(DECANT_VERSION));
+	text_member(&w, "DefaultRuntime", STR("decant"));
+	bool_member(&w, "Debug", false);
+	bool_member(&w, "ExperimentalBuild", false);
+	bool_member(&w, "LiveRestoreEnabled", false);
+	json_write_key(&w, "Swarm");
+	json_write_object(&w);
+	text_member(&w, "LocalNodeState", STR("inactive"));
+	json_write_object_end(&w);
+	json_write_key(&w, "ClientInfo");
+	json_write_object(&w);
+	text_member(&w, "Version", STR(DECANT_VERSION));
+	text_member(&w, "Context", STR("default"));
+	text_member(&w, "Os", f->platform.os);
+	text_member(&w, "Arch", f->platform.arch);
+	json_write_object_end(&w);
+	json_write_object_end(&w);
+	return arena_str(a, buf_str(&json));
+}
+
+static void print_as_docker(Arena *a, const Facts *f)
+{
+	printf("Client: decant\n"
+	       " Version:    %s\n"
+	       " Context:    default\n"
+	       " Debug Mode: false\n"
+	       "\n"
+	       "Server: decant (no daemon: the same program)\n",
+	       DECANT_VERSION);
+	printf(" Containers: %zu\n  Running: %zu\n  Paused: 0\n  Stopped: %zu\n", f->containers,
+	       f->running, f->containers - f->running);
+	printf(" Images: %zu\n"
+	       " Server Version: %s\n"
+	       " Storage Driver: overlay2\n"
+	       " Logging Driver: json-file\n"
+	       " Swarm: inactive\n"
+	       " Default Runtime: decant\n"
+	       " Security Options:\n"
+	       "  seccomp\n"
+	       "   Profile: builtin\n%s",
+	       f->images, DECANT_VERSION, sandbox_rung() == SANDBOX_ROOT ? "" : "  rootless\n");
+	printf(" Kernel Version: %s\n Operating System: %.*s\n OSType: %.*s\n", f->machine.release,
+	       STR_ARG(f->system), STR_ARG(f->platform.os));
+	printf(" Architecture: %s\n CPUs: %u\n Total Memory: %s\n Name: %s\n", f->machine.machine,
+	       parallel_cores(), cli_size(a, f->memory).ptr, f->machine.nodename);
+	printf(" Docker Root Dir: %s\n Debug Mode: false\n Experimental: false\n",
+	       f->root ? f->root : "none yet");
+}
+
+static void print_abilities(Arena *a, const Facts *f, const Store *s)
+{
+	struct statvfs fs;
 	printf("Version:          %s\n", DECANT_VERSION);
-	if (s)
-		print_store(cli, s);
-	else
-		printf("Store:            none yet\n");
-	printf("Names of images:  %zu\n", count);
-	Platform host = platform_host();
-	printf("Platform:         %s\n", platform_text(cli->arena, &host).ptr);
+	printf("Store:            %s\n", f->root ? f->root : "none yet");
+	if (s && fstatvfs(store_dir_fd(s), &fs) == 0)
+		printf("Free space:       %s\n",
+		       cli_size(a, (uint64_t)fs.f_bavail * fs.f_frsize).ptr);
+	printf("Names of images:  %zu\n", f->names);
+	printf("Platform:         %s\n", platform_text(a, &f->platform).ptr);
 	printf("Processors:       %u\n", parallel_cores());
 	AUTO_BUF Buf abilities = BUF_INIT;
 	sandbox_describe(&abilities);
 	printf("%.*s", STR_ARG(buf_str(&abilities)));
+}
+
+static Err *run_info(Cli *cli, const void *values, const Arguments *args)
+{
+	(void)args;
+	const InfoValues *v = values;
+	Facts f;
+	TRY(learn(cli, &f));
+	if (v->format && *v->format)
+		return formatted_print(cli->arena, v->format, info_json(cli->arena, &f));
+	if (cli->program->docker_statuses)
+		print_as_docker(cli->arena, &f);
+	else
+		print_abilities(cli->arena, &f, cli->store);
 	return NULL;
 }
 
@@ -48,7 +251,10 @@ const Command command_info = {
 	.name = "info",
 	.aliases = "system info",
 	.group = GROUP_OTHER,
-	.synopsis = "",
+	.synopsis = "[OPTIONS]",
 	.help = "Show the store, and what this machine and user can do",
+	.options = info_options,
+	.option_count = ARRAY_LEN(info_options),
+	.values_size = sizeof(InfoValues),
 	.run = run_info,
 };

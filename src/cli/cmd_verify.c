@@ -107,7 +107,7 @@ static Err *build_one(Verify *v, bool second, BuildResult *ret, bool *ret_built)
 	if (e && err_kind(e) != ERR_CANCELLED) {
 		ui_finish(ui);
 		build_report_failure(ui, cli->arena, ret, e);
-		cli->exit_status = cli_status_of(e);
+		cli->exit_status = cli_status_of(cli, e);
 		err_free(TAKE_PTR(e));
 	}
 	ui_finish(ui);

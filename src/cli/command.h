@@ -14,19 +14,22 @@
 #include "ui/ui.h"
 
 typedef struct Command Command;
+typedef struct Program Program; /* names.h */
 
 /* The run of one command. */
 typedef struct Cli {
+	const Program *program; /* whose name it was called by */
 	const Command *command;
 	const char *called; /* as it was called: "images", "image ls" */
 	Arguments words;    /* the command line from the command's name on */
 	const char *root;   /* --root, NULL: the default */
 	bool debug;
-	Arena *arena;     /* lives until the program ends */
-	int exit_status;  /* of a run without an Err: set by the command if it is not 0 */
-	bool usage_error; /* the Err is about the command line */
-	Store *store;     /* opened by cli_store(), closed by main */
-	Cancel cancel;    /* opened by cli_cancel(), closed by main */
+	Arena *arena;      /* lives until the program ends */
+	int exit_status;   /* of a run without an Err: set by the command if it is not 0 */
+	bool usage_error;  /* the Err is about the command line */
+	bool option_error; /* ... about an option, found before the command began */
+	Store *store;      /* opened by cli_store(), closed by main */
+	Cancel cancel;     /* opened by cli_cancel(), closed by main */
 	bool cancel_open;
 } Cli;
 
@@ -68,6 +71,8 @@ extern const size_t command_count;
 typedef struct GlobalValues {
 	const char *root;
 	bool debug, help, version;
+	const char *config; /* of docker */
+	OptionList ignored;
 } GlobalValues;
 extern const Option global_options[];
 extern const size_t global_option_count;
@@ -82,9 +87,10 @@ const char *const *command_spellings(const Command *c, Arena *a);
 bool command_shows(const Command *c, const Option *o);
 
 /* --- help.c ----------------------------------------------------------------------------------- */
-void help_main(void);
-void help_command(const Command *c);
-void help_noun(const char *noun);
+/* PROGRAM: as it is called, "decant" */
+void help_main(const char *program);
+void help_command(const char *program, const Command *c);
+void help_noun(const char *program, const char *noun);
 void help_group_title(CommandGroup group, Buf *out);
 
 /* --- for commands ----------------------------------------------------------------------------- */
@@ -113,6 +119,6 @@ void cli_watch_ui(Ui *ui);
 NODISCARD Err *cli_advise(const Cli *cli, Err *err);
 /* Print ERR (taken), go on, and end with its exit status. */
 void cli_report(Cli *cli, Err *err);
-int cli_status_of(const Err *err);
+int cli_status_of(const Cli *cli, const Err *err);
 /* What --debug adds below an error: its kind, errno, the status of the user's command. */
 void cli_print_debug(const Err *err);

@@ -45,6 +45,16 @@
 	X(info)       \
 	X(help)       \
 	X(version)    \
+	X(buildx_create) \
+	X(buildx_use) \
+	X(buildx_stop) \
+	X(buildx_rm) \
+	X(buildx_inspect) \
+	X(buildx_ls) \
+	X(buildx_version) \
+	X(context_ls) \
+	X(context_show) \
+	X(context_use) \
 	X(debug)      \
 	X(complete)   \
 	X(man)
@@ -119,10 +129,10 @@ bool command_is_noun(const char *noun)
 {
 	size_t len = strlen(noun);
 	for (size_t i = 0; i < command_count; i++) {
-		Str rest = str_from(command_table[i]->aliases ? command_table[i]->aliases : "");
-		while (rest.len) {
-			Str spelling;
-			rest = str_cut(rest, ',', &spelling);
+		const char *aliases = command_table[i]->aliases;
+		Str rest = str_from(aliases ? aliases : ""), spelling;
+		for (spelling = str_from(command_table[i]->name); spelling.len;
+		     rest = str_cut(rest, ',', &spelling)) {
 			if (spelling.len > len && spelling.ptr[len] == ' ' &&
 			    memcmp(spelling.ptr, noun, len) == 0)
 				return true;

@@ -2,7 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
 
-#include "cli/command.h"
+#include "cli/names.h"
 
 #include <assert.h>
 #include <limits.h>
@@ -71,10 +71,10 @@ static void print_global_options(const Command *c)
 	print_options(NULL, "Global options", shown, count);
 }
 
-void help_command(const Command *c)
+void help_command(const char *program, const Command *c)
 {
 	AUTO_ARENA Arena a = ARENA_INIT;
-	printf("Usage:  decant %s%s%s\n\n%s\n", c->name, *c->synopsis ? " " : "", c->synopsis,
+	printf("Usage:  %s %s%s%s\n\n%s\n", program, c->name, *c->synopsis ? " " : "", c->synopsis,
 	       c->help);
 	if (c->about)
 		printf("\n%s\n", c->about);
@@ -82,7 +82,7 @@ void help_command(const Command *c)
 	if (spellings[1]) {
 		printf("\nAliases:\n  ");
 		for (size_t i = 0; spellings[i]; i++)
-			printf("%sdecant %s", i ? ", " : "", spellings[i]);
+			printf("%s%s %s", i ? ", " : "", program, spellings[i]);
 		printf("\n");
 	}
 	print_options(c, "Options", c->options, c->option_count);
@@ -94,11 +94,12 @@ static void print_line(const char *name, const Command *c)
 	printf("  %-*s%s\n", NAME_COLUMNS, name, c->help);
 }
 
-void help_main(void)
+void help_main(const char *program)
 {
-	printf("Usage:  decant [OPTIONS] COMMAND\n\n"
+	printf("Usage:  %s [OPTIONS] COMMAND\n\n"
 	       "Build small OCI images from multistage Dockerfiles, without a daemon, without "
-	       "root.\n");
+	       "root.\n",
+	       program);
 	for (CommandGroup group = GROUP_BUILD; group < GROUP_HIDDEN; group++) {
 		bool any = false;
 		for (size_t i = 0; i < command_count; i++) {
@@ -111,14 +112,14 @@ void help_main(void)
 		}
 	}
 	print_global_options(NULL);
-	printf("\nRun 'decant COMMAND --help' for more about a command.\n");
+	printf("\nRun '%s COMMAND --help' for more about a command.\n", program);
 }
 
-void help_noun(const char *noun)
+void help_noun(const char *program, const char *noun)
 {
 	AUTO_ARENA Arena a = ARENA_INIT;
 	size_t len = strlen(noun);
-	printf("Usage:  decant %s COMMAND\n\nCommands:\n", noun);
+	printf("Usage:  %s %s COMMAND\n\nCommands:\n", program, noun);
 	for (size_t i = 0; i < command_count; i++) {
 		const char *const *spellings = command_spellings(command_table[i], &a);
 		for (size_t k = 0; spellings[k]; k++)
@@ -127,7 +128,7 @@ void help_noun(const char *noun)
 				break; /* the first spelling under this noun is its name there */
 			}
 	}
-	printf("\nRun 'decant %s COMMAND --help' for more about a command.\n", noun);
+	printf("\nRun '%s %s COMMAND --help' for more about a command.\n", program, noun);
 }
 
 static Err *run_help(Cli *cli, const void *values, const Arguments *args)
@@ -135,14 +136,14 @@ static Err *run_help(Cli *cli, const void *values, const Arguments *args)
 	(void)values;
 	int words = 0;
 	if (args->count == 0) {
-		help_main();
+		help_main(cli->program->name);
 		return NULL;
 	}
 	const Command *c = command_find((int)args->count, (char *const *)args->at, &words);
 	if (c && (size_t)words == args->count)
-		help_command(c);
+		help_command(cli->program->name, c);
 	else if (args->count == 1 && command_is_noun(args->at[0]))
-		help_noun(args->at[0]);
+		help_noun(cli->program->name, args->at[0]);
 	else
 		return cli_usage(cli, "unknown help topic: %s", args->at[0]);
 	return NULL;

@@ -13,6 +13,8 @@
  *	130  interrupted: ^C
  *	143  ended by SIGTERM
  * `run` ends as the command in the container does; 125, 126, 127 as docker has them.
+ * Under the name docker (names.c) it ends as docker does: 125 for an unknown option, 1 for all
+ *else.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
@@ -20,6 +22,7 @@
 #include "base/vec.h"
 #include "cli/command.h"
 #include "cli/listing.h"
+#include "cli/names.h"
 #include "cli/signals.h"
 
 #include <limits.h>
@@ -36,12 +39,15 @@ enum {
 	EXIT_REGISTRY = 4,
 	EXIT_STORE = 5,
 	EXIT_MISS = 6,
+	EXIT_DOCKER_OPTION = 125,
 	EXIT_INTERRUPTED = 130,
 	EXIT_SIGNAL = 128, /* plus its number, as shells have it */
 };
 
-int cli_status_of(const Err *err)
+int cli_status_of(const Cli *cli, const Err *err)
 {
+	if (cli->program->docker_statuses && err_kind(err) != ERR_CANCELLED)
+		return EXIT_BUILD_FAILED;
 	switch (err_kind(err)) {
 	case ERR_INPUT:
 		return EXIT_INPUT;
@@ -156,7 +162,10 @@ static int failure_status(const Cli *cli, const Err *err)
 	/* A container's command that cannot be started keeps its 126 or 127. */
 	if (cli->command && cli->command->failure_status)
 		return err_exit_status(err) ? err_exit_status(err) : cli->command->failure_status;
-	return cli->usage_error ? EXIT_USAGE : cli_status_of(err);
+	if (cli->usage_error && !cli->program->docker_statuses)
+		return EXIT_USAGE;
+	return cli->option_error && cli->program->docker_statuses ? EXIT_DOCKER_OPTION
+	                                                          : cli_status_of(cli, err);
 }
 
 void cli_print_debug(const Err *err)
@@ -183,9 +192,9 @@ static void print_failure(const Cli *cli, const Err *err)
 	if (cli->debug)
 		cli_print_debug(err);
 	if (cli->usage_error && cli->command)
-		fprintf(stderr, "See 'decant %s --help'.\n", cli->called);
+		fprintf(stderr, "See '%s %s --help'.\n", cli->program->name, cli->called);
 	else if (cli->usage_error)
-		fprintf(stderr, "See 'decant --help'.\n");
+		fprintf(stderr, "See '%s --help'.\n", cli->program->name);
 }
 
 Err *cli_advise(const Cli *cli, Err *err)
@@ -219,15 +228,15 @@ static Err *unknown_command(Cli *cli, const char *word)
 	if (strcmp(word, "login") == 0 || strcmp(word, "logout") == 0) {
 		VEC_DONE(&names);
 		return err_note(
-			cli_usage(cli, "unknown command: decant %s", word),
+			cli_usage(cli, "unknown command: %s %s", cli->program->name, word),
 			"decant reads the credentials in ~/.docker/config.json, which 'docker "
 			"%s', 'podman %s' and 'skopeo %s' write",
 			word, word, word);
 	}
 	const char *near = option_suggest(word, names.at, names.len);
 	VEC_DONE(&names);
-	Err *e = cli_usage(cli, "unknown command: decant %s", word);
-	return near ? err_note(e, "did you mean 'decant %s'?", near) : e;
+	Err *e = cli_usage(cli, "unknown command: %s %s", cli->program->name, word);
+	return near ? err_note(e, "did you mean '%s %s'?", cli->program->name, near) : e;
 }
 
 static Err *check_count(Cli *cli, const Arguments *args)
@@ -238,15 +247,16 @@ static Err *check_count(Cli *cli, const Arguments *args)
 		return NULL;
 	const char *plural = (args->count < min ? min : max) == 1 ? "" : "s";
 	if (max == 0)
-		return cli_usage(cli, "'decant %s' accepts no arguments", cli->called);
+		return cli_usage(cli, "'%s %s' accepts no arguments", cli->program->name,
+		                 cli->called);
 	if (min == max)
-		return cli_usage(cli, "'decant %s' requires exactly %u argument%s", cli->called,
-		                 min, plural);
+		return cli_usage(cli, "'%s %s' requires exactly %u argument%s", cli->program->name,
+		                 cli->called, min, plural);
 	if (args->count < min)
-		return cli_usage(cli, "'decant %s' requires at least %u argument%s", cli->called,
-		                 min, plural);
-	return cli_usage(cli, "'decant %s' requires at most %u argument%s", cli->called, max,
-	                 plural);
+		return cli_usage(cli, "'%s %s' requires at least %u argument%s", cli->program->name,
+		                 cli->called, min, plural);
+	return cli_usage(cli, "'%s %s' requires at most %u argument%s", cli->program->name,
+	                 cli->called, max, plural);
 }
 
 static Err *run_command(Cli *cli, GlobalValues *globals, int argc, char *const *argv)
@@ -264,11 +274,11 @@ static Err *run_command(Cli *cli, GlobalValues *globals, int argc, char *const *
 	Err *e = options_parse(sets, ARRAY_LEN(sets), argc, argv, c->stop_at_argument, cli->arena,
 	                       &args, &used);
 	if (e) {
-		cli->usage_error = true;
+		cli->usage_error = cli->option_error = true;
 		return e;
 	}
 	if (globals->help) {
-		help_command(c);
+		help_command(cli->program->name, c);
 		return NULL;
 	}
 	TRY(check_count(cli, &args));
@@ -283,20 +293,28 @@ static Err *run_command(Cli *cli, GlobalValues *globals, int argc, char *const *
 static Err *dispatch(Cli *cli, int argc, char **argv)
 {
 	GlobalValues globals = { 0 };
-	const OptionSet set = { global_options, global_option_count, &globals };
+	const OptionSet sets[] = {
+		{ program_options, cli->program->docker_options ? program_option_count : 0,
+		  &globals },
+		{ global_options, global_option_count, &globals },
+	};
 	Arguments words;
 	int used;
-	Err *e = options_parse(&set, 1, argc, argv, true, cli->arena, &words, &used);
+	argv = program_words(cli->program, argc, argv, cli->arena, &argc);
+	Err *e = options_parse(sets, ARRAY_LEN(sets), argc, argv, true, cli->arena, &words, &used);
 	if (e) {
-		cli->usage_error = true;
+		cli->usage_error = cli->option_error = true;
 		return e;
 	}
 	if (globals.version) {
-		printf("decant version %s\n", DECANT_VERSION);
+		printf("%s version %s%s\n", cli->program->version, DECANT_VERSION,
+		       cli->program->version_end);
 		return NULL;
 	}
+	if (globals.config && setenv("DOCKER_CONFIG", globals.config, true) < 0)
+		return err_sys(errno, "cannot set DOCKER_CONFIG");
 	if (words.count == 0) {
-		help_main();
+		help_main(cli->program->name);
 		return NULL;
 	}
 	argc -= used;
@@ -307,8 +325,9 @@ static Err *dispatch(Cli *cli, int argc, char **argv)
 		if (!command_is_noun(argv[0]))
 			return unknown_command(cli, argv[0]);
 		if (argc > 1 && argv[1][0] != '-')
-			return cli_usage(cli, "unknown command: decant %s %s", argv[0], argv[1]);
-		help_noun(argv[0]);
+			return cli_usage(cli, "unknown command: %s %s %s", cli->program->name,
+			                 argv[0], argv[1]);
+		help_noun(cli->program->name, argv[0]);
 		return NULL;
 	}
 	cli->called = taken > 1 ? arena_strf(cli->arena, "%s %s", argv[0], argv[1]).ptr : argv[0];
@@ -352,9 +371,9 @@ static int finish_stdout(int status)
 int main(int argc, char **argv)
 {
 	AUTO_ARENA Arena arena = ARENA_INIT;
-	Cli cli = { .arena = &arena };
+	Cli cli = { .arena = &arena, .program = program_find(argc > 0 ? argv[0] : "") };
 	signals_ignore_pipe();
-	Err *e = dispatch(&cli, argc - 1, argv + 1);
+	Err *e = dispatch(&cli, argc > 0 ? argc - 1 : 0, argv + 1);
 	bool reader_gone = e && err_errno(e) == EPIPE && reader_is_gone(STDOUT_FILENO);
 	if (reader_gone)
 		err_free(e); /* `save | head`: no mishap, told by the signal below */

@@ -1,0 +1,30 @@
+/* formatted.c - one JSON object as --format has it. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/base.h"
+
+#include "base/limits.h"
+#include "cli/formatted.h"
+#include "cli/listing.h"
+#include "codec/template.h"
+
+#include <stdio.h>
+
+Err *formatted_print(Arena *a, const char *format, Str json)
+{
+	if (strcmp(format, "json") == 0) {
+		printf("%.*s\n", STR_ARG(json));
+		return NULL;
+	}
+	Source *source = arena_new(a, Source);
+	*source = (Source){ "--format", listing_unescape(a, format) };
+	const Template *t;
+	JsonValue *v;
+	AUTO_BUF Buf out = BUF_INIT;
+	TRY(template_parse(a, source, &t));
+	TRY(json_parse(json, JSON_BYTES_MAX, "answer", &v));
+	Err *e = template_run(t, v, &out);
+	json_free(v);
+	TRY(e);
+	printf("%.*s\n", STR_ARG(buf_str(&out)));
+	return NULL;
+}

@@ -1,0 +1,121 @@
+/* names.c - THE table of names that decant answers to, and what differs under each. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/base.h"
+
+#include "cli/names.h"
+
+static const ProgramWord buildah_words[] = {
+	{ "bud", "build" },
+	{ "build-using-dockerfile", "build" },
+};
+
+/* The first is decant itself. */
+static const Program programs[] = {
+	{ .name = "decant", .version = "decant", .version_end = "" },
+	{ .name = "docker",
+	  .docker_options = true,
+	  .docker_statuses = true,
+	  .version = "Docker",
+	  .version_end = ", build decant" },
+	{ .name = "podman",
+	  .docker_options = true,
+	  .docker_statuses = true,
+	  .version = "podman",
+	  .version_end = "" },
+	{ .name = "buildah",
+	  .words = buildah_words,
+	  .word_count = ARRAY_LEN(buildah_words),
+	  .docker_options = true,
+	  .docker_statuses = true,
+	  .version = "buildah",
+	  .version_end = " (decant)" },
+	{ .name = "executor", .first = "build", .version = "decant", .version_end = "" },
+	{ .name = "kaniko", .first = "build", .version = "decant", .version_end = "" },
+};
+
+#define IGNORED_TEXT(flag, short_flag)                                                          \
+	{                                                                                       \
+		.name = (flag), .letter = (short_flag), .kind = OPTION_IGNORED, .hidden = true, \
+		.value = "string", .help = "Accepted, no effect",                               \
+		.offset = offsetof(GlobalValues, ignored)                                       \
+	}
+#define IGNORED_FLAG(flag)                                                               \
+	{                                                                                \
+		.name = (flag), .kind = OPTION_IGNORED, .hidden = true,                  \
+		.help = "Accepted, no effect", .offset = offsetof(GlobalValues, ignored) \
+	}
+
+/* There is no daemon, and so no host, context or certificate of one. */
+const Option program_options[] = {
+	{ .name = "config",
+	  .kind = OPTION_TEXT,
+	  .hidden = true,
+	  .help = "Directory of config.json, as $DOCKER_CONFIG",
+	  .offset = offsetof(GlobalValues, config) },
+	{ .name = "version",
+	  .letter = 'v',
+	  .kind = OPTION_FLAG,
+	  .hidden = true,
+	  .help = "Print the version and quit",
+	  .offset = offsetof(GlobalValues, version) },
+	IGNORED_TEXT("host", 'H'),
+	IGNORED_TEXT("context", 'c'),
+	IGNORED_TEXT("log-level", 'l'),
+	IGNORED_TEXT("tlscacert", 0),
+	IGNORED_TEXT("tlscert", 0),
+	IGNORED_TEXT("tlskey", 0),
+	IGNORED_FLAG("tls"),
+	IGNORED_FLAG("tlsverify"),
+	/* podman, buildah */
+	IGNORED_TEXT("cgroup-manager", 0),
+	IGNORED_TEXT("events-backend", 0),
+	IGNORED_TEXT("registries-conf", 0),
+	IGNORED_TEXT("registries-conf-dir", 0),
+	IGNORED_TEXT("runroot", 0),
+	IGNORED_TEXT("runtime", 0),
+	IGNORED_TEXT("storage-driver", 0),
+	IGNORED_TEXT("storage-opt", 0),
+	IGNORED_TEXT("tmpdir", 0),
+	IGNORED_TEXT("url", 0),
+	IGNORED_FLAG("syslog"),
+};
+const size_t program_option_count = ARRAY_LEN(program_options);
+
+const Program *program_find(const char *argv0)
+{
+	const char *slash = strrchr(argv0, '/');
+	const char *name = slash ? slash + 1 : argv0;
+	for (size_t i = 0; i < ARRAY_LEN(programs); i++)
+		if (strcmp(name, programs[i].name) == 0)
+			return &programs[i];
+	return &programs[0];
+}
+
+static char *arena_text(Arena *a, const char *text)
+{
+	size_t bytes = strlen(text) + 1;
+	char *copy = arena_alloc(a, bytes, 1);
+	memcpy(copy, text, bytes);
+	return copy;
+}
+
+char **program_words(const Program *p, int argc, char **argv, Arena *a, int *ret_argc)
+{
+	char **words = arena_alloc(a, ((size_t)argc + 2) * sizeof *words, _Alignof(char *));
+	int count = 0;
+	bool plumbing = argc > 0 && strncmp(argv[0], "__", 2) == 0;
+	if (p->first && !plumbing)
+		words[count++] = arena_text(a, p->first);
+	bool command = !p->first;
+	for (int i = 0; i < argc; i++) {
+		words[count] = argv[i];
+		for (size_t k = 0; command && k < p->word_count; k++)
+			if (strcmp(argv[i], p->words[k].word) == 0)
+				words[count] = arena_text(a, p->words[k].ours);
+		command = command && argv[i][0] == '-'; /* up to the first that is no option */
+		count++;
+	}
+	words[count] = NULL;
+	*ret_argc = count;
+	return words;
+}
