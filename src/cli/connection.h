@@ -2,7 +2,7 @@
  * connection.h - options that say how registries and servers are reached, for every command that
  * asks some.
  *
- * WHAT     --ca, --authfile, --insecure-registry, --registry-mirror, --tls-verify.  registry/, http/ and git/ read such
+ * WHAT     --ca, --authfile, --insecure-registry, --registry-mirror, --tls-verify and others.  registry/, http/ and git/ read such
  *          things from the environment ($SSL_CERT_FILE, $REGISTRY_AUTH_FILE, $DECANT_INSECURE_REGISTRIES,
  *          $DECANT_REGISTRY_MIRRORS): connection_apply() sets these variables for this process, before any
  *          thread is there.
@@ -14,8 +14,9 @@
 #include "cli/command.h"
 
 typedef struct ConnectionValues {
-	OptionList authorities, insecure, mirrors;
-	const char *auth_file, *tls_verify;
+	OptionList authorities, insecure, mirrors, map, certificates, client_certificates;
+	const char *auth_file, *tls_verify, *cert_dir;
+	bool no_fallback, skip_verify;
 } ConnectionValues;
 
 /* clang-format off */
@@ -34,6 +35,24 @@ typedef struct ConnectionValues {
 	{ .name = "registry-mirror", .kind = OPTION_LIST, .value = "url",                          \
 	  .offset = offsetof(type, member.mirrors),                                                \
 	  .help = "Mirror of docker.io, asked first" },                                            \
+	{ .name = "cert-dir", .kind = OPTION_TEXT, .choices = "DIRECTORY", .value = "dir",         \
+	  .offset = offsetof(type, member.cert_dir),                                               \
+	  .help = "Folder with *.crt, and NAME.cert with NAME.key, for every registry" },          \
+	{ .name = "registry-map", .kind = OPTION_LIST, .value = "registry=mirror",                 \
+	  .offset = offsetof(type, member.map),                                                    \
+	  .help = "Mirror of any registry, asked before it" },                                     \
+	{ .name = "skip-default-registry-fallback", .kind = OPTION_FLAG,                           \
+	  .offset = offsetof(type, member.no_fallback),                                            \
+	  .help = "What has mirrors is read from them alone" },                                    \
+	{ .name = "registry-certificate", .kind = OPTION_LIST, .hidden = true,                     \
+	  .value = "registry=file", .offset = offsetof(type, member.certificates),                 \
+	  .help = "Authority that is trusted at one registry" },                                   \
+	{ .name = "registry-client-cert", .kind = OPTION_LIST, .hidden = true,                     \
+	  .value = "registry=cert,key", .offset = offsetof(type, member.client_certificates),      \
+	  .help = "Who we are at one registry" },                                                  \
+	{ .name = "skip-tls-verify", .kind = OPTION_FLAG, .hidden = true,                          \
+	  .offset = offsetof(type, member.skip_verify),                                            \
+	  .help = "The same as --tls-verify=false" },                                              \
 	{ .name = "tls-verify", .kind = OPTION_WORD, .hidden = true, .choices = "true,false",      \
 	  .offset = offsetof(type, member.tls_verify),                                             \
 	  .help = "With =false, every registry may have no valid certificate" }

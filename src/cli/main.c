@@ -225,14 +225,6 @@ static Err *unknown_command(Cli *cli, const char *word)
 	for (size_t i = 0; i < command_count; i++)
 		if (command_table[i]->group != GROUP_HIDDEN)
 			VEC_PUSH(&names, command_table[i]->name);
-	if (strcmp(word, "login") == 0 || strcmp(word, "logout") == 0) {
-		VEC_DONE(&names);
-		return err_note(
-			cli_usage(cli, "unknown command: %s %s", cli->program->name, word),
-			"decant reads the credentials in ~/.docker/config.json, which 'docker "
-			"%s', 'podman %s' and 'skopeo %s' write",
-			word, word, word);
-	}
 	const char *near = option_suggest(word, names.at, names.len);
 	VEC_DONE(&names);
 	Err *e = cli_usage(cli, "unknown command: %s %s", cli->program->name, word);

@@ -37,6 +37,13 @@ typedef Err *HttpSinkFn(void *context, const void *bytes, size_t len);
 /* Gives up to CAP body bytes; *ret_len 0 at the end. */
 typedef Err *HttpSourceFn(void *context, void *buf, size_t cap, size_t *ret_len);
 
+/* What TLS is done with beside the system's authorities; NULL members: nothing. */
+typedef struct HttpTls {
+	const char *authorities; /* a file that is trusted instead of the system's */
+	const char *certificate,
+		*key; /* who we are: PEM files; for the request's own origin alone */
+} HttpTls;
+
 typedef struct HttpRequest {
 	const char *method; /* "GET", "HEAD", "PUT", "POST", "PATCH", "DELETE" */
 	Str url;
@@ -52,6 +59,7 @@ typedef struct HttpRequest {
 	void *sink_context;
 	size_t limit_bytes; /* of response.body; more is ERR_NETWORK "answer too large" */
 	bool insecure_tls;
+	HttpTls tls;
 	unsigned connect_timeout_ms; /* 0: 10000 */
 	unsigned stall_timeout_ms;   /* no byte for so long: ERR_NETWORK; 0: 30000 */
 	unsigned tries;              /* 0: 4 */
@@ -65,6 +73,7 @@ typedef enum HttpFailure {
 	HTTP_NO_CONNECT, /* refused, unreachable, no answer to the connect */
 	HTTP_NO_TLS,     /* the other side speaks no TLS, or none that we take */
 	HTTP_UNTRUSTED,  /* its certificate is not trusted */
+	HTTP_UNKNOWN_US, /* it wants a certificate of us, or takes ours not */
 	HTTP_BROKEN,     /* cut, stalled, or nonsense */
 } HttpFailure;
 

@@ -232,7 +232,12 @@ static void set_proxy(const Exchange *x, CURL *easy, const HttpUrl *url)
 static void set_tls(const Exchange *x, CURL *easy)
 {
 	const Libcurl *c = x->curl;
+	const HttpTls *tls = &x->request->tls;
 	c->easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	if (tls->certificate && x->with_credentials) {
+		c->easy_setopt(easy, CURLOPT_SSLCERT, tls->certificate);
+		c->easy_setopt(easy, CURLOPT_SSLKEY, tls->key);
+	}
 	if (x->request->insecure_tls) {
 		c->easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
 		c->easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
@@ -243,6 +248,8 @@ static void set_tls(const Exchange *x, CURL *easy)
 		c->easy_setopt(easy, CURLOPT_CAINFO, file);
 	if (dir && *dir)
 		c->easy_setopt(easy, CURLOPT_CAPATH, dir);
+	if (tls->authorities)
+		c->easy_setopt(easy, CURLOPT_CAINFO, tls->authorities);
 }
 
 static void set_method(const Exchange *x, CURL *easy, State *s)
@@ -380,10 +387,21 @@ static HttpFailure failure_of(CURLcode code)
 	}
 }
 
+/* With TLS 1.3 a server refuses its client after the handshake: to curl that is a broken read. */
+static bool says_unknown_us(const char *message)
+{
+	static const char *const alerts[] = { "alert certificate required", "alert bad certificate",
+		                              "alert unknown ca", "certificate required" };
+	for (size_t i = 0; i < ARRAY_LEN(alerts); i++)
+		if (strstr(message, alerts[i]))
+			return true;
+	return false;
+}
+
 static Err *curl_failure(State *s, Slot *slot, CURLcode code)
 {
 	const Libcurl *c = s->x->curl;
-	HttpFailure failure = failure_of(code);
+	HttpFailure failure = says_unknown_us(s->message) ? HTTP_UNKNOWN_US : failure_of(code);
 	double connected = 0;
 	c->easy_getinfo(slot->easy, CURLINFO_CONNECT_TIME, &connected);
 	if (code == CURLE_OPERATION_TIMEDOUT && connected <= 0)
@@ -391,7 +409,8 @@ static Err *curl_failure(State *s, Slot *slot, CURLcode code)
 	s->response->failure = failure;
 	/* What cannot get better by itself is not asked again. */
 	s->x->retry = failure != HTTP_UNTRUSTED && failure != HTTP_NO_TLS &&
-	              code != CURLE_UNSUPPORTED_PROTOCOL && code != CURLE_URL_MALFORMAT;
+	              failure != HTTP_UNKNOWN_US && code != CURLE_UNSUPPORTED_PROTOCOL &&
+	              code != CURLE_URL_MALFORMAT;
 	AUTO_BUF Buf text = BUF_INIT;
 	buf_add_str(&text, str_trim(str_from(s->message[0] ? s->message : c->easy_strerror(code))));
 	if (text.len) /* "Failed to ..." within our grammar of messages; "SSL ..." stays */

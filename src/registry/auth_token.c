@@ -76,6 +76,23 @@ static Err *check_realm(const Asking *q)
 	                           : "a registry without TLS may only give tokens itself");
 }
 
+/* How the realm is spoken to.  Only at the registry's own place holds what is said of the registry:
+ * another host proves itself, and gets no certificate of ours that is not for it. */
+static Err *realm_tls(const Asking *q, HttpTls *ret, bool *ret_insecure)
+{
+	const Endpoint *e = q->endpoint;
+	HttpUrl base, realm;
+	TRY(http_url_parse(e->base, &base));
+	TRY(http_url_parse(q->challenge.realm, &realm));
+	*ret = e->tls;
+	*ret_insecure = e->insecure_tls;
+	if (http_url_same_origin(&base, &realm))
+		return NULL;
+	*ret_insecure = (e->insecure_tls && str_eq(base.host, realm.host)) ||
+	                registry_config_insecure(&q->registry->config, realm.authority, realm.host);
+	return certs_find(q->registry, realm.authority, realm.authority, ret);
+}
+
 static void add_query(Buf *out, char before, const char *key, Str value)
 {
 	buf_addf(out, "%c%s=", before, key);
@@ -92,7 +109,8 @@ static void add_scopes(Buf *out, Str scope)
 }
 
 /* GET realm?service=..&scope=.., with the password if there is one. */
-static Err *ask_token(const Asking *q, Arena *a, HttpResponse *ret)
+static Err *ask_token(const Asking *q, const HttpTls *tls, bool insecure, Arena *a,
+                      HttpResponse *ret)
 {
 	const Credentials *c = &q->credentials;
 	AUTO_BUF Buf url = BUF_INIT;
@@ -111,12 +129,14 @@ static Err *ask_token(const Asking *q, Arena *a, HttpResponse *ret)
 		                .headers = &header,
 		                .header_count = c->found,
 		                .limit_bytes = TOKEN_ANSWER_BYTES_MAX,
-		                .insecure_tls = q->endpoint->insecure_tls };
+		                .tls = *tls,
+		                .insecure_tls = insecure };
 	return http_client_send(q->registry->http, a, &request, ret);
 }
 
 /* POST with a refresh token (what `docker login` stores for some clouds). */
-static Err *ask_token_oauth(const Asking *q, Arena *a, HttpResponse *ret)
+static Err *ask_token_oauth(const Asking *q, const HttpTls *tls, bool insecure, Arena *a,
+                            HttpResponse *ret)
 {
 	AUTO_BUF Buf form = BUF_INIT;
 	buf_addf(&form, "grant_type=refresh_token&client_id=decant");
@@ -132,7 +152,8 @@ static Err *ask_token_oauth(const Asking *q, Arena *a, HttpResponse *ret)
 		                .body = buf_str(&form),
 		                .no_redirect = true,
 		                .limit_bytes = TOKEN_ANSWER_BYTES_MAX,
-		                .insecure_tls = q->endpoint->insecure_tls };
+		                .tls = *tls,
+		                .insecure_tls = insecure };
 	return http_client_send(q->registry->http, a, &request, ret);
 }
 
@@ -195,9 +216,13 @@ static Err *denied(const Asking *q, const HttpResponse *answer)
 static Err *get_token(const Asking *q, Arena *a, Str *ret_text, int64_t *ret_expires_ns)
 {
 	HttpResponse answer;
+	HttpTls tls;
+	bool insecure;
 	TRY(check_realm(q));
-	Err *err = q->credentials.identity_token.len ? ask_token_oauth(q, a, &answer)
-	                                             : ask_token(q, a, &answer);
+	TRY(realm_tls(q, &tls, &insecure));
+	Err *err = q->credentials.identity_token.len
+	                   ? ask_token_oauth(q, &tls, insecure, a, &answer)
+	                   : ask_token(q, &tls, insecure, a, &answer);
 	if (!err && answer.status == 200)
 		err = read_token(q, &answer, a, ret_text, ret_expires_ns);
 	else if (!err && (answer.status >= 500 || answer.status == 429))
@@ -282,7 +307,8 @@ static Err *look(Asking *q, Endpoint *e, const Reference *ref, Token **ret)
 	q->challenge = e->challenge;
 	if (q->challenge.kind == CHALLENGE_NONE)
 		return NULL;
-	TRY(auth_login(q->registry, e, ref->path, &c));
+	AUTO_ARENA Arena a = ARENA_INIT;
+	TRY(auth_login(q->registry, e, endpoint_path(&a, e, ref->path), &c));
 	q->credentials = *c;
 	if (q->challenge.kind == CHALLENGE_BEARER && !c->registry_token.len)
 		*ret = need_token(e, q->scope);
@@ -319,6 +345,7 @@ static Err *ask_entry(Registry *r, const Endpoint *e, Str authorization, Arena *
 		                .headers = &header,
 		                .header_count = authorization.len > 0,
 		                .limit_bytes = TOKEN_ANSWER_BYTES_MAX,
+		                .tls = e->tls,
 		                .insecure_tls = e->insecure_tls };
 	TRY(http_client_send(r->http, a, &request, &answer));
 	if (answer.status == 200)

@@ -138,32 +138,74 @@ void registry_trust(Registry *r, Str domain)
 	add_strs(&r->arena, &r->config.insecure, &r->config.insecure_count, &kept, 1);
 }
 
-static Err *check_mirrors(const char *name, Str *mirrors, size_t count)
+static void add_mirror(Arena *a, RegistryConfig *c, Mirror m)
 {
-	for (size_t i = 0; i < count; i++) {
-		HttpUrl url;
-		TRY_WHILE(http_url_parse(mirrors[i], &url), "reading %s: registry-mirrors", name);
-		if (str_find(url.path, '?') >= 0 || str_find(url.path, '#') >= 0)
-			return err_new(ERR_INPUT,
-			               "%s: registry-mirrors: '%.*s' must end with its path", name,
-			               STR_ARG(mirrors[i]));
-		while (mirrors[i].len && mirrors[i].ptr[mirrors[i].len - 1] == '/')
-			mirrors[i].len--;
+	Mirror *all = arena_alloc(a, (c->mirror_count + 1) * sizeof *all, _Alignof(Mirror));
+	if (c->mirror_count)
+		memcpy(all, c->mirrors, c->mirror_count * sizeof *all);
+	all[c->mirror_count++] = m;
+	c->mirrors = all;
+}
+
+Err *registry_config_add_mirror(Arena *a, const char *where, Str domain, Str text,
+                                RegistryConfig *c)
+{
+	HttpUrl url;
+	Mirror m = { .domain = arena_str(a, domain), .inside = { "", 0 } };
+	if (str_starts(text, STR("unix:")) || str_starts(text, STR("/")))
+		return err_new(
+			ERR_INPUT,
+			"%s: '%.*s': a registry is reached over the network, not by a socket "
+			"file",
+			where, STR_ARG(text));
+	bool whole = memmem(text.ptr, text.len, "://", 3) != NULL;
+	m.url = whole ? arena_str(a, text) : arena_strf(a, "https://%.*s", STR_ARG(text));
+	TRY_WHILE(http_url_parse(m.url, &url), "reading %s", where);
+	if (str_find(url.path, '?') >= 0 || str_find(url.path, '#') >= 0)
+		return err_new(ERR_INPUT, "%s: '%.*s' must end with its path", where,
+		               STR_ARG(text));
+	while (m.url.len && m.url.ptr[m.url.len - 1] == '/')
+		m.url.len--;
+	if (!whole) { /* a name, and its path is one of repositories */
+		TRY(http_url_parse(m.url, &url));
+		m.inside = str_from_at(url.path, 1);
+		m.url.len -= url.path.len;
 	}
+	add_mirror(a, c, m);
 	return NULL;
 }
 
-static Err *check_insecure(const char *name, const Str *insecure, size_t count)
+Err *registry_config_add_insecure(Arena *a, const char *where, Str text, RegistryConfig *c)
 {
-	for (size_t i = 0; i < count; i++) {
-		Address net;
-		unsigned bits;
-		if (str_find(insecure[i], '/') >= 0 && !read_network(insecure[i], &net, &bits))
-			return err_new(ERR_INPUT,
-			               "%s: insecure-registries: '%.*s' is neither HOST:PORT nor a "
-			               "network like "
-			               "10.0.0.0/8",
-			               name, STR_ARG(insecure[i]));
+	Address net;
+	unsigned bits;
+	if (str_find(text, '/') >= 0 && !read_network(text, &net, &bits))
+		return err_new(ERR_INPUT,
+		               "%s: '%.*s' is neither HOST:PORT nor a network like 10.0.0.0/8",
+		               where, STR_ARG(text));
+	Str kept = arena_str(a, text);
+	add_strs(a, &c->insecure, &c->insecure_count, &kept, 1);
+	return NULL;
+}
+
+static Err *add_mirrors_of(Arena *a, const JsonValue *mirrors, const char *name, RegistryConfig *c)
+{
+	Str domain;
+	JsonValue *value;
+	void *at = NULL;
+	const char *where = arena_strf(a, "%s: mirrors", name).ptr;
+	if (json_value_is_null(mirrors))
+		return NULL;
+	if (!json_value_is_object(mirrors))
+		return err_new(ERR_INPUT, "%s.mirrors: expected an object", name);
+	while (json_next_member(mirrors, &at, &domain, &value)) {
+		Str *list = NULL;
+		size_t count = 0;
+		const char *key = arena_str(a, domain).ptr;
+		TRY(json_get_strs(mirrors, where, key, a, &list, &count));
+		for (size_t i = 0; i < count; i++)
+			TRY(registry_config_add_mirror(a, where, auth_normal_key(domain), list[i],
+			                               c));
 	}
 	return NULL;
 }
@@ -176,11 +218,14 @@ static Err *add_document(Arena *a, const JsonValue *doc, const char *name, Regis
 		return err_new(ERR_INPUT, "%s: expected a JSON object", name);
 	TRY(json_get_strs(doc, name, "registry-mirrors", a, &mirrors, &mirror_count));
 	TRY(json_get_strs(doc, name, "insecure-registries", a, &insecure, &insecure_count));
-	TRY(check_mirrors(name, mirrors, mirror_count));
-	TRY(check_insecure(name, insecure, insecure_count));
-	add_strs(a, &c->mirrors, &c->mirror_count, mirrors, mirror_count);
-	add_strs(a, &c->insecure, &c->insecure_count, insecure, insecure_count);
-	return NULL;
+	TRY(json_get_bool(doc, name, "skip-default-registry-fallback", &c->no_fallback));
+	const char *where = arena_strf(a, "%s: registry-mirrors", name).ptr;
+	for (size_t i = 0; i < mirror_count; i++)
+		TRY(registry_config_add_mirror(a, where, STR("docker.io"), mirrors[i], c));
+	where = arena_strf(a, "%s: insecure-registries", name).ptr;
+	for (size_t i = 0; i < insecure_count; i++)
+		TRY(registry_config_add_insecure(a, where, insecure[i], c));
+	return add_mirrors_of(a, json_member(doc, "mirrors"), name, c);
 }
 
 Err *registry_config_add(Arena *a, Str json, const char *name, RegistryConfig *c)
@@ -192,38 +237,13 @@ Err *registry_config_add(Arena *a, Str json, const char *name, RegistryConfig *c
 	return err;
 }
 
-/* Variables with commas, as the options of the command line set them: before what files say. */
-static Err *add_environment(Arena *a, RegistryConfig *c)
-{
-	static const char *const names[] = { "DECANT_REGISTRY_MIRRORS",
-		                             "DECANT_INSECURE_REGISTRIES" };
-	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-		const char *value = getenv(names[i]);
-		Str rest = str_from(value ? value : "");
-		while (rest.len) {
-			Str *one = arena_new(a, Str);
-			rest = str_cut(rest, ',', one);
-			*one = arena_str(a, str_trim(*one));
-			if (!one->len)
-				continue;
-			TRY(i == 0 ? check_mirrors(names[i], one, 1)
-			           : check_insecure(names[i], one, 1));
-			if (i == 0)
-				add_strs(a, &c->mirrors, &c->mirror_count, one, 1);
-			else
-				add_strs(a, &c->insecure, &c->insecure_count, one, 1);
-		}
-	}
-	return NULL;
-}
-
 Err *registry_config_read(Arena *a, RegistryConfig *ret)
 {
 	RegistryConfig c = { .files = { "", 0 } };
 	FilePlace places[2];
 	size_t count = 0;
 	const char *own = getenv("DECANT_CONFIG");
-	TRY(add_environment(a, &c));
+	TRY(registry_config_add_environment(a, &c));
 	if (own && *own) {
 		places[count++] = (FilePlace){ own, "" };
 	} else {

@@ -38,6 +38,9 @@ void registry_close(Registry *r)
 	VEC_DONE(&r->endpoints);
 	if (r->http)
 		http_client_close(r->http);
+	for (size_t i = 0; i < r->files.len; i++)
+		close(r->files.at[i]);
+	VEC_DONE(&r->files);
 	pthread_mutex_destroy(&r->lock);
 	arena_done(&r->arena);
 	free(r);
@@ -58,18 +61,19 @@ void endpoint_free(Endpoint *e)
 
 /* --- which endpoints ------------------------------------------------------------------------- */
 
-static Endpoint *find_endpoint(Registry *r, Str authority, Str prefix, bool mirror)
+static Endpoint *find_endpoint(Registry *r, Str authority, Str prefix, Str inside, bool mirror)
 {
 	for (size_t i = 0; i < r->endpoints.len; i++) {
 		Endpoint *e = r->endpoints.at[i];
 		if (str_eq(e->authority, authority) && str_eq(e->prefix, prefix) &&
-		    e->mirror == mirror)
+		    str_eq(e->inside, inside) && e->mirror == mirror)
 			return e;
 	}
 	Endpoint *e = xcalloc(1, sizeof *e);
 	pthread_mutex_init(&e->lock, NULL);
 	e->authority = arena_str(&e->arena, authority);
 	e->prefix = arena_str(&e->arena, prefix);
+	e->inside = arena_str(&e->arena, inside);
 	e->domain = e->authority;
 	e->mirror = mirror;
 	/* parsing it as a URL finds the host beside a port and IPv6 brackets */
@@ -88,22 +92,26 @@ void endpoint_list(Registry *r, Str domain, bool write, Endpoint *ret[ENDPOINTS_
 {
 	size_t n = 0;
 	bool hub = str_eqc(domain, "docker.io");
+	Str none = { "", 0 };
 	pthread_mutex_lock(&r->lock);
-	for (size_t i = 0; hub && !write && i < r->config.mirror_count && n < ENDPOINTS_MAX - 1;
-	     i++) {
+	for (size_t i = 0; !write && i < r->config.mirror_count && n < ENDPOINTS_MAX - 1; i++) {
+		const Mirror *m = &r->config.mirrors[i];
 		HttpUrl url = { 0 };
-		Err *err = http_url_parse(r->config.mirrors[i], &url);
-		if (err) { /* registry_config_add() has refused such */
+		Err *err = http_url_parse(m->url, &url);
+		if (err ||
+		    !str_eq(m->domain, domain)) { /* a bad one was refused when it was read */
 			err_free(err);
 			continue;
 		}
-		ret[n] = find_endpoint(r, url.authority, url.path, true);
+		ret[n] = find_endpoint(r, url.authority, url.path, m->inside, true);
 		ret[n++]->plain_asked = !url.https;
 	}
-	Endpoint *own =
-		find_endpoint(r, hub ? STR("registry-1.docker.io") : domain, (Str){ "", 0 }, false);
-	own->domain = hub ? STR("docker.io") : own->authority;
-	ret[n++] = own;
+	if (!n || !r->config.no_fallback) {
+		Endpoint *own = find_endpoint(r, hub ? STR("registry-1.docker.io") : domain, none,
+		                              none, false);
+		own->domain = hub ? STR("docker.io") : own->authority;
+		ret[n++] = own;
+	}
 	pthread_mutex_unlock(&r->lock);
 	*ret_count = n;
 }
@@ -111,38 +119,6 @@ void endpoint_list(Registry *r, Str domain, bool write, Endpoint *ret[ENDPOINTS_
 /* --- opening
  * -----------------------------------------------------------------------------------------------
  */
-
-static Err *hint_unreachable(Registry *r, const Endpoint *e, const HttpResponse *answer, Err *err)
-{
-	const char *files =
-		r->config.files.len ? r->config.files.ptr : "~/.config/decant/config.json";
-	switch (answer->failure) {
-	case HTTP_UNTRUSTED:
-		return err_note(
-			err,
-			"add its CA to the system (/usr/local/share/ca-certificates, "
-			"update-ca-certificates); or, to trust it blindly, list \"%.*s\" in "
-			"\"insecure-registries\" of %s",
-			STR_ARG(e->authority), files);
-	case HTTP_NO_TLS:
-		return err_note(
-			err,
-			"if it speaks plain http, list \"%.*s\" in \"insecure-registries\" of %s",
-			STR_ARG(e->authority), files);
-	case HTTP_NO_HOST:
-		return err_note(
-			err,
-			"is the name right, and is there a proxy to go through (https_proxy)?");
-	case HTTP_NO_CONNECT:
-		return err_note(
-			err,
-			"does it run there, and is there a proxy to go through (https_proxy)?");
-	case HTTP_ANSWERED:
-	case HTTP_BROKEN:
-		return err;
-	}
-	return err;
-}
 
 static Err *try_base(Registry *r, Endpoint *e, bool https, unsigned tries, unsigned timeout_ms,
                      Arena *a, HttpResponse *answer)
@@ -154,6 +130,7 @@ static Err *try_base(Registry *r, Endpoint *e, bool https, unsigned tries, unsig
 		                .url = url,
 		                .limit_bytes = 1 << 20,
 		                .insecure_tls = trust_blindly,
+		                .tls = e->tls,
 		                .connect_timeout_ms = timeout_ms,
 		                .stall_timeout_ms = timeout_ms,
 		                .tries = tries };
@@ -172,8 +149,11 @@ static Err *open_locked(Registry *r, Endpoint *e, unsigned timeout_ms)
 	AUTO_ARENA Arena a = ARENA_INIT;
 	HttpResponse answer = { 0 };
 	unsigned tries = timeout_ms ? 1 : 0;
-	if (e->plain_asked)
-		return try_base(r, e, false, tries, timeout_ms, &a, &answer);
+	TRY(certs_find(r, e->authority, e->domain, &e->tls));
+	if (e->plain_asked) {
+		Err *broken = try_base(r, e, false, tries, timeout_ms, &a, &answer);
+		return broken ? hints_unreachable(r, e, &answer, broken) : NULL;
+	}
 	bool both = e->insecure || e->loopback;
 	unsigned probe_ms = both && (timeout_ms == 0 || timeout_ms > PROBE_TIMEOUT_MS)
 	                            ? PROBE_TIMEOUT_MS
@@ -182,13 +162,13 @@ static Err *open_locked(Registry *r, Endpoint *e, unsigned timeout_ms)
 		try_base(r, e, true, both ? 1 : tries, both ? probe_ms : timeout_ms, &a, &answer);
 	if (!err || err_kind(err) != ERR_NETWORK)
 		return TAKE_PTR(err);
-	if (!both)
-		return hint_unreachable(r, e, &answer, TAKE_PTR(err));
+	if (!both || answer.failure == HTTP_UNKNOWN_US)
+		return hints_unreachable(r, e, &answer, TAKE_PTR(err));
 	Err *plain = try_base(r, e, false, tries, timeout_ms, &a, &answer);
 	if (!plain)
 		return NULL;
 	plain = err_note(plain, "https was tried first: %.*s", STR_ARG(err_cause(err)));
-	return err_kind(plain) == ERR_NETWORK ? hint_unreachable(r, e, &answer, plain) : plain;
+	return err_kind(plain) == ERR_NETWORK ? hints_unreachable(r, e, &answer, plain) : plain;
 }
 
 Err *endpoint_open(Registry *r, Endpoint *e, unsigned timeout_ms)
@@ -216,7 +196,8 @@ Err *endpoint_open(Registry *r, Endpoint *e, unsigned timeout_ms)
 
 static Str scope_of(Arena *a, const Call *call)
 {
-	Str scope = arena_strf(a, "repository:%.*s:%s", STR_ARG(call->ref->path),
+	Str path = endpoint_path(a, call->endpoint, call->ref->path);
+	Str scope = arena_strf(a, "repository:%.*s:%s", STR_ARG(path),
 	                       call->push ? "pull,push" : "pull");
 	if (call->mount_from.len)
 		scope = arena_strf(a, "%.*s repository:%.*s:pull", STR_ARG(scope),
@@ -260,9 +241,20 @@ static Err *send_once(Registry *r, const Call *call, Str url, Str authorization,
 		                .sink_context = call->context,
 		                .limit_bytes = call->limit_bytes,
 		                .insecure_tls = call->endpoint->insecure_tls,
+		                .tls = call->endpoint->tls,
 		                .tries = call->tries,
 		                .stop = call->stop };
 	return http_client_send(r->http, a, &request, ret);
+}
+
+/* PATH at E, where a repository of a mirror may lie inside another path. */
+static Str url_of(const Endpoint *e, Str path, Arena *a)
+{
+	Str entry = STR("/v2/");
+	bool deeper = e->inside.len && str_starts(path, entry);
+	return arena_strf(a, "%.*s%.*s%s%.*s%s%.*s", STR_ARG(e->base), STR_ARG(e->prefix),
+	                  deeper ? "/v2/" : "", STR_ARG(e->inside), deeper ? "/" : "",
+	                  STR_ARG(deeper ? str_from_at(path, entry.len) : path));
 }
 
 Err *endpoint_send(Registry *r, const Call *call, Arena *a, HttpResponse *ret)
@@ -270,9 +262,7 @@ Err *endpoint_send(Registry *r, const Call *call, Arena *a, HttpResponse *ret)
 	Endpoint *e = call->endpoint;
 	TRY(endpoint_open(r, e, 0));
 	bool whole = call->path.len && call->path.ptr[0] != '/';
-	Str url = whole ? call->path
-	                : arena_strf(a, "%.*s%.*s%.*s", STR_ARG(e->base), STR_ARG(e->prefix),
-	                             STR_ARG(call->path));
+	Str url = whole ? call->path : url_of(e, call->path, a);
 	HttpUrl base, to;
 	TRY(http_url_parse(e->base, &base));
 	TRY(http_url_parse(url, &to));
@@ -296,10 +286,16 @@ Err *endpoint_send(Registry *r, const Call *call, Arena *a, HttpResponse *ret)
 
 /* --- what answers mean ----------------------------------------------------------------------- */
 
+Str endpoint_path(Arena *a, const Endpoint *e, Str path)
+{
+	return e->inside.len ? arena_strf(a, "%.*s/%.*s", STR_ARG(e->inside), STR_ARG(path)) : path;
+}
+
 Str endpoint_repository(Arena *a, const Endpoint *e, const Reference *ref)
 {
+	Str path = endpoint_path(a, e, ref->path);
 	return arena_strf(a, "%.*s/%.*s", STR_ARG(e->mirror ? e->authority : e->domain),
-	                  STR_ARG(ref->path));
+	                  STR_ARG(path));
 }
 
 /* {"errors":[{"code":"DENIED","message":"..."}]} → "DENIED: ..."; "" if the body is something else.
@@ -331,8 +327,10 @@ static Str server_words(Arena *a, Str body)
 /* What was shown to E for REF. */
 static Credentials shown(const Endpoint *e, const Reference *ref)
 {
+	AUTO_ARENA Arena a = ARENA_INIT;
+	Str path = endpoint_path(&a, e, ref->path);
 	for (size_t i = 0; i < e->logins.len; i++)
-		if (str_eq(e->logins.at[i].repository, ref->path))
+		if (str_eq(e->logins.at[i].repository, path))
 			return e->logins.at[i].credentials;
 	return (Credentials){ 0 };
 }
@@ -418,6 +416,9 @@ Err *endpoint_each(Registry *r, const Reference *ref, EndpointFn *fn, void *cont
 			err_free(err); /* the next one may have it; told below if none has */
 			continue;
 		}
+		if (endpoints[i]->mirror)
+			err = err_note(err, "the registry itself is not asked "
+			                    "(skip-default-registry-fallback)");
 		for (size_t k = 0; k < i; k++)
 			err = err_note(err, "the mirror %.*s was tried first: %.*s",
 			               STR_ARG(endpoints[k]->authority), STR_ARG(causes[k]));

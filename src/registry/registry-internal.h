@@ -19,10 +19,18 @@
 
 /* --- config.c: decant's own settings --------------------------------------------------------- */
 
+typedef struct Mirror {
+	Str domain; /* of what: "docker.io", "quay.io" */
+	Str url;    /* "https://m:5000/base", without trailing '/' */
+	Str inside; /* what comes before the repositories there: "cache" of "m:5000/cache"; ""
+	               mostly */
+} Mirror;
+
 typedef struct RegistryConfig {
-	Str *mirrors; /* base URLs for docker.io, without trailing '/' */
+	Mirror *mirrors; /* in the order in which they are asked */
 	size_t mirror_count;
-	Str *insecure; /* "host:port", "host", "10.0.0.0/8" */
+	bool no_fallback; /* what has mirrors is read from them alone */
+	Str *insecure;    /* "host:port", "host", "10.0.0.0/8" */
 	size_t insecure_count;
 	Str files; /* those that were read, for notes: "/etc/decant/config.json, ..." or "" */
 } RegistryConfig;
@@ -30,6 +38,15 @@ typedef struct RegistryConfig {
 NODISCARD Err *registry_config_read(Arena *a, RegistryConfig *ret);
 /* Add the settings in JSON (of the file NAME) to C. */
 NODISCARD Err *registry_config_add(Arena *a, Str json, const char *name, RegistryConfig *c);
+/* Add the mirror TEXT of DOMAIN: "https://m/base", or "m:5000/inside" as kaniko has it.  WHERE for
+ * messages. */
+NODISCARD Err *registry_config_add_mirror(Arena *a, const char *where, Str domain, Str text,
+                                          RegistryConfig *c);
+/* Add a host, or a network, that may be insecure. */
+NODISCARD Err *registry_config_add_insecure(Arena *a, const char *where, Str text,
+                                            RegistryConfig *c);
+/* Add what the options of the command line have put into the environment (config_env.c). */
+NODISCARD Err *registry_config_add_environment(Arena *a, RegistryConfig *c);
 /* Is AUTHORITY ("host:port") listed?  Host names are looked up only if a CIDR is listed. */
 bool registry_config_insecure(const RegistryConfig *c, Str authority, Str host);
 
@@ -101,12 +118,14 @@ typedef struct Endpoint {
 	Str domain;    /* whose credentials: "docker.io", "h:5000" */
 	Str authority; /* "registry-1.docker.io" */
 	Str prefix;    /* path of a mirror before /v2, "" mostly */
+	Str inside;    /* of a mirror: see Mirror */
 	bool mirror, loopback, insecure, plain_asked /* mirror given as http:// */;
 	pthread_mutex_t lock; /* over what follows */
 	Arena arena;
 	bool ready, dead;
 	Str base; /* "https://registry-1.docker.io", once ready */
 	bool insecure_tls;
+	HttpTls tls; /* set before it is ready */
 	Str dead_cause;
 	Challenge challenge;
 	VEC(Token *) tokens;
@@ -122,6 +141,7 @@ struct Registry {
 	Credentials given;    /* registry_use_login(); before any file */
 	pthread_mutex_t lock; /* over what follows */
 	VEC(Endpoint *) endpoints;
+	VEC(int) files; /* certificates and keys in memory */
 };
 
 /* Endpoints for DOMAIN, best first; for writing only the registry itself. */
@@ -162,12 +182,23 @@ NODISCARD Err *endpoint_send(Registry *r, const Call *call, Arena *a, HttpRespon
  * "upload". */
 NODISCARD Err *endpoint_status_error(Endpoint *e, const Reference *ref, const HttpResponse *r,
                                      const char *what, bool push);
+/* The repository of REF at E. */
+Str endpoint_path(Arena *a, const Endpoint *e, Str path);
 /* "registry-1.docker.io/library/x" for messages. */
 Str endpoint_repository(Arena *a, const Endpoint *e, const Reference *ref);
 
 /* Run DO for each endpoint of REF until one succeeds; the error tells what was tried. */
 typedef Err *EndpointFn(void *context, Endpoint *e);
 NODISCARD Err *endpoint_each(Registry *r, const Reference *ref, EndpointFn *fn, void *context);
+
+/* --- certs.c, hints.c --------------------------------------------------------------------------
+ */
+/* What the folders of certificates and the options say about AUTHORITY (docker.io's own is also
+ * found by DOMAIN).  The files live as long as R. */
+NODISCARD Err *certs_find(Registry *r, Str authority, Str domain, HttpTls *ret);
+/* Notes to ERR (taken, given back): what to do about a connection that failed. */
+NODISCARD Err *hints_unreachable(const Registry *r, const Endpoint *e, const HttpResponse *answer,
+                                 Err *err);
 
 /* --- auth_token.c ---------------------------------------------------------------------------- */
 /* The Authorization header's value for SCOPE at E ("" if none is wanted).  Takes E's lock, and does

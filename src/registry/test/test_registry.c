@@ -102,8 +102,8 @@ static void test_config(void **state)
 		"c.json", &c));
 	assert_ok(registry_config_add(&a, STR("{\"insecure-registries\":[\"i\"]}"), "d.json", &c));
 	assert_int_equal(c.mirror_count, 2);
-	assert_str(c.mirrors[0], "https://m");
-	assert_str(c.mirrors[1], "http://n:5000/p");
+	assert_str(c.mirrors[0].url, "https://m");
+	assert_str(c.mirrors[1].url, "http://n:5000/p");
 	assert_int_equal(c.insecure_count, 5);
 
 	static const struct {
@@ -133,7 +133,11 @@ static void test_config(void **state)
 		{ "[]", "c.json: expected a JSON object" },
 		{ "{\"registry-mirrors\":\"https://m\"}",
 		  "c.json.registry-mirrors: expected an array of strings" },
-		{ "{\"registry-mirrors\":[\"m\"]}", "c.json: registry-mirrors" },
+		{ "{\"registry-mirrors\":[\"ftp://m\"]}", "c.json: registry-mirrors" },
+		{ "{\"registry-mirrors\":[\"unix:///run/r.sock\"]}", "not by a socket file" },
+		{ "{\"mirrors\":[]}", "c.json.mirrors: expected an object" },
+		{ "{\"mirrors\":{\"q\":\"m\"}}",
+		  "c.json: mirrors.q: expected an array of strings" },
 		{ "{\"registry-mirrors\":[\"https://m?x\"]}", "must end with its path" },
 		{ "{\"insecure-registries\":[\"10.0.0.0/33\"]}", "'10.0.0.0/33' is neither" },
 		{ "{\"insecure-registries\":[\"https://h\"]}", "'https://h' is neither" },
