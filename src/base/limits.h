@@ -112,3 +112,7 @@
 #define SBOM_WARNINGS_MAX   100u
 /* One predicate: what BuildKit takes. */
 #define ATTEST_BYTES_MAX (40u << 20)
+/* An answer of a docker or podman: its list of 10,000 images has some 12 MiB. */
+#define ENGINE_BYTES_MAX (64u << 20)
+/* Images of it that are looked at, newest first: a millisecond each. */
+#define ENGINE_IMAGES_MAX 500u

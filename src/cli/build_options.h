@@ -26,7 +26,8 @@ typedef struct BuildValues {
 	bool shell_on_error;
 	OptionList hit_stages;
 	bool explain;
-	bool check, no_cache, push, quiet, load, durable;
+	const char *load; /* docker, podman: there as well; true and false: it is in the store */
+	bool check, no_cache, push, quiet, durable;
 	/* where it goes: build_outputs.c, build_metadata.c */
 	OptionList annotations, destinations;
 	bool no_push, force_compression;

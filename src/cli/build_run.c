@@ -7,6 +7,7 @@
 #include "cli/build_opened.h"
 #include "cli/build_outputs.h"
 #include "cli/build_report.h"
+#include "cli/build_send.h"
 #include "cli/names.h"
 #include "sandbox/sandbox.h"
 
@@ -81,9 +82,10 @@ static Err *export_caches(const BuildCaches *caches, const BuildRequest *r,
 }
 
 static Err *put_out(Cli *cli, const BuildValues *v, const BuildRequest *r, BuildOutputs *outputs,
-                    const BuildCaches *caches, const BuildResult *result)
+                    const BuildCaches *caches, Engine *engine, const BuildResult *result)
 {
 	TRY(build_outputs_run(cli, r, result, outputs));
+	TRY(build_send_run(cli, engine, r, result));
 	TRY(build_metadata_write(cli, v, result, outputs));
 	return export_caches(caches, r, result);
 }
@@ -92,11 +94,13 @@ static Err *build(Cli *cli, const BuildValues *v, BuildRequest *r, BuildOutputs 
                   const BuildCaches *caches, BuildResult *result)
 {
 	AUTO_CACHE_SOURCES CacheSources *cached = NULL;
+	AUTO_ENGINE Engine *engine = NULL;
 	TRY(build_outputs_begin(v));
+	TRY(build_send_open(cli, v, &engine));
 	TRY(build_cache_open(caches, r, &cached));
 	TRY(build_image(cli->arena, r, result));
 	report_names(cli->arena, r, result);
-	Err *e = put_out(cli, v, r, outputs, caches, result);
+	Err *e = put_out(cli, v, r, outputs, caches, engine, result);
 	if (e)
 		build_amend(r, result, e);
 	return e;

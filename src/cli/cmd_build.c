@@ -286,10 +286,12 @@ static const Option build_options[] = {
 	  .advice = "a directory of the host is --build-context NAME=DIR, and RUN "
 	            "--mount=from=NAME,target=PATH" },
 	{ .name = "load",
-	  .kind = OPTION_FLAG,
-	  .hidden = true,
+	  .kind = OPTION_WORD,
+	  .choices = "docker,podman",
 	  STORED(load),
-	  .help = "Always done" },
+	  .help = "Keep the image in the store, as always; =docker or =podman puts it into one "
+	          "that "
+	          "runs here as well" },
 	{ .name = "builder",
 	  .kind = OPTION_TEXT,
 	  .hidden = true,

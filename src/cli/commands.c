@@ -32,6 +32,7 @@
 	X(publish)    \
 	X(pull)       \
 	X(push)       \
+	X(send)       \
 	X(login)      \
 	X(logout)     \
 	X(rmi)        \

@@ -92,6 +92,32 @@ static void gather_blobs(Layout *l)
 	l->blob_count = kept;
 }
 
+/* What whoever receives it has already is left out: layers that he has wherever they stand. */
+static void leave_out(Layout *l)
+{
+	const ExportReceiver *receiver = l->job->out->receiver;
+	AUTO_MAP Map had = MAP_INIT; /* blob → is it wanted all the same? */
+	static const char wanted[] = "wanted", not_wanted[] = "not";
+	for (size_t i = 0; i < l->job->count; i++)
+		for (size_t j = 0; j < l->job->documents[i].count; j++) {
+			const Manifest *m = &l->job->documents[i].manifests[j].manifest;
+			const Image *image = &l->job->images[i].images[j];
+			for (size_t k = 0; k < m->layer_count; k++) {
+				Str blob = digest_arena_hex(l->arena, &m->layers[k].digest);
+				bool has = receiver->has(receiver->context, image, m, k) &&
+				           map_get(&had, blob) != wanted;
+				map_put(&had, blob, (void *)(has ? not_wanted : wanted));
+			}
+		}
+	size_t kept = 0;
+	for (size_t i = 0; i < l->blob_count; i++) {
+		Str blob = digest_arena_hex(l->arena, &l->blobs[i]->digest);
+		if (map_get(&had, blob) != not_wanted)
+			l->blobs[kept++] = l->blobs[i];
+	}
+	l->blob_count = kept;
+}
+
 static Str blob_path(Arena *a, const Digest *d)
 {
 	char hex[DIGEST_HEX_LEN + 1];
@@ -398,6 +424,8 @@ Err *export_layout(ExportJob *job, bool docker)
 	AUTO_ARENA Arena a = ARENA_INIT;
 	AUTO_LAYOUT Layout l = { .job = job, .arena = &a };
 	gather_blobs(&l);
+	if (job->out->receiver)
+		leave_out(&l);
 	TRY(format_index(&l));
 	if (docker) {
 		TRY(format_docker_manifest(&l));

@@ -173,6 +173,8 @@ static inline void export_push_closep(PushSession **p)
 
 /* --- file.c ---------------------------------------------------------------------------------- */
 
+/* The file is a pipe that is there: FD stays the caller's. */
+NODISCARD Err *export_file_dup(int fd, ExportFile *ret);
 /* DEST "-": standard output, unless it is a terminal (ERR_INPUT). */
 NODISCARD Err *export_file_open(Str dest, ExportFile *ret);
 /* Put the file in place of DEST. */

@@ -45,11 +45,20 @@ typedef enum ExportMediaTypes {
 /* true, false, or nothing said */
 typedef enum ExportSwitch { EXPORT_USUAL, EXPORT_YES, EXPORT_NO } ExportSwitch;
 
+/* Who takes an archive from a pipe, and may have layers of it already. */
+typedef struct ExportReceiver {
+	int fd; /* borrowed */
+	/* Need layer LAYER of IMAGE, whose manifest is M, not be in it?  Asked once a layer. */
+	bool (*has)(void *context, const Image *image, const Manifest *m, size_t layer);
+	void *context;
+} ExportReceiver;
+
 /* All zero is a good start, but for type and tar. */
 typedef struct OutputSpec {
 	Str type; /* "oci", "docker", "local", "tar", "registry", "cacheonly" ("image" = store
 	             alone) */
-	Str dest; /* file or directory; "-" stdout; "" the type's default */
+	const ExportReceiver *receiver; /* docker: in place of dest, which is for messages then */
+	Str dest;                       /* file or directory; "-" stdout; "" the type's default */
 	CompressionSpec compression;
 	bool compression_set;
 	bool force_compression; /* also of layers that came from elsewhere */

@@ -67,7 +67,9 @@ static Err *prepare(Running *r, const ExportRequest *request, const OutputSpec *
 		return NULL;
 	bool writes_file = r->exporter->run && r->exporter->run != export_registry &&
 	                   !export_is_directory(out);
-	if (writes_file)
+	if (writes_file && out->receiver)
+		TRY(export_file_dup(out->receiver->fd, &job->file));
+	else if (writes_file)
 		TRY(export_file_open(out->dest, &job->file));
 	if (r->exporter->run || out->publish || out->annotation_count || out->compression_set) {
 		job->line = progress_begin(job->progress, STR(""), "%s", r->exporter->title);

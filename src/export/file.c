@@ -67,6 +67,13 @@ static Err *open_file(Arena *a, Str dest, ExportFile *f)
 	return NULL;
 }
 
+Err *export_file_dup(int fd, ExportFile *ret)
+{
+	*ret = EXPORT_FILE_NONE;
+	ret->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	return ret->fd < 0 ? err_sys(errno, "cannot write to a pipe") : NULL;
+}
+
 Err *export_file_open(Str dest, ExportFile *ret)
 {
 	AUTO_ARENA Arena a = ARENA_INIT;

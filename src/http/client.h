@@ -34,6 +34,7 @@ typedef struct HttpResponse HttpResponse;
 typedef Err *HttpHeadFn(void *context, const HttpResponse *head);
 /* Takes body bytes; an error stops the transfer and becomes the request's error. */
 typedef Err *HttpSinkFn(void *context, const void *bytes, size_t len);
+#define HTTP_BYTES_UNKNOWN UINT64_MAX
 /* Gives up to CAP body bytes; *ret_len 0 at the end. */
 typedef Err *HttpSourceFn(void *context, void *buf, size_t cap, size_t *ret_len);
 
@@ -47,13 +48,14 @@ typedef struct HttpTls {
 typedef struct HttpRequest {
 	const char *method; /* "GET", "HEAD", "PUT", "POST", "PATCH", "DELETE" */
 	Str url;
+	const char *unix_socket; /* ask there; the host of the URL is but a word then.  NULL: TCP */
 	const HttpHeader *headers;
 	size_t header_count;
 	bool no_redirect;     /* give 3xx back */
 	Str body;             /* small body; resent on a retry */
 	HttpSourceFn *source; /* large body, with source_bytes as its length; not resent */
 	void *source_context;
-	uint64_t source_bytes;
+	uint64_t source_bytes; /* HTTP_BYTES_UNKNOWN: it ends where it ends */
 	HttpHeadFn *head; /* may be NULL; gets sink_context; called again if a try is repeated */
 	HttpSinkFn *sink; /* body of 2xx answers; NULL: into response.body (limit_bytes) */
 	void *sink_context;

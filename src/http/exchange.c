@@ -220,7 +220,9 @@ static const char *env_any(const char *a, const char *b)
  */
 static void set_proxy(const Exchange *x, CURL *easy, const HttpUrl *url)
 {
-	if (http_host_is_loopback(url->host)) {
+	if (x->request->unix_socket)
+		x->curl->easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, x->request->unix_socket);
+	if (x->request->unix_socket || http_host_is_loopback(url->host)) {
 		x->curl->easy_setopt(easy, CURLOPT_PROXY, "");
 		return;
 	}
@@ -261,7 +263,9 @@ static void set_method(const Exchange *x, CURL *easy, State *s)
 		c->easy_setopt(easy, CURLOPT_NOBODY, 1L);
 	} else if (r->source) {
 		c->easy_setopt(easy, CURLOPT_UPLOAD, 1L);
-		c->easy_setopt(easy, CURLOPT_INFILESIZE_LARGE, (curl_off_t)r->source_bytes);
+		c->easy_setopt(easy, CURLOPT_INFILESIZE_LARGE,
+		               r->source_bytes == HTTP_BYTES_UNKNOWN ? (curl_off_t)-1
+		                                                     : (curl_off_t)r->source_bytes);
 		c->easy_setopt(easy, CURLOPT_READFUNCTION, on_source);
 		c->easy_setopt(easy, CURLOPT_READDATA, s);
 		c->easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, (long)BUFFER_BYTES);
