@@ -66,7 +66,7 @@ reader() { # NAME PROGRAM COMMAND...: of what may not be installed
 }
 reader "busybox gzip" busybox busybox gzip -dc
 reader "pigz" pigz unpigz -c
-reader "7-Zip" 7z 7z x -so -tgzip -si
+reader "7-Zip" 7zz 7zz x -so -tgzip -si
 if command -v bsdtar >/dev/null; then
 	is "libarchive" "$(bsdtar -xOf layer.tar.gz big | sum)" "$(sum <big)"
 	is "libarchive from a pipe" "$(bsdtar -xOf - big <layer.tar.gz | sum)" "$(sum <big)"
