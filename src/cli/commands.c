@@ -35,6 +35,7 @@
 	X(send)       \
 	X(login)      \
 	X(logout)     \
+	X(search)     \
 	X(rmi)        \
 	X(run)        \
 	X(shell)      \

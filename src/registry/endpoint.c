@@ -196,6 +196,8 @@ Err *endpoint_open(Registry *r, Endpoint *e, unsigned timeout_ms)
 
 static Str scope_of(Arena *a, const Call *call)
 {
+	if (call->scope.len)
+		return call->scope;
 	Str path = endpoint_path(a, call->endpoint, call->ref->path);
 	Str scope = arena_strf(a, "repository:%.*s:%s", STR_ARG(path),
 	                       call->push ? "pull,push" : "pull");

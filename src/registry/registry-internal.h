@@ -157,6 +157,7 @@ typedef struct Call {
 	Endpoint *endpoint;
 	const Reference *ref;
 	bool push;      /* needs "pull,push" */
+	Str scope;      /* "": that of ref's repository */
 	Str mount_from; /* needs "pull" there as well */
 	const char *method;
 	Str path;                  /* "/v2/..." or a whole URL (upload Location) */

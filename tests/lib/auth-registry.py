@@ -78,6 +78,7 @@ BLOBS, MANIFEST = make_image()
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # an answer in one packet: Nagle would wait 40 ms for the second
 
     def log_message(self, *_):  # pylint: disable=arguments-differ
         pass
@@ -199,6 +200,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.reply(405)
         self.send_response(200)
         self.end_headers()
+        self.wfile.flush()
         self.close_connection = True
         with socket.create_connection(("127.0.0.1", target.server_address[1])) as there:
             ends = {self.connection: there, there: self.connection}
