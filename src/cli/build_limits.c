@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
 
+#include "cli/build_limits.h"
 #include "cli/build_options.h"
 
 #include <sys/resource.h>
@@ -33,7 +34,7 @@ static bool take_limit_number(Str text, uint64_t *ret)
 	return str_to_u64(text, ret);
 }
 
-static Err *take_limit(Cli *cli, const char *text, SandboxLimit *ret)
+Err *build_limits_ulimit(Cli *cli, const char *text, SandboxLimit *ret)
 {
 	Str name, soft, numbers = str_cut(str_from(text), '=', &name);
 	const char *names[ARRAY_LEN(ulimits)];
@@ -71,7 +72,7 @@ static Err *take_limits(Cli *cli, const BuildValues *v, BuildRun *run)
 	SandboxLimit *list = arena_alloc(cli->arena, (v->ulimits.count + 1) * sizeof *list,
 	                                 _Alignof(SandboxLimit));
 	for (size_t i = 0; i < v->ulimits.count; i++)
-		TRY(take_limit(cli, v->ulimits.at[i], &list[i]));
+		TRY(build_limits_ulimit(cli, v->ulimits.at[i], &list[i]));
 	run->limits = list;
 	run->limit_count = v->ulimits.count;
 	return NULL;
@@ -117,7 +118,7 @@ static Err *take_swap(Cli *cli, Str key, Str value, int64_t *ret)
 	return NULL;
 }
 
-static Err *take_resource(Cli *cli, Str key, Str value, SandboxResources *r)
+Err *build_limits_resource(Cli *cli, Str key, Str value, SandboxResources *r)
 {
 	const struct {
 		const char *name;
@@ -160,14 +161,14 @@ static Err *take_resources(Cli *cli, const BuildValues *v, BuildRun *run)
 	};
 	for (size_t i = 0; i < ARRAY_LEN(older); i++)
 		if (older[i].value)
-			TRY(take_resource(cli, str_from(older[i].name), str_from(older[i].value),
-			                  r));
+			TRY(build_limits_resource(cli, str_from(older[i].name),
+			                          str_from(older[i].value), r));
 	for (size_t i = 0; i < v->resources.count; i++) {
 		Str key, value = str_cut(str_from(v->resources.at[i]), '=', &key);
 		if (key.len == strlen(v->resources.at[i]))
 			return cli_usage(cli, "invalid resource \"%s\", expected key=value",
 			                 v->resources.at[i]);
-		TRY(take_resource(cli, key, value, r));
+		TRY(build_limits_resource(cli, key, value, r));
 	}
 	if (r->memory_swap_bytes > 0 && (uint64_t)r->memory_swap_bytes < r->memory_bytes)
 		return cli_usage(cli, "--memory-swap is memory and swap together: it cannot be "

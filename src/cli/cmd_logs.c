@@ -14,6 +14,7 @@ enum { FOLLOW_MS = 100 };
 
 typedef struct LogsValues {
 	bool follow;
+	const char *tail;
 } LogsValues;
 
 static const Option logs_options[] = {
@@ -23,7 +24,12 @@ static const Option logs_options[] = {
 	  .help = "Go on until the container, or the build, ends",
 	  .offset = offsetof(LogsValues, follow) },
 	{ .name = "since", .kind = OPTION_REFUSED, .help = "" },
-	{ .name = "tail", .letter = 'n', .kind = OPTION_REFUSED, .help = "" },
+	{ .name = "tail",
+	  .letter = 'n',
+	  .kind = OPTION_TEXT,
+	  .value = "N",
+	  .help = "Of a container: the last lines alone (default all)",
+	  .offset = offsetof(LogsValues, tail) },
 	{ .name = "timestamps", .letter = 't', .kind = OPTION_REFUSED, .help = "" },
 	{ .name = "until", .kind = OPTION_REFUSED, .help = "" },
 };
@@ -140,6 +146,19 @@ static Err *build_logs(Cli *cli, Store *s, const LogsValues *v, const Arguments 
 	return NULL;
 }
 
+/* --- of a container -------------------------------------------------------------------------- */
+
+static Err *container_logs(Cli *cli, Store *s, const LogsValues *v, const Container *c,
+                           const Cancel *cancel)
+{
+	ContainerLog log = { .follow = v->follow, .tail = CONTAINER_LOG_ALL };
+	bool all = !v->tail || strcmp(v->tail, "all") == 0 || *v->tail == '-';
+	if (!all && !str_to_u64(str_from(v->tail), &log.tail))
+		return cli_usage(cli, "invalid value '%s' for --tail: expected a number or all",
+		                 v->tail);
+	return container_log(s, c, &log, cancel);
+}
+
 /* --- the command ----------------------------------------------------------------------------- */
 
 static Err *run_logs(Cli *cli, const void *values, const Arguments *args)
@@ -155,7 +174,7 @@ static Err *run_logs(Cli *cli, const void *values, const Arguments *args)
 	TRY(cli_cancel(cli, &cancel));
 	Err *e = of_build ? NULL : container_find(s, str_from(args->at[0]), cli->arena, &c);
 	if (!of_build && !e)
-		return container_log(s, &c, STDOUT_FILENO, v->follow, cancel);
+		return container_logs(cli, s, v, &c, cancel);
 	if (e && err_kind(e) != ERR_NOT_FOUND)
 		return e;
 	Err *none = build_logs(cli, s, v, args);

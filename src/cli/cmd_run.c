@@ -1,10 +1,13 @@
-/* cmd_run.c - a command in a new container of an image. */
+/* cmd_run.c - a new container of an image: run, create. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
 
+#include "cli/run_given.h"
 #include "cli/run_request.h"
 #include "exec/container.h"
+#include "fs/path.h"
 
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 
@@ -12,17 +15,14 @@ enum { EXIT_ENGINE = 125 };
 
 typedef struct RunValues {
 	RunRequestValues given;
+	RunGivenValues more;
 	OptionList ports;
-	const char *entrypoint, *hostname, *name, *platform;
-	bool detach, interactive, remove, terminal, init;
+	const char *entrypoint, *hostname, *name, *platform, *cidfile;
+	bool detach, interactive, remove, terminal, init, quiet, publish_all;
 } RunValues;
 
 /* NOLINTNEXTLINE(bugprone-macro-parentheses): a member takes none */
 #define STORED(member) .offset = offsetof(RunValues, member)
-#define REFUSED(flag)                                              \
-	{                                                          \
-		.name = (flag), .kind = OPTION_REFUSED, .help = "" \
-	}
 
 static const Option run_options[] = {
 	{ .name = "detach",
@@ -30,6 +30,11 @@ static const Option run_options[] = {
 	  .kind = OPTION_FLAG,
 	  STORED(detach),
 	  .help = "Leave the container running and print its ID" },
+	{ .name = "cidfile",
+	  .kind = OPTION_TEXT,
+	  .choices = "FILE",
+	  STORED(cidfile),
+	  .help = "Write the container's ID to this file, which must not be there" },
 	{ .name = "entrypoint",
 	  .kind = OPTION_TEXT,
 	  STORED(entrypoint),
@@ -59,6 +64,16 @@ static const Option run_options[] = {
 	  .kind = OPTION_LIST,
 	  STORED(ports),
 	  .help = "Port of the host for one of the container: [IP:][HOST:]CONTAINER[/udp]" },
+	{ .name = "publish-all",
+	  .letter = 'P',
+	  .kind = OPTION_FLAG,
+	  STORED(publish_all),
+	  .help = "Publish all that the image EXPOSEs, each under its own number" },
+	{ .name = "quiet",
+	  .letter = 'q',
+	  .kind = OPTION_FLAG,
+	  STORED(quiet),
+	  .help = "Do not show how the image is fetched" },
 	{ .name = "rm",
 	  .kind = OPTION_FLAG,
 	  STORED(remove),
@@ -74,22 +89,7 @@ static const Option run_options[] = {
 	  STORED(init),
 	  .help = "Always done" },
 	RUN_REQUEST_OPTIONS(RunValues, given),
-	REFUSED("add-host"),
-	REFUSED("cap-add"),
-	REFUSED("cap-drop"),
-	REFUSED("cpus"),
-	REFUSED("device"),
-	REFUSED("env-file"),
-	REFUSED("label"),
-	REFUSED("memory"),
-	REFUSED("mount"),
-	REFUSED("privileged"),
-	REFUSED("read-only"),
-	REFUSED("restart"),
-	REFUSED("security-opt"),
-	REFUSED("tmpfs"),
-	REFUSED("ulimit"),
-	REFUSED("volumes-from"),
+	RUN_GIVEN_OPTIONS(RunValues, more),
 };
 
 /* --- reading flags ---------------------------------------------------------------------------- */
@@ -145,11 +145,8 @@ static Err *set_ports(Cli *cli, const RunValues *v, ContainerRequest *r)
 
 static Err *make_request(Cli *cli, const RunValues *v, const Arguments *args, ContainerRequest *r)
 {
-	if (v->detach && v->terminal && v->interactive)
-		return cli_usage(
-			cli,
-			"-d cannot be combined with -it: a container left behind has no terminal");
-	if (v->terminal && !isatty(STDIN_FILENO) && v->interactive)
+	bool here = !v->detach && strcmp(cli->command->name, "run") == 0;
+	if (here && v->terminal && !isatty(STDIN_FILENO) && v->interactive)
 		return cli_usage(cli, "the input device is not a TTY");
 	*r = (ContainerRequest){
 		.name = cli_run_text(v->name),
@@ -167,10 +164,54 @@ static Err *make_request(Cli *cli, const RunValues *v, const Arguments *args, Co
 			strs_push(cli->arena, &r->entrypoint, str_from(v->entrypoint));
 	}
 	TRY(cli_run_given(cli, &v->given, r));
+	TRY(cli_run_more(cli, &v->more, r));
 	return set_ports(cli, v, r);
 }
 
+/* -P: what the image EXPOSEs. */
+static Err *publish_all(Cli *cli, ContainerRequest *r)
+{
+	const Strs *exposed = &r->image.config.exposed_ports;
+	size_t total = r->port_count + exposed->count;
+	SandboxPort *ports =
+		arena_alloc(cli->arena, (total + 1) * sizeof *ports, _Alignof(SandboxPort));
+	if (r->port_count)
+		memcpy(ports, r->ports, r->port_count * sizeof *ports);
+	for (size_t i = 0; i < exposed->count; i++)
+		TRY(parse_port(cli, arena_str(cli->arena, exposed->at[i]).ptr,
+		               &ports[r->port_count++]));
+	r->ports = ports;
+	return NULL;
+}
+
+/* --cidfile; *ret_fd -1: none. */
+static Err *open_cidfile(const RunValues *v, int *ret_fd)
+{
+	*ret_fd = -1;
+	if (!v->cidfile)
+		return NULL;
+	*ret_fd = open(v->cidfile, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	return *ret_fd >= 0 ? NULL
+	                    : err_note(err_sys(errno, "cannot make the file of --cidfile '%s'",
+	                                       v->cidfile),
+	                               "an older one may be there: remove it first");
+}
+
 /* --- running ---------------------------------------------------------------------------------- */
+
+static Err *tell_id(Str id, int cidfile)
+{
+	printf("%.*s\n", STR_ARG(id));
+	return cidfile < 0 ? NULL : path_write_what(cidfile, id.ptr, id.len, "the container's ID");
+}
+
+static Err *find_image(Cli *cli, Store *s, const RunValues *v, const Arguments *args,
+                       ContainerRequest *r)
+{
+	TRY(cli_run_image(cli, s, args->at[0], v->given.pull, v->platform, v->quiet, &r->image));
+	TRY(image_check(s, &r->image));
+	return v->publish_all ? publish_all(cli, r) : NULL;
+}
 
 static Err *run_run(Cli *cli, const void *values, const Arguments *args)
 {
@@ -179,18 +220,37 @@ static Err *run_run(Cli *cli, const void *values, const Arguments *args)
 	Cancel *cancel = NULL;
 	ContainerRequest r;
 	Str id = STR("");
-	int status = 0;
+	int status = 0, fd;
 	TRY(make_request(cli, v, args, &r));
+	TRY(open_cidfile(v, &fd));
+	AUTO_CLOSE int cidfile = fd;
+	r.cidfile_fd = v->detach ? -1 : fd;
 	TRY(cli_store(cli, &s));
 	TRY(sandbox_enter()); /* before the first thread: a pull has some */
 	TRY(cli_cancel(cli, &cancel));
-	TRY(cli_run_image(cli, s, args->at[0], v->given.pull, v->platform, &r.image));
-	TRY(image_check(s, &r.image));
+	TRY(find_image(cli, s, v, args, &r));
 	TRY(container_run(s, &r, cancel, cli->arena, &id, &status));
 	if (v->detach)
-		printf("%.*s\n", STR_ARG(id));
+		TRY(tell_id(id, cidfile));
 	cli->exit_status = v->detach ? 0 : status;
 	return NULL;
+}
+
+static Err *run_create(Cli *cli, const void *values, const Arguments *args)
+{
+	const RunValues *v = values;
+	Store *s = NULL;
+	ContainerRequest r;
+	Str id = STR("");
+	int fd;
+	TRY(make_request(cli, v, args, &r));
+	TRY(open_cidfile(v, &fd));
+	AUTO_CLOSE int cidfile = fd;
+	TRY(cli_store(cli, &s));
+	TRY(sandbox_enter());
+	TRY(find_image(cli, s, v, args, &r));
+	TRY(container_make(s, &r, cli->arena, &id));
+	return tell_id(id, cidfile);
 }
 
 const Command command_run = {
@@ -211,4 +271,21 @@ const Command command_run = {
 	.stop_at_argument = true,
 	.failure_status = EXIT_ENGINE,
 	.run = run_run,
+};
+
+const Command command_create = {
+	.name = "create",
+	.aliases = "container create",
+	.group = GROUP_CONTAINERS,
+	.synopsis = "[OPTIONS] IMAGE [COMMAND] [ARG...]",
+	.help = "Make a container, for 'start'",
+	.options = run_options,
+	.option_count = ARRAY_LEN(run_options),
+	.refuses = "detach",
+	.values_size = sizeof(RunValues),
+	.arguments_min = 1,
+	.arguments_max = UINT_MAX,
+	.choices = "IMAGE",
+	.stop_at_argument = true,
+	.run = run_create,
 };

@@ -116,7 +116,9 @@ static Err *bring_busybox(Cli *cli, ContainerRequest *r)
 	                                          _Alignof(struct ContainerBind));
 	if (r->bind_count)
 		memcpy(binds, r->binds, r->bind_count * sizeof *binds);
-	binds[r->bind_count] = (struct ContainerBind){ str_from(found), STR(BUSYBOX_TARGET), true };
+	binds[r->bind_count] = (ContainerBind){ .source = str_from(found),
+		                                .target = STR(BUSYBOX_TARGET),
+		                                .read_only = true };
 	r->binds = binds;
 	r->bind_count++;
 	return NULL;
@@ -185,7 +187,7 @@ static Err *run_shell(Cli *cli, const void *values, const Arguments *args)
 	if (v->step) {
 		TRY(shell_step_set(cli, s, name, v->step, v->before, &r));
 	} else {
-		TRY(cli_run_image(cli, s, name, v->given.pull, NULL, &r.image));
+		TRY(cli_run_image(cli, s, name, v->given.pull, NULL, false, &r.image));
 		TRY(image_check(s, &r.image));
 	}
 	TRY(choose_command(cli, s, v, name, &r));

@@ -1,25 +1,33 @@
-/* cmd_stop.c - end running containers. */
+/* cmd_stop.c - end running containers: stop, restart, kill. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
 
-#include "cli/command.h"
-#include "exec/container.h"
+#include "cli/each_container.h"
 
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 
 enum { TIMEOUT_S_DEFAULT = 10 };
+static const unsigned timeout_unset = UINT_MAX;
 
 typedef struct StopValues {
 	unsigned timeout_s;
+	const char *signal;
+	int number; /* of it */
 } StopValues;
 
 static const Option stop_options[] = {
+	{ .name = "signal",
+	  .letter = 's',
+	  .kind = OPTION_TEXT,
+	  .help = "Send this instead of the image's STOPSIGNAL",
+	  .offset = offsetof(StopValues, signal) },
 	{ .name = "time",
 	  .letter = 't',
 	  .kind = OPTION_NUMBER,
 	  .value = "seconds",
-	  .help = "Wait so long before killing it (default 10)",
+	  .help = "Wait so long before killing it (default 10, or its --stop-timeout)",
 	  .offset = offsetof(StopValues, timeout_s) },
 	{ .name = "timeout",
 	  .kind = OPTION_NUMBER,
@@ -28,45 +36,90 @@ static const Option stop_options[] = {
 	  .offset = offsetof(StopValues, timeout_s) },
 };
 
+static const Option kill_options[] = {
+	{ .name = "signal",
+	  .letter = 's',
+	  .kind = OPTION_TEXT,
+	  .help = "Signal to send (default KILL)",
+	  .offset = offsetof(StopValues, signal) },
+};
+
 static void stop_defaults(void *values)
 {
-	((StopValues *)values)->timeout_s = TIMEOUT_S_DEFAULT;
+	((StopValues *)values)->timeout_s = timeout_unset;
 }
 
-static Err *stop_one(Cli *cli, Store *s, const char *name, unsigned timeout_s)
+static Err *stop_one(Cli *cli, Store *s, const Container *c, const void *values)
 {
-	Container c = { 0 };
-	TRY(container_find(s, str_from(name), cli->arena, &c));
-	return c.running ? container_stop(s, &c, timeout_s) : NULL;
+	const StopValues *v = values;
+	ContainerRequest r;
+	unsigned timeout_s = v->timeout_s;
+	if (!c->running)
+		return NULL;
+	TRY(container_request_read(c, cli->arena, &r));
+	if (timeout_s == timeout_unset)
+		timeout_s = r.stop_timeout_s ? (unsigned)r.stop_timeout_s : TIMEOUT_S_DEFAULT;
+	return container_stop(s, c, v->number, timeout_s);
+}
+
+static Err *restart_one(Cli *cli, Store *s, const Container *c, const void *values)
+{
+	int status;
+	TRY(stop_one(cli, s, c, values));
+	return container_start(s, c, false, false, NULL, cli->arena, &status);
+}
+
+static Err *kill_one(Cli *cli, Store *s, const Container *c, const void *values)
+{
+	(void)cli;
+	const StopValues *v = values;
+	return container_kill(s, c, v->number ? v->number : SIGKILL);
+}
+
+static Err *run_each(Cli *cli, const StopValues *values, const Arguments *args, EachContainer *fn)
+{
+	StopValues v = *values;
+	TRY(cli_signal(cli, v.signal, &v.number));
+	return cli_each_container(cli, args, false, fn, &v);
 }
 
 static Err *run_stop(Cli *cli, const void *values, const Arguments *args)
 {
-	const StopValues *v = values;
-	Store *s = NULL;
-	TRY(cli_store(cli, &s));
-	for (size_t i = 0; i < args->count; i++) {
-		Err *e = stop_one(cli, s, args->at[i], v->timeout_s);
-		if (e)
-			cli_report(cli, e);
-		else
-			printf("%s\n", args->at[i]);
-	}
-	return NULL;
+	return run_each(cli, values, args, stop_one);
 }
 
-const Command command_stop = {
-	.name = "stop",
-	.aliases = "container stop",
-	.group = GROUP_CONTAINERS,
-	.synopsis = "[OPTIONS] CONTAINER [CONTAINER...]",
-	.help = "Stop running containers",
-	.options = stop_options,
-	.option_count = ARRAY_LEN(stop_options),
-	.values_size = sizeof(StopValues),
-	.defaults = stop_defaults,
-	.arguments_min = 1,
-	.arguments_max = UINT_MAX,
-	.choices = "CONTAINER",
-	.run = run_stop,
-};
+static Err *run_restart(Cli *cli, const void *values, const Arguments *args)
+{
+	Store *s = NULL;
+	TRY(cli_store(cli, &s));
+	TRY(sandbox_enter());
+	return run_each(cli, values, args, restart_one);
+}
+
+static Err *run_kill(Cli *cli, const void *values, const Arguments *args)
+{
+	return run_each(cli, values, args, kill_one);
+}
+
+#define STOPS(variable, word, spelled, table, does, said)         \
+	const Command variable = {                                \
+		.name = (word),                                   \
+		.aliases = (spelled),                             \
+		.group = GROUP_CONTAINERS,                        \
+		.synopsis = "[OPTIONS] CONTAINER [CONTAINER...]", \
+		.help = (said),                                   \
+		.options = (table),                               \
+		.option_count = ARRAY_LEN(table),                 \
+		.values_size = sizeof(StopValues),                \
+		.defaults = stop_defaults,                        \
+		.arguments_min = 1,                               \
+		.arguments_max = UINT_MAX,                        \
+		.choices = "CONTAINER",                           \
+		.run = (does),                                    \
+	}
+
+STOPS(command_stop, "stop", "container stop", stop_options, run_stop, "Stop running containers");
+STOPS(command_restart, "restart", "container restart", stop_options, run_restart,
+      "Stop containers and run them again");
+STOPS(command_kill, "kill", "container kill", kill_options, run_kill,
+      "Send a signal to running containers");

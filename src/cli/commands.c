@@ -38,10 +38,18 @@
 	X(search)     \
 	X(rmi)        \
 	X(run)        \
+	X(create)     \
+	X(start)      \
 	X(shell)      \
 	X(ps)         \
 	X(logs)       \
 	X(stop)       \
+	X(restart)    \
+	X(kill)       \
+	X(wait)       \
+	X(attach)     \
+	X(rename)     \
+	X(port)       \
 	X(rm)         \
 	X(completion) \
 	X(info)       \

@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-static Err *parse_volume(Cli *cli, const char *text, struct ContainerBind *ret)
+static Err *parse_volume(Cli *cli, const char *text, ContainerBind *ret)
 {
 	Str source, target, mode = str_cut(str_cut(str_from(text), ':', &source), ':', &target);
 	if (!target.len || (mode.len && !str_eqc(mode, "ro") && !str_eqc(mode, "rw")))
@@ -22,7 +22,7 @@ static Err *parse_volume(Cli *cli, const char *text, struct ContainerBind *ret)
 		return err_note(cli_usage(cli, "named volumes are not supported yet: '%.*s'",
 		                          STR_ARG(source)),
 		                "give a directory of the host: ./DIR or /DIR");
-	*ret = (struct ContainerBind){
+	*ret = (ContainerBind){
 		.source = arena_str(cli->arena, source),
 		.target = arena_str(cli->arena, target),
 		.read_only = str_eqc(mode, "ro"),
@@ -34,7 +34,7 @@ static Err *parse_volume(Cli *cli, const char *text, struct ContainerBind *ret)
 static Err *set_binds(Cli *cli, const OptionList *volumes, ContainerRequest *r)
 {
 	r->binds = arena_alloc(cli->arena, (volumes->count + 1) * sizeof *r->binds,
-	                       _Alignof(struct ContainerBind));
+	                       _Alignof(ContainerBind));
 	for (size_t i = 0; i < volumes->count; i++)
 		TRY(parse_volume(cli, volumes->at[i], &r->binds[i]));
 	r->bind_count = volumes->count;
@@ -83,7 +83,7 @@ Err *cli_run_given(Cli *cli, const RunRequestValues *v, ContainerRequest *r)
 }
 
 Err *cli_run_image(Cli *cli, Store *s, const char *name, const char *pull, const char *platform,
-                   Image *ret)
+                   bool quiet, Image *ret)
 {
 	Platform wanted = platform_host();
 	const char *when = pull ? pull : "missing";
@@ -96,10 +96,11 @@ Err *cli_run_image(Cli *cli, Store *s, const char *name, const char *pull, const
 		if (!e || err_kind(e) != ERR_NOT_FOUND || strcmp(when, "never") == 0)
 			return e;
 		err_free(e); /* it is fetched */
-		fprintf(stderr, "Unable to find image '%s' locally\n", name);
+		if (!quiet)
+			fprintf(stderr, "Unable to find image '%s' locally\n", name);
 	}
 	if (platform)
 		TRY(platform_parse(cli->arena, str_from(platform), &wanted));
-	TRY(cli_pull(cli, name, &wanted, false, stderr));
+	TRY(cli_pull(cli, name, &wanted, quiet, stderr));
 	return cli_image_for(cli, s, name, platform, ret);
 }

@@ -41,7 +41,7 @@ typedef struct RunRequestValues {
 NODISCARD Err *cli_run_given(Cli *cli, const RunRequestValues *v, ContainerRequest *r);
 /* "" for NULL, as requests have what was not given. */
 Str cli_run_text(const char *text);
-/* The image NAME for PLATFORM (NULL: this machine's), fetched by --pull always|missing|never (NULL:
- * missing); after sandbox_enter. */
+/* The image NAME for PLATFORM (NULL: this machine's), fetched (QUIET: without a word) by --pull
+ * always|missing|never (NULL: missing); after sandbox_enter. */
 NODISCARD Err *cli_run_image(Cli *cli, Store *s, const char *name, const char *pull,
-                             const char *platform, Image *ret);
+                             const char *platform, bool quiet, Image *ret);

@@ -6,7 +6,8 @@
  *          containers/<id>/log              stdout and stderr
  *          containers/<id>/{upper,work}     of its overlay; scratch: the sandbox's
  *          A directory gets its name when it is complete, and loses it before it is taken apart.
- * SIGNALS  to the process that runs it: CONTAINER_STOP_SIGNAL passes the image's STOPSIGNAL on,
+ * SIGNALS  to the process that runs it: CONTAINER_STOP_SIGNAL passes the image's STOPSIGNAL on, or the signal
+ *          whose number comes with it;
  *          CONTAINER_KILL_SIGNAL kills the command.  Real-time ones, which nobody else uses.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
@@ -34,6 +35,12 @@ typedef struct ContainerRecord {
 NODISCARD Err *container_create(Store *s, Arena *a, ContainerRecord *r, int *ret_dir_fd,
                                 int *ret_lock_fd);
 NODISCARD Err *container_write(int dir_fd, const ContainerRecord *r);
+/* The same of one that others may have renamed meanwhile: the name stays that on disk. */
+NODISCARD Err *container_rewrite(int dir_fd, ContainerRecord *r);
+/* Take one that is there and does not run, as container_create() gives a new one: its lock, empty
+ * directories for what is made anew.  ERR_INPUT: it runs. */
+NODISCARD Err *container_take(Store *s, Str id, Arena *a, ContainerRecord *ret, int *ret_dir_fd,
+                              int *ret_lock_fd);
 /* The record of containers/NAME; c.running by its lock. */
 NODISCARD Err *container_read(int dir_fd, Arena *a, ContainerRecord *ret);
 NODISCARD Err *container_open_dir(Store *s, Str id, int *ret_fd);
@@ -41,6 +48,9 @@ NODISCARD Err *container_open_dir(Store *s, Str id, int *ret_fd);
 bool container_is_held(int dir_fd);
 /* Out of sight at once, then gone. */
 NODISCARD Err *container_delete(Store *s, Str id);
+
+/* --- container_request.c --------------------------------------------------------------------- */
+void container_request_write(const ContainerRequest *r, Buf *json);
 
 /* --- container_exec.c ------------------------------------------------------------------------ */
 /* How a command's ends are connected. */
@@ -68,8 +78,6 @@ NODISCARD Err *container_exec(ContainerRun *run, const ContainerStreams *streams
                               const Cancel *cancel, SandboxResult *ret);
 /* argv as docker joins ENTRYPOINT and CMD; ERR_INPUT if there is nothing to run. */
 NODISCARD Err *container_argv(const ContainerRequest *r, Arena *a, Strs *ret);
-/* "SIGTERM", "term", "15", "SIGRTMIN+3"; 0 if it is none. */
-int container_signal_number(Str text);
 
 /* --- container_relay.c ----------------------------------------------------------------------- */
 /*

@@ -38,6 +38,7 @@ typedef struct Session {
 	int *bind_fds;
 	Cancel kill;
 	Waiter waiter;
+	Str existing;   /* the ID of one that is there already; "" it is made */
 	bool not_found; /* the command could not be started; its stderr says more */
 } Session;
 
@@ -97,6 +98,8 @@ static Err *make_record(const ContainerRequest *r, Arena *a, ContainerRecord *re
 		TRY(reference_parse(a, r->image.ref, &reference));
 		image_name = reference_familiar(a, &reference);
 	}
+	AUTO_BUF Buf request = BUF_INIT;
+	container_request_write(r, &request);
 	*ret = (ContainerRecord){
 		.c = { .id = STR(""),
 		       .name = r->name,
@@ -105,8 +108,9 @@ static Err *make_record(const ContainerRequest *r, Arena *a, ContainerRecord *re
 		       .command = describe_command(&argv, a),
 		       .created_ns = clock_real_ns(),
 		       .ports = describe_ports(r, a),
-		       .monitor = getpid() },
-		.stop_signal = r->image.config.stop_signal,
+		       .monitor = getpid(),
+		       .request = arena_str(a, buf_str(&request)) },
+		.stop_signal = r->stop_signal.len ? r->stop_signal : r->image.config.stop_signal,
 		.layers = r->image_name.len ? describe_layers(&r->image.config, a) : STR(""),
 		.network = STR(""),
 		.remove = r->remove,
@@ -125,6 +129,8 @@ static Err *open_binds(Session *s)
 	for (size_t i = 0; i < r->bind_count; i++) {
 		/* The user's own path, on his own file system: followed as he sees it. */
 		const char *path = arena_str(s->run.arena, r->binds[i].source).ptr;
+		if (r->binds[i].kind == SANDBOX_MOUNT_TMPFS)
+			continue;
 		s->bind_fds[i] = openat(AT_FDCWD, path, O_PATH | O_CLOEXEC);
 		if (s->bind_fds[i] < 0)
 			return err_sys(errno, "cannot open the volume '%s'", path);
@@ -133,15 +139,33 @@ static Err *open_binds(Session *s)
 	return NULL;
 }
 
-static Err *prepare(Session *s)
+static Err *make_new(Session *s)
 {
 	AUTO_LOCK StoreLock lock = STORE_LOCK_NONE;
-	TRY(cancel_open(&s->kill));
-	TRY(open_binds(s));
 	TRY(make_record(s->run.request, s->run.arena, &s->record));
 	/* Until the record names the image, a gc would not know that it is needed. */
 	TRY(store_lock_gc(s->run.store, false, NULL, &lock));
 	TRY(container_create(s->run.store, s->run.arena, &s->record, &s->run.dir_fd, &s->lock_fd));
+	int cidfile = s->run.request->cidfile_fd;
+	Str id = s->record.c.id;
+	return cidfile > 0 ? path_write_what(cidfile, id.ptr, id.len, "the container's ID") : NULL;
+}
+
+static Err *take_existing(Session *s)
+{
+	TRY(container_take(s->run.store, s->existing, s->run.arena, &s->record, &s->run.dir_fd,
+	                   &s->lock_fd));
+	s->record.c.monitor = getpid();
+	s->record.c.started_ns = s->record.c.finished_ns = 0;
+	s->record.c.exit_status = 0;
+	return container_rewrite(s->run.dir_fd, &s->record);
+}
+
+static Err *prepare(Session *s)
+{
+	TRY(cancel_open(&s->kill));
+	TRY(open_binds(s));
+	TRY(s->existing.len ? take_existing(s) : make_new(s));
 	s->log_fd = openat(s->run.dir_fd, "log",
 	                   O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (s->log_fd < 0)
@@ -171,7 +195,7 @@ static void on_started(void *context, SandboxEvent event)
 	s->record.c.started_ns = clock_real_ns();
 	if (event == SANDBOX_STARTED_ON_HOST_NETWORK)
 		s->record.network = STR("host");
-	err_free(container_write(s->run.dir_fd, &s->record)); /* written again at the end */
+	err_free(container_rewrite(s->run.dir_fd, &s->record)); /* written again at the end */
 	tell(&s->waiter, NULL, s->record.c.id);
 }
 
@@ -183,8 +207,8 @@ static Err *execute(Session *s, bool foreground, const Cancel *cancel, SandboxRe
 	AUTO_RELAY ContainerRelay *relay = NULL;
 	RelayOptions options = {
 		.foreground = foreground,
-		.terminal = r->terminal && foreground,
-		.interactive = r->interactive && foreground,
+		.terminal = r->terminal,
+		.interactive = r->interactive,
 		.log_fd = s->log_fd,
 		.stop_signal = stop > 0 ? stop : SIGTERM,
 		.kill = &s->kill,
@@ -221,9 +245,10 @@ static Err *finish(Session *s, const Err *failure, const SandboxResult *result)
 		return NULL; /* it has not come into being */
 	s->record.c.finished_ns = clock_real_ns();
 	s->record.c.exit_status = failure ? 128 : result->exit_status;
-	Err *e = container_write(s->run.dir_fd, &s->record);
+	Err *e = container_rewrite(s->run.dir_fd, &s->record);
 	/* One that never started is of no use to anybody. */
-	bool remove = s->record.remove || (failure && s->record.c.started_ns == 0);
+	bool remove =
+		s->record.remove || (failure && s->record.c.started_ns == 0 && !s->existing.len);
 	return e ? e : remove ? container_delete(s->run.store, id) : NULL;
 }
 
@@ -276,14 +301,16 @@ static Err *leave_caller(int *fd)
 	return NULL;
 }
 
-NORETURN static void monitor_main(const char *store_root, const ContainerRequest *request, int fd)
+NORETURN static void monitor_main(const char *store_root, const ContainerRequest *request,
+                                  Str existing, int fd)
 {
 	AUTO_ARENA Arena arena = ARENA_INIT;
 	Session s = { .run = { .request = request, .arena = &arena, .dir_fd = -1 },
 		      .log_fd = -1,
 		      .lock_fd = -1,
 		      .kill = { .fd = -1 },
-		      .waiter = { .fd = -1 } };
+		      .waiter = { .fd = -1 },
+		      .existing = existing };
 	int status = 0;
 	Err *e = leave_caller(&fd);
 	s.waiter.fd = fd;
@@ -301,8 +328,8 @@ NORETURN static void monitor_main(const char *store_root, const ContainerRequest
 	_exit(0);
 }
 
-static Err *run_detached(Store *store, const ContainerRequest *request, const Cancel *cancel,
-                         Arena *a, Str *ret_id)
+static Err *run_detached(Store *store, const ContainerRequest *request, Str existing,
+                         const Cancel *cancel, Arena *a, Str *ret_id)
 {
 	int ends[2];
 	bool end = false;
@@ -318,7 +345,7 @@ static Err *run_detached(Store *store, const ContainerRequest *request, const Ca
 		/* Twice: the monitor is nobody's child here, and no zombie when it ends. */
 		pid = fork();
 		if (pid == 0)
-			monitor_main(store_path(store), request, theirs);
+			monitor_main(store_path(store), request, existing, theirs);
 		_exit(pid < 0);
 	}
 	close(TAKE_FD(theirs));
@@ -337,14 +364,15 @@ static Err *run_detached(Store *store, const ContainerRequest *request, const Ca
 
 /* --- here and now ---------------------------------------------------------------------------- */
 
-static Err *run_foreground(Store *store, const ContainerRequest *request, const Cancel *cancel,
-                           Arena *a, Str *ret_id, int *ret_status)
+static Err *run_foreground(Store *store, const ContainerRequest *request, Str existing,
+                           const Cancel *cancel, Arena *a, Str *ret_id, int *ret_status)
 {
 	Session s = { .run = { .store = store, .request = request, .arena = a, .dir_fd = -1 },
 		      .log_fd = -1,
 		      .lock_fd = -1,
 		      .kill = { .fd = -1 },
-		      .waiter = { .fd = -1 } };
+		      .waiter = { .fd = -1 },
+		      .existing = existing };
 	s.run.record = &s.record;
 	Err *e = live(&s, true, cancel, ret_status);
 	*ret_id = s.record.c.id;
@@ -352,14 +380,48 @@ static Err *run_foreground(Store *store, const ContainerRequest *request, const 
 	return e;
 }
 
-Err *container_run(Store *s, const ContainerRequest *request, const Cancel *cancel, Arena *a,
-                   Str *ret_id, int *ret_status)
+static Err *run(Store *s, const ContainerRequest *request, Str existing, const Cancel *cancel,
+                Arena *a, Str *ret_id, int *ret_status)
 {
 	TRY(sandbox_enter());
 	if (request->detach) {
 		*ret_status = 0;
-		return run_detached(s, request, cancel, a, ret_id);
+		return run_detached(s, request, existing, cancel, a, ret_id);
 	}
 	TRY(store_reopen(s)); /* its directories, in the mount namespace that we are in now */
-	return run_foreground(s, request, cancel, a, ret_id, ret_status);
+	return run_foreground(s, request, existing, cancel, a, ret_id, ret_status);
+}
+
+Err *container_run(Store *s, const ContainerRequest *request, const Cancel *cancel, Arena *a,
+                   Str *ret_id, int *ret_status)
+{
+	return run(s, request, STR(""), cancel, a, ret_id, ret_status);
+}
+
+/* --- made now, run later --------------------------------------------------------------------- */
+
+Err *container_make(Store *store, const ContainerRequest *request, Arena *a, Str *ret_id)
+{
+	Session s = { .run = { .store = store, .request = request, .arena = a, .dir_fd = -1 },
+		      .log_fd = -1,
+		      .lock_fd = -1,
+		      .kill = { .fd = -1 } };
+	Err *e = make_new(&s);
+	*ret_id = s.record.c.id;
+	session_done(&s);
+	return e;
+}
+
+Err *container_start(Store *s, const Container *c, bool attach, bool interactive,
+                     const Cancel *cancel, Arena *a, int *ret_status)
+{
+	ContainerRequest request;
+	Str id;
+	TRY(container_request_read(c, a, &request));
+	TRY(image_read(s, &c->image_id, a, &request.image));
+	request.detach = !attach;
+	request.remove = false; /* as its record has it */
+	if (attach)             /* what is not connected is not open */
+		request.interactive = interactive;
+	return run(s, &request, c->id, cancel, a, &id, ret_status);
 }

@@ -13,6 +13,16 @@
 #include "exec/image.h"
 #include "sandbox/sandbox.h"
 
+/* -v, --mount, --tmpfs, --device */
+typedef struct ContainerBind {
+	SandboxMountKind kind; /* BIND, DEVICE, TMPFS */
+	Str source;            /* path of the host, as the user sees it */
+	Str target;
+	bool read_only;
+	uint64_t size_bytes, mode; /* TMPFS; 0: the usual */
+} ContainerBind;
+
+/* All but the image and what is only about this command is kept with the container. */
 typedef struct ContainerRequest {
 	Image image;
 	Str image_name;  /* set: the image is none of the store, but layers of it under this name */
@@ -20,16 +30,27 @@ typedef struct ContainerRequest {
 	Strs command;    /* after the image name; replaces Cmd */
 	Strs entrypoint; /* .set: --entrypoint given */
 	Strs env;        /* "K=V" to add */
+	Strs labels;     /* "K=V" */
+	Strs hosts;      /* lines of /etc/hosts: "IP NAME" */
+	Strs dns;        /* lines of /etc/resolv.conf; none: the usual ones */
+	Strs groups;     /* --group-add: numbers, names */
 	Str user, working_dir, hostname;
+	Str stop_signal; /* "" the image's */
 	SandboxNetwork network;
 	const SandboxPort *ports;
 	size_t port_count;
-	struct ContainerBind {
-		Str source, target;
-		bool read_only;
-	} * binds; /* -v host:ctr[:ro] */
+	ContainerBind *binds;
 	size_t bind_count;
-	bool detach, remove, interactive, terminal;
+	const SandboxLimit *limits;
+	size_t limit_count;
+	SandboxResources resources;
+	uint64_t shm_bytes; /* 0: the usual */
+	uint64_t cap_add, cap_drop;
+	uint64_t stop_timeout_s; /* of `stop`; 0: the usual */
+	bool privileged, read_only, unconfined, no_new_privs;
+	bool remove, interactive, terminal;
+	bool detach;
+	int cidfile_fd; /* gets its ID as soon as it has one; 0 or less: none */
 } ContainerRequest;
 
 typedef struct Container {
@@ -43,7 +64,23 @@ typedef struct Container {
 	int exit_status; /* if it is not running */
 	Str ports;       /* "0.0.0.0:8080->8080/tcp" */
 	pid_t monitor;
+	Str request; /* what it was asked for, as JSON: container_request_read() */
 } Container;
+
+/* The request as it was; its image is not set. */
+NODISCARD Err *container_request_read(const Container *c, Arena *a, ContainerRequest *ret);
+/* Make it, to be started later. */
+NODISCARD Err *container_make(Store *s, const ContainerRequest *request, Arena *a, Str *ret_id);
+/* Run one that does not run, as it was asked for: left behind, or (ATTACH) here. */
+NODISCARD Err *container_start(Store *s, const Container *c, bool attach, bool interactive,
+                               const Cancel *cancel, Arena *a, int *ret_status);
+/* Send signal NUMBER to its command. */
+NODISCARD Err *container_kill(Store *s, const Container *c, int number);
+/* Until it has ended: its exit status. */
+NODISCARD Err *container_wait(Store *s, const Container *c, const Cancel *cancel, int *ret_status);
+NODISCARD Err *container_rename(Store *s, const Container *c, Str name);
+/* "SIGTERM", "term", "15", "SIGRTMIN+3"; 0 if it is none. */
+int container_signal_number(Str text);
 
 /* Foreground: *ret_status is the command's.  Detached: returns once it runs; *ret_id in A. */
 NODISCARD Err *container_run(Store *s, const ContainerRequest *request, const Cancel *cancel,
@@ -51,11 +88,18 @@ NODISCARD Err *container_run(Store *s, const ContainerRequest *request, const Ca
 NODISCARD Err *container_list(Store *s, Arena *a, Container **ret,
                               size_t *ret_count); /* newest first */
 NODISCARD Err *container_find(Store *s, Str name_or_id, Arena *a, Container *ret);
-/* SIGTERM (or the image's STOPSIGNAL), after TIMEOUT_S SIGKILL; waits until it is gone. */
-NODISCARD Err *container_stop(Store *s, const Container *c, unsigned timeout_s);
+/* SIGNAL (0: the image's STOPSIGNAL, or SIGTERM), after TIMEOUT_S SIGKILL; waits until it is gone.
+ */
+NODISCARD Err *container_stop(Store *s, const Container *c, int signal, unsigned timeout_s);
 NODISCARD Err *container_remove(Store *s, const Container *c, bool force);
-/* Its log (stdout and stderr) to OUT_FD; FOLLOW until it ends. */
-NODISCARD Err *container_log(Store *s, const Container *c, int out_fd, bool follow,
+/* Its log (stdout and stderr) to standard output, all or the last TAIL lines; FOLLOW until it ends.
+ */
+typedef struct ContainerLog {
+	bool follow;
+	uint64_t tail; /* CONTAINER_LOG_ALL: everything */
+} ContainerLog;
+#define CONTAINER_LOG_ALL UINT64_MAX
+NODISCARD Err *container_log(Store *s, const Container *c, const ContainerLog *how,
                              const Cancel *cancel);
 /* What it has changed in its image's files, in order: A added, C changed, D removed; PATH absolute.
  * After sandbox_enter.  An error of FN ends it. */

@@ -216,11 +216,41 @@ static SandboxMount *make_mounts(const ContainerRun *run)
 	SandboxMount *mounts = arena_alloc(run->arena, (r->bind_count + 1) * sizeof *mounts,
 	                                   _Alignof(SandboxMount));
 	for (size_t i = 0; i < r->bind_count; i++)
-		mounts[i] = (SandboxMount){ .kind = SANDBOX_MOUNT_BIND,
+		mounts[i] = (SandboxMount){ .kind = r->binds[i].kind,
 			                    .source_fd = run->bind_fds[i],
 			                    .target = arena_str(run->arena, r->binds[i].target).ptr,
-			                    .read_only = r->binds[i].read_only };
+			                    .read_only = r->binds[i].read_only,
+			                    .size_bytes = r->binds[i].size_bytes,
+			                    .mode = (uint32_t)r->binds[i].mode };
 	return mounts;
+}
+
+/* Lines of a file; "" for none. */
+static const char *make_lines(Arena *a, const Strs *lines)
+{
+	AUTO_BUF Buf text = BUF_INIT;
+	for (size_t i = 0; i < lines->count; i++)
+		buf_addf(&text, "%.*s\n", STR_ARG(lines->at[i]));
+	return arena_str(a, buf_str(&text)).ptr;
+}
+
+/* --group-add: by number or by the name in the image's /etc/group. */
+static Err *add_groups(const ContainerRun *run, const View *view, ViewUser *user)
+{
+	const Strs *more = &run->request->groups;
+	Arena *a = run->arena;
+	uint32_t *all = arena_alloc(a, (user->group_count + more->count + 1) * sizeof *all,
+	                            _Alignof(uint32_t));
+	for (size_t i = 0; i < user->group_count; i++)
+		all[i] = user->groups[i];
+	for (size_t i = 0; i < more->count; i++) {
+		ViewUser one;
+		TRY(view_user(view, arena_strf(a, "0:%.*s", STR_ARG(more->at[i])),
+		              sandbox_overlay_prefix(), a, &one));
+		all[user->group_count++] = one.gid;
+	}
+	user->groups = all;
+	return NULL;
 }
 
 /* The first of what the request and the image say, else FALLBACK. */
@@ -242,6 +272,7 @@ Err *container_exec(ContainerRun *run, const ContainerStreams *streams, int even
 	TRY(open_root(run, &root));
 	TRY(view_open(run->store, c->diff_ids, c->diff_id_count, &view));
 	TRY(view_user(view, choose(r->user, c->user, STR("")), sandbox_overlay_prefix(), a, &user));
+	TRY(add_groups(run, view, &user));
 	Str cwd = choose(r->working_dir, c->working_dir, STR("/"));
 	TRY(need_cwd(run, view, &user, cwd, root.upper_fd));
 	TRY(container_argv(r, a, &argv));
@@ -258,7 +289,18 @@ Err *container_exec(ContainerRun *run, const ContainerStreams *streams, int even
 		.groups = user.groups,
 		.group_count = user.group_count,
 		.hostname = arena_str(a, hostname).ptr,
-		.extra_hosts = "",
+		.extra_hosts = make_lines(a, &r->hosts),
+		.resolv_conf = r->dns.count ? make_lines(a, &r->dns) : NULL,
+		.insecure = r->privileged,
+		.read_only = r->read_only,
+		.unconfined = r->unconfined,
+		.no_new_privs = r->no_new_privs,
+		.cap_add = r->cap_add,
+		.cap_drop = r->cap_drop,
+		.limits = r->limits,
+		.limit_count = r->limit_count,
+		.resources = r->resources,
+		.shm_bytes = r->shm_bytes,
 		.network = r->network,
 		.ports = r->ports,
 		.port_count = r->port_count,

@@ -34,6 +34,7 @@ struct ContainerRelay {
 	bool raw;           /* the user's terminal is in raw mode */
 	int fds[WATCHED];   /* what the loop reads; -1: nothing */
 	int command_fds[3]; /* the command's ends; closed once it has them */
+	int input_fd;       /* the end of a pipe that nobody writes to; -1: none */
 	int events_command; /* the supervisor's end of the events socket */
 	int insisted;
 };
@@ -56,7 +57,8 @@ static bool pass_output(ContainerRelay *r, Watch from)
 		return true;
 	if (n <= 0) /* EIO: the last user of a pseudo-terminal has gone */
 		return false;
-	write_best(from == AT_ERR ? STDERR_FILENO : STDOUT_FILENO, block, (size_t)n);
+	if (r->options.foreground)
+		write_best(from == AT_ERR ? STDERR_FILENO : STDOUT_FILENO, block, (size_t)n);
 	write_best(r->options.log_fd, block, (size_t)n);
 	return true;
 }
@@ -100,7 +102,8 @@ static void take_signal(ContainerRelay *r)
 		return;
 	int number = (int)info.ssi_signo;
 	if (number == CONTAINER_STOP_SIGNAL) {
-		send_signal(r, r->options.stop_signal);
+		bool named = info.ssi_code == SI_QUEUE && info.ssi_int > 0;
+		send_signal(r, named ? info.ssi_int : r->options.stop_signal);
 	} else if (number == CONTAINER_KILL_SIGNAL) {
 		send_signal(r, SIGKILL);
 	} else if (number == SIGWINCH) {
@@ -211,7 +214,7 @@ static Err *open_pipe(int *ret_read, int *ret_write)
 static Err *open_terminal(ContainerRelay *r)
 {
 	int master, slave;
-	bool own = tcgetattr(STDIN_FILENO, &r->old_termios) == 0;
+	bool own = r->options.foreground && tcgetattr(STDIN_FILENO, &r->old_termios) == 0;
 	if (openpty(&master, &slave, NULL, own ? &r->old_termios : NULL, NULL) < 0)
 		return err_sys(errno, "cannot open a pseudo-terminal");
 	r->fds[AT_OUT] = master;
@@ -219,7 +222,7 @@ static Err *open_terminal(ContainerRelay *r)
 	if (fcntl(master, F_SETFD, FD_CLOEXEC) < 0 || fcntl(slave, F_SETFD, FD_CLOEXEC) < 0)
 		return err_sys(errno, "cannot set up the pseudo-terminal");
 	copy_window_size(r);
-	if (!r->options.interactive)
+	if (!r->options.interactive || !r->options.foreground)
 		return NULL;
 	if (own) {
 		struct termios raw = r->old_termios;
@@ -235,8 +238,11 @@ static Err *open_terminal(ContainerRelay *r)
 static Err *open_streams(ContainerRelay *r, ContainerStreams *ret)
 {
 	const RelayOptions *o = &r->options;
-	if (!o->foreground) {
-		*ret = (ContainerStreams){ -1, o->log_fd, o->log_fd, false };
+	if (!o->foreground && !o->terminal) {
+		/* -i: an input that never comes, and never ends */
+		if (o->interactive)
+			TRY(open_pipe(&r->command_fds[0], &r->input_fd));
+		*ret = (ContainerStreams){ r->command_fds[0], o->log_fd, o->log_fd, false };
 		return NULL;
 	}
 	if (o->terminal) {
@@ -279,6 +285,7 @@ static void release(ContainerRelay *r)
 	for (size_t i = 0; i < ARRAY_LEN(r->command_fds); i++)
 		closep(&r->command_fds[i]);
 	closep(&r->events_command);
+	closep(&r->input_fd);
 	(void)pthread_sigmask(SIG_SETMASK, &r->old_mask, NULL);
 	free(r);
 }
@@ -293,7 +300,7 @@ Err *container_relay_open(const RelayOptions *options, ContainerStreams *ret_str
 		r->fds[i] = -1;
 	for (size_t i = 0; i < ARRAY_LEN(r->command_fds); i++)
 		r->command_fds[i] = -1;
-	r->events_command = -1;
+	r->events_command = r->input_fd = -1;
 	Err *e = start(r, ret_streams);
 	if (e) {
 		release(r);

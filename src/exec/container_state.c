@@ -62,6 +62,8 @@ Err *container_write(int dir_fd, const ContainerRecord *r)
 	write_number(&w, "Pid", r->c.monitor);
 	json_write_key(&w, "AutoRemove");
 	json_write_bool(&w, r->remove);
+	json_write_key(&w, "Request");
+	json_write_raw(&w, r->c.request.len ? r->c.request : STR("{}"));
 	json_write_object_end(&w);
 	buf_add_char(&text, '\n');
 	return path_write_file(dir_fd, record_name, buf_str(&text), 0600, false);
@@ -86,6 +88,11 @@ static Err *read_members(const JsonValue *v, Arena *a, ContainerRecord *r)
 	TRY(json_get_int(v, record_name, "ExitCode", &status));
 	TRY(json_get_int(v, record_name, "Pid", &pid));
 	TRY(json_get_bool(v, record_name, "AutoRemove", &r->remove));
+	if (json_value_is_object(json_member(v, "Request"))) {
+		AUTO_BUF Buf request = BUF_INIT;
+		json_dump(json_member(v, "Request"), &request);
+		r->c.request = arena_str(a, buf_str(&request));
+	}
 	r->c.exit_status = (int)status;
 	r->c.monitor = (pid_t)pid;
 	return digest_parse(image, &r->c.image_id);
@@ -117,7 +124,8 @@ Err *container_read(int dir_fd, Arena *a, ContainerRecord *ret)
 		                     .name = none,
 		                     .image_name = none,
 		                     .command = none,
-		                     .ports = none },
+		                     .ports = none,
+		                     .request = none },
 		              .stop_signal = none,
 		              .layers = none,
 		              .network = none };
@@ -125,6 +133,19 @@ Err *container_read(int dir_fd, Arena *a, ContainerRecord *ret)
 	r.c.running = held && r.c.finished_ns == 0;
 	*ret = r;
 	return NULL;
+}
+
+Err *container_rewrite(int dir_fd, ContainerRecord *r)
+{
+	AUTO_ARENA Arena a = ARENA_INIT;
+	ContainerRecord now = *r;
+	Str name = r->c.name;
+	AUTO_ERR Err *unreadable = container_read(dir_fd, &a, &now);
+	if (!unreadable)
+		r->c.name = now.c.name;
+	Err *e = container_write(dir_fd, r);
+	r->c.name = name; /* that of the caller's memory */
+	return e;
 }
 
 /* --- making ---------------------------------------------------------------------------------- */
@@ -220,18 +241,25 @@ static Err *choose_name(const Container *all, size_t count, Arena *a, Str *name)
 	return err_new(ERR_SYSTEM, "cannot find a free name for the container");
 }
 
+/* Empty directories for what each run makes anew: whatever the umask is. */
+static Err *make_fresh(int dir_fd)
+{
+	static const char *const names[] = { "work", "scratch" };
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		TRY(path_remove_tree(dir_fd, names[i]));
+		if (mkdirat(dir_fd, names[i], 0700) < 0 || fchmodat(dir_fd, names[i], 0700, 0) < 0)
+			return err_sys(errno, "cannot make the container's directory '%s'",
+			               names[i]);
+	}
+	return NULL;
+}
+
 static Err *fill_dir(int dir_fd, const ContainerRecord *r, int *ret_lock_fd)
 {
-	static const struct {
-		const char *name;
-		mode_t mode;
-	} dirs[] = { { "upper", 0755 }, { "work", 0700 }, { "scratch", 0700 } };
-	for (size_t i = 0; i < ARRAY_LEN(dirs); i++)
-		/* whatever the umask is: "upper" becomes the root directory */
-		if (mkdirat(dir_fd, dirs[i].name, dirs[i].mode) < 0 ||
-		    fchmodat(dir_fd, dirs[i].name, dirs[i].mode, 0) < 0)
-			return err_sys(errno, "cannot make the container's directory '%s'",
-			               dirs[i].name);
+	/* "upper" becomes the root directory */
+	if (mkdirat(dir_fd, "upper", 0755) < 0 || fchmodat(dir_fd, "upper", 0755, 0) < 0)
+		return err_sys(errno, "cannot make the container's directory 'upper'");
+	TRY(make_fresh(dir_fd));
 	AUTO_CLOSE int lock = openat(dir_fd, "lock", O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (lock < 0 || flock(lock, LOCK_EX | LOCK_NB) < 0)
 		return err_sys(errno, "cannot lock the container");
@@ -289,10 +317,49 @@ Err *container_open_dir(Store *s, Str id, int *ret_fd)
 	return NULL;
 }
 
+Err *container_take(Store *s, Str id, Arena *a, ContainerRecord *ret, int *ret_dir_fd,
+                    int *ret_lock_fd)
+{
+	int fd;
+	TRY(container_open_dir(s, id, &fd));
+	AUTO_CLOSE int dir = fd;
+	AUTO_CLOSE int lock = openat(dir, "lock", O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+	if (lock < 0)
+		return err_sys(errno, "cannot open the container's lock");
+	if (flock(lock, LOCK_EX | LOCK_NB) < 0)
+		return errno == EWOULDBLOCK ? err_new(ERR_INPUT, "the container is running already")
+		                            : err_sys(errno, "cannot lock the container");
+	TRY(container_read(dir, a, ret));
+	TRY(make_fresh(dir));
+	*ret_lock_fd = TAKE_FD(lock);
+	*ret_dir_fd = TAKE_FD(dir);
+	return NULL;
+}
+
+Err *container_rename(Store *s, const Container *c, Str name)
+{
+	AUTO_ARENA Arena a = ARENA_INIT;
+	Container *all;
+	size_t count = 0;
+	int fd, one;
+	ContainerRecord r;
+	TRY(store_subdir(s, "containers", &fd));
+	AUTO_CLOSE int containers = fd;
+	if (flock(containers, LOCK_EX) < 0)
+		return err_sys(errno, "cannot lock the containers");
+	TRY(container_list(s, &a, &all, &count));
+	TRY(choose_name(all, count, &a, &name));
+	TRY(container_open_dir(s, c->id, &one));
+	AUTO_CLOSE int dir = one;
+	TRY(container_read(dir, &a, &r));
+	r.c.name = name;
+	return container_write(dir, &r);
+}
+
 /* One whose process is gone without a word: it has ended, as of now. */
 static void mend(int dir_fd, ContainerRecord *r)
 {
-	if (r->c.running || r->c.finished_ns != 0)
+	if (r->c.running || r->c.finished_ns != 0 || r->c.started_ns == 0)
 		return;
 	r->c.finished_ns = clock_real_ns();
 	r->c.exit_status = STATUS_LOST;

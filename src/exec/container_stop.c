@@ -55,7 +55,17 @@ static bool ends_within(int pid_fd, int64_t ms)
 	}
 }
 
-static Err *end_monitor(int pid_fd, int64_t timeout_ms)
+/* SIGNAL of the process behind PID_FD, with VALUE (0: none). */
+static int send_to(int pid_fd, int signal, int value)
+{
+	siginfo_t info = { .si_signo = signal, .si_code = SI_QUEUE };
+	info.si_pid = getpid();
+	info.si_uid = getuid();
+	info.si_value.sival_int = value;
+	return pidfd_send_signal(pid_fd, signal, value ? &info : NULL, 0);
+}
+
+static Err *end_monitor(int pid_fd, int signal, int64_t timeout_ms)
 {
 	/* First as the image wishes, then the command is killed and the monitor writes that down,
 	 * last the monitor itself, which takes all with it. */
@@ -66,7 +76,7 @@ static Err *end_monitor(int pid_fd, int64_t timeout_ms)
 		      { CONTAINER_KILL_SIGNAL, KILL_WAIT_MS },
 		      { SIGKILL, KILL_WAIT_MS } };
 	for (size_t i = timeout_ms > 0 ? 0 : 1; i < ARRAY_LEN(steps); i++) {
-		if (pidfd_send_signal(pid_fd, steps[i].number, NULL, 0) < 0)
+		if (send_to(pid_fd, steps[i].number, i == 0 ? signal : 0) < 0)
 			return errno == ESRCH ? NULL
 			                      : err_sys(errno, "cannot signal the container");
 		if (ends_within(pid_fd, steps[i].wait_ms))
@@ -75,7 +85,7 @@ static Err *end_monitor(int pid_fd, int64_t timeout_ms)
 	return err_new(ERR_SYSTEM, "the container does not end, even when killed");
 }
 
-static Err *stop(Store *s, const Container *c, int64_t timeout_ms)
+static Err *stop(Store *s, const Container *c, int signal, int64_t timeout_ms)
 {
 	int fd, pid_fd;
 	TRY(container_open_dir(s, c->id, &fd));
@@ -83,7 +93,7 @@ static Err *stop(Store *s, const Container *c, int64_t timeout_ms)
 	TRY(open_monitor(dir, c, &pid_fd));
 	AUTO_CLOSE int monitor = pid_fd;
 	if (monitor >= 0)
-		TRY(end_monitor(monitor, timeout_ms));
+		TRY(end_monitor(monitor, signal, timeout_ms));
 	/* A monitor that was killed, now or before, has left its container as it was. */
 	AUTO_ARENA Arena a = ARENA_INIT;
 	ContainerRecord r;
@@ -93,9 +103,54 @@ static Err *stop(Store *s, const Container *c, int64_t timeout_ms)
 	return container_delete(s, c->id);
 }
 
-Err *container_stop(Store *s, const Container *c, unsigned timeout_s)
+Err *container_stop(Store *s, const Container *c, int signal, unsigned timeout_s)
 {
-	return stop(s, c, (int64_t)timeout_s * 1000);
+	return stop(s, c, signal, (int64_t)timeout_s * 1000);
+}
+
+/* --- from outside ---------------------------------------------------------------------------- */
+
+Err *container_kill(Store *s, const Container *c, int number)
+{
+	int fd, pid_fd;
+	TRY(container_open_dir(s, c->id, &fd));
+	AUTO_CLOSE int dir = fd;
+	TRY(open_monitor(dir, c, &pid_fd));
+	AUTO_CLOSE int monitor = pid_fd;
+	if (monitor < 0)
+		return err_new(ERR_INPUT, "cannot kill container '%.*s': it is not running",
+		               STR_ARG(c->name));
+	if (number == SIGKILL)
+		return stop(s, c, 0, 0);
+	if (send_to(monitor, CONTAINER_STOP_SIGNAL, number) < 0 && errno != ESRCH)
+		return err_sys(errno, "cannot signal the container");
+	return NULL;
+}
+
+Err *container_wait(Store *s, const Container *c, const Cancel *cancel, int *ret_status)
+{
+	int fd, pid_fd;
+	AUTO_ARENA Arena a = ARENA_INIT;
+	ContainerRecord r;
+	TRY(container_open_dir(s, c->id, &fd));
+	AUTO_CLOSE int dir = fd;
+	/* One that is removed as it ends has its record for as long as the directory is open. */
+	TRY(open_monitor(dir, c, &pid_fd));
+	AUTO_CLOSE int monitor = pid_fd;
+	*ret_status = c->exit_status;
+	while (monitor >= 0) {
+		struct pollfd p[] = { { .fd = monitor, .events = POLLIN },
+			              { .fd = cancel_fd(cancel), .events = POLLIN } };
+		TRY(cancel_check(cancel));
+		if (poll(p, ARRAY_LEN(p), -1) < 0 && errno != EINTR)
+			return err_sys(errno, "cannot wait for the container");
+		if (p[0].revents)
+			break;
+	}
+	AUTO_ERR Err *e = container_read(dir, &a, &r);
+	if (!e)
+		*ret_status = r.c.exit_status;
+	return NULL;
 }
 
 Err *container_remove(Store *s, const Container *c, bool force)
@@ -109,7 +164,7 @@ Err *container_remove(Store *s, const Container *c, bool force)
 				err_new(ERR_INPUT, "cannot remove container '%.*s': it is running",
 			                STR_ARG(c->name)),
 				"stop it first, or: decant rm --force %.*s", STR_ARG(c->name));
-		TRY(stop(s, c, 0));
+		TRY(stop(s, c, 0, 0));
 	}
 	return container_delete(s, c->id);
 }
@@ -151,7 +206,38 @@ static Err *follow_log(int dir_fd, int log_fd, int out_fd, const Cancel *cancel)
 	}
 }
 
-Err *container_log(Store *s, const Container *c, int out_fd, bool follow, const Cancel *cancel)
+/* LOG_FD to where its last TAIL lines begin. */
+static Err *seek_tail(int log_fd, uint64_t tail)
+{
+	char block[65536];
+	struct stat st;
+	if (tail == CONTAINER_LOG_ALL)
+		return NULL;
+	if (fstat(log_fd, &st) < 0)
+		return err_sys(errno, "cannot look at the container's log");
+	off_t at = st.st_size;
+	uint64_t lines = 0;
+	while (at > 0) {
+		off_t from = at > (off_t)sizeof block ? at - (off_t)sizeof block : 0;
+		ssize_t n = pread(log_fd, block, (size_t)(at - from), from);
+		if (n <= 0)
+			return err_sys(n ? errno : EIO, "cannot read the container's log");
+		for (ssize_t i = n; i-- > 0;) {
+			bool last = from + i == st.st_size - 1; /* its end is no line's beginning */
+			if ((tail == 0 || (block[i] == '\n' && !last)) &&
+			    lines++ >= tail - (tail > 0)) {
+				at = tail == 0 ? st.st_size : from + i + 1;
+				return lseek(log_fd, at, SEEK_SET) < 0
+				               ? err_sys(errno, "cannot read the container's log")
+				               : NULL;
+			}
+		}
+		at = from;
+	}
+	return NULL;
+}
+
+Err *container_log(Store *s, const Container *c, const ContainerLog *how, const Cancel *cancel)
 {
 	int fd;
 	TRY(container_open_dir(s, c->id, &fd));
@@ -159,5 +245,7 @@ Err *container_log(Store *s, const Container *c, int out_fd, bool follow, const 
 	AUTO_CLOSE int log = openat(dir, "log", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	if (log < 0)
 		return errno == ENOENT ? NULL : err_sys(errno, "cannot open the container's log");
-	return follow ? follow_log(dir, log, out_fd, cancel) : copy_new(log, out_fd);
+	TRY(seek_tail(log, how->tail));
+	return how->follow ? follow_log(dir, log, STDOUT_FILENO, cancel)
+	                   : copy_new(log, STDOUT_FILENO);
 }

@@ -50,6 +50,15 @@ static Err *report_stubs(const Inside *in, Stubs *stubs)
 	return wire_send(in->report_fd, buf_str(&bytes), NULL, 0);
 }
 
+/* What is mounted below keeps its own ways: /dev, volumes. */
+static Err *make_root_read_only(int root_fd)
+{
+	struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY };
+	if (syscall(SYS_mount_setattr, root_fd, "", AT_EMPTY_PATH, &attr, sizeof attr) < 0)
+		return hints_for_mount(err_sys(errno, "cannot make the root read-only"));
+	return NULL;
+}
+
 static Err *pivot(int root_fd)
 {
 	if (fchdir(root_fd) < 0)
@@ -124,6 +133,8 @@ static Err *prepare(const Inside *in)
 		TRY(loopback_up());
 	TRY(mounts_make(in, &stubs));
 	TRY(report_stubs(in, &stubs));
+	if (in->spec->read_only)
+		TRY(make_root_read_only(in->root_fd));
 	TRY(pivot(in->root_fd));
 	TRY(set_stdio(in->spec));
 	TRY(close_others(in));

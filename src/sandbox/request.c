@@ -228,6 +228,12 @@ void request_encode(const SandboxSpec *s, Buf *b, FdList *fds)
 	put_mounts(b, fds, s);
 	wire_put_u64(b, s->shm_bytes);
 	wire_put_u32(b, s->insecure);
+	wire_put_u32(b, s->read_only);
+	wire_put_u32(b, s->unconfined);
+	wire_put_u32(b, s->no_new_privs);
+	wire_put_u64(b, s->cap_add);
+	wire_put_u64(b, s->cap_drop);
+	wire_put_cstr(b, s->resolv_conf);
 	put_limits(b, s);
 	put_resources(b, &s->resources);
 	put_fd(b, fds, s->stdin_fd);
@@ -263,6 +269,12 @@ Err *request_decode(Str bytes, const FdList *fds, Arena *a, SandboxSpec *ret)
 	get_mounts(r, fds, a, &s);
 	s.shm_bytes = wire_get_u64(r);
 	s.insecure = wire_get_u32(r) != 0;
+	s.read_only = wire_get_u32(r) != 0;
+	s.unconfined = wire_get_u32(r) != 0;
+	s.no_new_privs = wire_get_u32(r) != 0;
+	s.cap_add = wire_get_u64(r);
+	s.cap_drop = wire_get_u64(r);
+	s.resolv_conf = get_string_or_null(r, a);
 	get_limits(r, a, &s);
 	get_resources(r, a, &s.resources);
 	s.stdin_fd = get_fd(r, fds);

@@ -23,20 +23,87 @@ static const uint64_t default_capabilities =
 
 enum { OPEN_FILES = 1048576 }; /* docker's default for containers, soft and hard */
 
-static Err *limit_bounding_set(void)
+/* What this command may have of them. */
+static uint64_t wanted_capabilities(const SandboxSpec *spec)
+{
+	return (default_capabilities | spec->cap_add) & ~spec->cap_drop;
+}
+
+/* linux/capability.h, in the order of their numbers */
+static const char *const capability_names[] = {
+	"CHOWN",
+	"DAC_OVERRIDE",
+	"DAC_READ_SEARCH",
+	"FOWNER",
+	"FSETID",
+	"KILL",
+	"SETGID",
+	"SETUID",
+	"SETPCAP",
+	"LINUX_IMMUTABLE",
+	"NET_BIND_SERVICE",
+	"NET_BROADCAST",
+	"NET_ADMIN",
+	"NET_RAW",
+	"IPC_LOCK",
+	"IPC_OWNER",
+	"SYS_MODULE",
+	"SYS_RAWIO",
+	"SYS_CHROOT",
+	"SYS_PTRACE",
+	"SYS_PACCT",
+	"SYS_ADMIN",
+	"SYS_BOOT",
+	"SYS_NICE",
+	"SYS_RESOURCE",
+	"SYS_TIME",
+	"SYS_TTY_CONFIG",
+	"MKNOD",
+	"LEASE",
+	"AUDIT_WRITE",
+	"AUDIT_CONTROL",
+	"SETFCAP",
+	"MAC_OVERRIDE",
+	"MAC_ADMIN",
+	"SYSLOG",
+	"WAKE_ALARM",
+	"BLOCK_SUSPEND",
+	"AUDIT_READ",
+	"PERFMON",
+	"BPF",
+	"CHECKPOINT_RESTORE",
+};
+
+bool sandbox_capability(Str name, uint64_t *ret)
+{
+	if (name.len > 4 && strncasecmp(name.ptr, "CAP_", 4) == 0)
+		name = str_from_at(name, 4);
+	*ret = ~0ull;
+	if (name.len == 3 && strncasecmp(name.ptr, "ALL", 3) == 0)
+		return true;
+	for (size_t i = 0; i < ARRAY_LEN(capability_names); i++)
+		if (name.len == strlen(capability_names[i]) &&
+		    strncasecmp(name.ptr, capability_names[i], name.len) == 0) {
+			*ret = 1ull << i;
+			return true;
+		}
+	return false;
+}
+
+static Err *limit_bounding_set(uint64_t wanted)
 {
 	for (int cap = 0;; cap++) {
 		int has = prctl(PR_CAPBSET_READ, cap);
 		if (has < 0)
 			return NULL; /* past the last one this kernel knows */
-		if (has == 0 || (cap < 64 && (default_capabilities >> cap & 1)))
+		if (has == 0 || (cap < 64 && (wanted >> cap & 1)))
 			continue;
 		if (prctl(PR_CAPBSET_DROP, cap) < 0)
 			return err_sys(errno, "cannot drop capability %d", cap);
 	}
 }
 
-static Err *set_capabilities(void)
+static Err *set_capabilities(uint64_t wanted)
 {
 	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct data[2] = { 0 };
@@ -44,7 +111,7 @@ static Err *set_capabilities(void)
 		return err_sys(errno, "cannot read the capabilities");
 	for (int i = 0; i < 2; i++) {
 		/* Only what is there already: in a container it may be less. */
-		data[i].permitted &= (uint32_t)(default_capabilities >> (32 * i));
+		data[i].permitted &= (uint32_t)(wanted >> (32 * i));
 		data[i].effective = data[i].permitted;
 		data[i].inheritable = 0; /* CVE-2022-24769: never docker's old inheritable set */
 	}
@@ -146,14 +213,17 @@ Err *rights_drop(const Host *host, const SandboxSpec *spec)
 	TRY(set_limits(spec));
 	TRY(enter_user_namespace(spec)); /* a limit can be raised only from outside */
 	(void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+	if (spec->no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return err_sys(errno, "cannot set no_new_privs");
 	if (spec->insecure)
 		return become_insecure(spec);
-	TRY(limit_bounding_set());
+	TRY(limit_bounding_set(wanted_capabilities(spec)));
 	TRY(set_groups(spec));
 	/* While CAP_SYS_ADMIN is still held: without it the kernel wants no_new_privs, and that
 	 * would break su and sudo, which work in docker. */
-	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &host->filter) < 0)
+	if (!spec->unconfined &&
+	    syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &host->filter) < 0)
 		return err_sys(errno, "cannot load the seccomp filter");
 	TRY(set_user(spec)); /* another id than 0 empties the effective and permitted sets */
-	return set_capabilities();
+	return set_capabilities(wanted_capabilities(spec));
 }

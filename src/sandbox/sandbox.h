@@ -127,6 +127,12 @@ typedef struct SandboxSpec {
 	/* All rights that this process has: capabilities, no seccomp filter, nothing masked; as
 	 * root devices too. */
 	bool insecure;
+	bool read_only;          /* the root, but not what is mounted in it */
+	bool unconfined;         /* no seccomp filter */
+	bool no_new_privs;       /* set-uid programs give nothing */
+	uint64_t cap_add;        /* bits of capabilities(7) beside docker's default ones ... */
+	uint64_t cap_drop;       /* ... and which of all these are taken away again */
+	const char *resolv_conf; /* the file's text; NULL: as the network has it */
 	const SandboxLimit *limits;
 	size_t limit_count;
 	SandboxResources resources;
@@ -173,6 +179,9 @@ void sandbox_warm_network(Sandbox *s);
 /* Run to the end (or until CANCEL, which kills the whole tree). */
 NODISCARD Err *sandbox_run(Sandbox *s, const SandboxSpec *spec, const Cancel *cancel,
                            SandboxResult *ret);
+
+/* "NET_ADMIN", "cap_chown", "ALL" → its bits; false: none of that name. */
+bool sandbox_capability(Str name, uint64_t *ret);
 
 /* The directory tree with the mount points (/proc /sys /dev /etc/hosts ...) that is the lowest
  * lower of every root: made below DIR_FD as NAME if absent; *ret_fd O_PATH. Its times are 0. */

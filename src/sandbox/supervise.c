@@ -92,6 +92,8 @@ static Err *prepare_network(Supervisor *s, Buf *resolv_conf)
 		if (!s->in_network && unshare(CLONE_NEWNET) < 0)
 			return hints_for_mount(err_sys(errno, "cannot make a network namespace"));
 		s->in_network = true;
+		if (s->spec.resolv_conf)
+			buf_add_str(resolv_conf, str_from(s->spec.resolv_conf));
 		return NULL;
 	}
 	if (s->spec.network == SANDBOX_NET_DEFAULT && !s->in_network) {
@@ -101,6 +103,10 @@ static Err *prepare_network(Supervisor *s, Buf *resolv_conf)
 	}
 	if (s->fallback != NET_OWN)
 		s->spec.network = SANDBOX_NET_HOST;
+	if (s->spec.resolv_conf) {
+		buf_add_str(resolv_conf, str_from(s->spec.resolv_conf));
+		return NULL;
+	}
 	return net_resolv_conf(s->spec.network == SANDBOX_NET_DEFAULT, resolv_conf);
 }
 

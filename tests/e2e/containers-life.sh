@@ -1,0 +1,132 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# A container's life in docker's words: create, start, restart, kill, wait, attach, rename, port, logs --tail; one with a terminal left behind.
+. "$(dirname "$0")/../lib/e2e.sh"
+needs_run
+base alpine:edge
+
+wait_for() { # seconds command...
+	local tries=$(($1 * 20))
+	shift
+	until "$@"; do
+		tries=$((tries - 1))
+		[ "$tries" -gt 0 ] || return 1
+		sleep 0.05
+	done
+}
+
+run decant create --name made -e X=1 alpine:edge sh -c 'echo hello $X; echo more >>/file; wc -l </file; exit 7'
+status "create" 0
+like "prints the ID" "$OUT" '^[0-9a-f]{64}$'
+like "ps -a shows it" "$(decant ps -a)" ' Created .* made$'
+run decant logs made
+is "it has not run" "$OUT" ""
+run decant start made
+status "start" 0
+is "prints its name" "$OUT" made
+is "wait prints the status" "$(decant wait made)" 7
+is "it has run as it was asked for" "$(decant logs made | tr '\n' ' ')" "hello 1 1 "
+run decant start -a made
+status "start -a ends with its status" 7
+is "and its files are as it left them" "$(tail -1 <<<"$OUT")" 2
+run decant restart made
+status "restart" 0
+is "wait of one that has ended, or will" "$(decant wait made)" 7
+is "logs --tail" "$(decant logs --tail 1 made)" 3
+is "logs -n 2" "$(decant logs -n 2 made | tr '\n' ' ')" "hello 1 3 "
+is "logs -n 0" "$(decant logs -n 0 made)" ""
+is "logs --tail all" "$(decant logs --tail all made | wc -l)" 6
+run decant rename made renamed
+status "rename" 0
+like "has the new name" "$(decant ps -a)" ' renamed$'
+unlike "alone" "$(decant ps -a)" ' made$'
+run decant rename renamed 'a/b'
+ok "but no bad one" [ "$STATUS" -ne 0 ]
+run decant rm renamed
+status "rm" 0
+for command in start restart stop kill wait attach port; do
+	run decant $command nope
+	status "$command of none" 1
+	like "$command says so" "$ERR" "No such container: nope"
+done
+
+# --- while it runs ----------------------------------------------------------------------------------
+decant run -d --name alive --stop-signal USR2 alpine:edge sh -c 'trap "echo one" USR1; trap "echo two; exit 5" USR2; trap "exit 6" HUP; echo up; while :; do sleep 0.05; done' >/dev/null
+ok "it is up" wait_for 10 eval 'decant logs alive | grep -q up'
+run decant start alive
+status "start of a running one is nothing" 0
+run decant kill -s USR1 alive
+status "kill -s" 0
+ok "reaches it" wait_for 10 eval 'decant logs alive | grep -q one'
+run decant kill -s NOPE alive
+ok "no such signal" [ "$STATUS" -ne 0 ]
+id=$(decant ps -q --no-trunc)
+decant attach "$id" >attached &
+attached=$!
+decant wait "$id" >waited &
+waiting=$!
+decant rename alive still
+run decant stop still
+status "stop by its own signal" 0
+wait $waiting
+is "wait ends with it" "$(cat waited)" 5
+wait $attached
+is "attach has its status" $? 5
+like "and shows it" "$(cat attached)" two
+like "it keeps its new name" "$(decant ps -a)" 'Exited \(5\).* still$'
+decant start still >/dev/null
+run decant stop -s HUP still
+is "stop -s" "$(decant wait still)" 6
+decant rm -f still >/dev/null
+decant run -d --name term -it alpine:edge sh -c 'tty; cat' >/dev/null
+ok "a terminal, left behind" wait_for 10 eval 'decant logs term | grep -q /dev/'
+run decant kill term
+is "kill" "$(decant wait term)" 137
+run decant kill term
+like "a second time" "$ERR" "not running"
+decant rm term >/dev/null
+is "nothing stays" "$(decant ps -aq)$(leftovers)" ""
+
+# --- what it is given -----------------------------------------------------------------------------
+mkdir dir && echo data >dir/file && printf 'A=1\n# no\n\nB=two words\nHOME\n' >env.txt
+is "--env-file" "$(decant run --rm --env-file env.txt -e A=2 alpine:edge sh -c 'echo $A $B $HOME')" "2 two words $HOME"
+run decant run --rm --mount "type=bind,src=$T/dir,dst=/d,readonly" alpine:edge sh -c 'cat /d/file; echo >/d/x'
+is "--mount type=bind" "$OUT" data
+like "readonly" "$ERR" "Read-only"
+is "--tmpfs" "$(decant run --rm --tmpfs /t:size=1m alpine:edge sh -c 'df -k /t | tail -1 | tr -s " " | cut -d" " -f2')" 1024
+is "--mount type=tmpfs" "$(decant run --rm --mount type=tmpfs,dst=/t,tmpfs-size=2m alpine:edge sh -c 'df -k /t | tail -1 | tr -s " " | cut -d" " -f2')" 2048
+run decant run --rm --mount type=volume,src=x,dst=/t alpine:edge true
+status "no volumes" 125
+run decant run --rm --read-only --tmpfs /tmp alpine:edge sh -c 'echo a >/tmp/x && cat /tmp/x; echo >/x'
+is "--read-only, but for what is mounted" "$OUT" a
+like "the root is" "$ERR" "Read-only"
+like "--add-host" "$(decant run --rm --network none --add-host db:1.2.3.4 alpine:edge cat /etc/hosts)" '^1\.2\.3\.4[[:space:]]db$'
+is "--dns" "$(decant run --rm --network none --dns 9.9.9.9 --dns-search x.y alpine:edge cat /etc/resolv.conf)" "nameserver 9.9.9.9
+search x.y"
+is "--cap-drop ALL" "$(decant run --rm --network none --cap-drop all --cap-add chown alpine:edge sed -n 's/CapEff:[[:space:]]*//p' /proc/self/status)" 0000000000000001
+is "--cap-drop" "$(decant run --rm --network none --cap-drop CAP_CHOWN alpine:edge sed -n 's/CapEff:[[:space:]]*//p' /proc/self/status)" 00000000a80425fa
+run decant run --rm --cap-add NOPE alpine:edge true
+status "no such capability" 125
+is "no-new-privileges" "$(decant run --rm --network none --security-opt no-new-privileges alpine:edge sed -n 's/NoNewPrivs:[[:space:]]*//p' /proc/self/status)" 1
+is "seccomp=unconfined" "$(decant run --rm --network none --security-opt seccomp=unconfined alpine:edge sed -n 's/Seccomp:[[:space:]]*//p' /proc/self/status)" 0
+is "--ulimit" "$(decant run --rm --network none --ulimit nofile=99 alpine:edge sh -c 'ulimit -n')" 99
+is "--shm-size" "$(decant run --rm --network none --shm-size 1m alpine:edge sh -c 'df -k /dev/shm | tail -1 | tr -s " " | cut -d" " -f2')" 1024
+is "--group-add" "$(decant run --rm --network none --user 7:7 --group-add 77 --group-add root alpine:edge id -G | tr " " "\n" | sort -n | tr "\n" " ")" "0 7 77 "
+run decant run --rm --restart always alpine:edge true
+status "--restart" 125
+like "says what to do" "$ERR" systemd
+run decant run --rm --gpus all alpine:edge true
+like "--gpus says what to do" "$ERR" "--device"
+run decant run --rm -q --pull never --init --sig-proxy --log-driver none alpine:edge true
+status "what has no effect" 0
+like "is said where it may be missed" "$ERR" "log-driver has no effect"
+run decant run --rm --cidfile id alpine:edge true
+status "--cidfile" 0
+like "has the ID" "$(cat id)" '^[0-9a-f]{64}$'
+run decant run --rm --cidfile id alpine:edge true
+status "it must not be there" 125
+run decant run -d --rm --cidfile id2 --name port --network none alpine:edge sleep 100
+is "of one left behind" "$(cat id2)" "$OUT"
+decant rm -f port >/dev/null
+is "and nothing stays" "$(decant ps -aq)$(leftovers)" ""
+done_testing
