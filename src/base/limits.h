@@ -112,15 +112,12 @@
 #define SBOM_WARNINGS_MAX   100u
 /* One predicate: what BuildKit takes. */
 #define ATTEST_BYTES_MAX (40u << 20)
-<<<<<<< HEAD
 /* An answer of a docker or podman: its list of 10,000 images has some 12 MiB. */
 #define ENGINE_BYTES_MAX (64u << 20)
 /* Images of it that are looked at, newest first: a millisecond each. */
 #define ENGINE_IMAGES_MAX 500u
-=======
 
 /* Lists of a registry (catalogue, tags): pages that are followed, names that are kept.  Docker Hub
  * gives 1000 tags a page at most; ours. */
 #define CATALOG_PAGES_MAX 1000
 #define CATALOG_NAMES_MAX 1000000
->>>>>>> bda07ec (registry, cli: search of Docker Hub, catalogues and tags)
