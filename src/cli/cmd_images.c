@@ -3,17 +3,14 @@
 #include "base/base.h"
 
 #include "base/clock.h"
-#include "base/vec.h"
-#include "cli/command.h"
+#include "cli/images.h"
 #include "cli/listing.h"
 #include "codec/json.h"
-#include "exec/image.h"
-#include "fs/match.h"
 
 #include <stdio.h>
 
 typedef struct ImagesValues {
-	bool all, digests, no_trunc, quiet;
+	bool all, digests, no_trunc, quiet, tree;
 	const char *format;
 	OptionList filters;
 } ImagesValues;
@@ -33,7 +30,7 @@ static const Option images_options[] = {
 	  .kind = OPTION_LIST,
 	  .value = "filter",
 	  .help = "Show only: dangling=true, reference=PATTERN, label=KEY[=VALUE], before=IMAGE, "
-	          "since=IMAGE",
+	          "since=IMAGE, until=TIME",
 	  .offset = offsetof(ImagesValues, filters) },
 	{ .name = "format",
 	  .kind = OPTION_TEXT,
@@ -49,177 +46,11 @@ static const Option images_options[] = {
 	  .kind = OPTION_FLAG,
 	  .help = "Show only IDs",
 	  .offset = offsetof(ImagesValues, quiet) },
+	{ .name = "tree",
+	  .kind = OPTION_FLAG,
+	  .help = "Show the platforms of each name, and what containers use",
+	  .offset = offsetof(ImagesValues, tree) },
 };
-
-/* One row: a name, or an image without one. */
-typedef struct Row {
-	const Image *image;
-	Reference ref;
-	Str full;            /* the ref's name; "" for an image without a name */
-	Str repository, tag; /* as shown */
-	Digest manifest;     /* zero: none */
-} Row;
-
-typedef VEC(Row) RowVec;
-typedef VEC(Image *) ImageVec;
-
-/* What --filter and the argument ask for. */
-typedef struct Filters {
-	const char *dangling; /* "true", "false", NULL */
-	OptionList references, labels;
-	int64_t before_ns, since_ns; /* created in between; INT64_MAX, INT64_MIN: no limit */
-} Filters;
-
-static void push(Arena *a, OptionList *list, const char *text)
-{
-	const char **more = arena_alloc(a, (list->count + 1) * sizeof *more, _Alignof(char *));
-	if (list->count)
-		memcpy(more, list->at, list->count * sizeof *more);
-	more[list->count++] = text;
-	list->at = more;
-}
-
-static Err *read_filter(Cli *cli, Store *s, const char *text, Filters *f)
-{
-	Str key;
-	(void)str_cut(str_from(text), '=', &key);
-	const char *value = text + key.len;
-	if (*value != '=')
-		return cli_usage(cli, "invalid filter '%s': expected KEY=VALUE", text);
-	value++;
-	if (str_eqc(key, "dangling")) {
-		f->dangling = value;
-		if (strcmp(value, "true") != 0 && strcmp(value, "false") != 0)
-			return cli_usage(cli, "invalid filter '%s': expected true or false", text);
-	} else if (str_eqc(key, "reference")) {
-		push(cli->arena, &f->references, value);
-	} else if (str_eqc(key, "label")) {
-		push(cli->arena, &f->labels, value);
-	} else if (str_eqc(key, "before") || str_eqc(key, "since")) {
-		Image image;
-		TRY(cli_image(cli, s, value, &image));
-		if (str_eqc(key, "before"))
-			f->before_ns = image.config.created_ns;
-		else
-			f->since_ns = image.config.created_ns;
-	} else {
-		return err_note(cli_usage(cli, "invalid filter '%.*s'", STR_ARG(key)),
-		                "one of dangling, reference, label, before, since");
-	}
-	return NULL;
-}
-
-/* PATTERN against what people type, as docker: "go*", "golang:1.18", also the full name. */
-static Err *matches_reference(Arena *a, const Row *row, const char *pattern, bool *ret)
-{
-	const Str names[] = {
-		reference_familiar(a, &row->ref),
-		reference_familiar_name(a, &row->ref),
-		row->full,
-		arena_strf(a, "%.*s/%.*s", STR_ARG(row->ref.domain), STR_ARG(row->ref.path)),
-	};
-	*ret = false;
-	for (size_t i = 0; i < ARRAY_LEN(names) && !*ret; i++)
-		TRY(match_glob(str_from(pattern), names[i], ret));
-	return NULL;
-}
-
-static bool has_label(const ImageConfig *config, const char *wanted)
-{
-	Str key;
-	(void)str_cut(str_from(wanted), '=', &key);
-	const char *value = wanted[key.len] ? wanted + key.len + 1 : NULL;
-	for (size_t i = 0; i < config->label_count; i++)
-		if (str_eq(config->labels[i].key, key) &&
-		    (!value || str_eqc(config->labels[i].value, value)))
-			return true;
-	return false;
-}
-
-static Err *is_wanted(Arena *a, const Row *row, const Filters *f, bool all, bool *ret)
-{
-	bool dangling = row->full.len == 0;
-	*ret = false;
-	if (f->dangling ? dangling != (strcmp(f->dangling, "true") == 0) : dangling && !all)
-		return NULL;
-	int64_t created = row->image->config.created_ns;
-	if ((f->before_ns != INT64_MAX && created >= f->before_ns) ||
-	    (f->since_ns != INT64_MIN && created <= f->since_ns))
-		return NULL;
-	for (size_t i = 0; i < f->labels.count; i++)
-		if (!has_label(&row->image->config, f->labels.at[i]))
-			return NULL;
-	bool matches = f->references.count == 0;
-	for (size_t i = 0; i < f->references.count && !matches && !dangling; i++)
-		TRY(matches_reference(a, row, f->references.at[i], &matches));
-	*ret = matches;
-	return NULL;
-}
-
-/* The image of a ref, read once however many names it has. */
-static Err *image_of(Store *s, Arena *a, ImageVec *images, const Digest *id, const Image **ret)
-{
-	for (size_t i = 0; i < images->len; i++)
-		if (digest_eq(&images->at[i]->id, id)) {
-			*ret = images->at[i];
-			return NULL;
-		}
-	Image *image = arena_new(a, Image);
-	TRY(image_read(s, id, a, image));
-	VEC_PUSH(images, image);
-	*ret = image;
-	return NULL;
-}
-
-static Err *make_row(Store *s, Arena *a, ImageVec *images, const StoreRef *ref, Row *row)
-{
-	*row = (Row){ .full = STR(""), .repository = STR("<none>"), .tag = STR("<none>") };
-	TRY(image_of(s, a, images, &ref->config, &row->image));
-	row->manifest = digest_is_zero(&ref->pulled) ? ref->manifest : ref->pulled;
-	if (str_starts(ref->name, STR("sha256:")))
-		return NULL;
-	TRY(reference_parse(a, ref->name, &row->ref));
-	row->full = ref->name;
-	row->repository = reference_familiar_name(a, &row->ref);
-	if (row->ref.tag.len)
-		row->tag = row->ref.tag;
-	return NULL;
-}
-
-static int newest_first(const void *a, const void *b)
-{
-	const Row *x = a, *y = b;
-	int64_t p = x->image->config.created_ns, q = y->image->config.created_ns;
-	if (p != q)
-		return p > q ? -1 : 1;
-	int order = str_cmp(x->repository, y->repository);
-	return order ? order : str_cmp(x->tag, y->tag);
-}
-
-static Err *collect(Cli *cli, Store *s, const Filters *f, bool all, RowVec *rows)
-{
-	StoreRef *refs = NULL;
-	size_t count = 0;
-	AUTO_VEC ImageVec images = { 0 };
-	if (s)
-		TRY(store_ref_list(s, cli->arena, &refs, &count));
-	for (size_t i = 0; i < count; i++) {
-		Row row;
-		bool wanted;
-		Err *e = make_row(s, cli->arena, &images, &refs[i], &row);
-		if (e) {
-			/* one damaged image must not hide the others */
-			cli_report(cli, err_while(e, "listing '%.*s'", STR_ARG(refs[i].name)));
-			continue;
-		}
-		TRY(is_wanted(cli->arena, &row, f, all, &wanted));
-		if (wanted)
-			VEC_PUSH(rows, row);
-	}
-	if (rows->len)
-		qsort(rows->at, rows->len, sizeof *rows->at, newest_first);
-	return NULL;
-}
 
 static Str shown_id(Arena *a, const Digest *id, bool full)
 {
@@ -232,29 +63,44 @@ static void member(JsonWriter *w, const char *key, Str value)
 	json_write_str(w, value);
 }
 
-static Str row_json(Arena *a, const Row *row, bool full_id)
+/* What takes more than the catalog, for those who ask for it. */
+typedef struct Extra {
+	bool containers;
+	const uint64_t *shared; /* one a row; NULL: not asked for */
+} Extra;
+
+static Str created_since(Arena *a, const ImageRow *row)
 {
-	const ImageConfig *config = &row->image->config;
+	if (row->image.created_ns == IMAGE_TIME_NONE)
+		return STR("N/A");
+	return arena_strf(a, "%s ago", cli_age(a, clock_real_ns() - row->image.created_ns).ptr);
+}
+
+static Str shown_digest(Arena *a, const ImageRow *row)
+{
+	return digest_is_zero(&row->manifest) ? STR("<none>")
+	                                      : digest_arena_text(a, &row->manifest);
+}
+
+static Str row_json(Arena *a, const ImageRow *row, bool full_id, const Extra *extra, size_t number)
+{
 	AUTO_BUF Buf json = BUF_INIT;
 	JsonWriter w = { .out = &json };
-	Str size = cli_size(a, row->image->size_bytes);
-	bool timed = config->created_ns != IMAGE_TIME_NONE;
-	Str since = timed ? arena_strf(a, "%s ago",
-	                               cli_age(a, clock_real_ns() - config->created_ns).ptr)
-	                  : STR("N/A");
+	uint64_t all = row->image.size_bytes, shared = extra->shared ? extra->shared[number] : 0;
+	Str size = cli_size(a, all);
+	bool timed = row->image.created_ns != IMAGE_TIME_NONE;
 	json_write_object(&w);
-	member(&w, "Containers", STR("N/A"));
-	member(&w, "CreatedAt", timed ? cli_time(a, config->created_ns) : STR("N/A"));
-	member(&w, "CreatedSince", since);
-	member(&w, "Digest",
-	       digest_is_zero(&row->manifest) ? STR("<none>")
-	                                      : digest_arena_text(a, &row->manifest));
-	member(&w, "ID", shown_id(a, &row->image->id, full_id));
+	member(&w, "Containers",
+	       extra->containers ? arena_strf(a, "%zu", row->containers) : STR("N/A"));
+	member(&w, "CreatedAt", timed ? cli_time(a, row->image.created_ns) : STR("N/A"));
+	member(&w, "CreatedSince", created_since(a, row));
+	member(&w, "Digest", shown_digest(a, row));
+	member(&w, "ID", shown_id(a, &row->image.id, full_id));
 	member(&w, "Repository", row->repository);
-	member(&w, "SharedSize", STR("N/A"));
+	member(&w, "SharedSize", extra->shared ? cli_size(a, shared) : STR("N/A"));
 	member(&w, "Size", size);
 	member(&w, "Tag", row->tag);
-	member(&w, "UniqueSize", STR("N/A"));
+	member(&w, "UniqueSize", extra->shared ? cli_size(a, all - shared) : STR("N/A"));
 	member(&w, "VirtualSize", size);
 	json_write_object_end(&w);
 	return arena_str(a, buf_str(&json));
@@ -273,45 +119,115 @@ static const ListingColumn titles[] = {
 	{ "UniqueSize", "UNIQUE SIZE" },
 	{ "VirtualSize", "SIZE" },
 };
-static const ListingColumn columns[] = {
-	{ "Repository", "" }, { "Tag", "" }, { "ID", "" }, { "CreatedSince", "" }, { "Size", "" },
-};
-static const ListingColumn digest_columns[] = {
-	{ "Repository", "" }, { "Tag", "" },          { "Digest", "" },
-	{ "ID", "" },         { "CreatedSince", "" }, { "Size", "" },
-};
-
-static Err *print_rows(Arena *a, const ImagesValues *v, const RowVec *rows)
+/* Placeholders that take more than the catalog. */
+static Err *read_extra(Cli *cli, Store *s, StoreCatalog *catalog, const char *format,
+                       ImageRowVec *rows, Extra *ret)
 {
-	if (v->quiet) {
+	uint64_t *shared = NULL;
+	bool json = strcmp(format, "json") == 0;
+	*ret = (Extra){ .containers = json || strstr(format, ".Containers") };
+	if (ret->containers)
+		TRY(images_count_users(cli, s, rows));
+	if (strstr(format, ".SharedSize") || strstr(format, ".UniqueSize"))
+		TRY(images_shared_sizes(cli, s, catalog, rows, &shared));
+	ret->shared = shared;
+	return NULL;
+}
+
+/* The usual table: a list of ten thousand names takes no templates. */
+static void print_table(Arena *a, const ImagesValues *v, const ImageRowVec *rows)
+{
+	Str *lines = arena_alloc(a, (rows->len + 1) * sizeof *lines, _Alignof(Str));
+	lines[0] = v->digests ? STR("REPOSITORY\tTAG\tDIGEST\tIMAGE ID\tCREATED\tSIZE")
+	                      : STR("REPOSITORY\tTAG\tIMAGE ID\tCREATED\tSIZE");
+	for (size_t i = 0; i < rows->len; i++) {
+		const ImageRow *row = &rows->at[i];
+		AUTO_BUF Buf line = BUF_INIT;
+		buf_addf(&line, "%.*s\t%.*s", STR_ARG(row->repository), STR_ARG(row->tag));
+		if (v->digests)
+			buf_addf(&line, "\t%s", shown_digest(a, row).ptr);
+		buf_addf(&line, "\t%.*s\t%s\t%s", STR_ARG(shown_id(a, &row->image.id, v->no_trunc)),
+		         created_since(a, row).ptr, cli_size(a, row->image.size_bytes).ptr);
+		lines[i + 1] = arena_str(a, buf_str(&line));
+	}
+	listing_print_lines(lines, rows->len + 1);
+}
+
+static Err *print_rows(Cli *cli, Store *s, StoreCatalog *catalog, const ImagesValues *v,
+                       const char *format, ImageRowVec *rows)
+{
+	Arena *a = cli->arena;
+	Extra extra;
+	if (strcmp(format, "table") == 0 && v->quiet) {
 		for (size_t i = 0; i < rows->len; i++) {
-			Str id = shown_id(a, &rows->at[i].image->id, v->no_trunc);
+			Str id = shown_id(a, &rows->at[i].image.id, v->no_trunc);
 			printf("%.*s\n", STR_ARG(id));
 		}
 		return NULL;
 	}
+	if (strcmp(format, "table") == 0) {
+		print_table(a, v, rows);
+		return NULL;
+	}
+	if (v->digests && strncmp(format, "table ", 6) == 0 && !strstr(format, "{{.Digest}}"))
+		format = arena_strf(a, "%s\t{{.Digest}}", format).ptr; /* docker does */
+	TRY(read_extra(cli, s, catalog, format, rows, &extra));
 	Str *json = arena_alloc(a, (rows->len + 1) * sizeof *json, _Alignof(Str));
 	for (size_t i = 0; i < rows->len; i++)
-		json[i] = row_json(a, &rows->at[i], v->no_trunc);
-	const ListingColumn *shown = v->digests ? digest_columns : columns;
-	size_t count = v->digests ? ARRAY_LEN(digest_columns) : ARRAY_LEN(columns);
-	return listing_print(a, v->format, shown, count, titles, ARRAY_LEN(titles), json,
-	                     rows->len);
+		json[i] = row_json(a, &rows->at[i], v->no_trunc, &extra, i);
+	return listing_print(a, format, NULL, 0, titles, ARRAY_LEN(titles), json, rows->len);
+}
+
+/* "docker images ls" lists an image named ls: who types that means another thing. */
+static void print_hint(const char *argument)
+{
+	static const char *const words[] = { "build", "import", "inspect", "list", "load", "ls",
+		                             "prune", "pull",   "push",    "rm",   "save", "tag" };
+	for (size_t i = 0; i < ARRAY_LEN(words); i++)
+		if (strcmp(argument, words[i]) == 0)
+			(void)fprintf(stderr,
+			              "\nNo images found matching \"%s\": did you mean \"decant "
+			              "image %s\"?\n",
+			              argument, argument);
+}
+
+static Err *check_tree(Cli *cli, const ImagesValues *v)
+{
+	const struct {
+		bool given;
+		const char *name;
+	} others[] = { { v->quiet, "quiet" },
+		       { v->no_trunc, "no-trunc" },
+		       { v->digests, "digests" },
+		       { v->format, "format" } };
+	for (size_t i = 0; v->tree && i < ARRAY_LEN(others); i++)
+		if (others[i].given)
+			return cli_usage(cli, "--tree and --%s do not go together", others[i].name);
+	return NULL;
 }
 
 static Err *run_images(Cli *cli, const void *values, const Arguments *args)
 {
 	const ImagesValues *v = values;
+	const char *argument = args->count ? args->at[0] : NULL, *format = v->format;
 	Store *s = NULL;
-	Filters filters = { .before_ns = INT64_MAX, .since_ns = INT64_MIN };
+	AUTO_CATALOG StoreCatalog *catalog = NULL;
+	AUTO_VEC ImageRowVec rows = { 0 };
+	ImageFilters filters;
+	TRY(check_tree(cli, v));
 	TRY(cli_store_existing(cli, &s));
-	for (size_t i = 0; i < v->filters.count; i++)
-		TRY(read_filter(cli, s, v->filters.at[i], &filters));
-	if (args->count)
-		push(cli->arena, &filters.references, args->at[0]);
-	AUTO_VEC RowVec rows = { 0 };
-	TRY(collect(cli, s, &filters, v->all, &rows));
-	return print_rows(cli->arena, v, &rows);
+	TRY(images_read_filters(cli, s, &v->filters, argument, &filters));
+	if (s)
+		TRY(store_catalog_open(s, &catalog));
+	TRY(images_collect(cli, s, catalog, &filters, v->all, &rows));
+	if (v->tree)
+		return images_print_tree(cli, s, catalog, &rows);
+	if (!(format && *format) && !v->quiet)
+		format = cli_docker_setting(cli, "imagesFormat");
+	TRY(print_rows(cli, s, catalog, v, format && *format ? format : "table", &rows));
+	if (!rows.len && argument)
+		print_hint(argument);
+	return NULL;
 }
 
 const Command command_images = {
@@ -320,9 +236,12 @@ const Command command_images = {
 	.group = GROUP_IMAGES,
 	.synopsis = "[OPTIONS] [REPOSITORY[:TAG]]",
 	.help = "List images",
-	.about = "SIZE is the sum of the files in all layers. Placeholders of --format: "
-		 ".Repository, .Tag, .ID,\n"
-		 ".Digest, .CreatedSince, .CreatedAt, .Size.",
+	.about =
+		"SIZE is the sum of the files in all layers. Placeholders of --format: "
+		".Repository, .Tag, .ID,\n"
+		".Digest, .CreatedSince, .CreatedAt, .Size, .SharedSize, .UniqueSize, .Containers. "
+		"Without --format,\n"
+		"'imagesFormat' of docker's config.json says how it looks.",
 	.options = images_options,
 	.option_count = ARRAY_LEN(images_options),
 	.values_size = sizeof(ImagesValues),

@@ -110,6 +110,9 @@ NODISCARD Err *cli_image_for(Cli *cli, Store *s, const char *name, const char *p
 NODISCARD Err *cli_store(Cli *cli, Store **ret);
 /* The same for commands that only look: nothing is created, *RET is NULL if there is no store. */
 NODISCARD Err *cli_store_existing(Cli *cli, Store **ret);
+/* A text of the user's docker settings (config.json): "imagesFormat".  NULL: none, or
+ * the file cannot be read. */
+const char *cli_docker_setting(Cli *cli, const char *key);
 /* From the first call on ^C, SIGTERM and SIGHUP set this; a second one kills. */
 NODISCARD Err *cli_cancel(Cli *cli, Cancel **ret);
 /* What the handlers tell about it (ui_signal_*); NULL: nothing any more. */

@@ -42,16 +42,15 @@ static size_t count_cells(Str line)
 	return count;
 }
 
-/* Print LINES whose cells are cut by tabs; the last cell of a line is not padded. */
-static void print_aligned(const StrVec *lines)
+void listing_print_lines(const Str *lines, size_t count)
 {
 	size_t columns = 0;
-	for (size_t i = 0; i < lines->len; i++)
-		if (count_cells(lines->at[i]) > columns)
-			columns = count_cells(lines->at[i]);
+	for (size_t i = 0; i < count; i++)
+		if (count_cells(lines[i]) > columns)
+			columns = count_cells(lines[i]);
 	AUTO_FREE size_t *widths = xcalloc(columns + 1, sizeof *widths);
-	for (size_t i = 0; i < lines->len; i++) {
-		Str rest = lines->at[i];
+	for (size_t i = 0; i < count; i++) {
+		Str rest = lines[i];
 		for (size_t column = 0; str_find(rest, '\t') >= 0; column++) {
 			Str cell;
 			rest = str_cut(rest, '\t', &cell);
@@ -59,8 +58,8 @@ static void print_aligned(const StrVec *lines)
 			widths[column] = width > widths[column] ? width : widths[column];
 		}
 	}
-	for (size_t i = 0; i < lines->len; i++) {
-		Str rest = lines->at[i];
+	for (size_t i = 0; i < count; i++) {
+		Str rest = lines[i];
 		for (size_t column = 0; str_find(rest, '\t') >= 0; column++) {
 			Str cell;
 			rest = str_cut(rest, '\t', &cell);
@@ -108,7 +107,7 @@ static Err *print_table(Arena *a, const Template *t, const ListingColumn *titles
 		TRY(run_row(t, i ? rows[i - 1] : titles_row(a, titles, title_count), &line));
 		VEC_PUSH(&lines, arena_str(a, buf_str(&line)));
 	}
-	print_aligned(&lines);
+	listing_print_lines(lines.at, lines.len);
 	return NULL;
 }
 

@@ -23,6 +23,9 @@ NODISCARD Err *listing_print(Arena *a, const char *format, const ListingColumn *
                              size_t column_count, const ListingColumn *titles, size_t title_count,
                              const Str *rows_json, size_t row_count);
 
+/* LINES with tabs between their cells, aligned.  The last cell of a line is not padded. */
+void listing_print_lines(const Str *lines, size_t count);
+
 /* "\t" and "\n" as they are typed in a format → the bytes (outside of actions too). */
 Str listing_unescape(Arena *a, const char *format);
 

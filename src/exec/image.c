@@ -137,6 +137,7 @@ static Err *read_into(Store *s, const Digest *id, Arena *a, Image *image)
 	TRY_WHILE(image_config_parse(a, image->config_json, text, &image->config),
 	          "reading image %s", text);
 	image->size_bytes = 0;
+	image->lacks_layers = false;
 	for (size_t i = 0; i < image->config.diff_id_count; i++) {
 		StoreLayer layer;
 		Err *e = store_layer_get(s, &image->config.diff_ids[i], &layer);
@@ -146,6 +147,7 @@ static Err *read_into(Store *s, const Digest *id, Arena *a, Image *image)
 		}
 		if (err_kind(e) != ERR_NOT_FOUND)
 			return err_while(e, "reading image %s", text);
+		image->lacks_layers = true;
 		err_free(e); /* a lost layer is image_check()'s to tell: the image can still be
 		                listed */
 	}

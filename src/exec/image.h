@@ -20,6 +20,7 @@ typedef struct Image {
 	Str config_json;
 	ImageConfig config;
 	uint64_t size_bytes; /* sum of the uncompressed layers (file sizes) */
+	bool lacks_layers;   /* one is not in the store: size_bytes is without it */
 } Image;
 
 /* NAME: a reference, an ID or a prefix of one (>= 1 hex digits), with or without "sha256:". */

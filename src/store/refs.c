@@ -16,7 +16,7 @@
 
 enum { REF_FILE_BYTES_MAX = 200 }; /* well below NAME_MAX */
 
-static void ref_path(Str name, Buf *out)
+void store_ref_path(Str name, Buf *out)
 {
 	AUTO_BUF Buf coded = BUF_INIT;
 	for (size_t i = 0; i < name.len; i++) {
@@ -89,7 +89,7 @@ Err *store_ref_get(Store *s, Str name, Arena *a, StoreRef *ret)
 	AUTO_BUF Buf path = BUF_INIT;
 	AUTO_BUF Buf text = BUF_INIT;
 	int errnum;
-	ref_path(name, &path);
+	store_ref_path(name, &path);
 	if (!store_read_small(s, path.ptr, &text, &errnum)) {
 		if (errnum == ENOENT)
 			return err_new(ERR_NOT_FOUND, "no image named '%.*s' in the store",
@@ -119,7 +119,7 @@ static Err *write_ref(Store *s, const StoreRef *ref)
 {
 	AUTO_BUF Buf path = BUF_INIT;
 	AUTO_BUF Buf text = BUF_INIT;
-	ref_path(ref->name, &path);
+	store_ref_path(ref->name, &path);
 	buf_addf(&text, "decant-ref 1\nname %.*s\n", STR_ARG(ref->name));
 	add_digest(&text, "config", &ref->config);
 	add_digest(&text, "manifest", &ref->manifest);
@@ -251,7 +251,7 @@ Err *store_ref_set(Store *s, const StoreRef *ref)
 Err *store_ref_remove(Store *s, Str name)
 {
 	AUTO_BUF Buf path = BUF_INIT;
-	ref_path(name, &path);
+	store_ref_path(name, &path);
 	if (unlinkat(s->dir_fd, path.ptr, 0) < 0) {
 		if (errno == ENOENT)
 			return NULL;
@@ -263,6 +263,20 @@ Err *store_ref_remove(Store *s, Str name)
 static int by_name(const void *a, const void *b)
 {
 	return str_cmp(((const StoreRef *)a)->name, ((const StoreRef *)b)->name);
+}
+
+Err *store_ref_read(Store *s, const char *file, Arena *a, StoreRef *ret, bool *ret_found)
+{
+	char path[300];
+	int errnum;
+	AUTO_BUF Buf text = BUF_INIT;
+	(void)snprintf(path, sizeof path, "refs/%s", file);
+	*ret_found = store_read_small(s, path, &text, &errnum);
+	if (*ret_found)
+		return parse_ref(s, path, buf_str(&text), a, ret);
+	if (errnum == ENOENT) /* gone meanwhile is fine */
+		return NULL;
+	return err_sys(errnum, "cannot read '%s/%s'", s->path, path);
 }
 
 Err *store_ref_list(Store *s, Arena *a, StoreRef **ret, size_t *ret_count)
@@ -277,20 +291,11 @@ Err *store_ref_list(Store *s, Arena *a, StoreRef **ret, size_t *ret_count)
 	VEC(StoreRef) refs = { 0 };
 	Err *e = NULL;
 	for (struct dirent *d; !e && (d = readdir(dir));) {
-		if (d->d_name[0] == '.')
-			continue;
-		char path[300];
-		int errnum;
-		AUTO_BUF Buf text = BUF_INIT;
-		(void)snprintf(path, sizeof path, "refs/%s", d->d_name);
-		if (!store_read_small(s, path, &text, &errnum)) {
-			if (errnum != ENOENT) /* gone meanwhile is fine */
-				e = err_sys(errnum, "cannot read '%s/%s'", s->path, path);
-			continue;
-		}
 		StoreRef ref;
-		e = parse_ref(s, path, buf_str(&text), a, &ref);
-		if (!e)
+		bool found = false;
+		if (d->d_name[0] != '.')
+			e = store_ref_read(s, d->d_name, a, &ref, &found);
+		if (!e && found)
 			VEC_PUSH(&refs, ref);
 	}
 	(void)closedir(dir);

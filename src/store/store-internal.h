@@ -43,5 +43,10 @@ bool store_read_small(Store *s, const char *path, Buf *out, int *ret_errno);
 NODISCARD Err *store_write_small(Store *s, const char *path, Str text, bool sync);
 NODISCARD Err *store_sync_dir(Store *s, const char *path);
 
+/* "refs/..." of the name NAME. */
+void store_ref_path(Str name, Buf *out);
+/* The name that the file FILE of refs/ holds; *ret_found false: it is gone. */
+NODISCARD Err *store_ref_read(Store *s, const char *file, Arena *a, StoreRef *ret, bool *ret_found);
+
 /* Remove the oldest files of the directory DIR_FD until all together have BYTES_MAX at most. */
 NODISCARD Err *store_prune_dir(int dir_fd, uint64_t bytes_max);

@@ -71,8 +71,8 @@ static Err *make_store(Store *s)
 /* What may lie in a store that is being made, by another process or one that was killed. */
 static bool is_of_store(const char *name)
 {
-	static const char *const files[] = { ".",          "..",      "oci-layout",
-		                             "index.json", "version", "lost+found" };
+	static const char *const files[] = { ".",       "..",      "oci-layout", "index.json",
+		                             "version", "catalog", "lost+found" };
 	for (size_t i = 0; i < ARRAY_LEN(files); i++)
 		if (strcmp(name, files[i]) == 0)
 			return true;

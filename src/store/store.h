@@ -94,6 +94,28 @@ NODISCARD Err *store_ref_list(Store *s, Arena *a, StoreRef **ret, size_t *ret_co
  * store_ref_set under a name that moves makes them, and takes away those of images that it names.
  */
 
+/* --- catalog: what a list of images needs, without opening each ------------------------------- */
+/*
+ * All names, and of images what never changes, kept in the file "catalog" (docs/design/082).  It is
+ * derived: damaged, foreign or too old parts are read anew from what they were made of.  A name
+ * that is damaged in its place may still be listed as it was.
+ */
+typedef struct StoreSummary {
+	Digest id;
+	uint64_t config_bytes; /* length of its blob */
+	int64_t created_ns;
+	uint64_t size_bytes; /* sum of the layers, all of them here when it was added up */
+} StoreSummary;
+typedef struct StoreCatalog StoreCatalog;
+NODISCARD Err *store_catalog_open(Store *s, StoreCatalog **ret);
+/* Written anew if enough has changed; what fails then is nobody's trouble. */
+void store_catalog_close(StoreCatalog *c);
+/* By name; they live as long as the catalog. */
+const StoreRef *store_catalog_refs(const StoreCatalog *c, size_t *ret_count);
+/* NULL: unknown, or the config is not in the store. */
+const StoreSummary *store_catalog_find(StoreCatalog *c, const Digest *id);
+void store_catalog_add(StoreCatalog *c, const StoreSummary *summary);
+
 /* --- layers ---------------------------------------------------------------------------------- */
 typedef struct StoreLayer {
 	Digest diff_id;
@@ -180,6 +202,12 @@ static inline void store_unlockp(StoreLock *l)
 {
 	store_unlock(l);
 }
+static inline void store_catalog_closep(StoreCatalog **c)
+{
+	if (*c)
+		store_catalog_close(*c);
+}
+#define AUTO_CATALOG    CLEANUP(store_catalog_closep)
 #define AUTO_STORE      CLEANUP(store_closep)
 #define AUTO_LOCK       CLEANUP(store_unlockp)
 #define STORE_LOCK_NONE ((StoreLock){ -1 })
