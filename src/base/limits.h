@@ -65,6 +65,13 @@
 /* An index inside an index inside ... (O13). */
 #define INDEX_DEPTH_MAX 4
 
+/* How patient a user may make us: more is a typing error.  A blob over many connections holds 4 MiB
+ * for each. */
+#define RETRIES_MAX       100
+#define RETRY_SECONDS_MAX 3600
+#define CONNECTIONS_MAX   16
+#define CHUNK_BYTES_MIN   1024
+
 /* One pax extended header (all records); GNU tar and libarchive use 1 MiB. */
 #define PAX_HEADER_BYTES_MAX (8u << 20)
 /* Longest path in a layer: PATH_MAX, with its NUL. */

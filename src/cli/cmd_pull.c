@@ -2,21 +2,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
 
+#include "base/limits.h"
 #include "cli/connection.h"
 #include "cli/pull_image.h"
 #include "cli/transfer.h"
 #include "exec/pull.h"
+#include "registry/catalog.h"
 #include "sandbox/sandbox.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 
 typedef struct PullValues {
 	const char *platform;
-	bool quiet;
+	bool quiet, all_tags;
 	ConnectionValues connection;
 } PullValues;
 
 static const Option pull_options[] = {
+	{ .name = "all-tags",
+	  .letter = 'a',
+	  .kind = OPTION_FLAG,
+	  .help = "All tags of the repository",
+	  .offset = offsetof(PullValues, all_tags) },
 	{ .name = "platform",
 	  .kind = OPTION_TEXT,
 	  .help = "Platform of the image (default this machine's)",
@@ -27,45 +35,134 @@ static const Option pull_options[] = {
 	  .help = "Print only the image's name",
 	  .offset = offsetof(PullValues, quiet) },
 	CONNECTION_OPTIONS(PullValues, connection),
-	{ .name = "all-tags", .letter = 'a', .kind = OPTION_REFUSED, .help = "" },
 };
+
+typedef struct Pulling {
+	Cli *cli;
+	Store *store;
+	Registry *registry;
+	Cancel *cancel;
+	const Platform *platform;
+	bool quiet;
+	FILE *out;
+	Transfer show;
+} Pulling;
+
+static Err *open_pulling(Pulling *p)
+{
+	TRY(cli_store(p->cli, &p->store));
+	TRY(sandbox_enter()); /* before the first thread, and layers have owners of their own */
+	TRY(cli_cancel(p->cli, &p->cancel));
+	TRY(registry_open(p->cancel, &p->registry));
+	return NULL;
+}
+
+static void close_pulling(Pulling *p)
+{
+	transfer_close(&p->show);
+	registry_closep(&p->registry);
+}
+
+static void say(const Pulling *p, const char *format, ...) PRINTF(2, 3);
+static void say(const Pulling *p, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	if (!p->quiet)
+		(void)vfprintf(p->out, format, args);
+	va_end(args);
+}
+
+/* What is absent or damaged is so there, not in the store. */
+static Err *there(Err *e)
+{
+	bool theirs = e && (err_kind(e) == ERR_NOT_FOUND || err_kind(e) == ERR_CORRUPT);
+	return theirs ? err_set_kind(e, ERR_NETWORK) : e;
+}
+
+static Err *pull_one(Pulling *p, const Reference *ref, bool *ret_new)
+{
+	Arena *a = p->cli->arena;
+	PullResult result;
+	Str tag = ref->has_digest ? digest_arena_text(a, &ref->digest) : ref->tag;
+	say(p, "%.*s: Pulling from %.*s\n", STR_ARG(tag), STR_ARG(ref->path));
+	TRY(transfer_open("Pulling", p->quiet || p->out != stdout, &p->show));
+	PullListener listener = { transfer_layer, &p->show };
+	TRY(there(pull_image(p->store, p->registry, ref, p->platform, transfer_progress(&p->show),
+	                     &listener, p->cancel, a, &result)));
+	transfer_close(&p->show);
+	say(p, "Digest: %s\n", digest_arena_text(a, &result.image.top_digest).ptr);
+	*ret_new = *ret_new || !result.was_here;
+	return NULL;
+}
+
+static void say_status(const Pulling *p, bool new, Str name)
+{
+	say(p, "Status: %s for %.*s\n", new ? "Downloaded newer image" : "Image is up to date",
+	    STR_ARG(name));
+}
+
+static bool is_tagged(const char *name)
+{
+	const char *colon = strrchr(name, ':');
+	return colon && !strchr(colon, '/');
+}
+
+static Err *pull_named(Pulling *p, const char *name)
+{
+	Reference ref;
+	bool new = false;
+	TRY(cli_reference(p->cli, name, &ref));
+	TRY(open_pulling(p));
+	if (!ref.has_digest && !is_tagged(name))
+		say(p, "Using default tag: %.*s\n", STR_ARG(ref.tag));
+	TRY(pull_one(p, &ref, &new));
+	say_status(p, new, reference_familiar(p->cli->arena, &ref));
+	return NULL;
+}
 
 Err *cli_pull(Cli *cli, const char *name, const Platform *platform, bool quiet, FILE *out)
 {
-	Arena *a = cli->arena;
-	Store *s = NULL;
-	Cancel *cancel = NULL;
-	Reference ref;
-	PullResult result;
-	TRY(cli_reference(cli, name, &ref));
-	TRY(cli_store(cli, &s));
-	TRY(sandbox_enter()); /* before the first thread, and layers have owners of their own */
-	TRY(cli_cancel(cli, &cancel));
-	AUTO_REGISTRY Registry *registry = NULL;
-	TRY(registry_open(cancel, &registry));
-	const char *colon = strrchr(name, ':');
-	if (!quiet && !ref.has_digest && (!colon || strchr(colon, '/')))
-		fprintf(out, "Using default tag: %.*s\n", STR_ARG(ref.tag));
-	Str tag = ref.has_digest ? digest_arena_text(a, &ref.digest) : ref.tag;
-	if (!quiet)
-		fprintf(out, "%.*s: Pulling from %.*s\n", STR_ARG(tag), STR_ARG(ref.path));
-	AUTO_TRANSFER Transfer show = { 0 };
-	TRY(transfer_open("Pulling", quiet || out != stdout, &show));
-	PullListener listener = { transfer_layer, &show };
-	Err *e = pull_image(s, registry, &ref, platform, transfer_progress(&show), &listener,
-	                    cancel, a, &result);
-	if (e) /* absent or damaged there, not in the store */
-		return err_kind(e) == ERR_NOT_FOUND || err_kind(e) == ERR_CORRUPT
-		               ? err_set_kind(e, ERR_NETWORK)
-		               : e;
-	transfer_close(&show);
-	if (quiet)
-		return NULL;
-	fprintf(out, "Digest: %s\nStatus: %s for %s\n",
-	        digest_arena_text(a, &result.image.top_digest).ptr,
-	        result.was_here ? "Image is up to date" : "Downloaded newer image",
-	        reference_familiar(a, &ref).ptr);
+	Pulling p = { .cli = cli, .platform = platform, .quiet = quiet, .out = out };
+	Err *e = pull_named(&p, name);
+	close_pulling(&p);
+	return e;
+}
+
+static Err *pull_tags(Pulling *p, const Reference *repository)
+{
+	Arena *a = p->cli->arena;
+	CatalogNames tags;
+	bool new = false;
+	TRY(open_pulling(p));
+	TRY(there(registry_list(p->registry, repository->domain, repository->path,
+	                        CATALOG_NAMES_MAX, NULL, NULL, a, &tags)));
+	if (tags.count == 0)
+		return err_new(ERR_NETWORK, "%.*s: no tags",
+		               STR_ARG(reference_familiar_name(a, repository)));
+	for (size_t i = 0; i < tags.count; i++) {
+		Reference ref;
+		Str name = arena_strf(a, "%.*s/%.*s:%.*s", STR_ARG(repository->domain),
+		                      STR_ARG(repository->path), STR_ARG(tags.at[i]));
+		TRY(err_set_kind(reference_parse(a, name, &ref), ERR_NETWORK));
+		TRY(pull_one(p, &ref, &new));
+	}
+	say_status(p, new, reference_familiar_name(a, repository));
 	return NULL;
+}
+
+static Err *pull_all(Cli *cli, const char *name, const Platform *platform, bool quiet)
+{
+	Reference ref;
+	Pulling p = { .cli = cli, .platform = platform, .quiet = quiet, .out = stdout };
+	TRY(cli_reference(cli, name, &ref));
+	if (ref.has_digest || is_tagged(name))
+		return cli_usage(cli, "tag can't be used with --all-tags/-a: '%s'", name);
+	Err *e = pull_tags(&p, &ref);
+	close_pulling(&p);
+	if (!e)
+		printf("%.*s/%.*s\n", STR_ARG(ref.domain), STR_ARG(ref.path));
+	return e;
 }
 
 static Err *run_pull(Cli *cli, const void *values, const Arguments *args)
@@ -78,6 +175,8 @@ static Err *run_pull(Cli *cli, const void *values, const Arguments *args)
 	TRY(cli_reference(cli, args->at[0], &ref));
 	if (v->platform)
 		TRY(platform_parse(cli->arena, str_from(v->platform), &platform));
+	if (v->all_tags)
+		return pull_all(cli, args->at[0], &platform, v->quiet);
 	TRY(cli_pull(cli, args->at[0], &platform, v->quiet, stdout));
 	printf("%s\n", reference_full(cli->arena, &ref).ptr);
 	return NULL;

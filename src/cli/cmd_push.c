@@ -11,11 +11,16 @@
 
 typedef struct PushValues {
 	const char *compression, *platform;
-	bool quiet, no_attestations;
+	bool quiet, no_attestations, all_tags;
 	ConnectionValues connection;
 } PushValues;
 
 static const Option push_options[] = {
+	{ .name = "all-tags",
+	  .letter = 'a',
+	  .kind = OPTION_FLAG,
+	  .help = "All names of the repository that the store has",
+	  .offset = offsetof(PushValues, all_tags) },
 	{ .name = "compression",
 	  .kind = OPTION_TEXT,
 	  .choices = "gzip,zstd,none",
@@ -31,67 +36,130 @@ static const Option push_options[] = {
 	  .help = "Print only the image's name",
 	  .offset = offsetof(PushValues, quiet) },
 	CONNECTION_OPTIONS(PushValues, connection),
-	{ .name = "all-tags", .letter = 'a', .kind = OPTION_REFUSED, .help = "" },
 	{ .name = "platform",
 	  .kind = OPTION_TEXT,
 	  .help = "Only the image for this platform: os/arch[/variant] (default all there are)",
 	  .offset = offsetof(PushValues, platform) },
 };
 
-static Err *run_push(Cli *cli, const void *values, const Arguments *args)
+typedef struct Pushing {
+	Cli *cli;
+	const PushValues *values;
+	CompressionSpec compression;
+	Store *store;
+	Registry *registry;
+	Cancel *cancel;
+	Transfer show;
+} Pushing;
+
+/* The images that NAME means; whole, as far as the store knows. */
+static Err *find_images(const Pushing *p, const char *name, Image *one, Image **ret,
+                        size_t *ret_count)
 {
-	const PushValues *v = values;
-	Arena *a = cli->arena;
-	Store *s = NULL;
-	Cancel *cancel = NULL;
+	const char *platform = p->values->platform;
+	Err *e = cli_image_for(p->cli, p->store, name, platform, one);
+	if (e && err_kind(e) == ERR_NOT_FOUND)
+		e = err_note(e, "give the image this name first: decant tag IMAGE %s", name);
+	TRY(e);
+	*ret = one;
+	*ret_count = 1;
+	if (!platform)
+		TRY(image_all(p->store, one, p->cli->arena, ret, ret_count));
+	for (size_t i = 0; i < *ret_count; i++)
+		TRY(image_check(p->store, &(*ret)[i]));
+	return NULL;
+}
+
+static Err *push_one(Pushing *p, const char *name, bool first)
+{
+	const PushValues *v = p->values;
+	Arena *a = p->cli->arena;
 	Reference ref;
-	Image image = { 0 };
+	Image image = { 0 }, *all;
+	size_t count;
 	Digest manifest;
 	uint64_t size;
-	CompressionSpec compression = { .id = COMPRESSION_GZIP };
-	Str authorities;
-	TRY(connection_apply(cli, &v->connection, &authorities));
-	if (v->compression) {
-		Err *e = compressor_parse(str_from(v->compression), &compression);
-		cli->usage_error = e;
-		TRY(e);
-	}
-	TRY(cli_reference(cli, args->at[0], &ref));
-	if (ref.has_digest)
-		return cli_usage(cli, "cannot push a digest reference: '%s'", args->at[0]);
-	/* Before the first thread: layers may be directories, and files in them belong to owners
-	 * that only the namespace may read. */
-	TRY(sandbox_enter());
-	TRY(cli_store(cli, &s));
-	Err *e = cli_image_for(cli, s, args->at[0], v->platform, &image);
-	if (e && err_kind(e) == ERR_NOT_FOUND)
-		e = err_note(e, "give the image this name first: decant tag IMAGE %s", args->at[0]);
-	TRY(e);
-	Image *all = &image;
-	size_t count = 1;
-	if (!v->platform)
-		TRY(image_all(s, &image, a, &all, &count));
-	for (size_t i = 0; i < count; i++)
-		TRY(image_check(s, &all[i]));
+	TRY(cli_reference(p->cli, name, &ref));
+	TRY(find_images(p, name, &image, &all, &count));
 	const ExportImage pushed = { .images = all, .image_count = count };
-	TRY(cli_cancel(cli, &cancel));
-	AUTO_REGISTRY Registry *registry = NULL;
-	TRY(registry_open(cancel, &registry));
-	if (!v->quiet)
+	if (first && !v->quiet)
 		printf("The push refers to repository [%.*s/%.*s]\n", STR_ARG(ref.domain),
 		       STR_ARG(ref.path));
-	AUTO_TRANSFER Transfer show = { 0 };
-	TRY(transfer_open("Pushing", v->quiet, &show));
-	PushListener listener = { transfer_layer, &show };
-	TRY(export_push(s, registry, &pushed, &ref, &compression, v->no_attestations,
-	                transfer_progress(&show), &listener, cancel, &manifest, &size));
-	transfer_close(&show);
+	TRY(transfer_open("Pushing", v->quiet, &p->show));
+	PushListener listener = { transfer_layer, &p->show };
+	TRY(export_push(p->store, p->registry, &pushed, &ref, &p->compression, v->no_attestations,
+	                transfer_progress(&p->show), &listener, p->cancel, &manifest, &size));
+	transfer_close(&p->show);
 	if (v->quiet)
 		printf("%s\n", reference_full(a, &ref).ptr);
 	else
 		printf("%.*s: digest: %s size: %llu\n", STR_ARG(ref.tag),
 		       digest_arena_text(a, &manifest).ptr, (unsigned long long)size);
 	return NULL;
+}
+
+/* The names of REPOSITORY in the store, with their tags. */
+static Err *find_names(const Pushing *p, const Reference *repository, const char ***ret,
+                       size_t *ret_count)
+{
+	Arena *a = p->cli->arena;
+	StoreRef *refs;
+	size_t count, found = 0;
+	TRY(store_ref_list(p->store, a, &refs, &count));
+	*ret = arena_alloc(a, (count + 1) * sizeof **ret, _Alignof(const char *));
+	for (size_t i = 0; i < count; i++) {
+		Reference ref;
+		if (str_starts(refs[i].name, STR("sha256:"))) /* of an image without a name */
+			continue;
+		TRY(reference_parse(a, refs[i].name, &ref));
+		if (str_eq(ref.domain, repository->domain) && str_eq(ref.path, repository->path) &&
+		    !ref.has_digest)
+			(*ret)[found++] = reference_full(a, &ref).ptr;
+	}
+	*ret_count = found;
+	return found ? NULL
+	             : err_new(ERR_NOT_FOUND, "an image does not exist locally with the tag: %.*s",
+	                       STR_ARG(reference_familiar_name(a, repository)));
+}
+
+static Err *push_names(Pushing *p, const char *name)
+{
+	Reference ref;
+	const char **names = &name;
+	size_t count = 1;
+	TRY(cli_reference(p->cli, name, &ref));
+	if (ref.has_digest)
+		return cli_usage(p->cli, "cannot push a digest reference: '%s'", name);
+	const char *colon = strrchr(name, ':');
+	if (p->values->all_tags && colon && !strchr(colon, '/'))
+		return cli_usage(p->cli, "tag can't be used with --all-tags/-a: '%s'", name);
+	/* Before the first thread: layers may be directories, and files in them belong to owners
+	 * that only the namespace may read. */
+	TRY(sandbox_enter());
+	TRY(cli_store(p->cli, &p->store));
+	if (p->values->all_tags)
+		TRY(find_names(p, &ref, &names, &count));
+	TRY(cli_cancel(p->cli, &p->cancel));
+	TRY(registry_open(p->cancel, &p->registry));
+	for (size_t i = 0; i < count; i++)
+		TRY(push_one(p, names[i], i == 0));
+	return NULL;
+}
+
+static Err *run_push(Cli *cli, const void *values, const Arguments *args)
+{
+	Pushing p = { .cli = cli, .values = values, .compression = { .id = COMPRESSION_GZIP } };
+	Str authorities;
+	TRY(connection_apply(cli, &p.values->connection, &authorities));
+	if (p.values->compression) {
+		Err *e = compressor_parse(str_from(p.values->compression), &p.compression);
+		cli->usage_error = e;
+		TRY(e);
+	}
+	Err *e = push_names(&p, args->at[0]);
+	transfer_close(&p.show);
+	registry_closep(&p.registry);
+	return e;
 }
 
 const Command command_push = {

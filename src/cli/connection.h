@@ -4,7 +4,7 @@
  *
  * WHAT     --ca, --authfile, --insecure-registry, --registry-mirror, --tls-verify and others.  registry/, http/ and git/ read such
  *          things from the environment ($SSL_CERT_FILE, $REGISTRY_AUTH_FILE, $DECANT_INSECURE_REGISTRIES,
- *          $DECANT_REGISTRY_MIRRORS): connection_apply() sets these variables for this process, before any
+ *          $DECANT_REGISTRY_MIRRORS, $DECANT_RETRY ...): connection_apply() sets these variables for this process, before any
  *          thread is there.
  * ERRORS   ERR_INPUT naming the option and the file, cli->usage_error set
  */
@@ -15,7 +15,7 @@
 
 typedef struct ConnectionValues {
 	OptionList authorities, insecure, mirrors, map, certificates, client_certificates;
-	const char *auth_file, *tls_verify, *cert_dir;
+	const char *auth_file, *tls_verify, *cert_dir, *retry, *retry_delay, *stall_timeout;
 	bool no_fallback, skip_verify;
 } ConnectionValues;
 
@@ -53,6 +53,15 @@ typedef struct ConnectionValues {
 	{ .name = "skip-tls-verify", .kind = OPTION_FLAG, .hidden = true,                          \
 	  .offset = offsetof(type, member.skip_verify),                                            \
 	  .help = "The same as --tls-verify=false" },                                              \
+	{ .name = "retry", .kind = OPTION_TEXT, .value = "n",                                      \
+	  .offset = offsetof(type, member.retry),                                                  \
+	  .help = "How often a registry is asked again after a failure that may pass (default 3)" }, \
+	{ .name = "retry-delay", .kind = OPTION_TEXT, .value = "time",                             \
+	  .offset = offsetof(type, member.retry_delay),                                            \
+	  .help = "Wait before the first of these, doubled each time (default 200ms)" },           \
+	{ .name = "stall-timeout", .kind = OPTION_TEXT, .value = "time",                           \
+	  .offset = offsetof(type, member.stall_timeout),                                          \
+	  .help = "Give a transfer up after so long without a byte (default 30s)" },               \
 	{ .name = "tls-verify", .kind = OPTION_WORD, .hidden = true, .choices = "true,false",      \
 	  .offset = offsetof(type, member.tls_verify),                                             \
 	  .help = "With =false, every registry may have no valid certificate" }

@@ -115,19 +115,26 @@ static Err *add_origins_of(const Push *p, const StoreRef *ref, Map *origins, Are
 	return NULL;
 }
 
-/* Layer digest → repository of the same registry that had it when we pulled. */
+/*
+ * Layer digest → repository of the same registry that has it: one that we pulled it from, else one
+ * that a name with a manifest says, since a manifest is made for a push.  That may be wrong: then
+ * the registry mounts nothing, and the upload that was begun goes on.
+ */
 static Err *find_origins(const Push *p, Map *origins, Arena *a)
 {
 	StoreRef *refs;
 	size_t count;
 	TRY(store_ref_list(p->session->store, a, &refs, &count));
-	for (size_t i = 0; i < count; i++) {
-		if (digest_is_zero(&refs[i].pulled) || digest_is_zero(&refs[i].manifest) ||
-		    str_starts(refs[i].name, STR("sha256:")))
-			continue;
-		/* Only a hint: an image that cannot be read is no reason not to push this one. */
-		err_free(add_origins_of(p, &refs[i], origins, a));
-	}
+	for (int pulled = 0; pulled < 2; pulled++)
+		for (size_t i = 0; i < count; i++) {
+			if (digest_is_zero(&refs[i].pulled) == (pulled == 1) ||
+			    digest_is_zero(&refs[i].manifest) ||
+			    str_starts(refs[i].name, STR("sha256:")))
+				continue;
+			/* Only a hint: an image that cannot be read is no reason not to push this
+			 * one. */
+			err_free(add_origins_of(p, &refs[i], origins, a));
+		}
 	return NULL;
 }
 

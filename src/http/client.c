@@ -17,10 +17,10 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <sys/random.h>
 
 enum {
 	REDIRECTS_MAX = 10,
-	TRIES = 4,
 	RESOLVE_TRIES = 2, /* a name that is not there seldom appears within a second */
 	IDLE_MAX = 32,
 };
@@ -28,6 +28,7 @@ enum {
 struct HttpClient {
 	const char *user_agent;
 	const Cancel *cancel;
+	HttpPatience patience;
 	pthread_mutex_t lock; /* over what follows */
 	bool loaded;
 	Libcurl curl;
@@ -39,9 +40,20 @@ Err *http_client_open(const char *user_agent, const Cancel *cancel, HttpClient *
 	HttpClient *c = xcalloc(1, sizeof *c);
 	c->user_agent = user_agent;
 	c->cancel = cancel;
+	c->patience = HTTP_PATIENCE;
 	pthread_mutex_init(&c->lock, NULL);
 	*ret = c;
 	return NULL;
+}
+
+void http_client_be_patient(HttpClient *c, const HttpPatience *patience)
+{
+	c->patience = *patience;
+}
+
+const HttpPatience *http_client_patience(const HttpClient *c)
+{
+	return &c->patience;
 }
 
 static void slot_free(const Libcurl *curl, Slot *slot)
@@ -145,10 +157,24 @@ static Err *pause_ms(const Cancels *cancels, int64_t ms)
 	}
 }
 
+static uint32_t some_random(void)
+{
+	uint32_t random = 0;
+	(void)!getrandom(&random, sizeof random, GRND_NONBLOCK); /* 0 will do */
+	return random;
+}
+
+Err *http_client_pause(const HttpClient *c, unsigned tried, const Cancel *stop)
+{
+	Cancels cancels = { c->cancel, stop };
+	int64_t ms = retry_delay_ms(tried, c->patience.first_delay_ms, (Str){ "", 0 }, 0);
+	return pause_ms(&cancels, retry_jitter_ms(ms, some_random()));
+}
+
 /* One URL, as often as it takes. */
 static Err *run_with_tries(HttpClient *c, Exchange *x, Arena *a, HttpResponse *ret)
 {
-	unsigned tries = x->request->tries ? x->request->tries : TRIES;
+	unsigned tries = x->request->tries ? x->request->tries : c->patience.tries;
 	for (unsigned tried = 1;; tried++) {
 		AUTO_ERR Err *err = run_once(c, x, a, ret);
 		ret->tries = tried;
@@ -162,10 +188,11 @@ static Err *run_with_tries(HttpClient *c, Exchange *x, Arena *a, HttpResponse *r
 			return TAKE_PTR(err);
 		}
 		Str after = err ? (Str){ "", 0 } : http_response_header(ret, "retry-after");
-		int64_t delay_ms = retry_delay_ms(tried, after, clock_real_ns());
+		int64_t delay_ms =
+			retry_delay_ms(tried, c->patience.first_delay_ms, after, clock_real_ns());
 		if (delay_ms == RETRY_NEVER)
 			return NULL; /* only an answer has that header */
-		TRY(pause_ms(&x->cancels, delay_ms));
+		TRY(pause_ms(&x->cancels, retry_jitter_ms(delay_ms, some_random())));
 	}
 }
 
@@ -215,6 +242,7 @@ Err *http_client_send(HttpClient *c, Arena *a, const HttpRequest *request, HttpR
 		       .url = request->url,
 		       .with_credentials = true,
 		       .user_agent = c->user_agent,
+		       .stall_timeout_ms = c->patience.stall_timeout_ms,
 		       .cancels = { c->cancel, request->stop } };
 	*ret = (HttpResponse){ .url = request->url, .body = { "", 0 } };
 	for (int hops = 0; hops <= REDIRECTS_MAX; hops++) {

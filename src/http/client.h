@@ -63,8 +63,8 @@ typedef struct HttpRequest {
 	bool insecure_tls;
 	HttpTls tls;
 	unsigned connect_timeout_ms; /* 0: 10000 */
-	unsigned stall_timeout_ms;   /* no byte for so long: ERR_NETWORK; 0: 30000 */
-	unsigned tries;              /* 0: 4 */
+	unsigned stall_timeout_ms;   /* no byte for so long: ERR_NETWORK; 0: the client's */
+	unsigned tries;              /* 0: the client's */
 	const Cancel *stop;          /* ends this request alone; may be NULL */
 } HttpRequest;
 
@@ -92,6 +92,20 @@ struct HttpResponse {
 /* USER_AGENT is borrowed.  Nothing is loaded or sent yet. */
 NODISCARD Err *http_client_open(const char *user_agent, const Cancel *cancel, HttpClient **ret);
 void http_client_close(HttpClient *c);
+
+/* How long a client goes on asking; before the first request. */
+typedef struct HttpPatience {
+	unsigned tries;            /* of one request */
+	unsigned first_delay_ms;   /* before the second; doubled with each, some jitter added */
+	unsigned stall_timeout_ms; /* without a byte */
+} HttpPatience;
+#define HTTP_PATIENCE \
+	((HttpPatience){ .tries = 4, .first_delay_ms = 200, .stall_timeout_ms = 30000 })
+void http_client_be_patient(HttpClient *c, const HttpPatience *patience);
+const HttpPatience *http_client_patience(const HttpClient *c);
+/* Sleep after the TRIED-th try (1, 2 ...) as the client itself does; wakes at a cancellation, also
+ * by STOP, which may be NULL. */
+NODISCARD Err *http_client_pause(const HttpClient *c, unsigned tried, const Cancel *stop);
 NODISCARD Err *http_client_send(HttpClient *c, Arena *a, const HttpRequest *request,
                                 HttpResponse *ret);
 /* The first header of this name; "" if absent. */

@@ -28,6 +28,7 @@ typedef struct Exchange {
 	Str url;               /* the one to ask: after redirects not the request's */
 	bool with_credentials; /* false: the Authorization header stays at home */
 	const char *user_agent;
+	unsigned stall_timeout_ms;
 	Cancels cancels;
 	/* out */
 	bool consumed; /* bytes went to the sink or came from the source: no second try */

@@ -23,7 +23,6 @@ enum {
 	ERROR_BODY_BYTES_MAX =
 		64 << 10, /* of what a server says about a failure; the rest is dropped */
 	CONNECT_TIMEOUT_MS = 10000,
-	STALL_TIMEOUT_MS = 30000,
 	/* Storage backends hash a whole upload before they answer: more patience once all is sent.
 	 */
 	ANSWER_PATIENCE = 10,
@@ -309,7 +308,7 @@ static void set_options(CURL *easy, State *s, const HttpUrl *url, const char *ur
 static Err *check_stall(State *s)
 {
 	const HttpRequest *r = s->x->request;
-	int64_t stall_ms = r->stall_timeout_ms ? r->stall_timeout_ms : STALL_TIMEOUT_MS;
+	int64_t stall_ms = r->stall_timeout_ms ? r->stall_timeout_ms : s->x->stall_timeout_ms;
 	if (s->source_ended)
 		stall_ms *= ANSWER_PATIENCE;
 	int64_t now = clock_mono_ns();

@@ -6,8 +6,7 @@
 #include "http/retry-internal.h"
 
 enum {
-	FIRST_MS = 200, /* doubled with each try: 0.2, 0.4, 0.8 s ride out a restart of a server */
-	MOST_MS = 5000,
+	MOST_MS = 5000, /* unless the first is longer: who asked for that gets it each time */
 	SERVER_MOST_MS = 30000,
 };
 
@@ -51,15 +50,21 @@ static bool read_retry_after(Str text, int64_t now_real_ns, int64_t *ret_ms)
 	return true;
 }
 
-int64_t retry_delay_ms(unsigned tried, Str retry_after, int64_t now_real_ns)
+int64_t retry_delay_ms(unsigned tried, int64_t first_ms, Str retry_after, int64_t now_real_ns)
 {
-	int64_t ms = FIRST_MS;
-	for (unsigned i = 1; i < tried && ms < MOST_MS; i++)
+	int64_t ms = first_ms;
+	int64_t most = first_ms > MOST_MS ? first_ms : MOST_MS;
+	for (unsigned i = 1; i < tried && ms < most; i++)
 		ms *= 2;
-	if (ms > MOST_MS)
-		ms = MOST_MS;
+	if (ms > most)
+		ms = most;
 	int64_t server_ms;
 	if (!read_retry_after(retry_after, now_real_ns, &server_ms))
 		return ms;
 	return server_ms == RETRY_NEVER || server_ms > ms ? server_ms : ms;
+}
+
+int64_t retry_jitter_ms(int64_t ms, uint32_t random)
+{
+	return ms + (int64_t)(random % (uint64_t)(ms / 4 + 1));
 }

@@ -22,11 +22,14 @@ Err *registry_open(const Cancel *cancel, Registry **ret)
 	pthread_mutex_init(&r->lock, NULL);
 	Err *err = registry_config_read(&r->arena, &r->config);
 	if (!err)
+		err = patience_read(&r->patience);
+	if (!err)
 		err = http_client_open("decant/" DECANT_VERSION, cancel, &r->http);
 	if (err) {
 		registry_close(r);
 		return err;
 	}
+	http_client_be_patient(r->http, &r->patience.http);
 	*ret = r;
 	return NULL;
 }
@@ -190,6 +193,15 @@ Err *endpoint_open(Registry *r, Endpoint *e, unsigned timeout_ms)
 	                 STR_ARG(e->authority));
 }
 
+Err *endpoint_own(Registry *r, const Reference *ref, Endpoint **ret)
+{
+	Endpoint *endpoints[ENDPOINTS_MAX];
+	size_t count;
+	endpoint_list(r, ref->domain, true, endpoints, &count);
+	*ret = endpoints[0];
+	return endpoint_open(r, endpoints[0], 0);
+}
+
 /* --- sending
  * ------------------------------------------------------------------------------------------------
  */
@@ -293,6 +305,15 @@ Str endpoint_path(Arena *a, const Endpoint *e, Str path)
 	return e->inside.len ? arena_strf(a, "%.*s/%.*s", STR_ARG(e->inside), STR_ARG(path)) : path;
 }
 
+Err *endpoint_check_digest(const HttpResponse *answer, const char *wanted)
+{
+	Str got = http_response_header(answer, "docker-content-digest");
+	if (!got.len || str_eqc(got, wanted))
+		return NULL;
+	return err_new(ERR_NETWORK, "the registry took %s for '%.*s': damaged on the way", wanted,
+	               STR_ARG(str_head(got, 100)));
+}
+
 Str endpoint_repository(Arena *a, const Endpoint *e, const Reference *ref)
 {
 	Str path = endpoint_path(a, e, ref->path);
@@ -391,7 +412,7 @@ Err *endpoint_status_error(Endpoint *e, const Reference *ref, const HttpResponse
 				STR_ARG(str_head(http_response_header(r, "retry-after"), 40)));
 		break;
 	default:
-		err = err_new(r->status >= 500 ? ERR_NETWORK : ERR_CORRUPT,
+		err = err_new(r->status >= 500 || push ? ERR_NETWORK : ERR_CORRUPT,
 		              "%.*s: %s: unexpected status %d", STR_ARG(repository), what,
 		              r->status);
 	}

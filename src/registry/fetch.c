@@ -15,7 +15,7 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
-#include "registry/registry-internal.h"
+#include "registry/fetch-internal.h"
 
 #include <time.h>
 
@@ -23,41 +23,13 @@ enum {
 	RING_BYTES =
 		2
 		<< 20, /* rides out the reader's pauses (a directory synced, a large file closed) */
-	RESUMES_MAX = 20,      /* of one blob, however much each of them brings */
-	EMPTY_RESUMES_MAX = 3, /* in a row that bring nothing */
-	REPORT_MS = 100,       /* how often progress is told */
+	RESUMES_MAX = 20, /* of one blob, however much each of them brings */
+	REPORT_MS = 100,  /* how often progress is told */
 };
-
-typedef struct BlobReader {
-	Reader base;
-	Registry *r;
-	Arena arena;
-	Reference ref;
-	Descriptor d;
-	Progress *progress;
-	unsigned line;
-	Endpoint *endpoint;
-	Cancel stop; /* set when the reader is closed early */
-	pthread_t thread;
-	bool started;
-
-	/* the receiving thread's own */
-	Sha256 hash;
-	uint64_t received; /* good bytes so far; where a resume begins */
-	uint64_t skip;     /* of the running answer: bytes that we have already */
-	int64_t reported_ns;
-
-	pthread_mutex_t lock; /* over what follows */
-	pthread_cond_t more, room;
-	char *ring;
-	size_t at, held;          /* first byte, number of bytes */
-	bool ended, closed, told; /* told: err was given to the reader once */
-	Err *err;
-} BlobReader;
 
 /* --- the receiving thread -------------------------------------------------------------------- */
 
-static Err *wrong(const BlobReader *b, const char *what)
+Err *fetch_wrong(const BlobReader *b, const char *what)
 {
 	char text[DIGEST_TEXT_LEN + 1];
 	AUTO_ARENA Arena a = ARENA_INIT;
@@ -77,26 +49,30 @@ static bool range_begins(Str content_range, uint64_t from)
 	return str_to_u64(str_trim(number), &n) && n == from;
 }
 
+Err *fetch_check_head(const BlobReader *b, const HttpResponse *head, uint64_t from)
+{
+	Str encoding = http_response_header(head, "content-encoding");
+	if (encoding.len && !str_eqc(encoding, "identity"))
+		return fetch_wrong(
+			b, "it was encoded on the way (Content-Encoding), which nobody asked for");
+	if (head->status == 206 && !range_begins(http_response_header(head, "content-range"), from))
+		return fetch_wrong(b, "the server answers with another range than asked for");
+	return NULL;
+}
+
 /* Judge an answer by its head, before a byte of it is taken. */
 static Err *on_head(void *context, const HttpResponse *head)
 {
 	BlobReader *b = context;
-	Str encoding = http_response_header(head, "content-encoding");
-	if (encoding.len && !str_eqc(encoding, "identity"))
-		return wrong(
-			b, "it was encoded on the way (Content-Encoding), which nobody asked for");
-	if (head->status == 206) {
-		if (!range_begins(http_response_header(head, "content-range"), b->received))
-			return wrong(b, "the server answers with another range than asked for");
-		b->skip = 0;
-	} else {
-		b->skip = b->received; /* it knows no ranges: all of it comes again */
-	}
+	TRY(fetch_check_head(b, head, b->received));
+	/* 200: it knows no ranges, all of it comes again */
+	b->skip = head->status == 206 ? 0 : b->received;
 	uint64_t length, expected = b->d.size - b->received + b->skip;
 	if (str_to_u64(http_response_header(head, "content-length"), &length) && length != expected)
-		return wrong(b, length > expected
-		                        ? "the registry has more bytes than the manifest says"
-		                        : "the registry has fewer bytes than the manifest says");
+		return fetch_wrong(b,
+		                   length > expected
+		                           ? "the registry has more bytes than the manifest says"
+		                           : "the registry has fewer bytes than the manifest says");
 	return NULL;
 }
 
@@ -150,8 +126,18 @@ static Err *check_digest(BlobReader *b)
 	if (digest_eq(&got, &b->d.digest))
 		return NULL;
 	char text[DIGEST_TEXT_LEN + 1];
-	return err_note(wrong(b, "its digest does not match"), "its bytes are %s",
+	return err_note(fetch_wrong(b, "its digest does not match"), "its bytes are %s",
 	                digest_text(&got, text).ptr);
+}
+
+Err *fetch_accept(BlobReader *b, const char *bytes, size_t len)
+{
+	sha256_add(&b->hash, bytes, len);
+	b->received += len;
+	if (b->received == b->d.size)
+		TRY(check_digest(b)); /* before the last bytes leave our hands */
+	report(b);
+	return deliver(b, bytes, len);
 }
 
 static Err *on_bytes(void *context, const void *bytes, size_t len)
@@ -163,43 +149,23 @@ static Err *on_bytes(void *context, const void *bytes, size_t len)
 	at += known;
 	len -= known;
 	if (len > b->d.size - b->received)
-		return wrong(b, "the registry has more bytes than the manifest says");
-	if (!len)
-		return NULL;
-	sha256_add(&b->hash, at, len);
-	b->received += len;
-	if (b->received == b->d.size)
-		TRY(check_digest(b)); /* before the last bytes leave our hands */
-	report(b);
-	return deliver(b, at, len);
+		return fetch_wrong(b, "the registry has more bytes than the manifest says");
+	return len ? fetch_accept(b, at, len) : NULL;
 }
 
-static Err *receive_once(BlobReader *b, Arena *a)
+Str fetch_path(const BlobReader *b, Arena *a)
 {
-	char hex[DIGEST_TEXT_LEN + 1];
-	HttpHeader headers[2] = { { STR("Accept-Encoding"), STR("identity") } };
-	size_t count = 1;
-	if (b->received)
-		headers[count++] =
-			(HttpHeader){ STR("Range"), arena_strf(a, "bytes=%llu-",
-			                                       (unsigned long long)b->received) };
-	Call call = { .endpoint = b->endpoint,
-		      .ref = &b->ref,
-		      .method = "GET",
-		      .path = arena_strf(a, "/v2/%.*s/blobs/%s", STR_ARG(b->ref.path),
-		                         digest_text(&b->d.digest, hex).ptr),
-		      .headers = headers,
-		      .header_count = count,
-		      .head = on_head,
-		      .sink = on_bytes,
-		      .context = b,
-		      .stop = &b->stop };
-	HttpResponse answer;
-	TRY(endpoint_send(b->r, &call, a, &answer));
-	if (answer.status == 200 || answer.status == 206)
-		return NULL;
-	Err *err = endpoint_status_error(b->endpoint, &b->ref, &answer,
-	                                 arena_strf(a, "blob %s", hex).ptr, false);
+	char text[DIGEST_TEXT_LEN + 1];
+	return arena_strf(a, "/v2/%.*s/blobs/%s", STR_ARG(b->ref.path),
+	                  digest_text(&b->d.digest, text).ptr);
+}
+
+Err *fetch_status_error(const BlobReader *b, const HttpResponse *answer)
+{
+	char text[DIGEST_TEXT_LEN + 1];
+	AUTO_ARENA Arena a = ARENA_INIT;
+	Str what = arena_strf(&a, "blob %s", digest_text(&b->d.digest, text).ptr);
+	Err *err = endpoint_status_error(b->endpoint, &b->ref, answer, what.ptr, false);
 	if (b->d.foreign)
 		err = err_note(
 			err,
@@ -208,17 +174,30 @@ static Err *receive_once(BlobReader *b, Arena *a)
 	return err;
 }
 
-static Err *pause_before_resume(BlobReader *b, unsigned empty)
+static Err *receive_once(BlobReader *b, Arena *a)
 {
-	/* The HTTP client has waited between its own tries; this is for transfers that began well.
-	 */
-	const struct timespec step = { 0, 50000000 };
-	for (unsigned i = 0; i < 4u << empty; i++) {
-		TRY(cancel_check(&b->stop));
-		TRY(cancel_check(b->r->cancel));
-		nanosleep(&step, NULL);
-	}
-	return NULL;
+	HttpHeader headers[2] = { { STR("Accept-Encoding"), STR("identity") } };
+	size_t count = 1;
+	unsigned connections = fetch_connections(b);
+	if (connections > 1)
+		return fetch_pieces(b, connections);
+	if (b->received)
+		headers[count++] =
+			(HttpHeader){ STR("Range"), arena_strf(a, "bytes=%llu-",
+			                                       (unsigned long long)b->received) };
+	Call call = { .endpoint = b->endpoint,
+		      .ref = &b->ref,
+		      .method = "GET",
+		      .path = fetch_path(b, a),
+		      .headers = headers,
+		      .header_count = count,
+		      .head = on_head,
+		      .sink = on_bytes,
+		      .context = b,
+		      .stop = &b->stop };
+	HttpResponse answer;
+	TRY(endpoint_send(b->r, &call, a, &answer));
+	return answer.status == 200 || answer.status == 206 ? NULL : fetch_status_error(b, &answer);
 }
 
 /* The whole blob from one endpoint, resuming as often as is sensible. */
@@ -228,6 +207,7 @@ static Err *receive(BlobReader *b)
 	for (unsigned resumes = 0;; resumes++) {
 		AUTO_ARENA Arena a = ARENA_INIT;
 		uint64_t before = b->received;
+		bool connections_failed = b->no_pieces;
 		AUTO_ERR Err *err = receive_once(b, &a);
 		/* All of it is here and verified: how the connection ended does not matter. */
 		if (b->received == b->d.size && (!err || err_kind(err) == ERR_NETWORK))
@@ -239,11 +219,13 @@ static Err *receive(BlobReader *b)
 		empty = b->received > before ? 0 : empty + 1;
 		/* Without a first byte the HTTP client has tried often enough; another endpoint may
 		 * do. */
-		bool nothing = b->received == 0;
-		if (err_kind(err) != ERR_NETWORK || nothing || empty >= EMPTY_RESUMES_MAX ||
+		bool nothing = b->received == 0 && connections_failed == b->no_pieces;
+		if (err_kind(err) != ERR_NETWORK || nothing || empty >= b->r->patience.http.tries ||
 		    resumes >= RESUMES_MAX)
 			return TAKE_PTR(err);
-		TRY(pause_before_resume(b, empty));
+		/* The HTTP client has waited between its own tries; this is for transfers that
+		 * began well. */
+		TRY(http_client_pause(b->r->http, empty + 1, &b->stop));
 	}
 }
 
@@ -251,7 +233,7 @@ static Err *receive_at(void *context, Endpoint *e)
 {
 	BlobReader *b = context;
 	if (b->received == b->d.size) /* wrong bytes are with the reader already: no way back */
-		return wrong(b, "its digest does not match");
+		return fetch_wrong(b, "its digest does not match");
 	/* What one endpoint began another may finish: the same digest is the same bytes. */
 	b->endpoint = e;
 	return receive(b);
@@ -260,7 +242,9 @@ static Err *receive_at(void *context, Endpoint *e)
 static void *receive_thread(void *context)
 {
 	BlobReader *b = context;
+	__atomic_add_fetch(&b->r->fetching, 1, __ATOMIC_RELAXED);
 	Err *err = b->d.size == 0 ? check_digest(b) : endpoint_each(b->r, &b->ref, receive_at, b);
+	__atomic_sub_fetch(&b->r->fetching, 1, __ATOMIC_RELAXED);
 	pthread_mutex_lock(&b->lock);
 	b->err = err;
 	b->ended = true;

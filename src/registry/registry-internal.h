@@ -50,6 +50,19 @@ NODISCARD Err *registry_config_add_environment(Arena *a, RegistryConfig *c);
 /* Is AUTHORITY ("host:port") listed?  Host names are looked up only if a CIDR is listed. */
 bool registry_config_insecure(const RegistryConfig *c, Str authority, Str host);
 
+/* --- patience.c: how often, how long ---------------------------------------------------------- */
+
+typedef struct Patience {
+	HttpPatience http;
+	unsigned connections; /* for one large blob; 0: as many as seem sensible */
+	uint64_t chunk_bytes; /* of one request of an upload; 0: all in one, unless that is refused
+	                       */
+} Patience;
+
+/* From $DECANT_RETRY, $DECANT_RETRY_DELAY, $DECANT_STALL_TIMEOUT, $DECANT_CONNECTIONS,
+ * $DECANT_CHUNK_SIZE. */
+NODISCARD Err *patience_read(Patience *ret);
+
 /* --- auth.c: credentials --------------------------------------------------------------------- */
 
 typedef struct Credentials {
@@ -137,8 +150,10 @@ struct Registry {
 	HttpClient *http;
 	Arena arena; /* settings: read-only after registry_open() */
 	RegistryConfig config;
-	Str given_domain;     /* whose are: */
-	Credentials given;    /* registry_use_login(); before any file */
+	Str given_domain;  /* whose are: */
+	Credentials given; /* registry_use_login(); before any file */
+	Patience patience;
+	unsigned fetching;    /* large blobs on their way; atomically */
 	pthread_mutex_t lock; /* over what follows */
 	VEC(Endpoint *) endpoints;
 	VEC(int) files; /* certificates and keys in memory */
@@ -191,6 +206,10 @@ Str endpoint_repository(Arena *a, const Endpoint *e, const Reference *ref);
 /* Run DO for each endpoint of REF until one succeeds; the error tells what was tried. */
 typedef Err *EndpointFn(void *context, Endpoint *e);
 NODISCARD Err *endpoint_each(Registry *r, const Reference *ref, EndpointFn *fn, void *context);
+/* The registry of REF itself, open: what is written goes there and to no mirror. */
+NODISCARD Err *endpoint_own(Registry *r, const Reference *ref, Endpoint **ret);
+/* What the server calls what we sent, if it says: must be WANTED. */
+NODISCARD Err *endpoint_check_digest(const HttpResponse *answer, const char *wanted);
 
 /* --- certs.c, hints.c --------------------------------------------------------------------------
  */

@@ -7,29 +7,9 @@
 needs_root
 needs_run
 fault_start
+export DECANT_RETRY_DELAY=20ms
 
-refused() { # fault, what the error says, what it is about
-	fault_forget
-	rm -rf "$DECANT_ROOT"
-	run decant pull "$FAULT/$1/img"
-	ok "$3: fails" [ "$STATUS" -ne 0 ]
-	like "$3: says so" "$ERR" "$2"
-	unlike "$3: no name" "$(store_names)" '%3A'
-	unlike "$3: not the layer" "$(store_names)" "^$DIFF_ID"
-	ok "$3: no blob" [ ! -e "$DECANT_ROOT/blobs/sha256/${LAYER#sha256:}" ]
-	is "$3: nothing left over" "$(leftovers)" ""
-}
 
-taken() { # fault, what it is about
-	fault_forget
-	rm -rf "$DECANT_ROOT"
-	run decant pull -q "$FAULT/$1/img"
-	status "$2" 0
-	is "$2: the image" "$(decant images -q --no-trunc "$FAULT/$1/img")" "$CONFIG"
-	ok "$2: its blob is kept" cmp -s <(sha256sum <"$DECANT_ROOT/blobs/sha256/${LAYER#sha256:}") <(echo "${LAYER#sha256:}  -")
-}
-
-DIFF_ID=$(sha256sum <"$(base_tar)" | cut -d' ' -f1)
 
 # --- bytes that are not what was promised (each leaves the store as it was)
 refused cut-0 'transfer closed|ended early' "R01 nothing comes"

@@ -22,11 +22,15 @@ import json
 import os
 import pathlib
 import re
+import socket
 import socketserver
+import struct
 import sys
 import tarfile
 import threading
 import time
+import urllib.parse
+from email.utils import formatdate
 
 OCI = "application/vnd.oci.image."
 USER_PASSWORD = "Basic dXNlcjpwYXNz"  # user:pass
@@ -37,11 +41,13 @@ cut-N           each blob answer ends after N bytes; no ranges
 resume          each blob answer ends after a third of what is left; ranges work
 norange         the first answer for a blob is cut, later ones ignore Range
 badrange        the first answer is cut, later ones are 206 of another range
+cutlen-N        the same, and Content-Length says N
 short           Content-Length and body are one byte shorter than the descriptor says
 long            ... one byte longer
-flip-layer      one bit of the layer is flipped
-flip-config     ... of the config
-flip-manifest   ... of the manifest that the index names
+flip-layer      one bit of the layer is flipped, in the middle; flip-layer-K: at K 64ths
+flip-config     ... of the config (and -K)
+flip-manifest   ... of the manifest that the index names (and -K)
+other           any manifest asked for by digest is the image's own
 html            every answer is 200 text/html
 html-blob       blobs are 200 text/html
 encoded         blobs come with Content-Encoding: gzip
@@ -53,12 +59,20 @@ both            a document with "layers" and "manifests"
 deep            an index in an index in an index ...
 noplatform      an index for s390x and an attestation
 huge            a manifest that never ends
+layers-N        a manifest of N layers
+nested          a manifest nested 100,000 deep
+bigconfig       the manifest says that the config has 65 MiB
+variants        an index for many platforms; each image's Env says which
+attested        an index: an attestation (unknown/unknown), no platform, the image, the image again with another digest
+tags-pages      three pages of tags; tags-loop: the second leads to itself; tags-endless: always one more; tags-bad: no list
 mediatype       the gzip layer is called plain
 diffid          the config names another diff ID
 diffids         the config has one diff ID too few
 nolayer         the layer is not there
 foreign         the layer has "urls" to the other server, the registry does not have it
 redirect        blobs are redirected to the other server (with basic auth here)
+redirect-rel    ... by a relative Location, here
+redirect-N      ... N times, here
 redirect-loop   blobs are redirected in a circle
 redirect-file   blobs are redirected to file:///etc/passwd
 basic           wants user:pass
@@ -71,6 +85,10 @@ realm-file      ... from file:///etc/passwd
 busy            every second request is answered by 503, Retry-After: 0
 storm           always 500
 gone            429 with Retry-After: 1000000000
+after-WHAT      the first request for the manifest is answered by 503 with Retry-After: WHAT is zero, one, date, past, garbage, none
+trickle         the second half of a blob comes at one byte a second
+break           the first answer for a blob is reset half-way; ranges work
+throttle-N      a connection gives N KiB a second; ranges work
 stall           blobs stop half-way, the connection stays
 reset           connections are closed without an answer
 slow-N          each answer comes after N ms
@@ -81,6 +99,18 @@ up-state        (push) the Location has state that must come back exactly; takes
 up-mount        (push) refuses mounts with a session
 up-slow         (push) reads uploads at a trickle
 up-full         (push) 500 for each upload
+up-resume       (push) the first PUT is cut; what came is kept, GET tells, PATCH goes on
+up-half         (push) the same, and PATCHes keep half of what they bring (202 with a shorter Range)
+up-416          (push) the same, and the first PATCH is answered by 416
+up-none         (push) PATCHes are accepted and nothing of them is kept
+up-more         (push) PATCHes say that more is there than was sent
+up-max-N        (push) a request of more than N bytes gets 413
+up-max-N-M      (push) the same, with OCI-Chunk-Min-Length: M, and 400 for smaller parts that are not the last
+up-refuse       (push) 400 for a POST with mount=
+up-mount-ok     (push) mounts
+up-quiet        (push) 201 without Location and digest
+up-token        (push) wants tokens that are good for six requests each
+up-mixed-N      (push) 400 DIGEST_INVALID for the first N manifests
 """
 
 
@@ -88,8 +118,8 @@ def sha256(data):
     return "sha256:" + hashlib.sha256(data).hexdigest()
 
 
-def flip(data):
-    at = len(data) // 2
+def flip(data, place="32"):
+    at = min(len(data) * int(place or 32) // 64, len(data) - 1)
     return data[:at] + bytes([data[at] ^ 1]) + data[at + 1:]
 
 
@@ -134,6 +164,28 @@ class Image:
     def entry(manifest, arch="amd64", os="linux", kind="manifest.v1+json"):
         return descriptor(kind, manifest, platform={"architecture": arch, "os": os})
 
+    def of_platform(self, arch, variant, os="linux"):
+        """An image whose Env says which one it is, and its entry of an index."""
+        config = json.loads(self.config)
+        config.update(architecture=arch, os=os, config={"Env": [f"IS={os}/{arch}/{variant}"]})
+        manifest = self.put(self.make_manifest(self.put(dump(config))))
+        entry = self.entry(manifest, arch, os)
+        if variant:
+            entry["platform"]["variant"] = variant
+        return manifest, entry
+
+    def variants(self):
+        all_of = [("arm", "v5"), ("arm", "v6"), ("arm", "v7"), ("arm64", "v8"), ("amd64", "v3"), ("amd64", ""), ("amd64", "v2"), ("s390x", "")]
+        made = [self.of_platform(*one) for one in all_of] + [self.of_platform("amd64", "", "windows")]
+        return self.make_index([entry for _, entry in made]), {sha256(manifest): manifest for manifest, _ in made}
+
+    def attested(self):
+        manifest, entry = self.of_platform("amd64", "")
+        attestation = dict(self.entry(b"{}", "unknown", "unknown"), annotations={"vnd.docker.reference.type": "attestation-manifest"})
+        nameless = descriptor("manifest.v1+json", b"nothing")
+        again = self.entry(b"another", "amd64")
+        return self.make_index([attestation, nameless, entry, again]), {sha256(manifest): manifest}
+
     @staticmethod
     def make_index(entries):
         return dump({"schemaVersion": 2, "mediaType": OCI + "index.v1+json", "manifests": entries})
@@ -160,6 +212,7 @@ class State:
         self.lock = threading.Lock()
         self.counts = {}
         self.tokens = {}
+        self.sessions = {}
 
     def count(self, *key):
         with self.lock:
@@ -169,6 +222,7 @@ class State:
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
 
     def log_message(self, *_):
         pass
@@ -195,6 +249,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     # --- who may come in ---------------------------------------------------------------------------
 
     def challenge(self, text):
+        self.read_body()
         self.error(401, "UNAUTHORIZED", [("WWW-Authenticate", text)])
 
     def admitted(self, fault, repository):
@@ -208,7 +263,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.challenge(f'Bearer realm="http://localhost:{self.server.other_port}/token"' + scope)
         elif fault == "realm-file":
             self.challenge('Bearer realm="file:///etc/passwd"' + scope)
-        elif fault.startswith("token"):
+        elif fault.startswith("token") or fault == "up-token":
             kind, _, token = authorization.partition(" ")
             with self.server.state.lock:
                 left = self.server.state.tokens.get(token, 0) if kind == "Bearer" else 0
@@ -221,12 +276,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
         return False
 
     def give_token(self, fault):
-        if fault == "token" and self.headers.get("Authorization") != USER_PASSWORD:
+        if fault in ("token", "up-token") and self.headers.get("Authorization") != USER_PASSWORD:
             return self.error(401, "UNAUTHORIZED")
         if fault == "token-slow":
             time.sleep(0.3)
         token = f"t{self.server.state.count('tokens')}"
-        self.server.state.tokens[token] = 1000 if fault in ("token-anon", "token-slow") else 3
+        self.server.state.tokens[token] = {"token-anon": 1000, "token-slow": 1000, "up-token": 6}.get(fault, 3)
         return self.reply(200, dump({"token": token, "expires_in": 300}), [("Content-Type", "application/json")])
 
     # --- documents -----------------------------------------------------------------------------------
@@ -237,8 +292,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
         index_type, manifest_type = OCI + "index.v1+json", OCI + "manifest.v1+json"
         by_digest = {sha256(image.manifest): image.manifest}
         top = (image.index, manifest_type if image.index is image.manifest else index_type)
-        if fault == "flip-manifest" and name in by_digest:
-            return flip(image.manifest), manifest_type
+        if fault.startswith("flip-manifest") and name in by_digest:
+            return flip(image.manifest, fault[14:]), manifest_type
+        if fault == "other" and name.startswith("sha256:"):
+            return image.manifest, manifest_type
+        if fault in ("variants", "attested"):
+            return self.manifest_in(image.variants() if fault == "variants" else image.attested(), name)
         made = None
         if fault == "mediatype":
             made = image.make_manifest(image.config, "layer.v1.tar")
@@ -249,6 +308,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
             made = image.make_manifest(image.put(image.make_config([sha256(b"x"), sha256(image.tars[1])])))
         elif fault == "diffids":
             made = image.make_manifest(image.put(image.make_config([sha256(image.tars[0])])))
+        elif fault.startswith("layers-"):
+            document = json.loads(image.manifest)
+            document["layers"] = document["layers"][1:] * int(fault[7:])
+            made = dump(document)
+        elif fault == "nested":
+            made = image.manifest[:-1] + b',"annotations":' + b"[" * 100000 + b"]" * 100000 + b"}"
+        elif fault == "bigconfig":
+            document = json.loads(image.manifest)
+            document["config"]["size"] = 65 << 20
+            made = dump(document)
         elif fault == "both":
             document = json.loads(image.manifest)
             document["manifests"] = []
@@ -271,7 +340,29 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return image.manifest, manifest_type
         return top if name in ("latest", sha256(image.index)) else None
 
+    @staticmethod
+    def manifest_in(index, name):
+        top, others = index
+        kind = OCI + ("index.v1+json" if name not in others else "manifest.v1+json")
+        return others.get(name, top), kind
+
+    def send_tags(self, fault, repository, query):
+        page = int(query.get("page", ["1"])[0])
+        tags = dump({"name": repository, "tags": ["latest"] if page == 1 else [f"t{page}"]})
+        if fault == "tags-bad":
+            return self.reply(200, b"[]", [("Content-Type", "application/json")])
+        more = {"tags-pages": page < 3, "tags-loop": True, "tags-endless": True}.get(fault, False)
+        following = 2 if fault == "tags-loop" else page + 1
+        link = [("Link", f'</v2/{repository}/tags/list?n=1&page={following}>; rel="next"')] if more else []
+        return self.reply(200, tags, [("Content-Type", "application/json"), *link])
+
     def send_manifest(self, fault, name):
+        if fault.startswith("tags-") and re.fullmatch("t[0-9]+", name):
+            name = "latest"
+        if fault.startswith("after-") and self.server.state.count(fault, name) == 1:
+            date = {"date": 2, "past": -3600}.get(fault[6:], 0)
+            value = {"zero": "0", "one": "1", "garbage": "soon, perhaps"}.get(fault[6:], formatdate(time.time() + date, usegmt=True))
+            return self.error(503, "UNAVAILABLE", [] if fault == "after-none" else [("Retry-After", value)])
         found = self.manifest_for(fault, name)
         if found is None:
             return self.error(404, "MANIFEST_UNKNOWN")
@@ -295,11 +386,17 @@ class Handler(http.server.BaseHTTPRequestHandler):
         there = [("Content-Type", "application/octet-stream")]
         wanted = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
         start = int(wanted[1]) if wanted else 0
-        if (fault == "flip-layer" and large) or (fault == "flip-config" and body is image.config):
-            return self.reply(200, flip(body), there)
+        if (fault.startswith("flip-layer") and large) or (fault.startswith("flip-config") and body is image.config):
+            return self.reply(200, flip(body, fault[len("flip-layer-" if large else "flip-config-"):]), there)
         if fault == "html-blob":
             return self.reply(200, b"<html>sign in</html>", [("Content-Type", "text/html")])
         if not large:
+            return self.reply(200, body, there)
+        hops = re.fullmatch(r"redirect-(\d+)", fault)
+        if hops or fault == "redirect-rel":
+            at = int((re.search(r"hop=(\d+)", self.path) or ["", 0])[1])
+            if at < int(hops[1] if hops else 1):
+                return self.reply(307, b"", [("Location", f"./{digest}?hop={at + 1}" if fault == "redirect-rel" else f"{self.path.split('?')[0]}?hop={at + 1}")])
             return self.reply(200, body, there)
         if fault.startswith("redirect"):
             place = {"redirect": f"http://127.0.0.1:{self.server.other_port}/blob/{digest}", "redirect-loop": self.path + "?x",
@@ -313,16 +410,32 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.reply(200, body + b"x", there)
         if fault.startswith("cut-"):
             return self.reply(200, body, there, cut=min(int(fault[4:]), len(body) - 1))
+        if fault.startswith("cutlen-"):
+            return self.reply(200, body[:min(int(fault[7:]), len(body) - 1)], there)
+        if fault == "trickle":
+            self.reply(200, body, there, cut=len(body) // 2)
+            for at in range(len(body) // 2, len(body)):
+                self.wfile.write(body[at:at + 1])
+                self.wfile.flush()
+                time.sleep(1)
+            return None
+        if fault.startswith("throttle-"):
+            return self.send_throttled(body, int(fault[9:]) << 10)
         if fault == "stall":
             self.reply(200, body, there, cut=len(body) // 2)
             self.wfile.flush()
             time.sleep(600)
             return None
         first = state.count(fault, digest) == 1
-        if fault == "resume":
+        if fault == "break" and first:
+            self.reply(200, body, there, cut=len(body) // 2)
+            self.wfile.flush()
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            return self.connection.close()
+        if fault in ("resume", "break"):
             rest = body[start:]
             partial = [*there, ("Content-Range", f"bytes {start}-{len(body) - 1}/{len(body)}")] if start else there
-            return self.reply(206 if start else 200, rest, partial, cut=len(rest) if len(rest) < 2000 else len(rest) // 3)
+            return self.reply(206 if start else 200, rest, partial, cut=len(rest) if len(rest) < 2000 or fault == "break" else len(rest) // 3)
         if fault == "norange":
             return self.reply(200, body, there, cut=len(body) // 2 if first else None)
         if fault == "badrange" and not first:
@@ -330,6 +443,20 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if fault == "badrange":
             return self.reply(200, body, there, cut=len(body) // 2)
         return self.reply(200, body, there)
+
+    def send_throttled(self, body, rate):
+        wanted = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
+        start, end = (int(wanted[1]), int(wanted[2] or len(body) - 1)) if wanted else (0, len(body) - 1)
+        self.send_response(206 if wanted else 200)
+        if wanted:
+            self.send_header("Content-Range", f"bytes {start}-{end}/{len(body)}")
+        self.send_header("Content-Length", str(end + 1 - start))
+        self.end_headers()
+        step = max(rate // 20, 1)
+        for at in range(start, end + 1, step):
+            self.wfile.write(body[at:min(at + step, end + 1)])
+            self.wfile.flush()
+            time.sleep(step / rate)
 
     # --- uploads --------------------------------------------------------------------------------------------
 
@@ -348,14 +475,64 @@ class Handler(http.server.BaseHTTPRequestHandler):
             left -= len(some)
         return body
 
+    def session(self, fault, repository, rest):
+        """Uploads that the server remembers (up-resume and its like): what came is in state.sessions."""
+        state = self.server.state
+        number = int(re.match(r"\d+", rest)[0])
+        held = state.sessions.setdefault(number, bytearray())
+        where = [("Location", f"/v2/{repository}/blobs/uploads/{number}?_state=a%2Fb%3D%3D~{number}&x=1")]
+
+        def told(status):
+            return self.reply(status, b"", where + [("Range", f"0-{max(len(held) - 1, 0)}")])
+        if self.command == "GET":
+            return told(204)
+        limit = re.fullmatch(r"up-max-(\d+)(?:-(\d+))?", fault)
+        length = int(self.headers.get("Content-Length") or 0)
+        if limit and length > int(limit[1]):
+            self.read_body()
+            return self.error(413, "TOOLARGE")
+        if self.command == "PUT" and length > 10000 and state.count(fault, repository) == 1 and not limit:
+            held += self.read_body(length // 2)
+            self.close_connection = True
+            return self.connection.close()
+        body = self.read_body()
+        if self.command == "PATCH":
+            expected = f"{len(held)}-{len(held) + len(body) - 1}"
+            if self.headers.get("Content-Range") != expected or (fault == "up-416" and len(body) > 10000 and state.count("416", repository) == 1):
+                return told(416)
+            if limit and limit[2] and len(body) < int(limit[2]):
+                state.counts[("small", number)] = state.counts.get(("small", number), 0) + 1
+            elif state.counts.get(("small", number)):
+                return self.error(400, "SIZE_INVALID")
+            if fault == "up-more":
+                return self.reply(202, b"", where + [("Range", f"0-{len(held) + len(body) + 5}")])
+            held += b"" if fault == "up-none" else body[:(len(body) + 1) // 2] if fault == "up-half" and len(body) > 100 else body
+            return told(202)
+        held += body
+        digest = re.search(r"digest=(sha256%3A[0-9a-f]{64})", rest)[1].replace("%3A", ":")
+        if sha256(bytes(held)) != digest:
+            return self.error(400, "DIGEST_INVALID")
+        state.counts[("has", repository, digest)] = 1
+        return self.reply(201, b"", [] if fault == "up-quiet" else [("Docker-Content-Digest", digest), ("Location", "/x")])
+
     def upload(self, fault, repository, rest):
         state = self.server.state
         if self.command == "POST":
             self.read_body()
+            if fault == "up-refuse" and "mount=" in rest:
+                return self.error(400, "UNSUPPORTED")
+            if fault == "up-mount-ok" and "mount=" in rest:
+                digest = re.search(r"mount=(sha256:[0-9a-f]{64})", rest)[1]
+                state.counts[("has", repository, digest)] = 1
+                return self.reply(201, b"", [("Docker-Content-Digest", digest), ("Location", "/x")])
             if fault == "up-nowhere":
                 return self.reply(202)
             number = state.count("uploads")
-            return self.reply(202, b"", [("Location", f"/v2/{repository}/blobs/uploads/{number}?_state=a%2Fb%3D%3D~{number}&x=1")])
+            least = re.fullmatch(r"up-max-\d+-(\d+)", fault)
+            return self.reply(202, b"", ([("OCI-Chunk-Min-Length", least[1])] if least else []) + [
+                ("Location", f"/v2/{repository}/blobs/uploads/{number}?_state=a%2Fb%3D%3D~{number}&x=1")])
+        if re.match("up-(resume|half|416|none|more|quiet|token|max-)", fault):
+            return self.session(fault, repository, rest)
         match = re.fullmatch(r"(\d+)\?_state=a%2Fb%3D%3D~(\d+)&x=1&digest=(sha256%3A[0-9a-f]{64})", rest)
         if not match or match[1] != match[2]:
             self.read_body()
@@ -384,7 +561,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         token = re.fullmatch(r"/([^/]+)/token(\?.*)?", self.path)
         if token:
             return self.give_token(token[1])
-        match = re.fullmatch(r"/v2/((?:([^/]+)/.+?)/(manifests|blobs|blobs/uploads)/([^/]*))?", self.path)
+        tags = re.fullmatch(r"/v2/(([^/]+)/.+?)/tags/list(\?.*)?", self.path)
+        if tags:
+            return self.send_tags(tags[2], tags[1], urllib.parse.parse_qs((tags[3] or "?")[1:]))
+        match = re.fullmatch(r"/v2/((?:([^/]+)/.+?)/(manifests|blobs|blobs/uploads)/([^/]*))?", self.path.replace("/./", "/"))
         if not match:
             return self.error(404, "NAME_UNKNOWN")
         if not match[1]:
@@ -410,6 +590,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.upload(fault, repository, rest)
         if self.command == "PUT":
             body = self.read_body()
+            mixed = re.fullmatch(r"up-mixed-(\d+)", fault)
+            if mixed and state.count("mixed", repository) <= int(mixed[1]):
+                return self.error(400, "DIGEST_INVALID")
             return self.reply(201, b"", [("Docker-Content-Digest", sha256(body))])
         if fault.startswith("up-"):
             there = ("has", repository, rest) in state.counts

@@ -177,8 +177,15 @@ static void test_retry_delay(void **state)
 		{ 1, "Mon, 23 Nov 2026 19:07:03 GMT and more", 200 },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
-		assert_int_equal(retry_delay_ms(cases[i].tried, str_from(cases[i].after), now),
+		assert_int_equal(retry_delay_ms(cases[i].tried, 200, str_from(cases[i].after), now),
 		                 cases[i].want_ms);
+	assert_int_equal(retry_delay_ms(3, 10000, STR(""), now), 10000);
+	assert_int_equal(retry_delay_ms(3, 0, STR(""), now), 0);
+	assert_int_equal(retry_jitter_ms(0, 7), 0);
+	for (uint32_t random = 0; random < 1000; random++) {
+		int64_t ms = retry_jitter_ms(400, random * 4000037u);
+		assert_true(ms >= 400 && ms <= 500);
+	}
 	assert_true(retry_status(429) && retry_status(503));
 	assert_false(retry_status(404) || retry_status(501) || retry_status(200));
 }
