@@ -52,6 +52,8 @@
 
 /* Manifests and indexes: what registries accept (OCI distribution spec, "4 megabytes"). */
 #define MANIFEST_BYTES_MAX (4u << 20)
+/* index.json of a store: one entry a name, of some 300 bytes. */
+#define INDEX_JSON_BYTES_MAX (256u << 20)
 /* Image config: env and labels may be large; Docker Hub's largest known is under 1 MiB. */
 #define IMAGE_CONFIG_BYTES_MAX (8u << 20)
 /* Any other JSON we read: auth files, token answers, records. */

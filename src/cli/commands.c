@@ -52,6 +52,7 @@
 	X(port)       \
 	X(rm)         \
 	X(completion) \
+	X(fsck)       \
 	X(info)       \
 	X(help)       \
 	X(version)    \

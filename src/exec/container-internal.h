@@ -1,7 +1,8 @@
 /*
  * container-internal.h - what the container_*.c files share.
  *
- * ON DISK  containers/<id>/container.json   what ContainerRecord holds; gc reads the image ID in it
+ * ON DISK  containers/<id>/container.json   what ContainerRecord holds, sealed; gc reads the image
+ * ID in it
  *          containers/<id>/lock             flock'ed by the process that runs it, as long as it lives
  *          containers/<id>/log              stdout and stderr
  *          containers/<id>/{upper,work}     of its overlay; scratch: the sandbox's

@@ -8,6 +8,7 @@
 #include "codec/json.h"
 #include "exec/container-internal.h"
 #include "fs/path.h"
+#include "store/parts.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -66,6 +67,7 @@ Err *container_write(int dir_fd, const ContainerRecord *r)
 	json_write_raw(&w, r->c.request.len ? r->c.request : STR("{}"));
 	json_write_object_end(&w);
 	buf_add_char(&text, '\n');
+	store_text_seal(&text);
 	return path_write_file(dir_fd, record_name, buf_str(&text), 0600, false);
 }
 
@@ -117,8 +119,11 @@ Err *container_read(int dir_fd, Arena *a, ContainerRecord *ret)
 	/* The lock first: a record that is written at the end is then seen with the end in it. */
 	bool held = container_is_held(dir_fd);
 	TRY(path_read_file(dir_fd, record_name, JSON_BYTES_MAX, &text));
+	Str json = buf_str(&text);
+	if (!store_text_open(&json))
+		return err_new(ERR_CORRUPT, "the record of a container is damaged");
 	CLEANUP(free_json) JsonValue *v = NULL;
-	TRY(json_parse(buf_str(&text), JSON_BYTES_MAX, record_name, &v));
+	TRY(json_parse(json, JSON_BYTES_MAX, record_name, &v));
 	Str none = STR("");
 	ContainerRecord r = { .c = { .id = none,
 		                     .name = none,

@@ -117,6 +117,27 @@ static bool is_whole(const char *bytes, size_t len, size_t *ret_count)
 	return digest_eq(&is, &h.sha256);
 }
 
+/* Of a program of another version: not read, and no damage. */
+static bool is_of_other_version(const char *bytes, size_t len)
+{
+	static const char name[] = "decant-stat ";
+	return len >= sizeof magic && memcmp(bytes, name, sizeof name - 1) == 0 &&
+	       memcmp(bytes, magic, sizeof magic) != 0;
+}
+
+bool statcache_is_whole(int dir_fd, const char *name)
+{
+	StatCache *c = statcache_open(dir_fd, name);
+	struct stat st;
+	statcache_load(c);
+	/* an empty one is never written: without records it is not read */
+	bool whole = c->map && (c->old_count > 0 || is_of_other_version(c->map, c->map_bytes));
+	if (!c->map && fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		whole = errno == ENOENT; /* gone meanwhile */
+	statcache_close(c);
+	return whole;
+}
+
 void statcache_load(StatCache *c)
 {
 	struct stat st;

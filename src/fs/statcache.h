@@ -34,6 +34,8 @@ bool statcache_is_racy(const StatKey *key, int64_t now_ns);
 
 /* DIR_FD -1: nothing is read or written.  Never fails. */
 StatCache *statcache_open(int dir_fd, const char *name);
+/* Is the file what statcache_close wrote? */
+bool statcache_is_whole(int dir_fd, const char *name);
 /* Write it back if it changed (best effort: a cache that is not written costs time alone); free. */
 void statcache_close(StatCache *c);
 /* Read what is on disk, unless that was done.  To be called before statcache_find. */

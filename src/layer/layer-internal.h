@@ -6,9 +6,6 @@
 #include "layer/layer.h"
 #include "layer/view.h"
 
-/* Sum of the file sizes of a list: what `images` adds up. */
-uint64_t layer_list_bytes(const List *list);
-
 /* --- times.c --- */
 /* Is MTIME_NS when the step ran? */
 bool times_is_now(const LayerUpper *upper, int64_t mtime_ns);

@@ -80,6 +80,8 @@ NODISCARD Err *layer_need_dir(Store *s, const Digest *diff_id, const char *overl
 NODISCARD Err *layer_pack(Store *s, const Digest *diff_id, const CompressionSpec *spec,
                           Progress *progress, unsigned line, const Cancel *cancel,
                           StoreBlobOf *ret);
+/* Sum of the file sizes of a list: StoreLayer.size_bytes. */
+uint64_t layer_list_bytes(const List *list);
 /* What differs between a layer's directory and its list: content, kinds, owners, modes, attributes,
  * missing and foreign files.  FN is called for each, with a path and "has another size"; an error
  * of it ends the walk. */

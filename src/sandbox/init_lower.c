@@ -3,6 +3,7 @@
 #include "base/base.h"
 
 #include "fs/path.h"
+#include "fs/walk.h"
 #include "sandbox/sandbox.h"
 
 #include <fcntl.h>
@@ -73,4 +74,31 @@ Err *sandbox_init_lower(int dir_fd, const char *name, int *ret_fd)
 	}
 	*ret_fd = TAKE_FD(fd);
 	return NULL;
+}
+
+/* One that is not there, or is of another kind, is counted as wrong. */
+static Err *count_right(void *context, const WalkFile *f, bool *skip)
+{
+	size_t *right = context;
+	(void)skip;
+	for (size_t i = 0; i < ARRAY_LEN(init_entries); i++)
+		if (str_eqc(f->path, init_entries[i].path) &&
+		    f->st.st_mode == init_entries[i].mode &&
+		    (S_ISDIR(f->st.st_mode) || f->st.st_size == 0)) {
+			++*right;
+			return NULL;
+		}
+	return err_new(ERR_CORRUPT, "'%.*s' is none of ours", STR_ARG(f->path));
+}
+
+bool sandbox_init_is_whole(int dir_fd, const char *name)
+{
+	size_t right = 0;
+	AUTO_CLOSE int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	Err *e = walk_tree(fd, NULL, count_right, &right);
+	bool whole = !e && right == ARRAY_LEN(init_entries);
+	err_free(e); /* told by the result */
+	return whole;
 }

@@ -41,6 +41,8 @@ bool sandbox_entered(void);
 SandboxRung sandbox_rung(void);
 /* "trusted.overlay." or "user.overlay.": the prefix of overlay's own xattrs on this rung. */
 const char *sandbox_overlay_prefix(void);
+/* Has the directory that sandbox_init_lower() made just what it put there? */
+bool sandbox_init_is_whole(int dir_fd, const char *name);
 
 /* --- the server ------------------------------------------------------------------------------ */
 

@@ -148,6 +148,11 @@ Err *store_log_read(StoreLogReader *r, Buf *out, bool *ret_more)
 	}
 }
 
+bool store_log_is_at_end(const StoreLogReader *r)
+{
+	return r->in.len == 0;
+}
+
 void store_log_close(StoreLogReader *r)
 {
 	if (!r)

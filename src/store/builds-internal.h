@@ -16,7 +16,5 @@ typedef VEC(StoreBuildName) StoreBuildNames;
 /* Newest first. */
 NODISCARD Err *store_build_names(Store *s, StoreBuildNames *names);
 void store_build_name_format(const StoreBuildName *n, char text[static STORE_BUILD_NAME_BYTES]);
-/* Does nobody hold the lock that a running build holds? */
-bool store_build_is_dead(Store *s, const char *id);
 /* Records and logs that are too many go. */
 NODISCARD Err *store_builds_prune(Store *s);

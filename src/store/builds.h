@@ -202,6 +202,10 @@ StoreLogWriter *store_log_new(const StoreJournal *j, uint32_t n);
 void store_log_add(StoreLogWriter *w, Str bytes);
 NODISCARD Err *store_log_end(StoreLogWriter *w, uint64_t *ret_bytes); /* frees W */
 
+/* Does nobody hold the lock that a running build holds? */
+bool store_build_is_dead(Store *s, const char *id);
+/* Nothing is left over that is no frame: after store_log_read told that there is no more. */
+bool store_log_is_at_end(const StoreLogReader *r);
 static inline void store_log_closep(StoreLogReader **r)
 {
 	store_log_close(*r);

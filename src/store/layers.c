@@ -51,6 +51,33 @@ static bool has_tar(Store *s, const Digest *diff_id, uint64_t tar_bytes)
 	       S_ISREG(st.st_mode) && (uint64_t)st.st_size == tar_bytes;
 }
 
+bool store_meta_version(Str text, uint64_t *ret)
+{
+	static const char name[] = "decant-layer ";
+	Str first;
+	(void)str_cut(text, '\n', &first);
+	return str_starts(first, str_from(name)) &&
+	       str_to_u64(str_from_at(first, sizeof name - 1), ret);
+}
+
+/* The fields of a .meta; false: it is damaged, or another layer's. */
+static bool parse_meta(Str text, const Digest *diff_id, StoreLayer *ret, Str *ret_boot)
+{
+	uint64_t version;
+	Digest of;
+	*ret = (StoreLayer){ .diff_id = *diff_id };
+	if (!store_text_open(&text) || !store_meta_version(text, &version) ||
+	    version != STORE_VERSION || !get_number(text, "size", &ret->size_bytes) ||
+	    !get_number(text, "tar", &ret->tar_bytes) || !store_text_get(text, "boot", ret_boot))
+		return false;
+	Err *e = store_text_get_digest(text, "layer", &of);
+	if (!e)
+		e = store_text_get_digest(text, "identity", &ret->identity);
+	bool ok = !e && digest_eq(&of, diff_id);
+	err_free(e); /* told by the result */
+	return ok;
+}
+
 Err *store_layer_get(Store *s, const Digest *diff_id, StoreLayer *ret)
 {
 	char hex[DIGEST_TEXT_LEN + 1];
@@ -63,12 +90,10 @@ Err *store_layer_get(Store *s, const Digest *diff_id, StoreLayer *ret)
 			               digest_text(diff_id, hex).ptr);
 		return err_sys(errnum, "cannot read '%s/%s'", s->path, path.text);
 	}
-	Str text = buf_str(&file), boot;
-	StoreLayer layer = { .diff_id = *diff_id };
-	if (!store_text_open(&text) || !get_number(text, "size", &layer.size_bytes) ||
-	    !get_number(text, "tar", &layer.tar_bytes) || !store_text_get(text, "boot", &boot))
+	Str boot;
+	StoreLayer layer;
+	if (!parse_meta(buf_str(&file), diff_id, &layer, &boot))
 		return err_new(ERR_CORRUPT, "'%s/%s' is damaged", s->path, path.text);
-	TRY(store_text_get_digest(text, "identity", &layer.identity));
 	layer.has_dir = exists(s, store_path_of("layers", diff_id, "").text);
 	layer.has_tar = has_tar(s, diff_id, layer.tar_bytes);
 	if (!has_list(s, diff_id))
@@ -135,10 +160,21 @@ Err *store_layer_add_dir(Store *s, const Digest *diff_id, const char *dir_name)
 	return move_dir(s, diff_id, dir_name);
 }
 
+Err *store_layer_write_meta(Store *s, const StoreLayer *layer)
+{
+	char of[DIGEST_TEXT_LEN + 1], identity[DIGEST_TEXT_LEN + 1];
+	AUTO_BUF Buf text = BUF_INIT;
+	buf_addf(&text, "decant-layer %d\nlayer %s\nidentity %s\nsize %llu\ntar %llu\nboot %s\n",
+	         STORE_VERSION, digest_text(&layer->diff_id, of).ptr,
+	         digest_text(&layer->identity, identity).ptr, (unsigned long long)layer->size_bytes,
+	         (unsigned long long)layer->tar_bytes, s->boot_id);
+	store_text_seal(&text);
+	return store_write_small(s, store_path_of("layers", &layer->diff_id, ".meta").text,
+	                         buf_str(&text), s->durable);
+}
+
 Err *store_layer_publish(Store *s, const StoreLayer *layer, const List *list, const char *dir_name)
 {
-	char hex[DIGEST_TEXT_LEN + 1];
-	StorePath path = store_path_of("layers", &layer->diff_id, ".meta");
 	AUTO_LOCK StoreLock lock = STORE_LOCK_NONE;
 	/* Two makers of the same layer: one moves in, the other finds it whole. */
 	TRY(store_lock(s, "publish", &layer->diff_id, NULL, &lock));
@@ -152,12 +188,7 @@ Err *store_layer_publish(Store *s, const StoreLayer *layer, const List *list, co
 		return e;
 	err_free(e); /* it was not there, or damaged: now it is whole */
 	TRY(write_list(s, &layer->diff_id, list));
-	AUTO_BUF Buf text = BUF_INIT;
-	buf_addf(&text, "decant-layer 1\nidentity %s\nsize %llu\ntar %llu\nboot %s\n",
-	         digest_text(&layer->identity, hex).ptr, (unsigned long long)layer->size_bytes,
-	         (unsigned long long)layer->tar_bytes, s->boot_id);
-	store_text_seal(&text);
-	return store_write_small(s, path.text, buf_str(&text), s->durable);
+	return store_layer_write_meta(s, layer);
 }
 
 Err *store_layer_mark_synced(Store *s, const Digest *diff_id)

@@ -64,14 +64,11 @@ static Err *describe_ref(Store *s, const StoreRef *ref, Arena *a, Descriptor *re
 	return *ret_whole ? NULL : describe(s, &ref->manifest, a, ret, ret_whole);
 }
 
-Err *store_layout_write(Store *s)
+Err *store_layout_format(Store *s, Buf *out)
 {
 	AUTO_ARENA Arena a = ARENA_INIT;
-	AUTO_LOCK StoreLock lock = STORE_LOCK_NONE;
-	Digest one = { 0 };
 	StoreRef *refs;
 	size_t count;
-	TRY(store_lock(s, "layout", &one, NULL, &lock));
 	TRY(store_ref_list(s, &a, &refs, &count));
 	Index index = { .media_type = STR(MEDIA_OCI_INDEX) };
 	index.manifests = arena_alloc(&a, (count + 1) * sizeof(Descriptor), _Alignof(Descriptor));
@@ -90,7 +87,16 @@ Err *store_layout_write(Store *s)
 			d.ref_name = reference_familiar(&a, &ref);
 		index.manifests[index.count++] = d;
 	}
+	index_format(&index, out);
+	return NULL;
+}
+
+Err *store_layout_write(Store *s)
+{
+	AUTO_LOCK StoreLock lock = STORE_LOCK_NONE;
 	AUTO_BUF Buf json = BUF_INIT;
-	index_format(&index, &json);
+	Digest one = { 0 };
+	TRY(store_lock(s, "layout", &one, NULL, &lock));
+	TRY(store_layout_format(s, &json));
 	return store_write_small(s, "index.json", buf_str(&json), false);
 }

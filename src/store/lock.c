@@ -57,6 +57,26 @@ Err *store_lock_gc(Store *s, bool exclusive, const Cancel *cancel, StoreLock *re
 	return lock_path(s, "locks/gc", exclusive ? LOCK_EX : LOCK_SH, cancel, ret);
 }
 
+Err *store_try_lock_gc(Store *s, bool exclusive, StoreLock *ret, bool *ret_got)
+{
+	AUTO_CLOSE int fd =
+		openat(s->dir_fd, "locks/gc", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return err_sys(errno, "cannot open the lock 'locks/gc' in the store '%s'", s->path);
+	int how = (exclusive ? LOCK_EX : LOCK_SH) | LOCK_NB;
+	while (flock(fd, how) < 0) {
+		if (errno == EWOULDBLOCK) {
+			*ret_got = false;
+			return NULL;
+		}
+		if (errno != EINTR)
+			return err_sys(errno, "cannot lock a file of the store");
+	}
+	ret->fd = TAKE_FD(fd);
+	*ret_got = true;
+	return NULL;
+}
+
 void store_unlock(StoreLock *l)
 {
 	if (l->fd >= 0)

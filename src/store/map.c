@@ -29,6 +29,50 @@ static bool parse_blob(Str line, StoreBlobOf *ret)
 	return false;
 }
 
+/* False: it is damaged, or another layer's. */
+static bool is_of_layer(Str text, const Digest *diff_id)
+{
+	Digest of;
+	Err *e = store_text_get_digest(text, "layer", &of);
+	bool ok = !e && digest_eq(&of, diff_id);
+	err_free(e); /* told by the result */
+	return ok;
+}
+
+/* PRESENT: only those whose blob is here. */
+static void read_blobs(Store *s, Str text, bool present, Arena *a, StoreBlobOf **ret,
+                       size_t *ret_count)
+{
+	VEC(StoreBlobOf) blobs = { 0 };
+	while (text.len) {
+		Str line;
+		StoreBlobOf blob;
+		text = str_cut(text, '\n', &line);
+		if (parse_blob(line, &blob) &&
+		    (!present || store_blob_exists(s, &blob.digest, NULL)))
+			VEC_PUSH(&blobs, blob);
+	}
+	*ret = arena_alloc(a, (blobs.len + 1) * sizeof **ret, _Alignof(StoreBlobOf));
+	if (blobs.len)
+		memcpy(*ret, blobs.at, blobs.len * sizeof **ret);
+	*ret_count = blobs.len;
+	VEC_DONE(&blobs);
+}
+
+Err *store_map_recorded(Store *s, const Digest *diff_id, Arena *a, StoreBlobOf **ret,
+                        size_t *ret_count)
+{
+	AUTO_BUF Buf text = BUF_INIT;
+	StorePath path = store_path_of("map", diff_id, "");
+	*ret = NULL;
+	*ret_count = 0;
+	TRY(store_sealed_read(s, path.text, &text));
+	if (!is_of_layer(buf_str(&text), diff_id))
+		return err_new(ERR_CORRUPT, "'%s/%s' is of another layer", s->path, path.text);
+	read_blobs(s, buf_str(&text), false, a, ret, ret_count);
+	return NULL;
+}
+
 Err *store_map_list(Store *s, const Digest *diff_id, Arena *a, StoreBlobOf **ret, size_t *ret_count)
 {
 	StorePath path = store_path_of("map", diff_id, "");
@@ -42,21 +86,9 @@ Err *store_map_list(Store *s, const Digest *diff_id, Arena *a, StoreBlobOf **ret
 		return err_sys(errnum, "cannot read '%s/%s'", s->path, path.text);
 	}
 	Str text = buf_str(&file);
-	if (!store_text_open(&text))
+	if (!store_text_open(&text) || !is_of_layer(text, diff_id))
 		return NULL; /* damaged: the blobs are made again */
-	VEC(StoreBlobOf) blobs = { 0 };
-	while (text.len) {
-		Str line;
-		StoreBlobOf blob;
-		text = str_cut(text, '\n', &line);
-		if (parse_blob(line, &blob) && store_blob_exists(s, &blob.digest, NULL))
-			VEC_PUSH(&blobs, blob);
-	}
-	*ret = arena_alloc(a, (blobs.len + 1) * sizeof **ret, _Alignof(StoreBlobOf));
-	if (blobs.len)
-		memcpy(*ret, blobs.at, blobs.len * sizeof **ret);
-	*ret_count = blobs.len;
-	VEC_DONE(&blobs);
+	read_blobs(s, text, true, a, ret, ret_count);
 	return NULL;
 }
 
@@ -77,6 +109,8 @@ Err *store_map_add(Store *s, const Digest *diff_id, const StoreBlobOf *blob)
 	TRY(store_lock(s, "map", diff_id, NULL, &lock));
 	TRY(store_map_list(s, diff_id, &a, &blobs, &count));
 	AUTO_BUF Buf text = BUF_INIT;
+	char hex[DIGEST_TEXT_LEN + 1];
+	buf_addf(&text, "layer %s\n", digest_text(diff_id, hex).ptr);
 	for (size_t i = 0; i < count; i++) {
 		if (digest_eq(&blobs[i].digest, &blob->digest))
 			return NULL;

@@ -37,6 +37,35 @@ void store_ref_path(Str name, Buf *out)
 	}
 }
 
+bool store_ref_name_inside(Str text, Str *ret)
+{
+	return str_starts(text, STR("decant-ref 1\n")) && store_text_get(text, "name", ret);
+}
+
+static int hex_digit(char c)
+{
+	return c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+bool store_ref_name(Str file, Buf *out)
+{
+	if (str_starts(file, STR("h-")))
+		return false; /* only the file itself has its name */
+	for (size_t i = 0; i < file.len; i++) {
+		if (file.ptr[i] != '%') {
+			buf_add_char(out, file.ptr[i]);
+			continue;
+		}
+		if (file.len - i < 3 || hex_digit(file.ptr[i + 1]) < 0 ||
+		    hex_digit(file.ptr[i + 2]) < 0)
+			return false;
+		buf_add_char(out,
+		             (char)(hex_digit(file.ptr[i + 1]) << 4 | hex_digit(file.ptr[i + 2])));
+		i += 2;
+	}
+	return file.len > 0;
+}
+
 /* "PLATFORM CONFIG [MANIFEST]" */
 static Err *parse_variant(Str text, Arena *a, StoreVariant *ret)
 {

@@ -2,11 +2,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-#include "store/store.h"
+#include "store/parts.h"
 
 #include <pthread.h>
 
-enum { STORE_VERSION = 1, BOOT_ID_LEN = 36 };
+enum { STORE_VERSION = 2, BOOT_ID_LEN = 36 };
 
 struct Store {
 	int dir_fd;
@@ -27,11 +27,6 @@ typedef struct StorePath {
 } StorePath;
 StorePath store_path_of(const char *prefix, const Digest *d, const char *suffix);
 
-/* "NAME VALUE\n" lines with "end <sha256 of all before>\n" at the end: the form of every small file
- * of the store, so that a cut or flipped one is told from a whole one. */
-void store_text_seal(Buf *text);
-/* Checks and cuts the end line; false if it is damaged. */
-bool store_text_open(Str *text);
 /* Value of the line "NAME value"; false if there is none. */
 bool store_text_get(Str text, const char *name, Str *ret);
 /* Value as digest; a missing line leaves *ret zero. */
@@ -43,10 +38,19 @@ bool store_read_small(Store *s, const char *path, Buf *out, int *ret_errno);
 NODISCARD Err *store_write_small(Store *s, const char *path, Str text, bool sync);
 NODISCARD Err *store_sync_dir(Store *s, const char *path);
 
-/* "refs/..." of the name NAME. */
-void store_ref_path(Str name, Buf *out);
 /* The name that the file FILE of refs/ holds; *ret_found false: it is gone. */
 NODISCARD Err *store_ref_read(Store *s, const char *file, Arena *a, StoreRef *ret, bool *ret_found);
+/* --- version.c, migrate.c --- */
+/* *ret_made false: there is no store, and CREATE does not ask for one. */
+NODISCARD Err *store_version_check(Store *s, bool create, bool *ret_made);
+NODISCARD Err *store_version_state(Store *s, bool *ret_is_store, StoreVersionState *ret);
+NODISCARD Err *store_version_get(Store *s, uint64_t *ret); /* 0: no such file */
+NODISCARD Err *store_version_write(Store *s);
+/* The directories that are made with a store, those that are missing. */
+NODISCARD Err *store_make_parts(Store *s);
+NODISCARD Err *store_migrate(Store *s);
+/* The number in the first line of a .meta (without its seal). */
+bool store_meta_version(Str text, uint64_t *ret);
 
 /* Remove the oldest files of the directory DIR_FD until all together have BYTES_MAX at most. */
 NODISCARD Err *store_prune_dir(int dir_fd, uint64_t bytes_max);

@@ -3,16 +3,12 @@
 #include "base/base.h"
 
 #include "fs/path.h"
+#include "store/parts.h"
 #include "store/store-internal.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
-
-static const char *const store_dirs[] = { "refs",       "blobs",  "blobs/sha256", "layers", "map",
-	                                  "cache",      "ctx",    "logs",         "tmp",    "locks",
-	                                  "containers", "mounts", "builds",       "lists" };
 
 /* Where the store lies when nobody says: /var/lib for root, the user's data directory else. */
 static Err *default_root(char **ret)
@@ -55,79 +51,6 @@ static Err *make_root(const char *path)
 	return NULL;
 }
 
-static Err *make_store(Store *s)
-{
-	for (size_t i = 0; i < ARRAY_LEN(store_dirs); i++)
-		if (mkdirat(s->dir_fd, store_dirs[i], 0700) < 0 && errno != EEXIST)
-			return err_sys(errno, "cannot create '%s' in the store '%s'", store_dirs[i],
-			               s->path);
-	TRY(path_write_file(s->dir_fd, "oci-layout", STR("{\"imageLayoutVersion\":\"1.0.0\"}"),
-	                    0600, false));
-	TRY(path_write_file(s->dir_fd, "index.json", STR("{\"schemaVersion\":2,\"manifests\":[]}"),
-	                    0600, false));
-	return path_write_file(s->dir_fd, "version", STR("1\n"), 0600, true);
-}
-
-/* What may lie in a store that is being made, by another process or one that was killed. */
-static bool is_of_store(const char *name)
-{
-	static const char *const files[] = { ".",       "..",      "oci-layout", "index.json",
-		                             "version", "catalog", "lost+found" };
-	for (size_t i = 0; i < ARRAY_LEN(files); i++)
-		if (strcmp(name, files[i]) == 0)
-			return true;
-	for (size_t i = 0; i < ARRAY_LEN(store_dirs); i++)
-		if (strcmp(name, store_dirs[i]) == 0)
-			return true;
-	return str_starts(str_from(name), STR(".tmp."));
-}
-
-/* A directory that somebody uses for something else must not be filled with ours. */
-static Err *refuse_foreign(Store *s)
-{
-	int fd = openat(s->dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	if (!dir) {
-		int errnum = errno;
-		if (fd >= 0)
-			close(fd);
-		return err_sys(errnum, "cannot read the store '%s'", s->path);
-	}
-	Err *e = NULL;
-	for (struct dirent *d; !e && (d = readdir(dir));)
-		if (!is_of_store(d->d_name))
-			e = err_note(err_new(ERR_INPUT, "'%s' is not a store: there is '%s' in it",
-			                     s->path, d->d_name),
-			             "give an empty directory, or one that is not there yet, with "
-			             "--root DIR or DECANT_ROOT");
-	(void)closedir(dir);
-	return e;
-}
-
-/* *ret_made false: there is no store, and CREATE does not ask for one. */
-static Err *check_version(Store *s, bool create, bool *ret_made)
-{
-	*ret_made = true;
-	AUTO_BUF Buf text = BUF_INIT;
-	int errnum;
-	if (!store_read_small(s, "version", &text, &errnum)) {
-		if (errnum != ENOENT)
-			return err_sys(errnum, "cannot open the store '%s'", s->path);
-		TRY(refuse_foreign(s));
-		*ret_made = create;
-		return create ? make_store(s) : NULL;
-	}
-	uint64_t version;
-	if (!str_to_u64(str_trim(buf_str(&text)), &version))
-		return err_new(ERR_CORRUPT, "'%s/version' is damaged", s->path);
-	if (version != STORE_VERSION)
-		return err_note(err_new(ERR_INPUT,
-		                        "the store '%s' has version %llu, this decant reads %d",
-		                        s->path, (unsigned long long)version, STORE_VERSION),
-		                "use the decant that made it, or another store (--root)");
-	return NULL;
-}
-
 static void read_boot_id(Store *s)
 {
 	AUTO_CLOSE int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
@@ -137,8 +60,8 @@ static void read_boot_id(Store *s)
 	s->boot_id[BOOT_ID_LEN] = '\0';
 }
 
-/* *RET NULL: there is none, and CREATE does not ask for one. */
-static Err *open_store(const char *root, bool create, Store **ret)
+/* *RET NULL: there is no directory, and CREATE does not ask for one. */
+static Err *open_root(const char *root, bool create, Store **ret)
 {
 	AUTO_FREE char *path = NULL;
 	*ret = NULL;
@@ -163,8 +86,20 @@ static Err *open_store(const char *root, bool create, Store **ret)
 	s->tmp_fd = s->tmp_lock_fd = -1;
 	(void)pthread_mutex_init(&s->mutex, NULL);
 	read_boot_id(s);
+	*ret = s;
+	return NULL;
+}
+
+/* *RET NULL: there is none, and CREATE does not ask for one. */
+static Err *open_store(const char *root, bool create, Store **ret)
+{
+	Store *s;
 	bool made;
-	Err *e = check_version(s, create, &made);
+	*ret = NULL;
+	TRY(open_root(root, create, &s));
+	if (!s)
+		return NULL;
+	Err *e = store_version_check(s, create, &made);
 	if (e || !made)
 		store_close(s);
 	else
@@ -180,6 +115,22 @@ Err *store_open(const char *root, Store **ret)
 Err *store_open_existing(const char *root, Store **ret)
 {
 	return open_store(root, false, ret);
+}
+
+Err *store_open_any(const char *root, Store **ret, StoreVersionState *ret_state)
+{
+	Store *s;
+	bool is_store;
+	*ret = NULL;
+	TRY(open_root(root, false, &s));
+	if (!s)
+		return NULL;
+	Err *e = store_version_state(s, &is_store, ret_state);
+	if (e || !is_store)
+		store_close(s);
+	else
+		*ret = s;
+	return e;
 }
 
 void store_close(Store *s)
@@ -281,6 +232,22 @@ Err *store_text_get_digest(Str text, const char *name, Digest *ret)
 	Str value;
 	*ret = (Digest){ 0 };
 	return store_text_get(text, name, &value) ? digest_parse(value, ret) : NULL;
+}
+
+Err *store_sealed_read(Store *s, const char *path, Buf *out)
+{
+	AUTO_BUF Buf file = BUF_INIT;
+	int errnum;
+	if (!store_read_small(s, path, &file, &errnum)) {
+		if (errnum == ENOENT)
+			return err_new(ERR_NOT_FOUND, "there is no '%s/%s'", s->path, path);
+		return err_sys(errnum, "cannot read '%s/%s'", s->path, path);
+	}
+	Str text = buf_str(&file);
+	if (!store_text_open(&text))
+		return err_new(ERR_CORRUPT, "'%s/%s' is damaged", s->path, path);
+	buf_add_str(out, text);
+	return NULL;
 }
 
 bool store_read_small(Store *s, const char *path, Buf *out, int *ret_errno)

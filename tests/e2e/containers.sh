@@ -119,7 +119,7 @@ ok "after the timeout" [ $(($(date +%s) - start)) -le 8 ]
 is "with --rm nothing stays" "$(containers) $(leftovers)" "0 "
 ok "no process either" eval '! alive "sleep 8765432"'
 run decant run -d --name lost app 'sleep 8765433; true'
-kill -KILL "$(jq .Pid "$DECANT_ROOT"/containers/*/container.json)"
+kill -KILL "$(head -n 1 "$DECANT_ROOT"/containers/*/container.json | jq .Pid)"
 ok "a killed monitor takes its container along" wait_for 5 eval '! alive "sleep 8765433"'
 like "and is seen as ended" "$(decant ps -a)" "Exited \(137\).* lost$"
 run decant rm lost

@@ -39,7 +39,7 @@ static void test_newer_version_is_refused(void **state)
 {
 	Fixture *f = *state;
 	Store *other;
-	write_at(f, "version", "2\n");
+	write_at(f, "version", "3\n");
 	must_be(store_open(f->dir, &other), ERR_INPUT);
 	write_at(f, "version", "x");
 	must_be(store_open(f->dir, &other), ERR_CORRUPT);

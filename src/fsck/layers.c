@@ -1,0 +1,138 @@
+/* layers.c - a layer is whole: its .meta, its content list, and one form of its bytes at least. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/base.h"
+
+#include "fsck/fsck-internal.h"
+#include "layer/layer.h"
+
+#include <fcntl.h>
+
+typedef struct Look {
+	Fsck *f;
+	const Digest *d;
+	Str path;
+	unsigned count;
+} Look;
+
+static void bad_layer(Fsck *f, Str path, const Digest *d, const char *problem)
+{
+	fsck_found(f,
+	           &(Finding){ .told = { .path = path,
+	                                 .problem = str_from(problem),
+	                                 .advice = STR("build or pull again, unless another form "
+	                                               "of the layer is here") },
+	                       .fix = FIX_LAYER,
+	                       .key = *d },
+	           d);
+}
+
+/* The first few of a layer are told; a whole folder that is gone is one damage. */
+static Err *bad_file(void *context, Str path, const char *problem)
+{
+	enum { TOLD_MAX = 10 };
+	Look *x = context;
+	if (++x->count > TOLD_MAX)
+		return NULL;
+	Str at = fsck_str(x->f, "%.*s/%.*s", STR_ARG(x->path), STR_ARG(path));
+	bad_layer(x->f, at, x->d, problem);
+	return NULL;
+}
+
+static Err *look_dir(Fsck *f, Str path, const Digest *d, const List *list)
+{
+	Look x = { .f = f, .d = d, .path = path };
+	LayerExamine how = { .quick = f->request->quick,
+		             .cancel = f->request->cancel,
+		             .fn = bad_file,
+		             .context = &x };
+	Err *e = layer_examine_dir(f->store, d, list, &how);
+	if (!e || err_kind(e) == ERR_CANCELLED)
+		return e;
+	bad_layer(f, path, d, "cannot be read");
+	err_free(e); /* told as a finding */
+	return NULL;
+}
+
+static bool list_is_right(Fsck *f, const List *list, const StoreLayer *layer)
+{
+	if (f->request->quick)
+		return true;
+	Err *e = list_verify(list, "a content list");
+	bool right = !e;
+	err_free(e); /* told as a finding */
+	if (!right)
+		return false;
+	Digest is = list_identity(list);
+	return digest_eq(&is, &layer->identity);
+}
+
+static bool has_blob(Fsck *f, const Digest *d)
+{
+	AUTO_ARENA Arena a = ARENA_INIT;
+	StoreBlobOf *blobs;
+	size_t count = 0;
+	Err *e = store_map_list(f->store, d, &a, &blobs, &count);
+	err_free(e); /* a map that cannot be read is found by itself */
+	return count > 0;
+}
+
+/* Something of a layer that has no .meta: half published by a process that is dead, if we are
+ * alone. */
+static Err *look_without_meta(Fsck *f, Str path, const Digest *d)
+{
+	static const char *const parts[] = { "", ".list", ".ok" };
+	const Uses *u = fsck_uses(f, d);
+	if (u && u->layer) {
+		bad_layer(f, fsck_str(f, "%.*s.meta", STR_ARG(path)), d, "is gone");
+		return NULL;
+	}
+	AUTO_LOCK StoreLock lock = STORE_LOCK_NONE;
+	StoreLayer layer;
+	TRY(store_lock(f->store, "publish", d, f->request->cancel, &lock));
+	Err *e = store_layer_get(f->store, d, &layer);
+	bool there = !e;
+	err_free(e); /* it is not: told below */
+	for (size_t i = 0; !there && i < ARRAY_LEN(parts); i++) {
+		Str part = fsck_str(f, "%.*s%s", STR_ARG(path), parts[i]);
+		if (faccessat(store_dir_fd(f->store), part.ptr, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+			fsck_found(f,
+			           &(Finding){ .told = { .path = part,
+			                                 .problem = STR("is left of a layer "
+			                                                "that is not there") },
+			                       .fix = FIX_REMOVE,
+			                       .key = *d },
+			           NULL);
+	}
+	return NULL;
+}
+
+Err *fsck_look_layer(Fsck *f, const Str *path, const Digest *d)
+{
+	StoreLayer layer;
+	AUTO_LIST List *list = NULL;
+	Err *e = store_layer_get(f->store, d, &layer);
+	if (e && err_kind(e) == ERR_NOT_FOUND) {
+		err_free(e); /* told below */
+		return look_without_meta(f, *path, d);
+	}
+	__atomic_add_fetch(&f->layers, 1, __ATOMIC_RELAXED);
+	if (!e)
+		e = store_layer_list(f->store, d, &list);
+	if (e) {
+		Str cause = err_cause(e);
+		bool of_meta = memmem(cause.ptr, cause.len, ".meta", 5) != NULL;
+		bad_layer(f, fsck_str(f, "%.*s.%s", STR_ARG(*path), of_meta ? "meta" : "list"), d,
+		          "is damaged");
+		err_free(e); /* told as a finding */
+		return NULL;
+	}
+	if (!list_is_right(f, list, &layer)) {
+		bad_layer(f, fsck_str(f, "%.*s.list", STR_ARG(*path)), d, "is damaged");
+		return NULL;
+	}
+	if (layer.has_dir)
+		return look_dir(f, *path, d, list);
+	if (!layer.has_tar && !has_blob(f, d))
+		bad_layer(f, *path, d, "has no files, and no blob to make them from");
+	return NULL;
+}
