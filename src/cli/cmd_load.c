@@ -19,7 +19,7 @@ static const Option load_options[] = {
 	  .letter = 'i',
 	  .kind = OPTION_TEXT,
 	  .choices = "FILE",
-	  .help = "Archive to read (default standard input)",
+	  .help = "Archive or folder to read (default standard input)",
 	  .offset = offsetof(LoadValues, input) },
 	{ .name = "quiet",
 	  .letter = 'q',
@@ -58,7 +58,10 @@ static Err *run_load(Cli *cli, const void *values, const Arguments *args)
 	TRY(cli_store(cli, &s));
 	TRY(cli_cancel(cli, &cancel));
 	AUTO_READER Reader *in = reader_from_fd(v->input ? file : STDIN_FILENO, name);
-	Err *e = load_archive(s, in, name, cancel, cli->arena, &loaded, &count);
+	struct stat st;
+	bool is_folder = v->input && fstat(file, &st) == 0 && S_ISDIR(st.st_mode);
+	Err *e = is_folder ? load_folder(s, file, name, cancel, cli->arena, &loaded, &count)
+	                   : load_archive(s, in, name, cancel, cli->arena, &loaded, &count);
 	if (e) /* damaged is the archive, not the store */
 		return err_kind(e) == ERR_CORRUPT ? err_set_kind(e, ERR_INPUT) : e;
 	for (size_t i = 0; i < count && !v->quiet; i++)
@@ -78,7 +81,8 @@ const Command command_load = {
 	.help = "Load images from an archive",
 	.about = "Takes what 'docker save', 'decant save' and 'skopeo copy ... oci-archive:' "
 		 "write, plain or\n"
-		 "compressed. Nothing is changed unless the whole archive is sound.",
+		 "compressed, and folders: an OCI layout, an unpacked archive, 'skopeo copy ... "
+		 "dir:'.\nNothing is changed unless the whole archive is sound.",
 	.options = load_options,
 	.option_count = ARRAY_LEN(load_options),
 	.values_size = sizeof(LoadValues),

@@ -2,8 +2,9 @@
  * load.c - an image archive → images with names.
  *
  * What kind it is, the members say: index.json makes it an OCI layout, manifest.json a docker
- * archive.  One that has both (docker since 25, and ours) is read as a layout: there every blob has
- * a digest of its own, and the manifest that was pulled or pushed stays the same.
+ * archive, or (an object, no array) a folder of skopeo's dir:.  One that has both (docker since 25,
+ * and ours) is read as a layout: there every blob has a digest of its own, and the manifest that
+ * was pulled or pushed stays the same.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
@@ -87,21 +88,27 @@ static Err *fill_loaded(const LoadImages *images, Arena *a, Loaded **ret, size_t
 	return NULL;
 }
 
-static Err *read_documents(const Spool *spool, LoadImages *images)
+static Err *read_documents(Spool *spool, LoadImages *images)
 {
-	if (load_spool_find(spool, STR("index.json")))
-		TRY(load_oci_read(spool, images));
-	else if (load_spool_find(spool, STR("manifest.json")))
-		TRY(load_docker_read(spool, images));
-	else
+	const Member *index = NULL, *manifest = NULL;
+	TRY(load_spool_find(spool, STR("index.json"), &index));
+	if (!index)
+		TRY(load_spool_find(spool, STR("manifest.json"), &manifest));
+	if (!index && !manifest)
 		return err_note(err_new(ERR_CORRUPT,
 		                        "no image archive: it has neither 'index.json' nor "
 		                        "'manifest.json'"),
 		                "a root file system becomes an image by 'decant import'");
+	if (index)
+		TRY(load_oci_read(spool, images));
+	else
+		TRY(load_docker_read(spool, manifest, images, &spool->flat));
+	if (spool->flat)
+		TRY(load_flat_read(spool, manifest, images));
 	return images->len ? NULL : err_new(ERR_CORRUPT, "there is no image in it");
 }
 
-static Err *load_into(Spool *spool, Reader *in, LoadImages *images)
+static Err *spool_archive(Spool *spool, Reader *in)
 {
 	AUTO_READER Reader *peek = NULL;
 	AUTO_READER Reader *tar = NULL;
@@ -109,17 +116,27 @@ static Err *load_into(Spool *spool, Reader *in, LoadImages *images)
 	TRY(load_unwrap(in, &peek, &tar, &empty));
 	if (empty)
 		return err_new(ERR_INPUT, "it is empty");
-	TRY(load_spool_read(spool, tar));
+	return load_spool_read(spool, tar);
+}
+
+static Err *load_into(Spool *spool, Reader *in, LoadImages *images)
+{
+	if (in)
+		TRY(spool_archive(spool, in));
 	TRY(read_documents(spool, images));
 	return load_commit(spool, images);
 }
 
-Err *load_archive(Store *s, Reader *in, const char *name, const Cancel *cancel, Arena *a,
-                  Loaded **ret, size_t *ret_count)
+/* IN NULL: of the folder DIR_FD. */
+static Err *load(Store *s, Reader *in, int dir_fd, const char *name, const Cancel *cancel, Arena *a,
+                 Loaded **ret, size_t *ret_count)
 {
 	AUTO_LOCK StoreLock gc = STORE_LOCK_NONE;
 	AUTO_ARENA Arena arena = ARENA_INIT;
-	Spool spool = { .store = s, .cancel = cancel, .arena = &arena };
+	Map members = MAP_INIT;
+	Spool spool = {
+		.store = s, .dir_fd = dir_fd, .cancel = cancel, .arena = &arena, .members = &members
+	};
 	LoadImages images = { 0 };
 	/* Nothing of it is named yet: gc may not run before the names say that it is needed. */
 	TRY(store_lock_gc(s, false, cancel, &gc));
@@ -130,4 +147,16 @@ Err *load_archive(Store *s, Reader *in, const char *name, const Cancel *cancel, 
 	load_spool_done(&spool);
 	VEC_DONE(&images);
 	return err_while(err, "loading '%s'", name);
+}
+
+Err *load_archive(Store *s, Reader *in, const char *name, const Cancel *cancel, Arena *a,
+                  Loaded **ret, size_t *ret_count)
+{
+	return load(s, in, -1, name, cancel, a, ret, ret_count);
+}
+
+Err *load_folder(Store *s, int dir_fd, const char *name, const Cancel *cancel, Arena *a,
+                 Loaded **ret, size_t *ret_count)
+{
+	return load(s, NULL, dir_fd, name, cancel, a, ret, ret_count);
 }

@@ -22,6 +22,9 @@ typedef struct Loaded {
 
 NODISCARD Err *load_archive(Store *s, Reader *in, const char *name, const Cancel *cancel, Arena *a,
                             Loaded **ret, size_t *ret_count);
+/* The same of a folder: an OCI layout, an unpacked docker archive, skopeo's dir:. */
+NODISCARD Err *load_folder(Store *s, int dir_fd, const char *name, const Cancel *cancel, Arena *a,
+                           Loaded **ret, size_t *ret_count);
 /* A root file system tar → an image of one layer. CHANGES: "CMD ...", "ENV a=b" ...; MESSAGE for
  * history. */
 NODISCARD Err *load_root(Store *s, Reader *in, const char *name, const Reference *ref /* or NULL */,

@@ -23,7 +23,7 @@ static Err *find_member(const Spool *spool, const char *where, Str path, const M
 	if (path.len == 0 || !entry_path_is_clean(path))
 		return err_new(ERR_CORRUPT, "%s: '%.*s' is no name within the archive", where,
 		               STR_ARG(str_head(path, 256)));
-	*ret = load_spool_find(spool, path);
+	TRY(load_spool_find(spool, path, ret));
 	if (!*ret)
 		return err_new(ERR_CORRUPT, "%s: the archive has no '%.*s'", where, STR_ARG(path));
 	return NULL;
@@ -51,13 +51,15 @@ static Err *read_image(const Spool *spool, const JsonValue *v, const char *where
 	return NULL;
 }
 
-Err *load_docker_read(const Spool *spool, LoadImages *ret)
+Err *load_docker_read(const Spool *spool, const Member *m, LoadImages *ret, bool *ret_flat)
 {
-	const Member *m = load_spool_find(spool, STR("manifest.json"));
 	AUTO_BUF Buf json = BUF_INIT;
 	AUTO_JSON JsonValue *doc = NULL;
 	TRY(load_spool_read_file(spool, m, JSON_BYTES_MAX, &json));
 	TRY(json_parse(buf_str(&json), JSON_BYTES_MAX, "manifest.json", &doc));
+	*ret_flat = json_value_is_object(doc) && json_member(doc, "schemaVersion");
+	if (*ret_flat)
+		return NULL;
 	if (!json_value_is_array(doc))
 		return err_new(ERR_CORRUPT, "manifest.json: expected an array");
 	for (size_t i = 0; i < json_length(doc); i++) {

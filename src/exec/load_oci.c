@@ -12,20 +12,42 @@
 #include "codec/json.h"
 #include "exec/load-internal.h"
 
+static bool is_document(Str media_type)
+{
+	static const char *const types[] = { MEDIA_OCI_MANIFEST, MEDIA_OCI_INDEX,
+		                             MEDIA_DOCKER_MANIFEST, MEDIA_DOCKER_INDEX };
+	for (size_t i = 0; i < ARRAY_LEN(types); i++)
+		if (str_eqc(media_type, types[i]))
+			return true;
+	return false;
+}
+
+/* Where the blob of D is: in skopeo's dir: all lie in one folder. */
+static Str blob_path(const Spool *spool, const Descriptor *d)
+{
+	char hex[DIGEST_HEX_LEN + 1];
+	digest_hex(&d->digest, hex);
+	if (!spool->flat)
+		return arena_strf(spool->arena, "blobs/sha256/%s", hex);
+	return arena_strf(spool->arena, "%s%s", hex,
+	                  is_document(d->media_type) ? ".manifest.json" : "");
+}
+
 static Err *find_blob(const Spool *spool, const Descriptor *d, const Member **ret)
 {
-	char hex[DIGEST_HEX_LEN + 1], is[DIGEST_TEXT_LEN + 1];
-	digest_hex(&d->digest, hex);
-	const Member *m = load_spool_find(spool, arena_strf(spool->arena, "blobs/sha256/%s", hex));
+	char is[DIGEST_TEXT_LEN + 1];
+	const Member *m = NULL;
+	Str path = blob_path(spool, d);
+	TRY(load_spool_find(spool, path, &m));
 	if (!m)
-		return err_new(ERR_CORRUPT, "the archive has no 'blobs/sha256/%s'", hex);
+		return err_new(ERR_CORRUPT, "the archive has no '%.*s'", STR_ARG(path));
 	if (!digest_eq(&m->digest, &d->digest))
-		return err_new(ERR_CORRUPT, "the content of 'blobs/sha256/%s' is %s", hex,
+		return err_new(ERR_CORRUPT, "the content of '%.*s' is %s", STR_ARG(path),
 		               digest_text(&m->digest, is).ptr);
 	if (m->size != d->size)
-		return err_new(ERR_CORRUPT,
-		               "'blobs/sha256/%s' has %llu bytes, its descriptor says %llu", hex,
-		               (unsigned long long)m->size, (unsigned long long)d->size);
+		return err_new(ERR_CORRUPT, "'%.*s' has %llu bytes, its descriptor says %llu",
+		               STR_ARG(path), (unsigned long long)m->size,
+		               (unsigned long long)d->size);
 	*ret = m;
 	return NULL;
 }
@@ -111,30 +133,22 @@ static Err *take_index(const Spool *spool, Str json, const char *digest, Str nam
 static Err *take(const Spool *spool, const Descriptor *d, Str name, unsigned depth, bool may_lack,
                  LoadImages *ret)
 {
-	char text[DIGEST_TEXT_LEN + 1], hex[DIGEST_HEX_LEN + 1];
+	char text[DIGEST_TEXT_LEN + 1];
 	const Member *m = NULL;
 	ManifestKind kind;
 	AUTO_BUF Buf buf = BUF_INIT;
 	digest_text(&d->digest, text);
-	Str path = arena_strf(spool->arena, "blobs/sha256/%s", digest_hex(&d->digest, hex).ptr);
-	if (may_lack && !load_spool_find(spool, path))
-		return NULL;
+	if (may_lack) {
+		TRY(load_spool_find(spool, blob_path(spool, d), &m));
+		if (!m)
+			return NULL;
+	}
 	TRY(find_blob(spool, d, &m));
 	TRY(load_spool_read_file(spool, m, MANIFEST_BYTES_MAX, &buf));
 	Str json = arena_str(spool->arena, buf_str(&buf));
 	TRY(err_set_kind(manifest_kind(json, d->media_type, text, &kind), ERR_CORRUPT));
 	return kind == MANIFEST_IMAGE ? take_image(spool, json, text, name, ret)
 	                              : take_index(spool, json, text, name, depth, ret);
-}
-
-static bool is_document(Str media_type)
-{
-	static const char *const types[] = { MEDIA_OCI_MANIFEST, MEDIA_OCI_INDEX,
-		                             MEDIA_DOCKER_MANIFEST, MEDIA_DOCKER_INDEX };
-	for (size_t i = 0; i < ARRAY_LEN(types); i++)
-		if (str_eqc(media_type, types[i]))
-			return true;
-	return false;
 }
 
 static Err *take_index(const Spool *spool, Str json, const char *digest, Str name, unsigned depth,
@@ -164,7 +178,8 @@ static Err *take_entry(const Spool *spool, const Index *index, size_t i, LoadIma
 
 static Err *check_layout(const Spool *spool)
 {
-	const Member *m = load_spool_find(spool, STR("oci-layout"));
+	const Member *m = NULL;
+	TRY(load_spool_find(spool, STR("oci-layout"), &m));
 	if (!m)
 		return err_new(ERR_CORRUPT, "the archive has an 'index.json' but no 'oci-layout'");
 	AUTO_BUF Buf json = BUF_INIT;
@@ -179,10 +194,11 @@ static Err *check_layout(const Spool *spool)
 
 Err *load_oci_read(const Spool *spool, LoadImages *ret)
 {
-	const Member *m = load_spool_find(spool, STR("index.json"));
+	const Member *m = NULL;
 	AUTO_BUF Buf json = BUF_INIT;
 	Index index;
 	TRY(check_layout(spool));
+	TRY(load_spool_find(spool, STR("index.json"), &m));
 	TRY(load_spool_read_file(spool, m, MANIFEST_BYTES_MAX, &json));
 	TRY(index_parse(spool->arena, buf_str(&json), "index.json", &index));
 	for (size_t i = 0; i < index.count; i++) {
@@ -193,4 +209,16 @@ Err *load_oci_read(const Spool *spool, LoadImages *ret)
 		          digest_text(&index.manifests[i].digest, text).ptr);
 	}
 	return NULL;
+}
+
+Err *load_flat_read(const Spool *spool, const Member *m, LoadImages *ret)
+{
+	static const char name[] = "manifest.json";
+	ManifestKind kind;
+	AUTO_BUF Buf buf = BUF_INIT;
+	TRY(load_spool_read_file(spool, m, MANIFEST_BYTES_MAX, &buf));
+	Str json = arena_str(spool->arena, buf_str(&buf));
+	TRY(err_set_kind(manifest_kind(json, STR(""), name, &kind), ERR_CORRUPT));
+	return kind == MANIFEST_IMAGE ? take_image(spool, json, name, STR(""), ret)
+	                              : take_index(spool, json, name, STR(""), 1, ret);
 }

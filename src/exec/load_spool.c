@@ -70,7 +70,12 @@ Err *load_unwrap(Reader *in, Reader **ret_peek, Reader **ret, bool *ret_empty)
 
 /* --- members --------------------------------------------------------------------------------- */
 
-static Err *write_member(const Spool *spool, TarReader *tar, const Entry *e, Member *m)
+static Err *read_tar(void *context, void *buf, size_t cap, size_t *ret_len)
+{
+	return tar_reader_data(context, buf, cap, ret_len);
+}
+
+Err *load_spool_write(const Spool *spool, LoadRead *read, void *context, Member *m)
 {
 	store_tmp_name(spool->store, "load", m->tmp);
 	AUTO_CLOSE int fd =
@@ -83,13 +88,13 @@ static Err *write_member(const Spool *spool, TarReader *tar, const Entry *e, Mem
 	for (;;) {
 		size_t n;
 		TRY(cancel_check(spool->cancel));
-		TRY(tar_reader_data(tar, buf, COPY_BYTES, &n));
+		TRY(read(context, buf, COPY_BYTES, &n));
 		if (n == 0)
 			break;
+		m->size += n;
 		sha256_add(&hash, buf, n);
 		TRY(path_write_what(fd, buf, n, "a scratch file in the store"));
 	}
-	m->size = e->size;
 	m->digest = sha256_end(&hash);
 	return NULL;
 }
@@ -122,11 +127,11 @@ static Err *take_member(Spool *spool, TarReader *tar, const Entry *e)
 			return err_new(ERR_CORRUPT, "it is a link that leads out of the archive");
 	} else if (e->type == ENTRY_FILE) {
 		m->link = STR("");
-		TRY(write_member(spool, tar, e, m));
+		TRY(load_spool_write(spool, read_tar, tar, m));
 	} else {
 		return err_new(ERR_CORRUPT, "it is neither a file nor a directory");
 	}
-	Member *before = map_put(&spool->members, m->name, m);
+	Member *before = map_put(spool->members, m->name, m);
 	if (before && !same_member(before, m))
 		return err_new(ERR_CORRUPT, "it is there twice, with different content");
 	if (before && before->tmp[0])
@@ -145,7 +150,7 @@ Err *load_spool_read(Spool *spool, Reader *tar)
 			return NULL;
 		if (e.type == ENTRY_DIR)
 			continue;
-		if (spool->members.len >= MEMBERS_MAX)
+		if (spool->members->len >= MEMBERS_MAX)
 			return err_new(ERR_CORRUPT,
 			               "more than %d members: this is no image archive",
 			               MEMBERS_MAX);
@@ -155,21 +160,26 @@ Err *load_spool_read(Spool *spool, Reader *tar)
 
 void load_spool_done(Spool *spool)
 {
-	for (size_t i = 0; i < spool->members.len; i++) {
-		const Member *m = spool->members.slots[i].value;
+	for (size_t i = 0; i < spool->members->len; i++) {
+		const Member *m = spool->members->slots[i].value;
 		if (m->tmp[0])
 			(void)unlinkat(spool->tmp_fd, m->tmp,
 			               0); /* published ones are gone already */
 	}
-	map_done(&spool->members);
+	map_done(spool->members);
 }
 
-const Member *load_spool_find(const Spool *spool, Str name)
+Err *load_spool_find(const Spool *spool, Str name, const Member **ret)
 {
+	*ret = NULL;
+	if (spool->dir_fd >= 0 && !map_get(spool->members, name))
+		TRY_WHILE(load_folder_take(spool, name), "reading the file '%.*s'", STR_ARG(name));
 	for (int hops = 0; hops <= LINKS_MAX; hops++) {
-		const Member *m = map_get(&spool->members, name);
-		if (!m || m->link.len == 0)
-			return m;
+		const Member *m = map_get(spool->members, name);
+		if (!m || m->link.len == 0) {
+			*ret = m;
+			return NULL;
+		}
 		name = m->link;
 	}
 	return NULL;

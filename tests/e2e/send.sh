@@ -157,7 +157,7 @@ fi
 
 # The real ones, where they run.
 for real in docker podman; do
-	if ! command -v $real >/dev/null || ! $real info >/dev/null 2>&1 || ! $real version --format '{{.Server.Version}}' >/dev/null 2>&1; then
+	if ! real_engine $real; then
 		skip "a real $real" "it does not run here"
 		continue
 	fi

@@ -24,6 +24,7 @@
 #   skip NAME REASON        counted, with its reason
 #   skip_all REASON         end here; nothing of this file can run
 #   needs_root, needs_run, needs COMMAND...    skip_all unless so
+#   real_engine docker|podman   is one here that runs, and no decant under its name?
 #   base NAME               a tiny busybox image under this name
 #   base_tar                path of its root file system
 #   registry_start [USER:PASSWORD]    Debian's docker-registry on loopback; $REGISTRY is HOST:PORT
@@ -147,6 +148,13 @@ needs() {
 	for command; do
 		command -v "$command" >/dev/null || skip_all "'$command' is not installed"
 	done
+}
+
+# docker or podman: is it here, not decant under its name, and does it answer?
+real_engine() {
+	local at
+	at=$(command -v "$1") && [ "$(realpath "$at")" != "$(realpath "$DECANT")" ] && [ "$(basename "$(realpath "$at")")" != decant ] &&
+		"$1" info >/dev/null 2>&1
 }
 
 # Namespaces may be forbidden altogether (a container without privileges): then no RUN works here.
