@@ -4,6 +4,7 @@
 #include "base/base.h"
 
 #include "base/clock.h"
+#include "base/limits.h"
 #include "cli/inspect.h"
 
 static void member(JsonWriter *w, const char *key, Str value)
@@ -42,25 +43,93 @@ static Err *write_names(Store *s, Arena *a, const Image *image, JsonWriter *w)
 	return NULL;
 }
 
+/* docker's config of an image, with null for what it has and this image has not. */
+static Err *write_config(const ImageConfig *c, JsonWriter *w)
+{
+	static const char *const always[] = { "Cmd", "Entrypoint", "Labels", "OnBuild", "Volumes" };
+	static const char *const texts[] = { "User", "WorkingDir" };
+	AUTO_BUF Buf run = BUF_INIT;
+	JsonValue *is;
+	image_config_format_run(c, &run);
+	TRY(json_parse(buf_str(&run), IMAGE_CONFIG_BYTES_MAX, "config", &is));
+	bool comma = json_member_count(is) > 0;
+	run.len--; /* its last brace */
+	for (size_t i = 0; i < ARRAY_LEN(always); i++)
+		if (!json_member(is, always[i])) {
+			buf_addf(&run, "%s\"%s\":null", comma ? "," : "", always[i]);
+			comma = true;
+		}
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+		if (!json_member(is, texts[i]))
+			buf_addf(&run, ",\"%s\":\"\"", texts[i]);
+	buf_add_char(&run, '}');
+	json_free(is);
+	json_write_key(w, "Config");
+	json_write_raw(w, buf_str(&run));
+	return NULL;
+}
+
+/* Where the manifest is: what a registry has it under.  Nothing as long as there is none. */
+static void write_descriptor(Store *s, Arena *a, const Image *image, JsonWriter *w)
+{
+	const Digest *d = store_ref_manifest(&image->store_ref, &image->id);
+	AUTO_BUF Buf text = BUF_INIT;
+	Manifest m;
+	if (!d || digest_is_zero(d))
+		return;
+	Err *e = store_blob_read(s, d, MANIFEST_BYTES_MAX, &text);
+	e = e ? e : manifest_parse(a, buf_str(&text), "manifest", &m);
+	bool whole = !e;
+	err_free(e); /* damaged or gone: it is made anew when it is needed */
+	if (!whole)
+		return;
+	json_write_key(w, "Descriptor");
+	json_write_object(w);
+	member(w, "mediaType", m.media_type.len ? m.media_type : STR(MEDIA_OCI_MANIFEST));
+	member(w, "digest", digest_arena_text(a, d));
+	json_write_key(w, "size");
+	json_write_int(w, (int64_t)text.len);
+	json_write_object_end(w);
+}
+
+/* Where its layers lie, as docker names it, and when it got its name. */
+static void write_storage(Store *s, const Image *image, JsonWriter *w)
+{
+	char time[CLOCK_TEXT_BYTES];
+	int64_t ns = 0;
+	json_write_key(w, "GraphDriver");
+	json_write_object(w);
+	json_write_key(w, "Data");
+	json_write_null(w);
+	member(w, "Name", STR("overlayfs"));
+	json_write_object_end(w);
+	json_write_key(w, "Metadata");
+	json_write_object(w);
+	bool tagged = image->store_ref.name.len && store_ref_time(s, image->store_ref.name, &ns);
+	member(w, "LastTagTime", tagged ? clock_format(ns, time) : STR("0001-01-01T00:00:00Z"));
+	json_write_object_end(w);
+}
+
 Err *inspect_image(Store *s, Arena *a, const Image *image, JsonWriter *w)
 {
 	const ImageConfig *c = &image->config;
 	char time[CLOCK_TEXT_BYTES];
-	AUTO_BUF Buf run = BUF_INIT;
 	json_write_object(w);
 	member(w, "Id", digest_arena_text(a, &image->id));
 	TRY(write_names(s, a, image, w));
+	member(w, "Parent", STR(""));
 	member(w, "Comment", c->history_count ? c->history[c->history_count - 1].comment : STR(""));
 	member(w, "Created",
 	       c->created_ns != IMAGE_TIME_NONE ? clock_format(c->created_ns, time) : STR(""));
+	member(w, "DockerVersion", STR(""));
 	member(w, "Author", c->author);
-	image_config_format_run(c, &run);
-	json_write_key(w, "Config");
-	json_write_raw(w, buf_str(&run));
+	TRY(write_config(c, w));
 	member(w, "Architecture", c->platform.arch);
-	member(w, "Variant", c->platform.variant);
+	if (c->platform.variant.len)
+		member(w, "Variant", c->platform.variant);
 	member(w, "Os", c->platform.os);
-	member(w, "OsVersion", c->os_version);
+	if (c->os_version.len)
+		member(w, "OsVersion", c->os_version);
 	json_write_key(w, "Size");
 	json_write_int(w, (int64_t)image->size_bytes);
 	json_write_key(w, "RootFS");
@@ -72,6 +141,8 @@ Err *inspect_image(Store *s, Arena *a, const Image *image, JsonWriter *w)
 		json_write_str(w, digest_arena_text(a, &c->diff_ids[i]));
 	json_write_array_end(w);
 	json_write_object_end(w);
+	write_storage(s, image, w);
+	write_descriptor(s, a, image, w);
 	json_write_object_end(w);
 	return NULL;
 }

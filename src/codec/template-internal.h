@@ -6,7 +6,7 @@
 #include "codec/template.h"
 
 /* Blocks and parentheses in each other: the C stack is what a limit protects. */
-enum { TEMPLATE_DEPTH_MAX = 100, TEMPLATE_NAMES_MAX = 8 };
+enum { TEMPLATE_DEPTH_MAX = 100, TEMPLATE_NAMES_MAX = 8, TEMPLATE_COUNT_MAX = 100000 };
 
 typedef struct Pipe Pipe;
 
@@ -41,11 +41,20 @@ struct Pipe {
 	Span span;
 	Str variables[2]; /* "$x :=", "$i, $e :=": names without '$' */
 	size_t variable_count;
+	bool assigns;       /* "$x =": one that is there */
 	CommandCall *calls; /* the result of each is the last argument of the next */
 	size_t count;
 };
 
-typedef enum NodeKind { NODE_TEXT, NODE_PRINT, NODE_IF, NODE_RANGE, NODE_WITH } NodeKind;
+typedef enum NodeKind {
+	NODE_TEXT,
+	NODE_PRINT,
+	NODE_IF,
+	NODE_RANGE,
+	NODE_WITH,
+	NODE_BREAK,
+	NODE_CONTINUE,
+} NodeKind;
 
 typedef struct TemplateNode TemplateNode;
 struct TemplateNode {

@@ -19,7 +19,7 @@ struct Value {
 	ValueKind kind;
 	bool truth;
 	int64_t integer;
-	Str text;
+	Str text; /* NONE, NIL: how it is printed, if that is known */
 	const JsonValue *json;
 	const Value *items; /* LIST */
 	size_t count;
@@ -35,6 +35,8 @@ Value value_text(Str s);
 Value value_integer(int64_t n);
 Value value_bool(bool b);
 bool value_is_true(const Value *v);
+/* How a MEMBER that has no value is printed: "[]", "map[]"; "": not known. */
+Str value_zero_text(Str member);
 /* As Go's %v: "map[a:1 b:2]", "[x y]", "<nil>". */
 void value_print(const Value *v, Buf *out);
 /* Errors have no place yet: the caller knows it. */

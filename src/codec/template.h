@@ -4,7 +4,8 @@
  * WHAT     Actions over a JSON document: .Field.Chains, $, variables, "text", `raw`, numbers, pipes,
  *          parentheses, if/else if/else/end, range/else/end (over arrays and, in order of their keys,
  *          objects; "$i, $e :="), with/else/end, comments, {{- and -}}; functions and or not eq ne lt
- *          le gt ge len index print printf println json join split lower upper title pad truncate.
+ *          le gt ge len index slice print printf println json join split lower upper title pad truncate html
+ *          js urlquery; "$x = ..."; break, continue.  No define, template, block, call.
  *          A member that is not there is "<no value>" and false.
  * ERRORS   ERR_INPUT with a Span in the template: syntax, unknown functions, wrong arguments
  * SOURCE   pkg.go.dev/text/template; docker/cli templates/templates.go

@@ -2,28 +2,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
 
-#include "codec/template-value.h"
+#include "codec/template-function.h"
 
-/* Widths in formats and pad: what fits a line, far below what would hurt. */
-enum { WIDTH_MAX = 4096 };
+#define WIDTH_MAX FUNCTION_WIDTH_MAX
 
-typedef struct Call {
-	Arena *arena;
-	const Value *args;
-	size_t count;
-	int which; /* of functions that share code */
-} Call;
-
-static Str text_of(const Call *c, const Value *v)
+static Str text_of(const FunctionCall *c, const Value *v)
 {
-	if (v->kind == VALUE_TEXT)
-		return v->text;
-	AUTO_BUF Buf text = BUF_INIT;
-	value_print(v, &text);
-	return arena_str(c->arena, buf_str(&text));
+	return function_text(c, v);
 }
 
-static Value keep_text(const Call *c, const Buf *b)
+static Value keep_text(const FunctionCall *c, const Buf *b)
 {
 	return value_text(arena_str(c->arena, buf_str(b)));
 }
@@ -38,7 +26,7 @@ static Err *width_of(const Value *v, int64_t *ret)
 
 /* --- logic ------------------------------------------------------------------------------------ */
 
-static Err *call_not(const Call *c, Value *ret)
+static Err *call_not(const FunctionCall *c, Value *ret)
 {
 	*ret = value_bool(!value_is_true(&c->args[0]));
 	return NULL;
@@ -46,7 +34,7 @@ static Err *call_not(const Call *c, Value *ret)
 
 /* The deciding argument has been looked for while they were evaluated (template_run.c), but for the
  * piped one: it is the last. */
-static Err *call_last(const Call *c, Value *ret)
+static Err *call_last(const FunctionCall *c, Value *ret)
 {
 	*ret = c->args[c->count - 1];
 	return NULL;
@@ -71,7 +59,7 @@ static Err *compare(const Value *a, const Value *b, int *ret)
 }
 
 /* eq A B...: A equals one of the others. */
-static Err *call_eq(const Call *c, Value *ret)
+static Err *call_eq(const FunctionCall *c, Value *ret)
 {
 	bool found = false;
 	for (size_t i = 1; i < c->count && !found; i++) {
@@ -85,7 +73,7 @@ static Err *call_eq(const Call *c, Value *ret)
 
 enum { IS_NE, IS_LT, IS_LE, IS_GT, IS_GE };
 
-static Err *call_compare(const Call *c, Value *ret)
+static Err *call_compare(const FunctionCall *c, Value *ret)
 {
 	int order = 0;
 	TRY(compare(&c->args[0], &c->args[1], &order));
@@ -98,7 +86,7 @@ static Err *call_compare(const Call *c, Value *ret)
 
 /* --- containers ------------------------------------------------------------------------------- */
 
-static Err *call_len(const Call *c, Value *ret)
+static Err *call_len(const FunctionCall *c, Value *ret)
 {
 	const Value *v = &c->args[0];
 	ValueList list = { 0 };
@@ -111,7 +99,7 @@ static Err *call_len(const Call *c, Value *ret)
 	return NULL;
 }
 
-static Err *index_once(const Call *c, const Value *v, const Value *key, Value *ret)
+static Err *index_once(const FunctionCall *c, const Value *v, const Value *key, Value *ret)
 {
 	ValueList list = { 0 };
 	TRY(value_items(c->arena, v, &list));
@@ -136,7 +124,7 @@ static Err *index_once(const Call *c, const Value *v, const Value *key, Value *r
 	return NULL;
 }
 
-static Err *call_index(const Call *c, Value *ret)
+static Err *call_index(const FunctionCall *c, Value *ret)
 {
 	Value v = c->args[0];
 	for (size_t i = 1; i < c->count; i++)
@@ -145,7 +133,7 @@ static Err *call_index(const Call *c, Value *ret)
 	return NULL;
 }
 
-static Err *call_join(const Call *c, Value *ret)
+static Err *call_join(const FunctionCall *c, Value *ret)
 {
 	ValueList list = { 0 };
 	TRY(value_items(c->arena, &c->args[0], &list));
@@ -160,7 +148,7 @@ static Err *call_join(const Call *c, Value *ret)
 	return NULL;
 }
 
-static Err *call_split(const Call *c, Value *ret)
+static Err *call_split(const FunctionCall *c, Value *ret)
 {
 	Str rest = text_of(c, &c->args[0]), separator = text_of(c, &c->args[1]);
 	/* at most one piece a byte, and one more */
@@ -186,7 +174,7 @@ static Err *call_split(const Call *c, Value *ret)
 
 enum { CASE_LOWER, CASE_UPPER, CASE_TITLE };
 
-static Err *call_case(const Call *c, Value *ret)
+static Err *call_case(const FunctionCall *c, Value *ret)
 {
 	Str s = text_of(c, &c->args[0]);
 	AUTO_BUF Buf text = BUF_INIT;
@@ -212,7 +200,7 @@ static void add_blanks(Buf *out, int64_t count)
 }
 
 /* pad TEXT BEFORE AFTER: nothing for an empty text (docker). */
-static Err *call_pad(const Call *c, Value *ret)
+static Err *call_pad(const FunctionCall *c, Value *ret)
 {
 	Str s = text_of(c, &c->args[0]);
 	int64_t before = 0, after = 0;
@@ -228,7 +216,7 @@ static Err *call_pad(const Call *c, Value *ret)
 	return NULL;
 }
 
-static Err *call_truncate(const Call *c, Value *ret)
+static Err *call_truncate(const FunctionCall *c, Value *ret)
 {
 	int64_t width = 0;
 	TRY(width_of(&c->args[1], &width));
@@ -286,7 +274,7 @@ static void unescape_html(Str json, Buf *out)
 	}
 }
 
-static Err *call_json(const Call *c, Value *ret)
+static Err *call_json(const FunctionCall *c, Value *ret)
 {
 	AUTO_BUF Buf text = BUF_INIT, plain = BUF_INIT;
 	JsonWriter w = { .out = &text };
@@ -299,7 +287,7 @@ static Err *call_json(const Call *c, Value *ret)
 enum { PRINT_PLAIN, PRINT_LINE };
 
 /* print puts a blank between two values when neither is a text, println always (Go's fmt). */
-static Err *call_print(const Call *c, Value *ret)
+static Err *call_print(const FunctionCall *c, Value *ret)
 {
 	AUTO_BUF Buf text = BUF_INIT;
 	for (size_t i = 0; i < c->count; i++) {
@@ -315,132 +303,12 @@ static Err *call_print(const Call *c, Value *ret)
 	return NULL;
 }
 
-/* --- printf ----------------------------------------------------------------------------------- */
-
-typedef struct Verb {
-	bool left, zero, plus;
-	int64_t width, precision; /* -1: none */
-	char letter;
-} Verb;
-
-static int64_t take_digits(Str *s)
-{
-	int64_t n = -1;
-	for (; s->len && *s->ptr >= '0' && *s->ptr <= '9'; *s = str_from_at(*s, 1)) {
-		n = (n < 0 ? 0 : n) * 10 + (*s->ptr - '0');
-		if (n > WIDTH_MAX)
-			n = WIDTH_MAX;
-	}
-	return n;
-}
-
-/* S begins behind '%'. */
-static Verb take_verb(Str *s)
-{
-	Verb v = { .precision = -1 };
-	for (; s->len && strchr("-0+ #", *s->ptr); *s = str_from_at(*s, 1)) {
-		v.left = v.left || *s->ptr == '-';
-		v.zero = v.zero || *s->ptr == '0';
-		v.plus = v.plus || *s->ptr == '+';
-	}
-	v.width = take_digits(s);
-	if (s->len && *s->ptr == '.') {
-		*s = str_from_at(*s, 1);
-		v.precision = take_digits(s);
-		v.precision = v.precision < 0 ? 0 : v.precision;
-	}
-	v.letter = s->len ? *s->ptr : '\0';
-	*s = str_from_at(*s, 1);
-	return v;
-}
-
-static bool format_value(const Verb *verb, const Value *v, Buf *out)
-{
-	bool number = v->kind == VALUE_INTEGER;
-	switch (verb->letter) {
-	case 'v':
-		value_print(v, out);
-		return true;
-	case 's':
-		value_print(v, out);
-		return v->kind != VALUE_INTEGER && v->kind != VALUE_BOOL;
-	case 'q': {
-		JsonWriter w = { .out = out };
-		if (v->kind == VALUE_TEXT)
-			json_write_str(&w, v->text);
-		return v->kind == VALUE_TEXT;
-	}
-	case 'd':
-		buf_addf(out, verb->plus ? "%+lld" : "%lld", (long long)v->integer);
-		return number;
-	case 'x':
-		if (number)
-			buf_addf(out, "%llx", (unsigned long long)v->integer);
-		for (size_t i = 0; v->kind == VALUE_TEXT && i < v->text.len; i++)
-			buf_addf(out, "%02x", (unsigned char)v->text.ptr[i]);
-		return number || v->kind == VALUE_TEXT;
-	case 't':
-		buf_add_str(out, v->truth ? STR("true") : STR("false"));
-		return v->kind == VALUE_BOOL;
-	default:
-		return false;
-	}
-}
-
-static void add_formatted(const Verb *verb, const Value *v, Buf *out)
-{
-	AUTO_BUF Buf text = BUF_INIT;
-	if (!format_value(verb, v, &text)) {
-		/* Go's own way to say that the verb does not fit */
-		buf_addf(out, "%%!%c(", verb->letter);
-		value_print(v, out);
-		buf_add_char(out, ')');
-		return;
-	}
-	Str s = buf_str(&text);
-	if (verb->precision >= 0 && v->kind == VALUE_TEXT)
-		s = str_head(s, (size_t)verb->precision);
-	int64_t missing = verb->width - (int64_t)s.len;
-	if (!verb->left)
-		for (int64_t i = 0; i < missing; i++)
-			buf_add_char(out, verb->zero && v->kind == VALUE_INTEGER ? '0' : ' ');
-	buf_add_str(out, s);
-	if (verb->left)
-		add_blanks(out, missing);
-}
-
-static Err *call_printf(const Call *c, Value *ret)
-{
-	Str rest = text_of(c, &c->args[0]);
-	AUTO_BUF Buf text = BUF_INIT;
-	size_t next = 1;
-	while (rest.len) {
-		if (*rest.ptr != '%') {
-			buf_add_char(&text, *rest.ptr);
-			rest = str_from_at(rest, 1);
-			continue;
-		}
-		rest = str_from_at(rest, 1);
-		Verb verb = take_verb(&rest);
-		if (verb.letter == '%')
-			buf_add_char(&text, '%');
-		else if (!verb.letter)
-			buf_add_str(&text, STR("%!(NOVERB)"));
-		else if (next == c->count)
-			buf_addf(&text, "%%!%c(MISSING)", verb.letter);
-		else
-			add_formatted(&verb, &c->args[next++], &text);
-	}
-	*ret = keep_text(c, &text);
-	return NULL;
-}
-
 /* --- the table -------------------------------------------------------------------------------- */
 
 static const struct {
 	const char *name;
 	size_t min, max; /* arguments */
-	Err *(*call)(const Call *c, Value *ret);
+	FunctionFn *call;
 	int which;
 } functions[] = {
 	{ "and", 1, SIZE_MAX, call_last, 0 },
@@ -464,7 +332,11 @@ static const struct {
 	{ "json", 1, 1, call_json, 0 },
 	{ "print", 0, SIZE_MAX, call_print, PRINT_PLAIN },
 	{ "println", 0, SIZE_MAX, call_print, PRINT_LINE },
-	{ "printf", 1, SIZE_MAX, call_printf, 0 },
+	{ "printf", 1, SIZE_MAX, function_printf, 0 },
+	{ "slice", 1, 4, function_slice, 0 },
+	{ "html", 0, SIZE_MAX, function_escape, ESCAPE_HTML },
+	{ "js", 0, SIZE_MAX, function_escape, ESCAPE_JS },
+	{ "urlquery", 0, SIZE_MAX, function_escape, ESCAPE_URL },
 };
 
 Err *function_call(Arena *a, Str name, const Value *args, size_t count, Value *ret)
@@ -475,7 +347,9 @@ Err *function_call(Arena *a, Str name, const Value *args, size_t count, Value *r
 		if (count < functions[i].min || count > functions[i].max)
 			return err_new(ERR_INPUT, "wrong number of arguments for '%.*s': %zu",
 			               STR_ARG(name), count);
-		Call c = { .arena = a, .args = args, .count = count, .which = functions[i].which };
+		FunctionCall c = {
+			.arena = a, .args = args, .count = count, .which = functions[i].which
+		};
 		return functions[i].call(&c, ret);
 	}
 	return err_new(ERR_INPUT, "unknown function: '%.*s'", STR_ARG(name));

@@ -26,12 +26,12 @@ typedef struct Token {
 typedef struct Parser {
 	Arena *arena;
 	const Source *source;
-	uint32_t at;         /* next byte to read */
-	uint32_t action_end; /* where the closing braces of the action begin */
-	uint32_t after;      /* where the text after the action begins */
-	bool trim_next;      /* the action ended with "-}}" */
-	Token token;         /* looked at, not taken */
-	unsigned depth;
+	uint32_t at;            /* next byte to read */
+	uint32_t action_end;    /* where the closing braces of the action begin */
+	uint32_t after;         /* where the text after the action begins */
+	bool trim_next;         /* the action ended with "-}}" */
+	Token token;            /* looked at, not taken */
+	unsigned depth, ranges; /* blocks, and ranges, around what is read */
 } Parser;
 
 static Span span_of(const Parser *p, uint32_t start, uint32_t end)
@@ -106,6 +106,8 @@ static Err *read_integer(Parser *p)
 	uint32_t start = p->at, digits = start + (byte_at(p, start) == '-');
 	uint32_t end = skip_name(p, digits);
 	uint64_t number;
+	if (byte_at(p, end) == '.')
+		return err_at(span_of(p, start, end + 1), "only whole numbers are known here");
 	if (!str_to_u64(slice(p, digits, end), &number) || number > INT64_MAX)
 		return err_at(span_of(p, start, end), "not a number: '%.*s'",
 		              STR_ARG(slice(p, start, end)));
@@ -120,6 +122,12 @@ static Err *read_token(Parser *p)
 	char c = byte_at(p, p->at), next = byte_at(p, p->at + 1);
 	if (c == '"' || c == '`')
 		return read_quoted(p);
+	if (c == '\'' && next && next != '\\' && byte_at(p, p->at + 2) == '\'') {
+		p->at += 3; /* a character is its number */
+		p->token.kind = TOKEN_INTEGER;
+		p->token.number = (unsigned char)next;
+		return NULL;
+	}
 	if ((c >= '0' && c <= '9') || (c == '-' && next >= '0' && next <= '9'))
 		return read_integer(p);
 	uint32_t start = p->at;
@@ -131,7 +139,7 @@ static Err *read_token(Parser *p)
 		p->at = skip_name(p, start);
 		p->token.kind = TOKEN_WORD;
 		p->token.text = slice(p, start, p->at);
-	} else if (strchr("()|,", c) || (c == ':' && next == '=')) {
+	} else if (strchr("()|,=", c) || (c == ':' && next == '=')) {
 		p->at += c == ':' ? 2 : 1;
 		p->token.kind = TOKEN_SIGN;
 		p->token.text = slice(p, start, p->at);
@@ -285,7 +293,8 @@ static Err *parse_declaration(Parser *p, Pipe *pipe)
 			break;
 		TRY(advance(p));
 	}
-	if (!is_sign(p, ":=")) {
+	pipe->assigns = is_sign(p, "=") && count == 1;
+	if (!is_sign(p, ":=") && !pipe->assigns) {
 		*p = before; /* it was a value */
 		return NULL;
 	}
@@ -414,7 +423,9 @@ static Err *parse_block(Parser *p, NodeKind kind, TemplateNode *node)
 	TRY(parse_pipe(p, &node->pipe));
 	TRY(end_action(p));
 	ListEnd end;
+	p->ranges += kind == NODE_RANGE;
 	TRY(parse_list(p, &node->body, &end));
+	p->ranges -= kind == NODE_RANGE;
 	if (end == LIST_ELSE) {
 		TRY(advance(p)); /* "else" */
 		if (p->token.kind == TOKEN_WORD && take_keyword(p, "if")) {
@@ -442,6 +453,15 @@ static Err *parse_action(Parser *p, TemplateNode *node)
 		return parse_block(p, NODE_RANGE, node);
 	if (take_keyword(p, "with"))
 		return parse_block(p, NODE_WITH, node);
+	bool breaks = take_keyword(p, "break");
+	if (breaks || take_keyword(p, "continue")) {
+		if (!p->ranges)
+			return err_at(p->token.span, "'%.*s' outside of a range",
+			              STR_ARG(p->token.text));
+		node->kind = breaks ? NODE_BREAK : NODE_CONTINUE;
+		TRY(advance(p));
+		return end_action(p);
+	}
 	node->kind = NODE_PRINT;
 	TRY(parse_pipe(p, &node->pipe));
 	return end_action(p);

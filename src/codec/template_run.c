@@ -15,6 +15,7 @@ typedef struct Run {
 	Arena arena; /* values made on the way */
 	Value root;
 	VEC(Variable) variables; /* innermost last */
+	NodeKind jump; /* BREAK, CONTINUE: on the way to the end of the range's body; else TEXT */
 	Buf *out;
 } Run;
 
@@ -63,8 +64,11 @@ static Err *run_operand(Run *r, const Operand *o, const Value *dot, Value *ret)
 		TRY(run_pipe(r, o->pipe, dot, &v));
 		break;
 	}
-	for (size_t i = 0; i < o->field_count; i++)
+	for (size_t i = 0; i < o->field_count; i++) {
 		TRY(err_place(value_member(&v, o->fields[i], &v), o->span));
+		if (v.kind <= VALUE_NIL)
+			v.text = value_zero_text(o->fields[i]);
+	}
 	*ret = v;
 	return NULL;
 }
@@ -114,11 +118,38 @@ static void declare(Run *r, Str name, Value value)
 	VEC_PUSH(&r->variables, (Variable){ name, value });
 }
 
+/* range 3: 0, 1, 2. */
+static Err *count_items(Run *r, int64_t count, ValueList *ret)
+{
+	if (count > TEMPLATE_COUNT_MAX)
+		return err_new(ERR_INPUT, "a range of more than %d", TEMPLATE_COUNT_MAX);
+	ret->count = count < 0 ? 0 : (size_t)count;
+	ret->at = arena_alloc(&r->arena, (ret->count + 1) * sizeof(Value), _Alignof(Value));
+	for (size_t i = 0; i < ret->count; i++)
+		ret->at[i] = value_integer((int64_t)i);
+	ret->keys = ret->at;
+	return NULL;
+}
+
+/* "$x = ...": the innermost variable of the name. */
+static Err *assign(Run *r, const Pipe *pipe, const Value *value)
+{
+	for (size_t i = r->variables.len; i-- > 0;)
+		if (str_eq(r->variables.at[i].name, pipe->variables[0])) {
+			r->variables.at[i].value = *value;
+			return NULL;
+		}
+	return err_at(pipe->span, "undefined variable: '$%.*s'", STR_ARG(pipe->variables[0]));
+}
+
 static Err *run_range(Run *r, const TemplateNode *node, const Value *dot, const Value *over)
 {
 	const Pipe *pipe = node->pipe;
 	ValueList items = { 0 };
-	TRY(err_place(value_items(&r->arena, over, &items), pipe->span));
+	if (over->kind == VALUE_INTEGER)
+		TRY(err_place(count_items(r, over->integer, &items), pipe->span));
+	else
+		TRY(err_place(value_items(&r->arena, over, &items), pipe->span));
 	if (!items.count)
 		return run_list(r, node->otherwise, dot);
 	size_t variables = r->variables.len;
@@ -129,6 +160,10 @@ static Err *run_range(Run *r, const TemplateNode *node, const Value *dot, const 
 			declare(r, pipe->variables[pipe->variable_count - 1], items.at[i]);
 		TRY(run_list(r, node->body, &items.at[i]));
 		r->variables.len = variables;
+		bool breaks = r->jump == NODE_BREAK;
+		r->jump = NODE_TEXT;
+		if (breaks)
+			break;
 	}
 	return NULL;
 }
@@ -139,10 +174,16 @@ static Err *run_node(Run *r, const TemplateNode *node, const Value *dot)
 		buf_add_str(r->out, node->text);
 		return NULL;
 	}
+	if (node->kind == NODE_BREAK || node->kind == NODE_CONTINUE) {
+		r->jump = node->kind;
+		return NULL;
+	}
 	Value v;
 	TRY(run_pipe(r, node->pipe, dot, &v));
 	if (node->kind == NODE_RANGE)
 		return run_range(r, node, dot, &v);
+	if (node->pipe->assigns)
+		return assign(r, node->pipe, &v);
 	if (node->pipe->variable_count)
 		declare(r, node->pipe->variables[0], v);
 	if (node->kind == NODE_PRINT) {
@@ -160,7 +201,7 @@ static Err *run_node(Run *r, const TemplateNode *node, const Value *dot)
 
 static Err *run_list(Run *r, const TemplateNode *node, const Value *dot)
 {
-	for (; node; node = node->next)
+	for (; node && r->jump == NODE_TEXT; node = node->next)
 		TRY(run_node(r, node, dot));
 	return NULL;
 }

@@ -77,6 +77,21 @@ Err *value_member(const Value *v, Str name, Value *ret)
 	return NULL;
 }
 
+/* What Go prints for members of docker's types that have no value. */
+Str value_zero_text(Str member)
+{
+	static const char *const lists[] = { "Cmd",   "Entrypoint", "Env",        "OnBuild",
+		                             "Shell", "RepoTags",   "RepoDigests" };
+	static const char *const maps[] = { "Labels", "Volumes", "ExposedPorts" };
+	for (size_t i = 0; i < ARRAY_LEN(lists); i++)
+		if (str_eqc(member, lists[i]))
+			return STR("[]");
+	for (size_t i = 0; i < ARRAY_LEN(maps); i++)
+		if (str_eqc(member, maps[i]))
+			return STR("map[]");
+	return STR("");
+}
+
 typedef struct Pair {
 	Value key, value;
 } Pair;
@@ -145,7 +160,14 @@ static void print_json(const Value *v, Buf *out)
 			value_print(&list.keys[i], out);
 			buf_add_char(out, ':');
 		}
-		value_print(&list.at[i], out);
+		/* an empty object in an object is docker's struct{}: of ports, volumes */
+		const Value *item = &list.at[i];
+		bool set = is_object && item->kind == VALUE_JSON &&
+		           json_value_is_object(item->json) && !json_member_count(item->json);
+		if (set)
+			buf_add_str(out, STR("{}"));
+		else
+			value_print(item, out);
 	}
 	buf_add_char(out, ']');
 }
@@ -154,10 +176,10 @@ void value_print(const Value *v, Buf *out)
 {
 	switch (v->kind) {
 	case VALUE_NONE:
-		buf_add_str(out, STR("<no value>"));
+		buf_add_str(out, v->text.len ? v->text : STR("<no value>"));
 		return;
 	case VALUE_NIL:
-		buf_add_str(out, STR("<nil>"));
+		buf_add_str(out, v->text.len ? v->text : STR("<nil>"));
 		return;
 	case VALUE_BOOL:
 		buf_add_str(out, v->truth ? STR("true") : STR("false"));

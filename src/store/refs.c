@@ -13,6 +13,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 enum { REF_FILE_BYTES_MAX = 200 }; /* well below NAME_MAX */
 
@@ -275,6 +276,17 @@ Err *store_ref_set(Store *s, const StoreRef *ref)
 		TRY(keep_untagged(s, &old, ref, &a));
 	TRY(write_ref(s, ref));
 	return drop_untagged(s, ref);
+}
+
+bool store_ref_time(Store *s, Str name, int64_t *ret_real_ns)
+{
+	AUTO_BUF Buf path = BUF_INIT;
+	struct stat st;
+	store_ref_path(name, &path);
+	if (fstatat(s->dir_fd, path.ptr, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return false;
+	*ret_real_ns = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
+	return true;
 }
 
 Err *store_ref_remove(Store *s, Str name)

@@ -87,6 +87,8 @@ void store_ref_set_manifest(StoreRef *ref, const Digest *config, const Digest *m
 NODISCARD Err *store_ref_get(Store *s, Str name, Arena *a, StoreRef *ret); /* ERR_NOT_FOUND */
 NODISCARD Err *store_ref_set(Store *s,
                              const StoreRef *ref); /* fsynced, atomic; no write if equal */
+/* When NAME was last written; false: there is none. */
+bool store_ref_time(Store *s, Str name, int64_t *ret_real_ns);
 NODISCARD Err *store_ref_remove(Store *s, Str name);
 NODISCARD Err *store_ref_list(Store *s, Arena *a, StoreRef **ret, size_t *ret_count); /* by name */
 /*
