@@ -170,8 +170,11 @@ static const char *const variables[][2] = {
 	{ "DECANT_CONFIG",
 	  "Configuration file instead of /etc/decant/config.json and "
 	  "~/.config/decant/config.json: JSON with docker's \"registry-mirrors\" and "
-	  "\"insecure-registries\"." },
+	  "\"insecure-registries\", and \"mirrors\" of any registry." },
 	{ "DOCKER_CONFIG", "Folder of the config.json with credentials (default ~/.docker)." },
+	{ "REGISTRY_AUTH_FILE",
+	  "File with logins of registries, looked into first; as --authfile." },
+	{ "SSL_CERT_FILE, SSL_CERT_DIR", "Authorities that are trusted instead of the system's." },
 	{ "BUILDKIT_PROGRESS", "Default of \"build --progress\"." },
 	{ "NO_COLOR", "If set: no colours." },
 	{ "SOURCE_DATE_EPOCH",

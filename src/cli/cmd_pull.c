@@ -16,6 +16,7 @@
 typedef struct PullValues {
 	const char *platform;
 	bool quiet, all_tags;
+	const char *creds;
 	ConnectionValues connection;
 } PullValues;
 
@@ -35,6 +36,7 @@ static const Option pull_options[] = {
 	  .help = "Print only the image's name",
 	  .offset = offsetof(PullValues, quiet) },
 	CONNECTION_OPTIONS(PullValues, connection),
+	CONNECTION_CREDS(PullValues, creds),
 };
 
 typedef struct Pulling {
@@ -173,6 +175,7 @@ static Err *run_pull(Cli *cli, const void *values, const Arguments *args)
 	Str authorities;
 	TRY(connection_apply(cli, &v->connection, &authorities));
 	TRY(cli_reference(cli, args->at[0], &ref));
+	TRY(connection_creds(cli, v->creds, ref.domain));
 	if (v->platform)
 		TRY(platform_parse(cli->arena, str_from(v->platform), &platform));
 	if (v->all_tags)

@@ -12,6 +12,7 @@
 typedef struct PushValues {
 	const char *compression, *platform;
 	bool quiet, no_attestations, all_tags;
+	const char *creds;
 	ConnectionValues connection;
 } PushValues;
 
@@ -36,6 +37,7 @@ static const Option push_options[] = {
 	  .help = "Print only the image's name",
 	  .offset = offsetof(PushValues, quiet) },
 	CONNECTION_OPTIONS(PushValues, connection),
+	CONNECTION_CREDS(PushValues, creds),
 	{ .name = "platform",
 	  .kind = OPTION_TEXT,
 	  .help = "Only the image for this platform: os/arch[/variant] (default all there are)",
@@ -150,7 +152,10 @@ static Err *run_push(Cli *cli, const void *values, const Arguments *args)
 {
 	Pushing p = { .cli = cli, .values = values, .compression = { .id = COMPRESSION_GZIP } };
 	Str authorities;
+	Reference ref;
 	TRY(connection_apply(cli, &p.values->connection, &authorities));
+	TRY(cli_reference(cli, args->at[0], &ref));
+	TRY(connection_creds(cli, p.values->creds, ref.domain));
 	if (p.values->compression) {
 		Err *e = compressor_parse(str_from(p.values->compression), &p.compression);
 		cli->usage_error = e;

@@ -5,6 +5,8 @@
 
 #include "base/limits.h"
 #include "cli/connection.h"
+#include "cli/password.h"
+#include "codec/base64.h"
 #include "fs/path.h"
 #include "registry/authorities.h"
 
@@ -24,6 +26,17 @@ static Err *set_variable(const char *name, const char *value)
 	return setenv(name, value, 1) < 0 ? err_sys(errno, "cannot set %s", name) : NULL;
 }
 
+/* Open until the program ends. */
+static Err *memory_file(Str text, const char *what, int *ret)
+{
+	int fd = memfd_create("decant", MFD_CLOEXEC);
+	if (fd < 0)
+		return err_sys(errno, "cannot make a file in memory");
+	TRY(path_write_all(fd, text.ptr, text.len, what));
+	*ret = fd;
+	return NULL;
+}
+
 /* Both in a file that only memory holds.  Children (git) open it by our process ID. */
 static Err *trust(Cli *cli, Str authorities)
 {
@@ -32,10 +45,8 @@ static Err *trust(Cli *cli, Str authorities)
 	if (all.len && all.ptr[all.len - 1] != '\n')
 		buf_add_char(&all, '\n');
 	buf_add_str(&all, authorities);
-	int fd = memfd_create("decant-ca", MFD_CLOEXEC); /* open until the program ends */
-	if (fd < 0)
-		return err_sys(errno, "cannot make a file in memory");
-	TRY(path_write_all(fd, all.ptr, all.len, "the certificates"));
+	int fd;
+	TRY(memory_file(buf_str(&all), "the certificates", &fd));
 	return set_variable("SSL_CERT_FILE",
 	                    arena_strf(cli->arena, "/proc/%d/fd/%d", (int)getpid(), fd).ptr);
 }
@@ -156,4 +167,29 @@ Err *connection_apply(Cli *cli, const ConnectionValues *v, Str *ret_authorities)
 	}
 	*ret_authorities = arena_str(cli->arena, buf_str(&text));
 	return text.len ? trust(cli, *ret_authorities) : NULL;
+}
+
+Err *connection_creds(Cli *cli, const char *creds, Str domain)
+{
+	AUTO_BUF Buf plain = BUF_INIT, auth = BUF_INIT, json = BUF_INIT;
+	Str password = { "", 0 };
+	int fd;
+	if (!creds)
+		return NULL;
+	if (!*creds || *creds == ':')
+		return cli_usage(cli, "--creds: expected USER:PASSWORD");
+	bool whole = strchr(creds, ':') != NULL;
+	if (!whole && !isatty(STDIN_FILENO))
+		return cli_usage(cli,
+		                 "--creds: expected USER:PASSWORD, and there is no terminal to "
+		                 "ask for the password");
+	if (!whole)
+		TRY(password_ask(cli, "Password: ", false, &password));
+	buf_addf(&plain, "%s%s%.*s", creds, whole ? "" : ":", STR_ARG(password));
+	base64_encode(buf_str(&plain), &auth);
+	/* a domain, by the grammar of names, needs no escapes in JSON; nor has base64 */
+	buf_addf(&json, "{\"auths\":{\"%.*s\":{\"auth\":\"%s\"}}}", STR_ARG(domain), auth.ptr);
+	TRY(memory_file(buf_str(&json), "the login", &fd));
+	return set_variable("REGISTRY_AUTH_FILE",
+	                    arena_strf(cli->arena, "/proc/self/fd/%d", fd).ptr);
 }

@@ -65,8 +65,16 @@ typedef struct ConnectionValues {
 	{ .name = "tls-verify", .kind = OPTION_WORD, .hidden = true, .choices = "true,false",      \
 	  .offset = offsetof(type, member.tls_verify),                                             \
 	  .help = "With =false, every registry may have no valid certificate" }
+/* For commands that speak with one registry; MEMBER is a text. */
+#define CONNECTION_CREDS(type, member)                                                             \
+	{ .name = "creds", .kind = OPTION_TEXT, .value = "user[:password]",                        \
+	  .offset = offsetof(type, member),                                                        \
+	  .help = "Login for the registry, instead of that in files" }
 /* NOLINTEND(bugprone-macro-parentheses) */
 /* clang-format on */
 
 /* *ret_authorities: the text of all --ca files, in the arena of CLI; "" none. */
 NODISCARD Err *connection_apply(Cli *cli, const ConnectionValues *v, Str *ret_authorities);
+/* What --creds says (NULL: nothing) becomes the login for DOMAIN alone, in an auth file that only
+ * memory holds; a missing password is asked for on the terminal. */
+NODISCARD Err *connection_creds(Cli *cli, const char *creds, Str domain);

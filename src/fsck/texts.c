@@ -304,8 +304,8 @@ Err *fsck_look_layout(Fsck *f, const Str *path, const Digest *d)
 	if (!has_bytes(f, "oci-layout", str_from(store_layout_marker)))
 		found(f, STR("oci-layout"), "is damaged", FIX_LAYOUT, "", NULL);
 	if (!store_catalog_is_whole(f->store))
-		found(f, STR("catalog"), "is damaged", FIX_REMOVE, "the next listing makes it again",
-		      NULL);
+		found(f, STR("catalog"), "is damaged", FIX_REMOVE,
+		      "the next listing makes it again", NULL);
 	if (f->broken_refs)
 		return NULL;
 	Err *e = store_layout_format(f->store, &want);

@@ -219,6 +219,8 @@ Err *auth_find(Arena *a, Str domain, Str repository, const Cancel *cancel, Crede
 		AUTO_BUF Buf json = BUF_INIT;
 		bool found;
 		Str name = file_place_text(a, &places[i]);
+		if (str_starts(name, STR("/proc/self/fd/")))
+			name = STR("--creds"); /* which became a file in memory */
 		TRY_WHILE(file_read(&places[i], &json, &found), "looking for credentials of %.*s",
 		          STR_ARG(domain));
 		if (found)

@@ -41,10 +41,7 @@ Err *auth_login(Registry *r, Endpoint *e, Str repository, const Credentials **re
 			return NULL;
 		}
 	Login login = { .repository = arena_str(&e->arena, repository) };
-	if (r->given.found && str_eq(r->given_domain, e->domain))
-		login.credentials = r->given;
-	else
-		TRY(auth_find(&e->arena, e->domain, repository, r->cancel, &login.credentials));
+	TRY(auth_find(&e->arena, e->domain, repository, r->cancel, &login.credentials));
 	VEC_PUSH(&e->logins, login);
 	*ret = &e->logins.at[e->logins.len - 1].credentials;
 	return NULL;

@@ -46,18 +46,6 @@ Err *login_server_parse(Arena *a, Str text, bool keep_path, LoginServer *ret)
 	return NULL;
 }
 
-void registry_use_login(Registry *r, Str domain, Str user, Str password)
-{
-	Str none = { "", 0 };
-	r->given_domain = arena_str(&r->arena, domain);
-	r->given = (Credentials){ .found = true,
-		                  .user = arena_str(&r->arena, user),
-		                  .password = arena_str(&r->arena, password),
-		                  .identity_token = none,
-		                  .registry_token = none,
-		                  .source = STR("--creds") };
-}
-
 Err *registry_check_login(Registry *r, const LoginServer *server, Arena *a, LoginAs *login)
 {
 	Endpoint *endpoints[ENDPOINTS_MAX];

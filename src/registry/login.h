@@ -1,5 +1,5 @@
 /*
- * login.h - logging in to registries and out: `decant login`, `logout`, --creds.
+ * login.h - logging in to registries and out: `decant login`, `logout`.
  *
  * WHAT     A login is checked at its registry, and written into the file that docker or podman keeps,
  *          or given to the credential helper that this file names.
@@ -33,8 +33,6 @@ NODISCARD Err *login_server_parse(Arena *a, Str text, bool keep_path, LoginServe
 /* Is LOGIN good?  Its password is replaced by an identity token if the registry gives one. */
 NODISCARD Err *registry_check_login(Registry *r, const LoginServer *server, Arena *a,
                                     LoginAs *login);
-/* For DOMAIN this instead of what auth files say. */
-void registry_use_login(Registry *r, Str domain, Str user, Str password);
 
 /* --- login_store.c ---------------------------------------------------------------------------- */
 

@@ -150,8 +150,6 @@ struct Registry {
 	HttpClient *http;
 	Arena arena; /* settings: read-only after registry_open() */
 	RegistryConfig config;
-	Str given_domain;  /* whose are: */
-	Credentials given; /* registry_use_login(); before any file */
 	Patience patience;
 	unsigned fetching;    /* large blobs on their way; atomically */
 	pthread_mutex_t lock; /* over what follows */

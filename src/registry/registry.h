@@ -14,8 +14,9 @@
  *          the same plain-http loopback host).
  * CONFIG   $DECANT_CONFIG, else /etc/decant/config.json and ~/.config/decant/config.json:
  *          {"registry-mirrors": ["https://m"], "insecure-registries": ["h:5000", "10.0.0.0/8"]}
- *          (registry-mirrors are for docker.io, as in dockerd).  $DECANT_REGISTRY_MIRRORS and
- *          $DECANT_INSECURE_REGISTRIES, with commas, come before them.
+ *          (registry-mirrors are for docker.io, as in dockerd; "mirrors" for any registry).
+ *          $DECANT_REGISTRY_MIRRORS, $DECANT_REGISTRY_MAP and $DECANT_INSECURE_REGISTRIES, with
+ *          commas, come before them; certs.c and docs/registries.md have the rest.
  * SOURCE   OCI distribution-spec 1.1; docker token authentication spec
  * THREADS  all functions may be called from many threads
  */

@@ -123,6 +123,20 @@ run decant pull -q "$B/app"
 status "podman's own place is read" 0
 unset XDG_RUNTIME_DIR
 
+# --- --creds
+run decant pull -q --creds user:pass "$B/app"
+status "--creds" 0
+run decant pull -q --creds user:wrong "$B/app"
+status "wrong ones" 4
+like "are named as such" "$ERR" "used the credentials of user from --creds"
+run decant push -q --creds user:pass --registry-mirror "$K" "$B/app"
+ok "a push with them is let in" [ "$(grep -c 'denied' <<<"$ERR")" -eq 0 ]
+auth_forget
+run decant pull -q --creds user:pass --registry-map "q.example=http://$B" --skip-default-registry-fallback q.example/app
+unlike "they go to no mirror" "$(auth_log)" 'auth=user'
+run decant pull -q --creds user "$B/app" </dev/null
+status "no password, no terminal" 2
+
 # --- helpers
 mkdir bin && export PATH=$T/bin:$PATH KEPT=$T/kept
 cat >bin/docker-credential-keep <<'S'
