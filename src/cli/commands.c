@@ -53,6 +53,7 @@
 	X(rm)         \
 	X(completion) \
 	X(fsck)       \
+	X(system_reset) \
 	X(info)       \
 	X(help)       \
 	X(version)    \

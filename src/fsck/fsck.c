@@ -242,6 +242,8 @@ Err *fsck_run(Store *s, const FsckRequest *request, Arena *a, FsckReport *ret)
 	bool again = true;
 	Err *e = lock_gc(s, request, &lock);
 	*ret = (FsckReport){ 0 };
+	if (!e && request->repair)
+		e = store_reap(s); /* what dead processes left */
 	for (unsigned number = 1; !e && again; number++) {
 		e = one_pass(s, &now, number, a, &all, &again, ret);
 		now.version = STORE_VERSION_RIGHT; /* mended first, or given up */

@@ -93,6 +93,18 @@ static bool name_blob(Fsck *f, Str name, Str path, const struct stat *st)
 	return true;
 }
 
+/* Then examine.c looks at it; else it is as we made it. */
+static bool list_has_root(Fsck *f, const Digest *d)
+{
+	AUTO_LIST List *list = NULL;
+	AUTO_ARENA Arena a = ARENA_INIT;
+	Entry root;
+	Err *e = store_layer_list(f->store, d, &list);
+	bool has = !e && list_find(list, STR(""), &a, &root);
+	err_free(e); /* a damaged list is found by itself */
+	return has;
+}
+
 static bool name_layer(Fsck *f, Str name, Str path, const struct stat *st)
 {
 	Digest d;
@@ -104,6 +116,8 @@ static bool name_layer(Fsck *f, Str name, Str path, const struct stat *st)
 			foreign(f, path, "is no directory", &d);
 			return true;
 		}
+		if (!list_has_root(f, &d))
+			check_rights(f, path, st, 0700, &d);
 	} else if (!str_eqc(end, ".meta") && !str_eqc(end, ".list") && !str_eqc(end, ".ok")) {
 		return false;
 	} else if (!fsck_check_file(f, -1, NULL, path, st, &d)) {

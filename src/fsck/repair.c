@@ -36,7 +36,8 @@ static Err *fix_rights(Fsck *f, Finding *x)
 		return NULL; /* another finding */
 	if (st.st_uid != f->uid && fchownat(dir, name, f->uid, (gid_t)-1, AT_SYMLINK_NOFOLLOW) < 0)
 		return err_sys(errno, "cannot change its owner");
-	mode_t mode = S_ISDIR(st.st_mode) ? 0700 : 0600;
+	bool of_layer = str_starts(x->told.path, STR("layers/"));
+	mode_t mode = !S_ISDIR(st.st_mode) ? 0600 : of_layer ? 0755 : 0700;
 	if (fchmodat(dir, name, mode, 0) < 0)
 		return err_sys(errno, "cannot change its mode");
 	x->told.done = STR("given to the store's owner");

@@ -67,9 +67,11 @@ NODISCARD Err *store_layer_write_meta(Store *s, const StoreLayer *layer);
 /* *ret_got false: somebody holds the gc lock otherwise. */
 NODISCARD Err *store_try_lock_gc(Store *s, bool exclusive, StoreLock *ret, bool *ret_got);
 
+/* Is it a store and nothing else?  ERR_INPUT naming what is in it besides. */
+NODISCARD Err *store_check_alone(Store *s);
 /*
- * Remove the whole store that S is, its directory too, and close it.  The caller holds the gc lock
- * exclusively.  No link is followed; a name that is no part of a store stays, with the directory.
- * *ret_kept: how many such names there were.
+ * Remove all that is in the store, and its directory.  The caller holds the gc lock exclusively and
+ * has asked store_check_alone.  No link is followed.  The number goes last: who is killed in
+ * between leaves a store that can be removed again.
  */
-NODISCARD Err *store_remove(Store *s, size_t *ret_kept);
+NODISCARD Err *store_remove(Store *s);

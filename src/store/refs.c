@@ -275,7 +275,12 @@ Err *store_ref_set(Store *s, const StoreRef *ref)
 	if (has_old)
 		TRY(keep_untagged(s, &old, ref, &a));
 	TRY(write_ref(s, ref));
-	return drop_untagged(s, ref);
+	TRY(drop_untagged(s, ref));
+	/* index.json has what the name led to before: a build over a published image. */
+	if (has_old && !digest_is_zero(&old.manifest))
+		err_free(store_layout_write(
+			s)); /* derived: a damaged other name may be in its way */
+	return NULL;
 }
 
 bool store_ref_time(Store *s, Str name, int64_t *ret_real_ns)

@@ -272,3 +272,45 @@ Err *store_version_mend(Store *s)
 		return store_version_write(s);
 	return store_migrate(s);
 }
+
+/* --- its end ------------------------------------------------------------------------------------
+ */
+
+Err *store_check_alone(Store *s)
+{
+	static const char *const needed[] = { "refs", "layers", "blobs", "version" };
+	for (size_t i = 0; i < ARRAY_LEN(needed); i++)
+		if (faccessat(s->dir_fd, needed[i], F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+			return err_new(ERR_INPUT, "'%s' is not a store: there is no '%s' in it",
+			               s->path, needed[i]);
+	return refuse_foreign(s);
+}
+
+static Err *remove_hidden(Store *s)
+{
+	int fd = openat(s->dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	if (!dir) {
+		closep(&fd);
+		return err_sys(errno, "cannot read the store '%s'", s->path);
+	}
+	Err *e = NULL;
+	for (struct dirent *d; !e && (d = readdir(dir));)
+		if (str_starts(str_from(d->d_name), STR(".tmp.")))
+			e = path_remove_tree(fd, d->d_name);
+	(void)closedir(dir);
+	return e;
+}
+
+Err *store_remove(Store *s)
+{
+	for (size_t i = 0; i < store_part_count; i++)
+		if (strcmp(store_parts[i].name, "version") != 0)
+			TRY_WHILE(path_remove_tree(s->dir_fd, store_parts[i].name),
+			          "removing '%s' of the store", store_parts[i].name);
+	TRY(remove_hidden(s));
+	TRY(path_remove_tree(s->dir_fd, "version"));
+	if (rmdir(s->path) < 0 && errno != ENOTDIR && errno != EBUSY) /* a link to it, a mount */
+		return err_sys(errno, "the store '%s' is empty, but cannot be removed", s->path);
+	return NULL;
+}

@@ -1,0 +1,52 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# `system reset`: the whole store goes, also one with the owners of a rootless one; nothing else does.
+. "$(dirname "$0")/../lib/e2e.sh"
+needs_run
+run decant system reset -f
+is "without a store" "$STATUS $OUT" "0 there is no store"
+base alpine:edge
+printf 'FROM alpine:edge\nRUN --mount=type=cache,target=/c mkdir -m 700 /d && echo x >/d/f && chown -R 7:7 /d && touch /c/x && chown 9 /c/x\n' >Dockerfile
+run decant build -q --network=none -t app .
+status "a build" 0
+mkdir -p "$HOME/.docker" outside && echo '{}' >"$HOME/.docker/config.json" && echo keep >outside/file
+
+run decant system reset </dev/null
+like "off a terminal it wants -f" "$STATUS $ERR" "^[1-9] error: nobody is there to ask"
+ok "and leaves all" [ -d "$DECANT_ROOT/refs" ]
+answer() { "$E2E_ROOT/tests/lib/with-pty" "$DECANT" system reset <<<"expect y/N"$'\n'"send $1\\n"; }
+run answer n
+like "on one it asks" "$OUT" "WARNING! This will remove all images"
+ok "a no is a no" [ -d "$DECANT_ROOT/refs" ]
+
+echo mine >"$DECANT_ROOT/notes"
+run decant system reset -f
+like "a foreign file is in it" "$STATUS $ERR" "^[1-9] error: '.*' is not a store: there is 'notes' in it"
+ok "nothing went" [ -d "$DECANT_ROOT/refs" ]
+rm "$DECANT_ROOT/notes"
+mkdir project && echo 2 >project/version && mkdir project/refs project/logs
+run decant --root "$T/project" system reset -f
+like "a directory that is no store" "$STATUS $ERR" "^[1-9] error: '.*' is not a store"
+ok "stays" [ -d project/logs ]
+
+exec {gc}>"$DECANT_ROOT/locks/gc"
+flock -s "$gc"
+run decant system reset -f
+like "while a build runs" "$STATUS $ERR" "^[1-9] error: the store '.*' is in use"
+exec {gc}>&-
+ok "nothing went either" [ -d "$DECANT_ROOT/refs" ]
+
+run decant run -d --network=none --name c app sleep 8765431
+run answer y
+like "while a container runs" "$OUT$ERR" "the container 'c' is running"
+ok "still there" [ -d "$DECANT_ROOT/refs" ]
+ln -s "$T/outside" "$DECANT_ROOT/cache/link"
+run decant system reset -f
+is "-f removes it" "$STATUS $OUT" "0 removed '$DECANT_ROOT'"
+ok "its directory too" [ ! -e "$DECANT_ROOT" ]
+is "no link is followed" "$(cat outside/file)" keep
+ok "logins stay" [ -f "$HOME/.docker/config.json" ]
+is "nothing is left" "$(leftovers)" ""
+base alpine:edge
+is "a new one begins" "$(decant images -q | wc -l)" 1
+done_testing
