@@ -216,6 +216,8 @@ static Err *run_images(Cli *cli, const void *values, const Arguments *args)
 	ImageFilters filters;
 	TRY(check_tree(cli, v));
 	TRY(cli_store_existing(cli, &s));
+	if (s)
+		TRY(store_hold(s, NULL)); /* what is listed is there to be read */
 	TRY(images_read_filters(cli, s, &v->filters, argument, &filters));
 	if (s)
 		TRY(store_catalog_open(s, &catalog));

@@ -42,6 +42,7 @@ static Err *run_rmi(Cli *cli, const void *values, const Arguments *args)
 	Store *s = NULL;
 	bool deleted = false, changed = false;
 	TRY(cli_store(cli, &s));
+	TRY(store_hold(s, NULL)); /* until our own gc */
 	for (size_t i = 0; i < args->count; i++) {
 		ImageRemoved removed = { 0 };
 		Err *e = cli_of_name(

@@ -182,7 +182,8 @@ static Err *run_shell(Cli *cli, const void *values, const Arguments *args)
 	if (v->before && !v->step)
 		return cli_usage(cli, "--before needs --step");
 	TRY(cli_store(cli, &s));
-	TRY(sandbox_enter()); /* before the first thread: a pull has some */
+	TRY(store_hold(s, NULL)); /* a past build's layers have no name */
+	TRY(sandbox_enter());     /* before the first thread: a pull has some */
 	TRY(cli_cancel(cli, &cancel));
 	if (v->step) {
 		TRY(shell_step_set(cli, s, name, v->step, v->before, &r));

@@ -110,6 +110,7 @@ Err *cli_image(Cli *cli, Store *s, const char *name, Image *ret)
 		Err *e = strlen(name) == DIGEST_HEX_LEN ? NULL : cli_reference(cli, name, &ref);
 		return e ? e : err_new(ERR_NOT_FOUND, "No such image: %s", name);
 	}
+	TRY(store_hold(s, cli->cancel_open ? &cli->cancel : NULL));
 	return cli_of_name(cli, name, image_find(s, str_from(name), cli->arena, ret));
 }
 
@@ -125,6 +126,7 @@ Err *cli_image_for(Cli *cli, Store *s, const char *name, const char *platform, I
 	}
 	if (!s)
 		return cli_image(cli, s, name, ret);
+	TRY(store_hold(s, cli->cancel_open ? &cli->cancel : NULL));
 	return cli_of_name(cli, name, image_find_for(s, str_from(name), &wanted, cli->arena, ret));
 }
 

@@ -1,5 +1,6 @@
 /*
- * signals.c - ^C, SIGTERM, SIGHUP: the first cancels, the second kills.
+ * signals.c - ^C, SIGTERM, SIGHUP: the first cancels, the second kills.  A closed standard error
+ * cancels.
  *
  * A handler can only be reached through static variables: these are the program's only ones.
  */
@@ -8,7 +9,9 @@
 
 #include "cli/signals.h"
 
+#include <poll.h>
 #include <signal.h>
+#include <unistd.h>
 
 static Cancel *watched_cancel;
 static Ui *watched_ui;
@@ -39,7 +42,15 @@ static void on_signal(int number)
  * RUN executes, and `yes | head` in a Dockerfile would never end. */
 static void on_sigpipe(int number)
 {
-	(void)number;
+	int saved = errno;
+	struct pollfd p = { .fd = STDERR_FILENO, .events = POLLOUT };
+	/* Whoever reads how a build goes has gone away (`2>&1 | head`): as if he had said so. */
+	if (watched_cancel && signals_seen == 0 && poll(&p, 1, 0) == 1 && (p.revents & POLLERR)) {
+		signals_seen = 1;
+		first_signal = number;
+		cancel_set(watched_cancel);
+	}
+	errno = saved;
 }
 
 void signals_ignore_pipe(void)

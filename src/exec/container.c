@@ -170,6 +170,7 @@ static Err *prepare(Session *s)
 	                   O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (s->log_fd < 0)
 		return err_sys(errno, "cannot make the container's log");
+	store_release(s->run.store); /* the record keeps the image from here on */
 	return container_open_sandbox(&s->run);
 }
 

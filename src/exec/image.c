@@ -429,7 +429,7 @@ static Err *lose_image(Removal *r, const StoreRef *ref, size_t number)
 	for (size_t i = 0; i < r->refs.count; i++) /* this one stays, then */
 		if (str_eq(r->refs.at[i].name, mark.name))
 			r->goes[i] = false;
-	return store_ref_set(r->store, &mark);
+	return store_ref_set_locked(r->store, &mark);
 }
 
 static Err *lose_images(Removal *r)
@@ -466,7 +466,10 @@ static Err *choose_refs(Removal *r, const Image *image)
 Err *image_remove(Store *s, Str name, bool force, Arena *a, ImageRemoved *ret)
 {
 	Image image = { 0 };
+	AUTO_LOCK StoreLock lock = STORE_LOCK_NONE;
 	Removal r = { .store = s, .arena = a, .name = name, .force = force };
+	/* Of two that take the last two names of an image, one takes the image. */
+	TRY(store_lock_refs(s, &lock));
 	TRY(image_find(s, name, a, &image));
 	TRY(store_ref_list(s, a, &r.refs.at, &r.refs.count));
 	r.by_name = image.ref.len && !str_starts(image.ref, STR("sha256:"));

@@ -173,20 +173,45 @@ Err *store_layer_write_meta(Store *s, const StoreLayer *layer)
 	                         buf_str(&text), s->durable);
 }
 
+/*
+ * What lies in the place of a layer that has no .meta is of no maker, who would have our lock, but
+ * of a gc or a drop that was killed in the middle: part of a directory, the mark of a sync of other
+ * bytes.
+ */
+static Err *clear_place(Store *s, const Digest *diff_id)
+{
+	int tmp;
+	char name[32];
+	StorePath dir = store_path_of("layers", diff_id, "");
+	StorePath synced = store_path_of("layers", diff_id, ".ok");
+	if (unlinkat(s->dir_fd, synced.text, 0) < 0 && errno != ENOENT)
+		return err_sys(errno, "cannot remove '%s/%s'", s->path, synced.text);
+	if (!exists(s, dir.text))
+		return NULL;
+	TRY(store_tmp_fd(s, &tmp));
+	store_tmp_name(s, "part", name);
+	if (renameat(s->dir_fd, dir.text, tmp, name) < 0)
+		return err_sys(errno, "cannot move '%s/%s' away", s->path, dir.text);
+	return path_remove_tree(tmp, name);
+}
+
 Err *store_layer_publish(Store *s, const StoreLayer *layer, const List *list, const char *dir_name)
 {
 	AUTO_LOCK StoreLock lock = STORE_LOCK_NONE;
 	/* Two makers of the same layer: one moves in, the other finds it whole. */
 	TRY(store_lock(s, "publish", &layer->diff_id, NULL, &lock));
-	if (dir_name)
-		TRY(move_dir(s, &layer->diff_id, dir_name));
 	StoreLayer there;
 	Err *e = store_layer_get(s, &layer->diff_id, &there);
 	if (!e)
-		return NULL;
+		return dir_name ? move_dir(s, &layer->diff_id, dir_name) : NULL;
 	if (err_kind(e) != ERR_NOT_FOUND && err_kind(e) != ERR_CORRUPT)
 		return e;
-	err_free(e); /* it was not there, or damaged: now it is whole */
+	bool absent = err_kind(e) == ERR_NOT_FOUND;
+	err_free(e); /* it is not there, or damaged: now it will be whole */
+	if (absent)
+		TRY(clear_place(s, &layer->diff_id));
+	if (dir_name)
+		TRY(move_dir(s, &layer->diff_id, dir_name));
 	TRY(write_list(s, &layer->diff_id, list));
 	return store_layer_write_meta(s, layer);
 }

@@ -21,7 +21,12 @@ static Err *describe(Store *s, const Digest *manifest, Arena *a, Descriptor *ret
 		return NULL;
 	AUTO_BUF Buf json = BUF_INIT;
 	Manifest m;
-	TRY(store_blob_read(s, manifest, MANIFEST_BYTES_MAX, &json));
+	Err *e = store_blob_read(s, manifest, MANIFEST_BYTES_MAX, &json);
+	if (e && err_kind(e) == ERR_NOT_FOUND) {
+		err_free(e); /* its name has gone meanwhile, and a gc took it */
+		return NULL;
+	}
+	TRY(e);
 	TRY(manifest_parse(a, buf_str(&json), "manifest", &m));
 	if (!store_blob_exists(s, &m.config.digest, NULL))
 		return NULL;

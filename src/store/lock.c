@@ -54,11 +54,15 @@ Err *store_lock(Store *s, const char *kind, const Digest *key, const Cancel *can
 
 Err *store_lock_gc(Store *s, bool exclusive, const Cancel *cancel, StoreLock *ret)
 {
+	if (exclusive) /* nobody waits for himself */
+		store_release(s);
 	return lock_path(s, "locks/gc", exclusive ? LOCK_EX : LOCK_SH, cancel, ret);
 }
 
 Err *store_try_lock_gc(Store *s, bool exclusive, StoreLock *ret, bool *ret_got)
 {
+	if (exclusive)
+		store_release(s);
 	AUTO_CLOSE int fd =
 		openat(s->dir_fd, "locks/gc", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
@@ -77,9 +81,41 @@ Err *store_try_lock_gc(Store *s, bool exclusive, StoreLock *ret, bool *ret_got)
 	return NULL;
 }
 
+Err *store_lock_refs(Store *s, StoreLock *ret)
+{
+	return lock_path(s, "locks/refs", LOCK_EX, NULL, ret);
+}
+
 void store_unlock(StoreLock *l)
 {
-	if (l->fd >= 0)
-		close(l->fd);
+	if (l->fd < 0)
+		return;
+	/* A child that was forked meanwhile may have the file open as well: closing alone is not
+	 * enough. */
+	(void)flock(l->fd, LOCK_UN);
+	close(l->fd);
 	l->fd = -1;
+}
+
+/* --- what was found stays --------------------------------------------------------------------- */
+
+Err *store_hold(Store *s, const Cancel *cancel)
+{
+	Err *e = NULL;
+	(void)pthread_mutex_lock(&s->mutex);
+	if (s->hold.fd < 0)
+		e = store_lock_gc(s, false, cancel, &s->hold);
+	(void)pthread_mutex_unlock(&s->mutex);
+	if (e && (err_errno(e) == EROFS || err_errno(e) == EACCES)) {
+		err_free(e); /* who may only read cannot lock, and may read all the same */
+		return NULL;
+	}
+	return e;
+}
+
+void store_release(Store *s)
+{
+	(void)pthread_mutex_lock(&s->mutex);
+	store_unlock(&s->hold);
+	(void)pthread_mutex_unlock(&s->mutex);
 }

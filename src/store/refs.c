@@ -257,7 +257,7 @@ static Err *drop_untagged(Store *s, const StoreRef *named)
 	return NULL;
 }
 
-Err *store_ref_set(Store *s, const StoreRef *ref)
+Err *store_ref_set_locked(Store *s, const StoreRef *ref)
 {
 	AUTO_ARENA Arena a = ARENA_INIT;
 	StoreRef old;
@@ -292,6 +292,14 @@ bool store_ref_time(Store *s, Str name, int64_t *ret_real_ns)
 		return false;
 	*ret_real_ns = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
 	return true;
+}
+
+Err *store_ref_set(Store *s, const StoreRef *ref)
+{
+	/* Two that each take one of an image's last two names: one of them marks it as untagged. */
+	AUTO_LOCK StoreLock lock = STORE_LOCK_NONE;
+	TRY(store_lock_refs(s, &lock));
+	return store_ref_set_locked(s, ref);
 }
 
 Err *store_ref_remove(Store *s, Str name)

@@ -14,7 +14,9 @@ struct Store {
 	bool durable;
 	char boot_id[BOOT_ID_LEN + 1]; /* of the running kernel: /proc/sys/kernel/random/boot_id */
 
-	pthread_mutex_t mutex; /* guards the scratch directory's making */
+	StoreLock hold; /* store_hold() */
+
+	pthread_mutex_t mutex; /* guards the scratch directory's making, and .hold */
 	int tmp_fd;            /* -1: not made yet */
 	int tmp_lock_fd;       /* the same directory; holds a lock while we live */
 	char *tmp_name;        /* its name below tmp/ */

@@ -84,6 +84,7 @@ static Err *open_root(const char *root, bool create, Store **ret)
 	s->dir_fd = fd;
 	s->path = TAKE_PTR(path);
 	s->tmp_fd = s->tmp_lock_fd = -1;
+	s->hold = STORE_LOCK_NONE;
 	(void)pthread_mutex_init(&s->mutex, NULL);
 	read_boot_id(s);
 	*ret = s;
@@ -137,6 +138,7 @@ void store_close(Store *s)
 {
 	if (!s)
 		return;
+	store_release(s);
 	if (s->tmp_lock_fd >= 0) {
 		close(s->tmp_lock_fd);
 		if (s->tmp_fd >= 0)
@@ -170,7 +172,9 @@ void store_set_durable(Store *s, bool durable)
 Err *store_subdir(Store *s, const char *name, int *ret_fd)
 {
 	int fd = openat(s->dir_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0 && errno == ENOENT && mkdirat(s->dir_fd, name, 0700) == 0)
+	bool made = fd < 0 && errno == ENOENT &&
+	            (mkdirat(s->dir_fd, name, 0700) == 0 || errno == EEXIST);
+	if (made)
 		fd = openat(s->dir_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0)
 		return err_sys(errno, "cannot open '%s' in the store '%s'", name, s->path);

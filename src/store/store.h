@@ -89,6 +89,8 @@ NODISCARD Err *store_ref_set(Store *s,
                              const StoreRef *ref); /* fsynced, atomic; no write if equal */
 /* When NAME was last written; false: there is none. */
 bool store_ref_time(Store *s, Str name, int64_t *ret_real_ns);
+/* The same for who has store_lock_refs(). */
+NODISCARD Err *store_ref_set_locked(Store *s, const StoreRef *ref);
 NODISCARD Err *store_ref_remove(Store *s, Str name);
 NODISCARD Err *store_ref_list(Store *s, Arena *a, StoreRef **ret, size_t *ret_count); /* by name */
 /*
@@ -186,7 +188,16 @@ NODISCARD Err *store_lock(Store *s, const char *kind, const Digest *key, const C
                           StoreLock *ret);
 /* Shared: running builds and pulls; exclusive: gc. */
 NODISCARD Err *store_lock_gc(Store *s, bool exclusive, const Cancel *cancel, StoreLock *ret);
+/* One writer of names at a time, where one name depends on the others. */
+NODISCARD Err *store_lock_refs(Store *s, StoreLock *ret);
 void store_unlock(StoreLock *l);
+/*
+ * From here to store_release() or store_close() no gc takes away what is found in the store: before
+ * an image is looked up that is then read, named or used.  Shared, as store_lock_gc(); again is no
+ * harm.  A command that lives long releases it as soon as something else keeps its image.
+ */
+NODISCARD Err *store_hold(Store *s, const Cancel *cancel);
+void store_release(Store *s);
 
 /* --- gc, check, layout ----------------------------------------------------------------------- */
 /* Remove blobs, layers and maps that no ref and no cache record needs.  Takes the gc lock. */

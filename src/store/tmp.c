@@ -4,12 +4,14 @@
  * Each process has tmp/<pid>.<time>/ and holds a flock on it for as long as it lives; the lock, not
  * the pid, says that it is alive (pids are reused, and another pid namespace may share the store).
  * Between making the directory and locking it nobody may reap: makers hold tmp/ itself shared,
- * the reaper holds it exclusively (and gives up at once if it cannot).
+ * the reaper holds it exclusively while it locks those of the dead (and gives up at once if it
+ * cannot).
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
 
 #include "base/clock.h"
+#include "base/vec.h"
 #include "fs/path.h"
 #include "store/store-internal.h"
 
@@ -37,8 +39,9 @@ static Err *make_tmp(Store *s)
 {
 	AUTO_CLOSE int all = -1;
 	TRY(store_subdir(s, "tmp", &all));
-	if (flock(all, LOCK_SH) < 0)
-		return err_sys(errno, "cannot lock '%s/tmp'", s->path);
+	while (flock(all, LOCK_SH) < 0)
+		if (errno != EINTR)
+			return err_sys(errno, "cannot lock '%s/tmp'", s->path);
 	AUTO_FREE char *name = NULL;
 	if (asprintf(&name, "%d.%lld", (int)getpid(), (long long)clock_real_ns()) < 0)
 		die_oom(0);
@@ -70,32 +73,57 @@ void store_tmp_name(Store *s, const char *prefix, char name[static 32])
 	(void)snprintf(name, 32, "%s-%u", prefix, n);
 }
 
-static Err *reap_one(int all, const char *name)
+typedef struct Dead {
+	char *name;
+	int fd; /* locked by us now; -1: no directory */
+} Dead;
+typedef VEC(Dead) DeadVec;
+
+/* One whose process is dead is ours from here on. */
+static void claim_one(Store *s, int all, const char *name, DeadVec *dead)
 {
+	if (name[0] == '.' || (s->tmp_name && strcmp(name, s->tmp_name) == 0))
+		return;
 	AUTO_CLOSE int fd = openat(all, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0)
-		return errno == ENOTDIR ? path_remove_tree(all, name) : NULL;
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-		return NULL; /* its process lives */
-	return path_remove_tree(all, name);
+	if (fd < 0 && errno != ENOTDIR)
+		return;
+	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return; /* its process lives */
+	VEC_PUSH(dead, ((Dead){ xstrdup(name), TAKE_FD(fd) }));
+}
+
+/* While it has the lock on tmp/ nobody makes a scratch directory: that must not take long. */
+static Err *claim_dead(Store *s, int all, DeadVec *dead)
+{
+	AUTO_CLOSE int lock = openat(all, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (lock < 0)
+		return err_sys(errno, "cannot open '%s/tmp'", s->path);
+	if (flock(lock, LOCK_EX | LOCK_NB) < 0)
+		return NULL; /* somebody makes one just now: the next one reaps */
+	int again = openat(all, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = again < 0 ? NULL : fdopendir(again);
+	if (!dir)
+		return err_sys(errno, "cannot read '%s/tmp'", s->path);
+	for (struct dirent *d; (d = readdir(dir));)
+		claim_one(s, all, d->d_name, dead);
+	(void)closedir(dir);
+	return NULL;
 }
 
 Err *store_reap(Store *s)
 {
 	AUTO_CLOSE int all = -1;
+	DeadVec dead = { 0 };
 	TRY(store_subdir(s, "tmp", &all));
-	if (flock(all, LOCK_EX | LOCK_NB) < 0)
-		return NULL; /* somebody is making a scratch directory just now: the next one reaps
-		              */
-	int again = openat(all, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = again < 0 ? NULL : fdopendir(again);
-	if (!dir)
-		return err_sys(errno, "cannot read '%s/tmp'", s->path);
-	Err *e = NULL;
-	for (struct dirent *d; !e && (d = readdir(dir));)
-		if (d->d_name[0] != '.' && (!s->tmp_name || strcmp(d->d_name, s->tmp_name) != 0))
-			e = reap_one(all, d->d_name);
-	(void)closedir(dir);
+	Err *e = claim_dead(s, all, &dead);
+	for (size_t i = 0; i < dead.len; i++) {
+		if (!e)
+			e = path_remove_tree(all, dead.at[i].name);
+		if (dead.at[i].fd >= 0)
+			close(dead.at[i].fd);
+		free(dead.at[i].name);
+	}
+	VEC_DONE(&dead);
 	return e;
 }
 

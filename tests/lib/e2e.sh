@@ -33,6 +33,7 @@
 #   free_port               a TCP port that nobody listens on
 #   as_user COMMAND...      as an ordinary user with subordinate ids (tools/as-user); needs root
 #   leftovers               mounts and processes that speak of $T (must be empty after each command)
+#   tap_of FILE COUNT [WHOSE]   FILE holds TAP of a program with COUNT tests: they become ours
 #   done_testing            the plan; says how many there were
 set -u
 
@@ -257,6 +258,19 @@ leftovers() {
 		fi
 	done
 	find "$DECANT_ROOT/tmp" -mindepth 1 -maxdepth 1 -printf 'tmp/%f\n' 2>/dev/null
+}
+
+tap_of() {
+	local line whose=${3:-}
+	while IFS= read -r line; do
+		case $line in
+		"ok "*) e2e_result 0 "${line#* - }$whose" ;;
+		"not ok "*) e2e_result 1 "${line#* - }$whose" ;;
+		1..*) ;;
+		"#"*) echo "$line" ;;
+		esac
+	done <"$1"
+	grep -qx "1\.\.$2" "$1" || { e2e_result 1 "the driver runs to its end$whose"; diag "$(tail -n 20 "$1")"; }
 }
 
 done_testing() {

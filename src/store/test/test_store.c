@@ -271,6 +271,73 @@ static void test_lock_excludes(void **state)
 	cancel_close(&cancel);
 }
 
+static bool gc_would_wait(Store *s)
+{
+	StoreLock lock = STORE_LOCK_NONE;
+	Cancel cancel;
+	must(cancel_open(&cancel));
+	cancel_set(&cancel); /* who would have to wait is told so */
+	Err *e = store_lock_gc(s, true, &cancel, &lock);
+	bool waits = e != NULL;
+	err_free(e);
+	store_unlock(&lock);
+	cancel_close(&cancel);
+	return waits;
+}
+
+static void test_hold_keeps_gc_away(void **state)
+{
+	Fixture *f = *state;
+	Store *other;
+	uint64_t freed;
+	must(store_open(f->dir, &other));
+	must(store_hold(f->store, NULL));
+	must(store_hold(f->store, NULL));
+	assert_true(gc_would_wait(other));
+	pid_t child = fork(); /* has the lock's file open as well, and lives on */
+	if (child == 0) {
+		(void)pause();
+		_exit(0);
+	}
+	store_release(f->store);
+	assert_false(gc_would_wait(other));
+	(void)kill(child, SIGKILL);
+	(void)waitpid(child, NULL, 0);
+	must(store_hold(f->store, NULL));
+	must(store_gc(f->store, NULL, &freed)); /* nobody waits for himself */
+	store_close(other);
+}
+
+/* K10: a gc that was killed in the middle leaves a part of a directory, and the mark of a sync. */
+static void test_half_removed_layer_is_made_anew(void **state)
+{
+	Fixture *f = *state;
+	AUTO_LIST List *list = list_builder_finish(list_builder_new());
+	StoreLayer layer = { .diff_id = sha256_of(STR("some tar")) }, is;
+	char hex[DIGEST_HEX_LEN + 1];
+	int tmp, layers;
+	digest_hex(&layer.diff_id, hex);
+	must(store_subdir(f->store, "layers", &layers));
+	assert_int_equal(mkdirat(layers, hex, 0755), 0);
+	AUTO_CLOSE int part = openat(layers, hex, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	must(path_write_file(part, "part", STR("x"), 0644, false));
+	must(store_layer_mark_synced(f->store, &layer.diff_id));
+	must(store_tmp_fd(f->store, &tmp));
+	assert_int_equal(mkdirat(tmp, "new", 0755), 0);
+	AUTO_CLOSE int whole = openat(tmp, "new", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	must(path_write_file(whole, "whole", STR("x"), 0644, false));
+	must(store_layer_publish(f->store, &layer, list, "new"));
+	must(store_layer_get(f->store, &layer.diff_id, &is));
+	assert_true(is.has_dir);
+	AUTO_CLOSE int now = openat(layers, hex, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_int_equal(faccessat(now, "whole", F_OK, 0), 0);
+	assert_int_equal(faccessat(now, "part", F_OK, 0), -1);
+	char synced[DIGEST_HEX_LEN + 8];
+	(void)snprintf(synced, sizeof synced, "%s.ok", hex);
+	assert_int_equal(faccessat(layers, synced, F_OK, 0), -1);
+	close(layers);
+}
+
 static void test_looking_creates_nothing(void **state)
 {
 	Fixture *f = *state;
@@ -435,6 +502,8 @@ int main(void)
 		T(dead_scratch_is_reaped),
 		T(gc_keeps_what_is_named),
 		T(lock_excludes),
+		T(hold_keeps_gc_away),
+		T(half_removed_layer_is_made_anew),
 		T(mounts_are_shared_or_not),
 		T(mounts_are_listed_and_removed),
 		T(mounts_are_whole_or_absent),
