@@ -83,7 +83,8 @@ Err *store_try_lock_gc(Store *s, bool exclusive, StoreLock *ret, bool *ret_got)
 
 Err *store_lock_refs(Store *s, StoreLock *ret)
 {
-	return lock_path(s, "locks/refs", LOCK_EX, NULL, ret);
+	Digest one = { 0 };
+	return store_lock(s, "refs", &one, NULL, ret);
 }
 
 void store_unlock(StoreLock *l)
