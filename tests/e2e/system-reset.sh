@@ -36,9 +36,11 @@ like "while a build runs" "$STATUS $ERR" "^[1-9] error: the store '.*' is in use
 exec {gc}>&-
 ok "nothing went either" [ -d "$DECANT_ROOT/refs" ]
 
-run decant run -d --network=none --name c app sleep 8765431
+run decant run -d --network=none --name busy app sleep 8765499
+status "a container" 0
+like "runs" "$(decant ps)" ' busy$'
 run answer y
-like "while a container runs" "$OUT$ERR" "the container 'c' is running"
+like "while a container runs" "$OUT$ERR" "the container 'busy' is running"
 ok "still there" [ -d "$DECANT_ROOT/refs" ]
 ln -s "$T/outside" "$DECANT_ROOT/cache/link"
 run decant system reset -f
