@@ -24,7 +24,7 @@ static const Option load_options[] = {
 	{ .name = "quiet",
 	  .letter = 'q',
 	  .kind = OPTION_FLAG,
-	  .help = "Print nothing",
+	  .help = "Only the names of what was loaded",
 	  .offset = offsetof(LoadValues, quiet) },
 	{ .name = "platform", .kind = OPTION_REFUSED, .help = "" },
 };
@@ -64,7 +64,7 @@ static Err *run_load(Cli *cli, const void *values, const Arguments *args)
 	                   : load_archive(s, in, name, cancel, cli->arena, &loaded, &count);
 	if (e) /* damaged is the archive, not the store */
 		return err_kind(e) == ERR_CORRUPT ? err_set_kind(e, ERR_INPUT) : e;
-	for (size_t i = 0; i < count && !v->quiet; i++)
+	for (size_t i = 0; i < count; i++)
 		if (loaded[i].name.len)
 			printf("Loaded image: %.*s\n", STR_ARG(loaded[i].name));
 		else

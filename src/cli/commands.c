@@ -37,6 +37,8 @@
 	X(logout)     \
 	X(search)     \
 	X(rmi)        \
+	X(manifest_inspect) \
+	X(imagetools_inspect) \
 	X(run)        \
 	X(create)     \
 	X(start)      \

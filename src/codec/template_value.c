@@ -56,6 +56,27 @@ bool value_is_true(const Value *v)
 	return !json_value_is_array(v->json) || json_length(v->json) > 0;
 }
 
+/* "Digest" is "digest" in documents of the OCI: Go's names begin with a capital. */
+static bool is_go_name(Str key, Str name)
+{
+	return key.len == name.len && name.len && key.ptr[0] == (name.ptr[0] | 0x20) &&
+	       str_eq(str_from_at(key, 1), str_from_at(name, 1));
+}
+
+static const JsonValue *find_member(const JsonValue *object, Str name)
+{
+	Str key;
+	JsonValue *member, *near = NULL;
+	void *at = NULL;
+	while (json_next_member(object, &at, &key, &member)) {
+		if (str_eq(key, name))
+			return member;
+		if (is_go_name(key, name))
+			near = member;
+	}
+	return near;
+}
+
 Err *value_member(const Value *v, Str name, Value *ret)
 {
 	if (v->kind == VALUE_NONE || v->kind == VALUE_NIL) {
@@ -65,15 +86,8 @@ Err *value_member(const Value *v, Str name, Value *ret)
 	if (v->kind != VALUE_JSON || !json_value_is_object(v->json))
 		return err_new(ERR_INPUT, "no member '%.*s' in a value that is no object",
 		               STR_ARG(name));
-	Str key;
-	JsonValue *member;
-	void *at = NULL;
-	while (json_next_member(v->json, &at, &key, &member))
-		if (str_eq(key, name)) {
-			*ret = value_json(member);
-			return NULL;
-		}
-	*ret = (Value){ .kind = VALUE_NONE };
+	const JsonValue *member = find_member(v->json, name);
+	*ret = value_json(member);
 	return NULL;
 }
 

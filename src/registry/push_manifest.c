@@ -65,18 +65,20 @@ Err *registry_push_artifact(Registry *r, const Reference *ref, Str media_type, S
 	return NULL;
 }
 
-Err *registry_read_manifest(Registry *r, const Reference *ref, Arena *a, Str *ret)
+static Err *read_manifest(Registry *r, const Reference *ref, const char *types, bool push, Arena *a,
+                          Str *ret)
 {
 	Endpoint *e;
 	HttpResponse answer;
-	HttpHeader accept = { STR("Accept"), STR(MEDIA_OCI_INDEX ", " MEDIA_OCI_MANIFEST) };
+	HttpHeader accept = { STR("Accept"), str_from(types) };
+	Str which = ref->has_digest ? digest_arena_text(a, &ref->digest) : ref->tag;
 	TRY(endpoint_own(r, ref, &e));
 	Call call = { .endpoint = e,
 		      .ref = ref,
-		      .push = true,
+		      .push = push,
 		      .method = "GET",
 		      .path = arena_strf(a, "/v2/%.*s/manifests/%.*s", STR_ARG(ref->path),
-		                         STR_ARG(ref->tag)),
+		                         STR_ARG(which)),
 		      .headers = &accept,
 		      .header_count = 1,
 		      .limit_bytes = MANIFEST_BYTES_MAX };
@@ -84,5 +86,20 @@ Err *registry_read_manifest(Registry *r, const Reference *ref, Arena *a, Str *re
 	*ret = answer.status == 200 ? answer.body : STR("");
 	if (answer.status == 200 || answer.status == 404)
 		return NULL;
-	return endpoint_status_error(e, ref, &answer, "manifest", true);
+	return endpoint_status_error(e, ref, &answer, "manifest", push);
+}
+
+Err *registry_read_manifest(Registry *r, const Reference *ref, Arena *a, Str *ret)
+{
+	Reference tag = *ref;
+	tag.has_digest = false;
+	return read_manifest(r, &tag, MEDIA_OCI_INDEX ", " MEDIA_OCI_MANIFEST, true, a, ret);
+}
+
+Err *registry_read_document(Registry *r, const Reference *ref, Arena *a, Str *ret)
+{
+	return read_manifest(r, ref,
+	                     MEDIA_OCI_INDEX ", " MEDIA_OCI_MANIFEST ", " MEDIA_DOCKER_INDEX
+	                                     ", " MEDIA_DOCKER_MANIFEST,
+	                     false, a, ret);
 }

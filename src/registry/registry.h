@@ -79,6 +79,8 @@ NODISCARD Err *registry_push_artifact(Registry *r, const Reference *ref, Str med
                                       bool *ret_listed);
 /* What REF's tag names in the registry that is pushed to, no mirror; "" if there is none. */
 NODISCARD Err *registry_read_manifest(Registry *r, const Reference *ref, Arena *a, Str *ret);
+/* The same to look at, of any type: what its digest or tag means; "" if there is none. */
+NODISCARD Err *registry_read_document(Registry *r, const Reference *ref, Arena *a, Str *ret);
 /* Can REF's registry be reached at all within TIMEOUT_MS?  For the demo's probe. */
 NODISCARD Err *registry_ping(Registry *r, const Reference *ref, unsigned timeout_ms);
 

@@ -67,7 +67,7 @@ static void test_templates(void **state)
 		{ "{{printf \"%5d|%-5s|%05d|%q|%v|%x|%.2s|%%\" 42 \"ab\" 7 \"q\\\"\" .Empty 255 "
 		  "\"xyz\"}}",
 		  "   42|ab   |00007|\"q\\\"\"|[]|ff|xy|%" },
-		{ "{{printf \"%d %s\" \"x\"}}", "%!d(x) %!s(MISSING)" },
+		{ "{{printf \"%d %s\" \"x\"}}", "%!d(string=x) %!s(MISSING)" },
 		/* logic */
 		{ "{{if .Config.User}}u{{else}}none{{end}}", "none" },
 		{ "{{if .Nope}}a{{else if .Yes}}b{{else}}c{{end}}d", "bd" },
@@ -104,7 +104,7 @@ static void test_templates(void **state)
 		{ "{{.Id.Deeper}}", "error 3: no member 'Deeper' in a value that is no object" },
 		{ "{{$y}}", "error 3: undefined variable: '$y'" },
 		{ "{{index .RepoTags 2}}", "error 3: index out of range: 2" },
-		{ "{{range .Size}}{{end}}",
+		{ "{{range .Id}}{{end}}",
 		  "error 9: only arrays and objects can be walked through" },
 		{ "{{eq .Id 1}}", "error 3: incompatible types for comparison" },
 		{ "{{\"abc}}", "error 1: unclosed action" },

@@ -1,0 +1,272 @@
+/* cmd_manifest_inspect.c - what a name means in its registry: the manifest or the index itself. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/base.h"
+
+#include "base/limits.h"
+#include "cli/connection.h"
+#include "codec/json.h"
+#include "codec/template.h"
+#include "registry/registry.h"
+
+#include <stdio.h>
+
+enum { INDENT = 3 };
+
+typedef struct ManifestValues {
+	bool verbose, insecure, raw;
+	const char *format;
+	ConnectionValues connection;
+} ManifestValues;
+
+static const Option manifest_options[] = {
+	{ .name = "verbose",
+	  .letter = 'v',
+	  .kind = OPTION_FLAG,
+	  .help = "Descriptor and platform too, and each manifest of an index",
+	  .offset = offsetof(ManifestValues, verbose) },
+	{ .name = "insecure",
+	  .kind = OPTION_FLAG,
+	  .help = "The registry may speak plain http, or have any certificate",
+	  .offset = offsetof(ManifestValues, insecure) },
+	CONNECTION_OPTIONS(ManifestValues, connection),
+};
+
+static const Option imagetools_options[] = {
+	{ .name = "raw",
+	  .kind = OPTION_FLAG,
+	  .help = "The bytes that the registry has, as they are",
+	  .offset = offsetof(ManifestValues, raw) },
+	{ .name = "format",
+	  .kind = OPTION_TEXT,
+	  .choices = "json",
+	  .help = "'json' or a Go template, e.g. '{{json .Manifest}}' or '{{.Manifest.digest}}'",
+	  .offset = offsetof(ManifestValues, format) },
+	CONNECTION_OPTIONS(ManifestValues, connection),
+};
+
+/* What one name or digest means in the registry. */
+typedef struct Document {
+	Reference ref;
+	Str json, media_type;
+	Digest digest;
+	ManifestKind kind;
+	Index index;
+} Document;
+
+static Err *read_document(Cli *cli, Registry *r, const Reference *ref, Document *ret)
+{
+	*ret = (Document){ .ref = *ref };
+	TRY(registry_read_document(r, ref, cli->arena, &ret->json));
+	const char *name = reference_familiar(cli->arena, ref).ptr;
+	if (!ret->json.len)
+		return err_new(ERR_NOT_FOUND, "no such manifest: %s", name);
+	ret->digest = sha256_of(ret->json);
+	if (ref->has_digest && !digest_eq(&ret->digest, &ref->digest))
+		return err_new(ERR_NETWORK, "the registry's answer for '%s' has the digest %s",
+		               name, digest_arena_text(cli->arena, &ret->digest).ptr);
+	TRY(manifest_kind(ret->json, STR(""), name, &ret->kind));
+	if (ret->kind == MANIFEST_INDEX) {
+		TRY(index_parse(cli->arena, ret->json, name, &ret->index));
+		ret->media_type = ret->index.media_type;
+		return NULL;
+	}
+	Manifest m;
+	TRY(manifest_parse(cli->arena, ret->json, name, &m));
+	ret->media_type = m.media_type.len ? m.media_type : STR(MEDIA_OCI_MANIFEST);
+	return NULL;
+}
+
+static Err *open_document(Cli *cli, const ManifestValues *v, const char *name, Registry **ret_r,
+                          Document *ret)
+{
+	Str authorities;
+	Cancel *cancel;
+	Reference ref;
+	TRY(cli_reference(cli, name, &ref));
+	TRY(connection_apply(cli, &v->connection, &authorities));
+	TRY(cli_cancel(cli, &cancel));
+	TRY(registry_open(cancel, ret_r));
+	if (v->insecure)
+		registry_trust(*ret_r, ref.domain);
+	Err *e = read_document(cli, *ret_r, &ref, ret);
+	/* nonsense of a registry is no damage of ours */
+	return e && err_kind(e) == ERR_CORRUPT ? err_set_kind(e, ERR_NETWORK) : e;
+}
+
+static Err *print_json(Str json)
+{
+	JsonValue *v;
+	AUTO_BUF Buf out = BUF_INIT;
+	TRY(json_parse(json, SIZE_MAX, "manifest", &v));
+	json_dump_indent(v, INDENT, &out);
+	json_free(v);
+	printf("%.*s\n", STR_ARG(buf_str(&out)));
+	return NULL;
+}
+
+/* --- manifest inspect ------------------------------------------------------------------------- */
+
+static void member(JsonWriter *w, const char *key, Str value)
+{
+	json_write_key(w, key);
+	json_write_str(w, value);
+}
+
+/* One manifest as docker's --verbose has it. */
+static void write_verbose(Cli *cli, const Document *d, const Platform *platform, JsonWriter *w)
+{
+	bool oci = str_eqc(d->media_type, MEDIA_OCI_MANIFEST);
+	json_write_object(w);
+	member(w, "Ref", reference_full(cli->arena, &d->ref));
+	json_write_key(w, "Descriptor");
+	json_write_object(w);
+	member(w, "mediaType", d->media_type);
+	member(w, "digest", digest_arena_text(cli->arena, &d->digest));
+	json_write_key(w, "size");
+	json_write_int(w, (int64_t)d->json.len);
+	if (platform) {
+		json_write_key(w, "platform");
+		json_write_object(w);
+		member(w, "architecture", platform->arch);
+		member(w, "os", platform->os);
+		if (platform->variant.len)
+			member(w, "variant", platform->variant);
+		json_write_object_end(w);
+	}
+	json_write_object_end(w);
+	json_write_key(w, oci ? "OCIManifest" : "SchemaV2Manifest");
+	json_write_raw(w, d->json);
+	json_write_object_end(w);
+}
+
+static Err *print_verbose(Cli *cli, Registry *r, const Document *d)
+{
+	AUTO_BUF Buf json = BUF_INIT;
+	JsonWriter w = { .out = &json };
+	if (d->kind == MANIFEST_IMAGE) {
+		write_verbose(cli, d, NULL, &w);
+		return print_json(buf_str(&json));
+	}
+	json_write_array(&w);
+	for (size_t i = 0; i < d->index.count; i++) {
+		const Descriptor *m = &d->index.manifests[i];
+		Document one;
+		Reference ref = d->ref;
+		ref.tag = STR("");
+		ref.has_digest = true;
+		ref.digest = m->digest;
+		TRY(read_document(cli, r, &ref, &one));
+		write_verbose(cli, &one, m->has_platform ? &m->platform : NULL, &w);
+	}
+	json_write_array_end(&w);
+	return print_json(buf_str(&json));
+}
+
+static Err *run_manifest_inspect(Cli *cli, const void *values, const Arguments *args)
+{
+	const ManifestValues *v = values;
+	AUTO_REGISTRY Registry *r = NULL;
+	Document d;
+	TRY(open_document(cli, v, args->at[0], &r, &d));
+	return v->verbose ? print_verbose(cli, r, &d) : print_json(d.json);
+}
+
+const Command command_manifest_inspect = {
+	.name = "manifest inspect",
+	.group = GROUP_IMAGES,
+	.synopsis = "[OPTIONS] NAME[:TAG|@DIGEST]",
+	.help = "Show what a name means in its registry",
+	.about = "The registry is asked; images of the store that were not pushed are not seen.",
+	.options = manifest_options,
+	.option_count = ARRAY_LEN(manifest_options),
+	.values_size = sizeof(ManifestValues),
+	.arguments_min = 1,
+	.arguments_max = 1,
+	.run = run_manifest_inspect,
+};
+
+/* --- imagetools inspect ----------------------------------------------------------------------- */
+
+static void print_summary(Cli *cli, const Document *d)
+{
+	Str name = reference_full(cli->arena, &d->ref);
+	Reference repository = d->ref;
+	repository.tag = STR("");
+	repository.has_digest = true;
+	printf("Name:      %.*s\nMediaType: %.*s\nDigest:    %s\n", STR_ARG(name),
+	       STR_ARG(d->media_type), digest_arena_text(cli->arena, &d->digest).ptr);
+	if (d->kind == MANIFEST_INDEX)
+		printf("           \nManifests: \n");
+	for (size_t i = 0; i < d->index.count; i++) {
+		const Descriptor *m = &d->index.manifests[i];
+		repository.digest = m->digest;
+		printf("%s  Name:        %s\n  MediaType:   %.*s\n", i ? "               \n" : "",
+		       reference_full(cli->arena, &repository).ptr, STR_ARG(m->media_type));
+		if (m->has_platform)
+			printf("  Platform:    %s\n", platform_text(cli->arena, &m->platform).ptr);
+	}
+}
+
+/* {"name", "manifest": the document with its digest and size}. */
+static Err *print_formatted(Cli *cli, const Document *d, const char *format)
+{
+	AUTO_BUF Buf json = BUF_INIT, out = BUF_INIT;
+	JsonWriter w = { .out = &json };
+	const Template *t = NULL;
+	JsonValue *v;
+	if (strcmp(format, "json") == 0)
+		format = "{{json .}}";
+	json_write_object(&w);
+	member(&w, "name", reference_full(cli->arena, &d->ref));
+	json_write_key(&w, "manifest");
+	Str rest = str_trim(d->json); /* an object: its members follow ours */
+	buf_addf(&json, "{\"digest\":\"%s\",\"size\":%zu,%.*s",
+	         digest_arena_text(cli->arena, &d->digest).ptr, d->json.len,
+	         STR_ARG(str_from_at(rest, 1)));
+	w.comma = true;
+	json_write_object_end(&w);
+	Source *source = arena_new(cli->arena, Source);
+	*source = (Source){ "--format", str_from(format) };
+	TRY(template_parse(cli->arena, source, &t));
+	TRY(json_parse(buf_str(&json), SIZE_MAX, "manifest", &v));
+	Err *e = template_run(t, v, &out);
+	json_free(v);
+	TRY(e);
+	printf("%.*s\n", STR_ARG(buf_str(&out)));
+	return NULL;
+}
+
+static Err *run_imagetools_inspect(Cli *cli, const void *values, const Arguments *args)
+{
+	const ManifestValues *v = values;
+	AUTO_REGISTRY Registry *r = NULL;
+	Document d;
+	if (v->raw && v->format)
+		return cli_usage(cli, "--raw and --format do not go together");
+	TRY(open_document(cli, v, args->at[0], &r, &d));
+	if (v->format && *v->format)
+		return print_formatted(cli, &d, v->format);
+	if (v->raw)
+		(void)fwrite(d.json.ptr, 1, d.json.len, stdout);
+	else
+		print_summary(cli, &d);
+	return NULL;
+}
+
+const Command command_imagetools_inspect = {
+	.name = "imagetools inspect",
+	.aliases = "buildx imagetools inspect",
+	.group = GROUP_IMAGES,
+	.synopsis = "[OPTIONS] NAME[:TAG|@DIGEST]",
+	.help = "Show an image or an index in its registry, with its platforms",
+	.about =
+		"In a template the document is .manifest, with the names of the OCI specification, "
+		"'digest' and\n"
+		"'size' ('.Manifest.Digest' will do as well).",
+	.options = imagetools_options,
+	.option_count = ARRAY_LEN(imagetools_options),
+	.values_size = sizeof(ManifestValues),
+	.arguments_min = 1,
+	.arguments_max = 1,
+	.run = run_imagetools_inspect,
+};
