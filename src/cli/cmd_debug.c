@@ -1,14 +1,16 @@
 /*
- * cmd_debug.c - debug words|ignore|ast: the Dockerfile reader by itself.
+ * cmd_debug.c - debug words|ignore|ast|documents: readers by themselves.
  *
- * Plumbing for conformance suites, linters and editors.  words and ignore answer each JSON line of
- * standard input with one of standard output; what cannot be answered is an "error" in the answer,
- * so one bad case ends nothing.
+ * Plumbing for conformance suites, linters and editors.  words, ignore and documents answer each
+ *JSON line of standard input with one of standard output; what cannot be answered is an "error" in
+ *the answer, so one bad case ends nothing.
  *
  *	words   {"id":..,"mode":"word|words","input":..,"env":["A=1"],"escape":"\\"}
  *	        → "result", or "results" for mode words; "unmatched": names that are not set
  *	ignore  {"id":..,"patterns":[..],"path":..} → "excluded"
  *	        {"id":..,"file":"text of an ignore file"} → "patterns"
+ *	documents {"id":..,"kind":"manifest|index|descriptor|config","doc":"text of the document"}
+ *	        → "valid":true, if an image with it is taken
  *	ast [--strict] FILE   the tree; --strict: every instruction checked as a build would
  *	schema [--markdown]   what instructions, flags, mounts and directives there are, as one JSON
  *	                      document for editors, or as the tables of docs/dockerfile.md
@@ -26,6 +28,8 @@
 #include "dockerfile/expand.h"
 #include "fs/match.h"
 #include "fs/path.h"
+#include "oci/config.h"
+#include "oci/manifest.h"
 #include "ui/ui.h"
 
 #include <fcntl.h>
@@ -36,7 +40,7 @@
 #define EXIT_USAGE   2
 #define EXIT_REFUSED 3
 
-#define SYNOPSIS     "words | ignore | ast [--strict] FILE | schema [--markdown]"
+#define SYNOPSIS     "words | ignore | documents | ast [--strict] FILE | schema [--markdown]"
 
 typedef VEC(Str) StrVec;
 
@@ -151,6 +155,32 @@ static Err *answer_ignore(Arena *a, const JsonValue *question, JsonWriter *w)
 
 typedef Err *AnswerFn(Arena *a, const JsonValue *question, JsonWriter *w);
 
+/* As everywhere that such documents are read: from registries, archives and the store. */
+static Err *answer_documents(Arena *a, const JsonValue *question, JsonWriter *w)
+{
+	Str kind = json_value_string(json_member(question, "kind"));
+	Str doc = json_value_string(json_member(question, "doc"));
+	ImageConfig config;
+	Manifest manifest;
+	Index index;
+	if (str_eqc(kind, "config")) {
+		TRY(image_config_parse(a, doc, "config", &config));
+	} else if (str_eqc(kind, "manifest")) {
+		TRY(manifest_parse(a, doc, "manifest", &manifest));
+	} else if (str_eqc(kind, "index")) {
+		TRY(index_parse(a, doc, "index", &index));
+	} else if (str_eqc(kind, "descriptor")) { /* there is none alone: as the one of an index */
+		Str text =
+			arena_strf(a, "{\"schemaVersion\":2,\"manifests\":[%.*s]}", STR_ARG(doc));
+		TRY(index_parse(a, text, "descriptor", &index));
+	} else {
+		return err_new(ERR_INPUT, "unknown kind of document: '%.*s'", STR_ARG(kind));
+	}
+	json_write_key(w, "valid");
+	json_write_bool(w, true);
+	return NULL;
+}
+
 static void json_freep(JsonValue **v)
 {
 	json_free(*v);
@@ -250,6 +280,8 @@ int cmd_debug(int argc, char **argv)
 		return answer_lines(answer_words);
 	if (argc == 2 && !strcmp(what, "ignore"))
 		return answer_lines(answer_ignore);
+	if (argc == 2 && !strcmp(what, "documents"))
+		return answer_lines(answer_documents);
 	if (!strcmp(what, "ast") && (argc == 3 || strict))
 		return print_tree(argv[argc - 1], strict);
 	bool markdown = argc == 3 && !strcmp(argv[2], "--markdown");

@@ -202,6 +202,10 @@ static Err *get_run(const JsonValue *doc, Arena *a, ImageConfig *c)
 	TRY(json_get_str(config, "config", "StopSignal", a, &c->stop_signal));
 	TRY(json_get_bool(config, "config", "ArgsEscaped", &c->args_escaped));
 	TRY(get_strs(config, "Env", a, &c->env));
+	for (size_t i = 0; i < c->env.count; i++)
+		if (str_find(c->env.at[i], '=') <= 0)
+			return err_new(ERR_INPUT, "config.Env[%zu]: '%.*s' is no NAME=VALUE", i,
+			               STR_ARG(str_head(c->env.at[i], 200)));
 	TRY(get_strs(config, "Entrypoint", a, &c->entrypoint));
 	TRY(get_strs(config, "Cmd", a, &c->cmd));
 	TRY(get_strs(config, "Shell", a, &c->shell));

@@ -13,6 +13,7 @@
 #include "codec/base64.h"
 #include "codec/json.h"
 #include "codec/sha256.h"
+#include "oci/descriptor-internal.h"
 #include "oci/manifest.h"
 
 static void json_freep(JsonValue **v)
@@ -157,6 +158,9 @@ static Err *read_platform(const JsonValue *object, const char *where, Arena *a, 
 	/* v8 is the only arm64 there is: platform.h has it as "" */
 	if (str_eqc(p.arch, "arm64") && str_eqc(p.variant, "v8"))
 		p.variant = (Str){ "", 0 };
+	if (!p.os.len || !p.arch.len)
+		return err_new(ERR_CORRUPT, "%s.platform.%s: missing", where,
+		               p.os.len ? "architecture" : "os");
 	*ret = p;
 	return NULL;
 }
@@ -168,7 +172,8 @@ static Err *check_data(const JsonValue *object, const char *where, const Descrip
 	if (json_value_is_null(data))
 		return NULL;
 	AUTO_BUF Buf bytes = BUF_INIT;
-	if (!json_value_is_string(data) || !base64_decode(json_value_string(data), &bytes))
+	Str text = json_value_string(data); /* padded, as RFC 4648 4 has it */
+	if (!json_value_is_string(data) || text.len % 4 != 0 || !base64_decode(text, &bytes))
 		return err_new(ERR_CORRUPT, "%s.data: expected base64", where);
 	Digest got = sha256_of(buf_str(&bytes));
 	if (bytes.len != d->size || !digest_eq(&got, &d->digest))
@@ -240,6 +245,7 @@ static Err *read_descriptor(const JsonValue *object, const char *where, Arena *a
 	TRY_CORRUPT(json_get_int(object, where, "size", &size));
 	if (!d.media_type.len)
 		return err_new(ERR_CORRUPT, "%s.mediaType: missing", where);
+	TRY(descriptor_check_type(d.media_type, where, "mediaType"));
 	TRY_WHILE(corrupt(digest_parse(digest, &d.digest)), "reading %s.digest", where);
 	if (size < 0)
 		return err_new(ERR_CORRUPT, "%s.size: %s", where,
@@ -253,11 +259,25 @@ static Err *read_descriptor(const JsonValue *object, const char *where, Arena *a
 	}
 	d.artifact_type = (Str){ "", 0 };
 	TRY_CORRUPT(json_get_str(object, where, "artifactType", a, &d.artifact_type));
+	if (d.artifact_type.len)
+		TRY(descriptor_check_type(d.artifact_type, where, "artifactType"));
+	TRY(descriptor_check_urls(object, where));
 	TRY(read_descriptor_annotations(object, where, a, &d));
 	TRY(check_data(object, where, &d));
 	d.foreign = json_length(json_member(object, "urls")) > 0;
 	*ret = d;
 	return NULL;
+}
+
+/* What the document is about, if it says so: nothing that we use, but a descriptor. */
+static Err *check_subject(const JsonValue *doc, const char *name, Arena *a)
+{
+	Descriptor subject;
+	AUTO_BUF Buf where = BUF_INIT;
+	if (!is_present(doc, "subject"))
+		return NULL;
+	buf_addf(&where, "%s.subject", name);
+	return read_descriptor(json_member(doc, "subject"), where.ptr, a, &subject);
 }
 
 static Err *read_descriptors(const JsonValue *doc, const char *name, const char *key, size_t most,
@@ -302,6 +322,7 @@ Err *manifest_parse(Arena *a, Str json, const char *name, Manifest *ret)
 	buf_addf(&where, "%s.config", name);
 	TRY(read_descriptor(json_member(doc, "config"), where.ptr, a, &m.config));
 	TRY(read_descriptors(doc, name, "layers", IMAGE_LAYERS_MAX, a, &m.layers, &m.layer_count));
+	TRY(check_subject(doc, name, a));
 	TRY(read_annotations(doc, name, a, &m.annotations, &m.annotation_count));
 	*ret = m;
 	return NULL;
@@ -322,6 +343,7 @@ Err *index_parse(Arena *a, Str json, const char *name, Index *ret)
 	/* bounded by MANIFEST_BYTES_MAX: a descriptor takes over 100 bytes of it */
 	TRY(read_descriptors(doc, name, "manifests", MANIFEST_BYTES_MAX / 64, a, &i.manifests,
 	                     &i.count));
+	TRY(check_subject(doc, name, a));
 	TRY(read_annotations(doc, name, a, &i.annotations, &i.annotation_count));
 	*ret = i;
 	return NULL;

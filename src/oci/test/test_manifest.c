@@ -86,8 +86,9 @@ static void test_manifest_bad(void **state)
 	(void)state;
 #define WITH_LAYER(text) OCI_HEAD "\"config\":" CONFIG ",\"layers\":[" text "]}"
 #define WITH_SIZE(size) \
-	WITH_LAYER("{\"mediaType\":\"x\",\"digest\":\"" DIGEST "\",\"size\":" size "}")
-#define WITH_DIGEST(digest) WITH_LAYER("{\"mediaType\":\"x\",\"digest\":\"" digest "\",\"size\":1}")
+	WITH_LAYER("{\"mediaType\":\"x/y\",\"digest\":\"" DIGEST "\",\"size\":" size "}")
+#define WITH_DIGEST(digest) \
+	WITH_LAYER("{\"mediaType\":\"x/y\",\"digest\":\"" digest "\",\"size\":1}")
 	static const struct {
 		const char *json, *want;
 	} cases[] = {
@@ -127,22 +128,22 @@ static void test_manifest_bad(void **state)
 		  "m.layers[0].digest" },
 		{ WITH_DIGEST("sha256:0123"), "m.layers[0].digest" },
 		{ WITH_DIGEST("md5:d41d8cd98f00b204e9800998ecf8427e"), "m.layers[0].digest" },
-		{ WITH_LAYER("{\"mediaType\":\"x\",\"digest\":\"" HELLO
+		{ WITH_LAYER("{\"mediaType\":\"x/y\",\"digest\":\"" HELLO
 		             "\",\"size\":5,\"data\":\"aGVsbG8h\"}"),
 		  "m.layers[0].data: does not match" },
-		{ WITH_LAYER("{\"mediaType\":\"x\",\"digest\":\"" HELLO
+		{ WITH_LAYER("{\"mediaType\":\"x/y\",\"digest\":\"" HELLO
 		             "\",\"size\":5,\"data\":\"aGVsbGE=\"}"),
 		  "m.layers[0].data: does not match" },
-		{ WITH_LAYER("{\"mediaType\":\"x\",\"digest\":\"" HELLO
+		{ WITH_LAYER("{\"mediaType\":\"x/y\",\"digest\":\"" HELLO
 		             "\",\"size\":6,\"data\":\"aGVsbG8=\"}"),
 		  "m.layers[0].data: does not match" },
-		{ WITH_LAYER("{\"mediaType\":\"x\",\"digest\":\"" HELLO
+		{ WITH_LAYER("{\"mediaType\":\"x/y\",\"digest\":\"" HELLO
 		             "\",\"size\":5,\"data\":\"a b\"}"),
 		  "m.layers[0].data: expected base64" },
-		{ WITH_LAYER("{\"mediaType\":\"x\",\"digest\":\"" DIGEST
+		{ WITH_LAYER("{\"mediaType\":\"x/y\",\"digest\":\"" DIGEST
 		             "\",\"size\":5,\"platform\":[]}"),
 		  "m.layers[0]: expected an object" },
-		{ WITH_LAYER("{\"mediaType\":\"x\",\"digest\":\"" DIGEST
+		{ WITH_LAYER("{\"mediaType\":\"x/y\",\"digest\":\"" DIGEST
 		             "\",\"size\":5,\"annotations\":[]}"),
 		  "m.layers[0].annotations" },
 	};
@@ -291,7 +292,7 @@ static void test_foreign(void **state)
 	Manifest m;
 	assert_ok(
 		manifest_parse(&a,
-	                       STR(WITH_LAYER("{\"mediaType\":\"x\",\"digest\":\"" DIGEST
+	                       STR(WITH_LAYER("{\"mediaType\":\"x/y\",\"digest\":\"" DIGEST
 	                                      "\",\"size\":1,\"urls\":[\"http://127.0.0.1:9/\"]}")),
 	                       "m", &m));
 	assert_true(m.layers[0].foreign);
