@@ -172,7 +172,8 @@ static Err *run_manifest_inspect(Cli *cli, const void *values, const Arguments *
 }
 
 const Command command_manifest_inspect = {
-	.name = "manifest inspect",
+	.name = "manifest-inspect",
+	.aliases = "manifest inspect",
 	.group = GROUP_IMAGES,
 	.synopsis = "[OPTIONS] NAME[:TAG|@DIGEST]",
 	.help = "Show what a name means in its registry",
@@ -254,8 +255,8 @@ static Err *run_imagetools_inspect(Cli *cli, const void *values, const Arguments
 }
 
 const Command command_imagetools_inspect = {
-	.name = "imagetools inspect",
-	.aliases = "buildx imagetools inspect",
+	.name = "imagetools-inspect",
+	.aliases = "imagetools inspect,buildx imagetools inspect",
 	.group = GROUP_IMAGES,
 	.synopsis = "[OPTIONS] NAME[:TAG|@DIGEST]",
 	.help = "Show an image or an index in its registry, with its platforms",
