@@ -51,6 +51,8 @@
 	X(wait)       \
 	X(attach)     \
 	X(rename)     \
+	X(cp)         \
+	X(export)     \
 	X(port)       \
 	X(rm)         \
 	X(completion) \

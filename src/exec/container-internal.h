@@ -72,6 +72,9 @@ typedef struct ContainerRun {
 	bool emulated;
 } ContainerRun;
 
+/* Its layers as directories, top first, each once; room for one more in *RET. */
+NODISCARD Err *container_lowers(Store *s, const ImageConfig *c, Arena *a, int **ret,
+                                size_t *ret_count);
 /* The sandbox server; while this process still has one thread. */
 NODISCARD Err *container_open_sandbox(ContainerRun *run);
 /* Run the command to its end. */

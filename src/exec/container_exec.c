@@ -124,22 +124,28 @@ static void root_done(Root *r)
 	closep(&r->work_fd);
 }
 
-static Err *open_lowers(const ContainerRun *run, Root *root)
+Err *container_lowers(Store *s, const ImageConfig *c, Arena *a, int **ret, size_t *ret_count)
 {
-	const ImageConfig *c = &run->request->image.config;
-	root->lower_fds =
-		arena_alloc(run->arena, (c->diff_id_count + 1) * sizeof(int), _Alignof(int));
+	int *fds = arena_alloc(a, (c->diff_id_count + 1) * sizeof(int), _Alignof(int));
+	*ret = fds;
+	*ret_count = 0;
 	for (size_t i = c->diff_id_count; i-- > 0;) {
 		bool twice = false; /* overlay refuses the same directory a second time */
 		for (size_t k = i + 1; k < c->diff_id_count && !twice; k++)
 			twice = digest_eq(&c->diff_ids[k], &c->diff_ids[i]);
 		if (twice)
 			continue;
-		TRY(layer_need_dir(run->store, &c->diff_ids[i], sandbox_overlay_prefix(), NULL));
-		TRY(store_layer_open_dir(run->store, &c->diff_ids[i],
-		                         &root->lower_fds[root->lower_count]));
-		root->lower_count++;
+		TRY(layer_need_dir(s, &c->diff_ids[i], sandbox_overlay_prefix(), NULL));
+		TRY(store_layer_open_dir(s, &c->diff_ids[i], &fds[*ret_count]));
+		++*ret_count;
 	}
+	return NULL;
+}
+
+static Err *open_lowers(const ContainerRun *run, Root *root)
+{
+	TRY(container_lowers(run->store, &run->request->image.config, run->arena, &root->lower_fds,
+	                     &root->lower_count));
 	TRY(sandbox_init_lower(store_dir_fd(run->store), "init",
 	                       &root->lower_fds[root->lower_count]));
 	root->lower_count++;

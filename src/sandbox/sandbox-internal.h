@@ -46,6 +46,9 @@ enum { ZYGOTE_RUN = 'R', ZYGOTE_RUN_WITH_NAT = 'N', ZYGOTE_WARM_NETWORK = 'W' };
 /* Serve requests from CONTROL_FD until it hangs up.  SCRATCH_FD as in sandbox_open. */
 NORETURN void zygote_main(int control_fd, int scratch_fd);
 
+/* Facts, from HOST's scratch_fd; makes that the working directory. */
+NODISCARD Err *zygote_learn_host(Host *host);
+
 /* --- supervise.c ----------------------------------------------------------------------------- */
 /* One run after the other: request from RUN_FD, answer to it, until it hangs up.  RUN: counts the
  * supervisors of this server. */

@@ -94,7 +94,7 @@ static Err *reset_signals(int *ret_child_fd)
 	return NULL;
 }
 
-static Err *learn_host(Host *host)
+Err *zygote_learn_host(Host *host)
 {
 	host->user_namespace = sandbox_rung() != SANDBOX_ROOT;
 	host->lowerdir_plus = kernel_at_least(6, 7) && !root_forced_old_api();
@@ -124,7 +124,7 @@ static Err *prepare(Zygote *z, int control_fd, int scratch_fd)
 	z->host = (Host){ .control_fd = control_fd, .scratch_fd = scratch_fd };
 	TRY(reset_signals(&z->child_fd));
 	umask(022);
-	return learn_host(&z->host);
+	return zygote_learn_host(&z->host);
 }
 
 static bool is_own(const void *context, pid_t pid)
