@@ -32,8 +32,9 @@ golden-update: all               ## write what decant does now into tests/golden
 	@tools/run-golden --decant $(BUILD)/decant --update
 fuzz:                            ## fuzz one reader: make fuzz T=dockerfile SECONDS=60 (clang)
 	@tools/fuzz --seconds $(SECONDS) $(T)
-torture:                         ## fuzz every reader for ten minutes; goes on where it was stopped
+torture:                         ## fuzz every reader for ten minutes (goes on where it was stopped); damage every file of a store
 	@tools/fuzz --seconds 600
+	@FAULTS=all DECANT=$(BUILD)/decant tests/e2e/store-faults.sh
 fuzz-build: deps
 	@tools/install-deps.sh fuzz
 	@$(call setup,build-fuzz,--native-file tools/clang.ini -Dfuzz=true $(call sanitize,address$(comma)undefined))

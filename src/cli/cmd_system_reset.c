@@ -82,7 +82,8 @@ static Err *run_reset(Cli *cli, const void *values, const Arguments *args)
 		TRY(confirm(s, &sure));
 	if (!sure)
 		return NULL;
-	TRY(sandbox_enter()); /* files of a rootless store have owners that only there may be removed */
+	TRY(sandbox_enter()); /* files of a rootless store have owners that only there may be
+	                         removed */
 	TRY(end_containers(cli, s, v->force));
 	TRY(lock_alone(s, &lock));
 	TRY(store_remove(s));

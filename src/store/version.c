@@ -310,7 +310,8 @@ Err *store_remove(Store *s)
 			          "removing '%s' of the store", store_parts[i].name);
 	TRY(remove_hidden(s));
 	TRY(path_remove_tree(s->dir_fd, "version"));
-	if (rmdir(s->path) < 0 && errno != ENOTDIR && errno != EBUSY) /* a link to it, a mount */
+	int failed = rmdir(s->path);                      /* whole path: the root */
+	if (failed && errno != ENOTDIR && errno != EBUSY) /* a link to it, a mount */
 		return err_sys(errno, "the store '%s' is empty, but cannot be removed", s->path);
 	return NULL;
 }
