@@ -54,6 +54,9 @@ install: all                     ## make install PREFIX=/usr/local DESTDIR=
 	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 	install -d $(DESTDIR)$(PREFIX)/share/doc/decant && install -m644 docs/dockerfile.md docs/lint.md docs/attestations.md $(DESTDIR)$(PREFIX)/share/doc/decant
 	$(BUILD)/decant completion bash >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/decant
+	install -d $(DESTDIR)$(PREFIX)/share/zsh/site-functions $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
+	$(BUILD)/decant completion zsh >$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_decant
+	$(BUILD)/decant completion fish >$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/decant.fish
 install-docker-shim:             ## PREFIX/bin/docker becomes decant; FORCE=1 replaces a real docker there
 	@tools/docker-shim $(if $(FORCE),--force) "$(DESTDIR)$(PREFIX)/bin"
 uninstall-docker-shim:           ## remove that

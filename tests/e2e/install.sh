@@ -11,6 +11,8 @@ is "nothing beside PREFIX" "$(cd "$T/dest" && find . -type f -not -path './opt/d
 is "one program" "$(cd "$T/dest" && find . -type f -perm /111)" ./opt/decant/bin/decant
 ok "a manual page" test -s "$T/dest/opt/decant/share/man/man1/decant-build.1"
 ok "bash takes the completion" bash -n "$T/dest/opt/decant/share/bash-completion/completions/decant"
+ok "zsh's completion" grep -q '^#compdef decant' "$T/dest/opt/decant/share/zsh/site-functions/_decant"
+ok "fish's completion" grep -q '^complete -c decant' "$T/dest/opt/decant/share/fish/vendor_completions.d/decant.fish"
 run "$T/dest/opt/decant/bin/decant" --version
 status "runs from there" 0
 like "tells its version" "$OUT" '^decant version [0-9]+\.[0-9]+'
