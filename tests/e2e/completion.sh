@@ -18,7 +18,7 @@ tab_bash() {
 		_decant
 		printf "%s\n" "${COMPREPLY[@]}"' tab "$@" | sort | tr '\n' ' '
 }
-like "bash: commands" "$(tab_bashsen)" '^send $'
+like "bash: commands" "$(tab_bash sen)" '^send $'
 like "bash: the second word" "$(tab_bash image l)" 'load ls|list load|load.*ls'
 like "bash: options" "$(tab_bash save --f)" '^--format $'
 like "bash: values of options" "$(tab_bash save --format o)" '^oci $'
@@ -43,7 +43,7 @@ if command -v zsh >/dev/null; then
 			words=(decant "$@") CURRENT=$(($# + 1))
 			_decant' tab "$@" 2>&1 | sort | tr '\n' ' '
 	}
-	like "zsh: commands" "$(tab_zshsen)" '^send $'
+	like "zsh: commands" "$(tab_zsh sen)" '^send $'
 	like "zsh: options" "$(tab_zsh save --f)" '^--format $'
 	like "zsh: images" "$(tab_zsh save al)" '^alpine:edge $'
 	like "zsh: files" "$(tab_zsh load -i arch)" ':file'
