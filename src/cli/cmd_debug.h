@@ -1,4 +1,5 @@
-/* cmd_debug.h - debug words|ignore|documents|ast: see cmd_debug.c.  argv[0] is "debug"; the exit status. */
+/* cmd_debug.h - debug words|ignore|documents|ast: see cmd_debug.c.  argv[0] is "debug"; the exit
+ * status. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 

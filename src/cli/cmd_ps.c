@@ -13,8 +13,10 @@
 enum { SHORT_ID = 12, COMMAND_COLUMNS = 20 };
 
 typedef struct PsValues {
-	bool all, quiet, no_trunc;
+	bool all, quiet, no_trunc, latest, size;
 	const char *format;
+	OptionList filters;
+	unsigned last;
 } PsValues;
 
 static const Option ps_options[] = {
@@ -23,6 +25,29 @@ static const Option ps_options[] = {
 	  .kind = OPTION_FLAG,
 	  .help = "Show containers that have ended too",
 	  .offset = offsetof(PsValues, all) },
+	{ .name = "filter",
+	  .letter = 'f',
+	  .kind = OPTION_LIST,
+	  .value = "KEY=VALUE",
+	  .help = "Only those: id, name, label, status, exited, ancestor; any of one key's",
+	  .offset = offsetof(PsValues, filters) },
+	{ .name = "last",
+	  .letter = 'n',
+	  .kind = OPTION_NUMBER,
+	  .value = "N",
+	  .help = "The last N that were made, in any state",
+	  .offset = offsetof(PsValues, last) },
+	{ .name = "latest",
+	  .letter = 'l',
+	  .kind = OPTION_FLAG,
+	  .help = "As --last 1",
+	  .offset = offsetof(PsValues, latest) },
+	{ .name = "size",
+	  .letter = 's',
+	  .kind = OPTION_FLAG,
+	  .hidden = true,
+	  .help = "Accepted, no effect",
+	  .offset = offsetof(PsValues, size) },
 	{ .name = "format",
 	  .kind = OPTION_TEXT,
 	  .choices = "table,json",
@@ -73,7 +98,119 @@ static Str command_of(Arena *a, Str command, bool full)
 	return arena_strf(a, "\"%.*s\"", STR_ARG(buf_str(&text)));
 }
 
-static Str row_json(Arena *a, const Container *c, bool full)
+static Str state_of(const Container *c)
+{
+	return c->running ? STR("running") : c->started_ns ? STR("exited") : STR("created");
+}
+
+/* "a=b,c=d" */
+static Str labels_of(Arena *a, const ContainerRequest *r)
+{
+	AUTO_BUF Buf text = BUF_INIT;
+	for (size_t i = 0; i < r->labels.count; i++)
+		buf_addf(&text, "%s%.*s", i ? "," : "", STR_ARG(r->labels.at[i]));
+	return arena_str(a, buf_str(&text));
+}
+
+static Str mounts_of(Arena *a, const ContainerRequest *r)
+{
+	AUTO_BUF Buf text = BUF_INIT;
+	for (size_t i = 0; i < r->bind_count; i++)
+		if (r->binds[i].kind == SANDBOX_MOUNT_BIND)
+			buf_addf(&text, "%s%.*s", text.len ? "," : "", STR_ARG(r->binds[i].source));
+	return arena_str(a, buf_str(&text));
+}
+
+/* --- filters --------------------------------------------------------------------------------- */
+
+static const char *const filter_keys[] = { "id", "name", "label", "status", "exited", "ancestor" };
+
+static bool has_label(const ContainerRequest *r, Str wanted)
+{
+	bool whole = str_find(wanted, '=') >= 0;
+	for (size_t i = 0; i < r->labels.count; i++) {
+		Str name;
+		(void)str_cut(r->labels.at[i], '=', &name);
+		if (str_eq(whole ? r->labels.at[i] : name, wanted))
+			return true;
+	}
+	return false;
+}
+
+static bool is_of_image(const Container *c, Str wanted)
+{
+	Str name;
+	(void)str_cut(c->image_name, ':', &name);
+	char digest[DIGEST_TEXT_LEN + 1];
+	Str id = digest_text(&c->image_id, digest);
+	return str_eq(c->image_name, wanted) || str_eq(name, wanted) || str_eq(id, wanted) ||
+	       (wanted.len >= SHORT_ID && str_starts(str_from_at(id, strlen("sha256:")), wanted));
+}
+
+static bool matches(const Container *c, const ContainerRequest *r, Str key, Str value)
+{
+	uint64_t number;
+	if (str_eqc(key, "id"))
+		return str_starts(c->id, value);
+	if (str_eqc(key, "name"))
+		return memmem(c->name.ptr, c->name.len, value.ptr, value.len) != NULL;
+	if (str_eqc(key, "label"))
+		return has_label(r, value);
+	if (str_eqc(key, "status"))
+		return str_eq(state_of(c), value);
+	if (str_eqc(key, "exited"))
+		return !c->running && c->started_ns && str_to_u64(value, &number) &&
+		       number == (uint64_t)c->exit_status;
+	return is_of_image(c, value);
+}
+
+static Err *check_filters(Cli *cli, const OptionList *filters)
+{
+	for (size_t i = 0; i < filters->count; i++) {
+		Str key;
+		bool known = false;
+		(void)str_cut(str_from(filters->at[i]), '=', &key);
+		for (size_t k = 0; k < ARRAY_LEN(filter_keys); k++)
+			known = known || str_eqc(key, filter_keys[k]);
+		if (!known || key.len == strlen(filters->at[i]))
+			return err_note(cli_usage(cli, "invalid filter '%s'", filters->at[i]),
+			                "there are id, name, label, status, exited and ancestor, "
+			                "each as KEY=VALUE");
+	}
+	return NULL;
+}
+
+/* Of each key one filter must match; of labels all. */
+static bool passes(const Container *c, const ContainerRequest *r, const OptionList *filters)
+{
+	for (size_t k = 0; k < ARRAY_LEN(filter_keys); k++) {
+		bool any = false, all = true, asked = false;
+		for (size_t i = 0; i < filters->count; i++) {
+			Str key, value = str_cut(str_from(filters->at[i]), '=', &key);
+			if (!str_eqc(key, filter_keys[k]))
+				continue;
+			bool match = matches(c, r, key, value);
+			asked = true;
+			any = any || match;
+			all = all && match;
+		}
+		if (asked && !(strcmp(filter_keys[k], "label") == 0 ? all : any))
+			return false;
+	}
+	return true;
+}
+
+/* A state that is asked for is shown without --all. */
+static bool asks_for_state(const OptionList *filters)
+{
+	for (size_t i = 0; i < filters->count; i++)
+		if (strncmp(filters->at[i], "status=", 7) == 0 ||
+		    strncmp(filters->at[i], "exited=", 7) == 0)
+			return true;
+	return false;
+}
+
+static Str row_json(Arena *a, const Container *c, const ContainerRequest *r, bool full)
 {
 	AUTO_BUF Buf json = BUF_INIT;
 	JsonWriter w = { .out = &json };
@@ -82,14 +219,18 @@ static Str row_json(Arena *a, const Container *c, bool full)
 	member(&w, "CreatedAt", cli_time(a, c->created_ns));
 	member(&w, "ID", full ? c->id : str_head(c->id, SHORT_ID));
 	member(&w, "Image", c->image_name);
+	member(&w, "Labels", labels_of(a, r));
+	member(&w, "LocalVolumes", STR("0"));
+	member(&w, "Mounts", mounts_of(a, r));
 	member(&w, "Names", c->name);
-	member(&w, "Ports", c->ports);
+	member(&w, "Networks",
+	       r->network == SANDBOX_NET_HOST   ? STR("host")
+	       : r->network == SANDBOX_NET_NONE ? STR("none")
+	                                        : STR("bridge"));
+	member(&w, "Ports", c->running ? c->ports : STR(""));
 	member(&w, "RunningFor",
 	       arena_strf(a, "%s ago", cli_age(a, clock_real_ns() - c->created_ns).ptr));
-	member(&w, "State",
-	       c->running      ? STR("running")
-	       : c->started_ns ? STR("exited")
-	                       : STR("created"));
+	member(&w, "State", state_of(c));
 	member(&w, "Status", status_of(a, c));
 	json_write_object_end(&w);
 	return arena_str(a, buf_str(&json));
@@ -101,9 +242,19 @@ static const ListingColumn columns[] = {
 	{ "Names", "NAMES" },
 };
 static const ListingColumn titles[] = {
-	{ "ID", "CONTAINER ID" },    { "Image", "IMAGE" },   { "Command", "COMMAND" },
-	{ "RunningFor", "CREATED" }, { "Status", "STATUS" }, { "Ports", "PORTS" },
-	{ "Names", "NAMES" },        { "State", "STATE" },   { "CreatedAt", "CREATED AT" },
+	{ "ID", "CONTAINER ID" },
+	{ "Image", "IMAGE" },
+	{ "Command", "COMMAND" },
+	{ "RunningFor", "CREATED" },
+	{ "Status", "STATUS" },
+	{ "Ports", "PORTS" },
+	{ "Names", "NAMES" },
+	{ "State", "STATE" },
+	{ "CreatedAt", "CREATED AT" },
+	{ "Labels", "LABELS" },
+	{ "Mounts", "MOUNTS" },
+	{ "Networks", "NETWORKS" },
+	{ "LocalVolumes", "LOCAL VOLUMES" },
 };
 
 static Err *run_ps(Cli *cli, const void *values, const Arguments *args)
@@ -113,19 +264,27 @@ static Err *run_ps(Cli *cli, const void *values, const Arguments *args)
 	Arena *a = cli->arena;
 	Store *s = NULL;
 	Container *all = NULL;
-	size_t count = 0, shown = 0;
+	size_t count = 0, shown = 0, taken = 0;
+	unsigned last = v->latest ? 1 : v->last;
+	bool any_state = v->all || last || asks_for_state(&v->filters);
+	TRY(check_filters(cli, &v->filters));
 	TRY(cli_store_existing(cli, &s));
 	if (s)
 		TRY(container_list(s, a, &all, &count));
 	Str *rows = arena_alloc(a, (count + 1) * sizeof *rows, _Alignof(Str));
 	for (size_t i = 0; i < count; i++) {
-		if (!all[i].running && !v->all)
+		ContainerRequest r;
+		if ((!all[i].running && !any_state) || (last && taken == last))
 			continue;
+		TRY(container_request_read(&all[i], a, &r));
+		if (!passes(&all[i], &r, &v->filters))
+			continue;
+		taken++;
 		if (v->quiet)
 			printf("%.*s\n",
 			       STR_ARG(v->no_trunc ? all[i].id : str_head(all[i].id, SHORT_ID)));
 		else
-			rows[shown++] = row_json(a, &all[i], v->no_trunc);
+			rows[shown++] = row_json(a, &all[i], &r, v->no_trunc);
 	}
 	if (v->quiet)
 		return NULL;

@@ -50,6 +50,21 @@ for command in start restart stop kill wait attach port; do
 	like "$command says so" "$ERR" "No such container: nope"
 done
 
+decant create --name one -l a=b -l c= alpine:edge true >/dev/null
+decant run --name two -l a=x alpine:edge sh -c 'exit 4'
+is "ps -f label" "$(decant ps -a -f label=a=b --format '{{.Names}}')" one
+is "a label's name alone" "$(decant ps -a -f label=a --format '{{.Names}}' | sort | tr '\n' ' ')" "one two "
+is "all labels" "$(decant ps -aq -f label=a=x -f label=c)" ""
+is "-f exited, without -a" "$(decant ps -f exited=4 --format '{{.Names}}')" two
+is "-f status" "$(decant ps -f status=created --format '{{.Names}}')" one
+is "-f name, any of two" "$(decant ps -a -f name=on -f name=tw --format '{{.Names}}' | wc -l)" 2
+is "-f ancestor" "$(decant ps -aq -f ancestor=alpine | wc -l)$(decant ps -aq -f ancestor=nope)" 2
+is "-l" "$(decant ps -l --format '{{.Names}} {{.Labels}} {{.State}}')" "two a=x exited"
+is "-n" "$(decant ps -n 2 -q | wc -l)" 2
+run decant ps -f nope=1
+status "no such filter" 2
+decant rm one two >/dev/null
+
 # --- while it runs ----------------------------------------------------------------------------------
 decant run -d --name alive --stop-signal USR2 alpine:edge sh -c 'trap "echo one" USR1; trap "echo two; exit 5" USR2; trap "exit 6" HUP; echo up; while :; do sleep 0.05; done' >/dev/null
 ok "it is up" wait_for 10 eval 'decant logs alive | grep -q up'
