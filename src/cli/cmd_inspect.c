@@ -76,7 +76,7 @@ static Err *inspect_one(Cli *cli, Store *s, Str name, Kinds kinds, Str *ret_json
 	if (s && kinds.containers) {
 		e = container_find(s, name, cli->arena, &c);
 		if (!e) {
-			inspect_container(cli->arena, &c, &w);
+			TRY(inspect_container(cli->arena, &c, &w));
 			*ret_json = arena_str(cli->arena, buf_str(&json));
 			return NULL;
 		}

@@ -146,37 +146,3 @@ Err *inspect_image(Store *s, Arena *a, const Image *image, JsonWriter *w)
 	json_write_object_end(w);
 	return NULL;
 }
-
-static void time_member(JsonWriter *w, const char *key, int64_t ns)
-{
-	char text[CLOCK_TEXT_BYTES];
-	/* Go's zero time is what docker has for "not yet" */
-	member(w, key, ns ? clock_format(ns, text) : STR("0001-01-01T00:00:00Z"));
-}
-
-void inspect_container(Arena *a, const Container *c, JsonWriter *w)
-{
-	json_write_object(w);
-	member(w, "Id", c->id);
-	time_member(w, "Created", c->created_ns);
-	json_write_key(w, "State");
-	json_write_object(w);
-	member(w, "Status",
-	       c->running      ? STR("running")
-	       : c->started_ns ? STR("exited")
-	                       : STR("created"));
-	json_write_key(w, "Running");
-	json_write_bool(w, c->running);
-	json_write_key(w, "ExitCode");
-	json_write_int(w, c->running ? 0 : c->exit_status);
-	time_member(w, "StartedAt", c->started_ns);
-	time_member(w, "FinishedAt", c->running ? 0 : c->finished_ns);
-	json_write_object_end(w);
-	member(w, "Image", digest_arena_text(a, &c->image_id));
-	member(w, "Name", arena_strf(a, "/%.*s", STR_ARG(c->name)));
-	json_write_key(w, "Config");
-	json_write_object(w);
-	member(w, "Image", c->image_name);
-	json_write_object_end(w);
-	json_write_object_end(w);
-}

@@ -6,4 +6,4 @@
 #include "exec/container.h"
 
 NODISCARD Err *inspect_image(Store *s, Arena *a, const Image *image, JsonWriter *w);
-void inspect_container(Arena *a, const Container *c, JsonWriter *w);
+NODISCARD Err *inspect_container(Arena *a, const Container *c, JsonWriter *w);

@@ -63,7 +63,10 @@ is "-l" "$(decant ps -l --format '{{.Names}} {{.Labels}} {{.State}}')" "two a=x 
 is "-n" "$(decant ps -n 2 -q | wc -l)" 2
 run decant ps -f nope=1
 status "no such filter" 2
-decant rm one two >/dev/null
+decant create --name three -p 127.0.0.1:8080:80 -v "$T:/v:ro" -e X=1 -l a=1 -l a=2 -m 64m alpine:edge echo hi >/dev/null
+is "inspect tells what it was asked for" "$(decant inspect three --format '{{.State.Status}} {{json .Config.Env}} {{json .Config.Cmd}} {{.Config.Labels.a}} {{.HostConfig.Memory}} {{json .HostConfig.PortBindings}} {{range .Mounts}}{{.Destination}} {{.RW}}{{end}}')" \
+	'created ["X=1"] ["echo","hi"] 2 67108864 {"80/tcp":[{"HostIp":"127.0.0.1","HostPort":"8080"}]} /v false'
+decant rm one two three >/dev/null
 
 # --- while it runs ----------------------------------------------------------------------------------
 decant run -d --name alive --stop-signal USR2 alpine:edge sh -c 'trap "echo one" USR1; trap "echo two; exit 5" USR2; trap "exit 6" HUP; echo up; while :; do sleep 0.05; done' >/dev/null
