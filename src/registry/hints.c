@@ -65,17 +65,14 @@ static Err *hint_no_tls(const Registry *r, const Endpoint *e, Err *err)
 	                STR_ARG(e->authority), settings_file(r));
 }
 
-/* The alert of TLS 1.3 that tells more may be lost with the connection. */
+/* The alert of TLS 1.3 that tells more may be lost with the connection, in many words. */
 static Err *hint_broken(const Endpoint *e, Err *err)
 {
-	static const Words words[] = { { "Broken pipe", "cut" },   { "broken pipe", "cut" },
-		                       { "reset by peer", "cut" }, { "SSL_read", "cut" },
-		                       { "getpeername", "cut" },   { "send failure", "cut" },
-		                       { "recv failure", "cut" } };
+	static const Words words[] = { { "stalled", "" }, { "larger than", "" } };
 	if (e->plain_asked)
 		return err_note(err, "it was asked by plain http, as it is written: is it an https "
 		                     "server?");
-	if (!find_advice(words, ARRAY_LEN(words), err_cause(err)))
+	if (find_advice(words, ARRAY_LEN(words), err_cause(err)))
 		return err;
 	return err_note(err,
 	                "a registry that wants a certificate of its clients, and takes %s, ends "
