@@ -221,6 +221,31 @@ void cli_report(Cli *cli, Err *err)
 	err_free(err);
 }
 
+/* Commands of docker that have no counterpart, and what there is instead. */
+static const struct {
+	const char *word, *advice;
+} foreign_commands[] = {
+	{ "commit", "write the change into the Dockerfile; 'decant export' gives all files" },
+	{ "events", "there is no daemon that would tell them" },
+	{ "exec",
+	  "run the command with the container's, or look with 'decant cp' and 'decant logs'" },
+	{ "network", "containers have a network of their own, none, or the host's: --network" },
+	{ "pause", "'decant kill -s STOP' stops what handles it, 'decant stop' ends it" },
+	{ "stats", "the host's own tools show a container's processes" },
+	{ "swarm", "there is no daemon" },
+	{ "top", "the host's own tools show a container's processes" },
+	{ "update", "make it anew with other limits: decant run" },
+	{ "volume", "give a directory of the host: --volume DIR:DIR" },
+};
+
+static Err *with_advice(const char *word, Err *e)
+{
+	for (size_t i = 0; i < ARRAY_LEN(foreign_commands); i++)
+		if (strcmp(word, foreign_commands[i].word) == 0)
+			return err_note(e, "%s", foreign_commands[i].advice);
+	return e;
+}
+
 static Err *unknown_command(Cli *cli, const char *word)
 {
 	VEC(const char *) names = { 0 };
@@ -230,6 +255,7 @@ static Err *unknown_command(Cli *cli, const char *word)
 	const char *near = option_suggest(word, names.at, names.len);
 	VEC_DONE(&names);
 	Err *e = cli_usage(cli, "unknown command: %s %s", cli->program->name, word);
+	e = with_advice(word, e);
 	return near ? err_note(e, "did you mean '%s %s'?", cli->program->name, near) : e;
 }
 
