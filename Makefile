@@ -5,6 +5,7 @@ PREFIX  ?= /usr/local
 CORPORA ?=
 T       ?= dockerfile
 SECONDS ?= 60
+FAMILY  ?=
 setup = test -f $(1)/build.ninja || { mkdir -p $(1) && meson setup $(1) $(2) >$(1)/setup.log || { cat $(1)/setup.log; rm -rf $(1)/meson-private; exit 1; }; }
 sanitize = -Db_lundef=false -Db_sanitize=$(1)
 
@@ -21,9 +22,9 @@ check: deps all                  ## every test: unit, fuzz corpora, golden, end 
 debug: deps                      ## the same with AddressSanitizer and UBSan (build-debug/)
 	@$(call setup,build-debug,$(call sanitize,address$(comma)undefined))
 	@$(MAKE) --no-print-directory all BUILD=build-debug && tools/run-tests --build build-debug
-tsan: deps                       ## the same with ThreadSanitizer (build-tsan/)
+tsan: deps                       ## the tests that use threads, with ThreadSanitizer (build-tsan/)
 	@$(call setup,build-tsan,$(call sanitize,thread))
-	@$(MAKE) --no-print-directory all BUILD=build-tsan && tools/run-tests --build build-tsan
+	@$(MAKE) --no-print-directory all BUILD=build-tsan && tools/run-threads build-tsan
 lint: all                        ## format, tidy, layers, symbols, headers, docs, man pages, banned calls, scripts, spelling
 	@tools/install-deps.sh lint && tools/lint --build $(BUILD)
 format:                          ## rewrite the C files as .clang-format has them
@@ -32,9 +33,8 @@ golden-update: all               ## write what decant does now into tests/golden
 	@tools/run-golden --decant $(BUILD)/decant --update
 fuzz:                            ## fuzz one reader: make fuzz T=dockerfile SECONDS=60 (clang)
 	@tools/fuzz --seconds $(SECONDS) $(T)
-torture:                         ## fuzz every reader for ten minutes (goes on where it was stopped); damage every file of a store
-	@tools/fuzz --seconds 600
-	@FAULTS=all DECANT=$(BUILD)/decant tests/e2e/store-faults.sh
+torture: all                     ## stress, signals, damage, fuzz: what takes long; goes on where it was stopped; one: make torture FAMILY=stress
+	@tools/torture $(FAMILY)
 fuzz-build: deps
 	@tools/install-deps.sh fuzz
 	@$(call setup,build-fuzz,--native-file tools/clang.ini -Dfuzz=true $(call sanitize,address$(comma)undefined))
