@@ -19,6 +19,8 @@
 	X(cache_import) \
 	X(cache_push) \
 	X(cache_pull) \
+	X(builder_prune) \
+	X(builder_du) \
 	X(images)     \
 	X(inspect)    \
 	X(history)    \
@@ -39,6 +41,7 @@
 	X(rmi)        \
 	X(manifest_inspect) \
 	X(imagetools_inspect) \
+	X(image_prune) \
 	X(run)        \
 	X(create)     \
 	X(start)      \
@@ -55,6 +58,12 @@
 	X(export)     \
 	X(port)       \
 	X(rm)         \
+	X(container_prune) \
+	X(system_df)  \
+	X(system_prune) \
+	X(du)         \
+	X(volume_prune) \
+	X(network_prune) \
 	X(completion) \
 	X(fsck)       \
 	X(system_reset) \

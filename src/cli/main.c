@@ -24,6 +24,7 @@
 #include "cli/listing.h"
 #include "cli/names.h"
 #include "cli/signals.h"
+#include "exec/disk_budget.h"
 
 #include <limits.h>
 #include <poll.h>
@@ -208,7 +209,8 @@ Err *cli_advise(const Cli *cli, Err *err)
 		err = err_note(err, "the store '%s' has %s free on its file system",
 		               store_path(cli->store),
 		               cli_size(cli->arena, (uint64_t)fs.f_bavail * fs.f_frsize).ptr);
-	return err_note(err, "remove images with 'decant rmi', or use another file system with "
+	return err_note(err, "remove what nothing needs with 'decant system prune', images with "
+	                     "'decant rmi', or use another file system with "
 	                     "--root DIR");
 }
 
@@ -388,6 +390,19 @@ static int finish_stdout(int status)
 	return status ? status : EXIT_BUILD_FAILED;
 }
 
+/* What was done is done: that there may be too much of it is a warning at most. */
+static void keep_budget(Cli *cli)
+{
+	Err *e = disk_budget_after(cli->store);
+	if (!e)
+		return;
+	if (err_kind(e) == ERR_INPUT)
+		ui_print_error(err_while(e, "keeping the store within its limits"), stderr);
+	else if (cli->debug)
+		ui_print_error(e, stderr);
+	err_free(e);
+}
+
 int main(int argc, char **argv)
 {
 	AUTO_ARENA Arena arena = ARENA_INIT;
@@ -399,6 +414,8 @@ int main(int argc, char **argv)
 		err_free(e); /* `save | head`: no mishap, told by the signal below */
 	else if (e)
 		cli_report(&cli, e);
+	if (cli.store)
+		keep_budget(&cli);
 	store_close(cli.store);
 	signals_unwatch();
 	if (cli.cancel_open)

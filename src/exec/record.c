@@ -73,6 +73,7 @@ Err *record_find(Build *b, const Digest *key, StepResult *ret, bool *ret_found)
 			if (r.from.len)
 				ret->from = cache_sources_called(b->request->cached, r.from);
 			*ret_found = true;
+			store_record_touch(b->store, key);
 			return NULL;
 		}
 	}

@@ -153,10 +153,11 @@ static bool name_logs(Fsck *f, Str name, Str path, const struct stat *st)
 	return dir_item(f, fsck_look_log, path, st, NULL);
 }
 
-/* locks/gc, and a directory a kind. */
+/* locks/gc, the account (store/account.h: an estimate, made anew when it is damaged), and a
+ * directory a kind. */
 static bool name_lock(Fsck *f, Str name, Str path, const struct stat *st)
 {
-	if (str_eqc(name, "gc"))
+	if (str_eqc(name, "gc") || str_eqc(name, "usage"))
 		return fsck_check_file(f, -1, NULL, path, st, NULL) || true;
 	return dir_item(f, fsck_look_locks, path, st, NULL);
 }

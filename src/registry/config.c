@@ -9,8 +9,8 @@
 
 #include "base/limits.h"
 #include "codec/json.h"
-#include "registry/file-internal.h"
 #include "registry/registry-internal.h"
+#include "registry/settings.h"
 
 #include <arpa/inet.h>
 #include <netdb.h>
@@ -232,41 +232,30 @@ Err *registry_config_add(Arena *a, Str json, const char *name, RegistryConfig *c
 {
 	JsonValue *doc = NULL;
 	TRY(err_set_kind(json_parse(json, JSON_BYTES_MAX, name, &doc), ERR_INPUT));
-	Err *err = add_document(a, doc, name, c);
+	Err *err = json_value_is_object(doc) ? settings_check(doc, name) : NULL;
+	if (!err)
+		err = add_document(a, doc, name, c);
 	json_free(doc);
 	return err;
+}
+
+typedef struct Reading {
+	Arena *arena;
+	RegistryConfig *config;
+} Reading;
+
+static Err *read_document(void *context, const JsonValue *doc, const char *name)
+{
+	const Reading *r = context;
+	return add_document(r->arena, doc, name, r->config);
 }
 
 Err *registry_config_read(Arena *a, RegistryConfig *ret)
 {
 	RegistryConfig c = { .files = { "", 0 } };
-	FilePlace places[2];
-	size_t count = 0;
-	const char *own = getenv("DECANT_CONFIG");
+	Reading r = { a, &c };
 	TRY(registry_config_add_environment(a, &c));
-	if (own && *own) {
-		places[count++] = (FilePlace){ own, "" };
-	} else {
-		places[count++] = (FilePlace){ "/etc/decant", "config.json" };
-		const char *xdg = getenv("XDG_CONFIG_HOME");
-		places[count++] =
-			xdg && *xdg ? (FilePlace){ xdg, "decant/config.json" }
-				    : (FilePlace){ file_home(), ".config/decant/config.json" };
-	}
-	for (size_t i = 0; i < count; i++) {
-		AUTO_BUF Buf json = BUF_INIT;
-		bool found;
-		Str name = file_place_text(a, &places[i]);
-		TRY(file_read(&places[i], &json, &found));
-		if (!found && own && *own)
-			return err_new(ERR_INPUT, "cannot open '%s', which DECANT_CONFIG names",
-			               own);
-		if (!found)
-			continue;
-		TRY(registry_config_add(a, buf_str(&json), name.ptr, &c));
-		c.files = c.files.len ? arena_strf(a, "%.*s, %.*s", STR_ARG(c.files), STR_ARG(name))
-		                      : name;
-	}
+	TRY(settings_each(a, read_document, &r, &c.files));
 	*ret = c;
 	return NULL;
 }

@@ -2,7 +2,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
 
+#include "base/limits.h"
 #include "fs/path.h"
+#include "store/account.h"
 #include "store/store-internal.h"
 
 #include <fcntl.h>
@@ -21,6 +23,18 @@ bool store_blob_exists(Store *s, const Digest *d, uint64_t *ret_size)
 	return true;
 }
 
+bool store_blob_is_json(Store *s, const Digest *d)
+{
+	StorePath path = store_path_of(BLOBS, d, "");
+	struct stat st;
+	char first;
+	AUTO_CLOSE int fd =
+		openat(s->dir_fd, path.text, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	return fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
+	       st.st_size <= (off_t)IMAGE_CONFIG_BYTES_MAX && pread(fd, &first, 1, 0) == 1 &&
+	       first == '{';
+}
+
 Err *store_blob_put(Store *s, Str bytes, bool sync, Digest *ret)
 {
 	Digest d = sha256_of(bytes);
@@ -32,6 +46,7 @@ Err *store_blob_put(Store *s, Str bytes, bool sync, Digest *ret)
 	if (store_blob_exists(s, &d, &size) && size == bytes.len)
 		return NULL;
 	TRY(store_write_small(s, path.text, bytes, sync));
+	store_account_add(s, store_blocks_of(bytes.len));
 	return sync ? store_sync_dir(s, BLOBS) : NULL;
 }
 
@@ -126,6 +141,9 @@ Err *store_blob_publish(Store *s, const char *tmp_name, const Digest *d)
 		if (fd < 0 || fsync(fd) < 0)
 			return err_sys(errno, "cannot sync the blob '%s'", path.text);
 	}
+	struct stat st;
+	if (fstatat(tmp, tmp_name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		store_account_add(s, store_blocks_of((uint64_t)st.st_size));
 	if (renameat(tmp, tmp_name, s->dir_fd, path.text) < 0)
 		return err_sys(errno, "cannot publish the blob '%s'", path.text);
 	return s->durable ? store_sync_dir(s, BLOBS) : NULL;

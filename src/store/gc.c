@@ -12,6 +12,8 @@
 #include "base/limits.h"
 #include "base/map.h"
 #include "fs/path.h"
+#include "store/account.h"
+#include "store/freed.h"
 #include "store/store-internal.h"
 
 #include <dirent.h>
@@ -102,71 +104,57 @@ static Err *mark_reached(Marks *m)
 {
 	for (size_t i = 0; i < m->hex.len; i++) {
 		Digest d;
-		uint64_t size;
 		TRY(digest_parse_hex(m->hex.slots[i].key, &d));
 		mark_small(m, "map", &d);
 		mark_small(m, "attest", &d);
-		if (!store_blob_exists(m->store, &d, &size) || size > IMAGE_CONFIG_BYTES_MAX)
-			continue;
-		AUTO_BUF Buf blob = BUF_INIT;
-		int errnum;
-		StorePath path = store_path_of("blobs/sha256", &d, "");
-		if (store_read_small(m->store, path.text, &blob, &errnum) && blob.len &&
-		    blob.ptr[0] == '{')
-			mark_text(m, buf_str(&blob));
+		if (store_blob_is_json(m->store, &d))
+			mark_small(m, "blobs/sha256", &d);
 	}
 	return NULL;
 }
 
 typedef struct Sweep {
 	Marks *marks;
-	uint64_t freed;
+	StoreFreed freed;
 } Sweep;
 
-static Err *tree_bytes(int dir_fd, const char *name, uint64_t *bytes)
+static bool is_marked(const Marks *m, const char *name)
 {
-	struct stat st;
-	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISDIR(st.st_mode))
-		*bytes += (uint64_t)st.st_blocks * 512;
-	return NULL;
+	return map_find(&m->hex, str_head(str_from(name), DIGEST_HEX_LEN)) != NULL;
 }
 
 static Err *sweep_one(void *context, int dir_fd, const char *name)
 {
 	Sweep *w = context;
-	if (map_find(&w->marks->hex, str_head(str_from(name), DIGEST_HEX_LEN)))
+	if (is_marked(w->marks, name))
 		return NULL;
-	TRY(tree_bytes(dir_fd, name, &w->freed));
+	TRY(store_freed_add(&w->freed, dir_fd, name));
 	return path_remove_tree(dir_fd, name);
 }
 
-static Err *sweep_layer(void *context, int dir_fd, const char *name)
+/* A layer is there as long as its .meta is, so that goes first; the rest follows when its turn
+ * comes. */
+static Err *sweep_meta(void *context, int dir_fd, const char *name)
 {
-	Sweep *w = context;
-	Digest d;
-	StoreLayer layer;
-	(void)dir_fd;
-	Str hex = str_head(str_from(name), DIGEST_HEX_LEN);
-	if (map_find(&w->marks->hex, hex))
-		return NULL;
-	TRY(digest_parse_hex(hex, &d));
-	Err *e = store_layer_get(w->marks->store, &d, &layer);
-	if (!e)
-		w->freed += layer.size_bytes;
-	err_free(e); /* damaged or half there: it goes all the same */
-	return store_layer_drop(w->marks->store, &d);
+	return str_ends(str_from(name), STR(".meta")) ? sweep_one(context, dir_fd, name) : NULL;
+}
+
+static void sweep_done(Sweep *w)
+{
+	store_freed_done(&w->freed);
 }
 
 static Err *sweep(Marks *m, uint64_t *freed)
 {
-	Sweep w = { .marks = m };
-	TRY(each_name(m->store, "layers", sweep_layer, &w));
+	CLEANUP(sweep_done) Sweep w = { .marks = m };
+	TRY(each_name(m->store, "layers", sweep_meta, &w));
+	TRY(each_name(m->store, "layers", sweep_one, &w));
 	TRY(each_name(m->store, "blobs/sha256", sweep_one, &w));
 	TRY(each_name(m->store, "map", sweep_one, &w));
 	AUTO_CLOSE int attest = -1; /* stores of older versions have none */
 	TRY(store_subdir(m->store, "attest", &attest));
 	TRY(each_name(m->store, "attest", sweep_one, &w));
-	*freed = w.freed;
+	*freed = w.freed.bytes;
 	return NULL;
 }
 
@@ -174,6 +162,11 @@ Err *store_gc(Store *s, const Cancel *cancel, uint64_t *ret_freed_bytes)
 {
 	AUTO_LOCK StoreLock lock = STORE_LOCK_NONE;
 	TRY(store_lock_gc(s, true, cancel, &lock));
+	return store_gc_locked(s, ret_freed_bytes);
+}
+
+Err *store_gc_locked(Store *s, uint64_t *ret_freed_bytes)
+{
 	TRY(store_reap(s));
 	Marks m = { .store = s };
 	Err *e = each_name(s, "refs", mark_file, &m);
@@ -187,6 +180,8 @@ Err *store_gc(Store *s, const Cancel *cancel, uint64_t *ret_freed_bytes)
 		e = mark_reached(&m);
 	if (!e)
 		e = sweep(&m, ret_freed_bytes);
+	if (!e)
+		store_account_add(s, -(int64_t)*ret_freed_bytes);
 	map_done(&m.hex);
 	arena_done(&m.arena);
 	return e;

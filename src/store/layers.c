@@ -10,6 +10,7 @@
 #include "base/base.h"
 
 #include "fs/path.h"
+#include "store/account.h"
 #include "store/store-internal.h"
 
 #include <fcntl.h>
@@ -157,6 +158,10 @@ static Err *move_dir(Store *s, const Digest *diff_id, const char *dir_name)
 
 Err *store_layer_add_dir(Store *s, const Digest *diff_id, const char *dir_name)
 {
+	StoreLayer layer;
+	AUTO_ERR Err *e = store_layer_get(s, diff_id, &layer);
+	if (!e) /* else the next exact count sees it */
+		store_account_add(s, store_blocks_of(layer.size_bytes));
 	return move_dir(s, diff_id, dir_name);
 }
 
@@ -213,6 +218,9 @@ Err *store_layer_publish(Store *s, const StoreLayer *layer, const List *list, co
 	if (dir_name)
 		TRY(move_dir(s, &layer->diff_id, dir_name));
 	TRY(write_list(s, &layer->diff_id, list));
+	/* A file of a directory fills half a block on the average; a tar was counted as a blob. */
+	uint64_t files = dir_name ? layer->size_bytes + 2048 * list_count(list) : 0;
+	store_account_add(s, store_blocks_of(4096 + list_text(list).len + files));
 	return store_layer_write_meta(s, layer);
 }
 

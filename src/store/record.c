@@ -8,7 +8,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
 
+#include "base/clock.h"
+#include "store/account.h"
 #include "store/store-internal.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#define HOUR_NS (3600ll * 1000000000)
 
 Err *store_record_get(Store *s, const Digest *key, Buf *out)
 {
@@ -32,5 +40,26 @@ Err *store_record_put(Store *s, const Digest *key, Str text)
 	AUTO_BUF Buf file = BUF_INIT;
 	buf_add_str(&file, text);
 	store_text_seal(&file);
+	store_account_add(s, store_blocks_of(file.len));
 	return store_write_small(s, store_path_of("cache", key, "").text, buf_str(&file), false);
+}
+
+void store_record_touch(Store *s, const Digest *key)
+{
+	StorePath path = store_path_of("cache", key, "");
+	struct stat st;
+	if (fstatat(s->dir_fd, path.text, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return;
+	int64_t age = clock_real_ns() - (int64_t)st.st_mtim.tv_sec * 1000000000;
+	if (age > HOUR_NS || age < -HOUR_NS) /* a time that is not kept costs nothing but order */
+		(void)utimensat(s->dir_fd, path.text, NULL, AT_SYMLINK_NOFOLLOW);
+}
+
+Err *store_record_remove(Store *s, Str key)
+{
+	AUTO_BUF Buf path = BUF_INIT;
+	buf_addf(&path, "cache/%.*s", STR_ARG(key));
+	if (unlinkat(s->dir_fd, path.ptr, 0) < 0 && errno != ENOENT)
+		return err_sys(errno, "cannot remove the cache record '%s/%s'", s->path, path.ptr);
+	return NULL;
 }

@@ -314,6 +314,18 @@ Err *store_ref_remove(Store *s, Str name)
 	return store_sync_dir(s, "refs");
 }
 
+Err *store_ref_remove_all(Store *s, const Str *names, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		AUTO_BUF Buf path = BUF_INIT;
+		store_ref_path(names[i], &path);
+		if (unlinkat(s->dir_fd, path.ptr, 0) < 0 && errno != ENOENT)
+			return err_sys(errno, "cannot remove '%s' in the store '%s'", path.ptr,
+			               s->path);
+	}
+	return count ? store_sync_dir(s, "refs") : NULL;
+}
+
 static int by_name(const void *a, const void *b)
 {
 	return str_cmp(((const StoreRef *)a)->name, ((const StoreRef *)b)->name);

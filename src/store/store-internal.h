@@ -21,6 +21,8 @@ struct Store {
 	int tmp_lock_fd;       /* the same directory; holds a lock while we live */
 	char *tmp_name;        /* its name below tmp/ */
 	unsigned tmp_counter;  /* drawn atomically */
+
+	int64_t added_bytes; /* atomic; what the account does not know yet (account.h) */
 };
 
 /* "PREFIX/<hex of D>SUFFIX" below the store, NUL-terminated. */
@@ -38,6 +40,8 @@ NODISCARD Err *store_text_get_digest(Str text, const char *name, Digest *ret);
 bool store_read_small(Store *s, const char *path, Buf *out, int *ret_errno);
 /* Write PATH through the scratch directory: whole or absent. */
 NODISCARD Err *store_write_small(Store *s, const char *path, Str text, bool sync);
+/* Is the blob D small, and does it begin as a JSON object does?  Others are data. */
+bool store_blob_is_json(Store *s, const Digest *d);
 NODISCARD Err *store_sync_dir(Store *s, const char *path);
 
 /* The name that the file FILE of refs/ holds; *ret_found false: it is gone. */

@@ -92,6 +92,8 @@ bool store_ref_time(Store *s, Str name, int64_t *ret_real_ns);
 /* The same for who has store_lock_refs(). */
 NODISCARD Err *store_ref_set_locked(Store *s, const StoreRef *ref);
 NODISCARD Err *store_ref_remove(Store *s, Str name);
+/* Many with one sync; absent ones are no error. */
+NODISCARD Err *store_ref_remove_all(Store *s, const Str *names, size_t count);
 NODISCARD Err *store_ref_list(Store *s, Arena *a, StoreRef **ret, size_t *ret_count); /* by name */
 /*
  * Images that have lost their last tag stay as untagged refs named "sha256:<hex>" until removed:
@@ -168,6 +170,10 @@ NODISCARD Err *store_map_add(Store *s, const Digest *diff_id, const StoreBlobOf 
  */
 NODISCARD Err *store_record_get(Store *s, const Digest *key, Buf *out); /* ERR_NOT_FOUND */
 NODISCARD Err *store_record_put(Store *s, const Digest *key, Str text);
+/* It was of use just now: its time says so, to the hour. */
+void store_record_touch(Store *s, const Digest *key);
+/* KEY's hex digits; absent is no error. */
+NODISCARD Err *store_record_remove(Store *s, Str key);
 
 /* --- attestations ---------------------------------------------------------------------------- */
 /* The text that is kept beside an image; ERR_NOT_FOUND, ERR_CORRUPT. */
@@ -202,6 +208,8 @@ void store_release(Store *s);
 /* --- gc, check, layout ----------------------------------------------------------------------- */
 /* Remove blobs, layers and maps that no ref and no cache record needs.  Takes the gc lock. */
 NODISCARD Err *store_gc(Store *s, const Cancel *cancel, uint64_t *ret_freed_bytes);
+/* The same for who holds that lock alone.  The bytes are blocks, as du counts them. */
+NODISCARD Err *store_gc_locked(Store *s, uint64_t *ret_freed_bytes);
 /* Write oci-layout and index.json for images whose manifest is fixed and whose blobs are all here.
  */
 NODISCARD Err *store_layout_write(Store *s);

@@ -7,7 +7,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
 
+#include "base/clock.h"
 #include "fs/path.h"
+#include "store/account.h"
 #include "store/catalog-internal.h"
 #include "store/parts.h"
 #include "store/store-internal.h"
@@ -78,6 +80,7 @@ static Err *make_store(Store *s)
 	TRY(path_write_file(s->dir_fd, "oci-layout", str_from(store_layout_marker), 0600, false));
 	TRY(path_write_file(s->dir_fd, "index.json", STR("{\"schemaVersion\":2,\"manifests\":[]}"),
 	                    0600, false));
+	TRY(store_account_set(s, &(StoreAccount){ .known = true, .counted_ns = clock_real_ns() }));
 	return store_version_write(s);
 }
 
