@@ -1,22 +1,22 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # What runs in many threads at once, all in one script, so that `make tsan` can look at it: sixteen stages side by side, the files of
-# a context, layers pulled, compressed, pushed and unpacked.
+# a context (no RUN: see tools/run-threads), layers pulled, compressed, pushed and unpacked.
 . "$(dirname "$0")/../lib/e2e.sh"
 needs_run
 # shellcheck disable=SC2119 # its argument is optional
 registry_start
 base base
 mkdir ctx
-seq 400 | sed 's,^,ctx/,' | xargs touch
+for i in $(seq 400); do echo "$i" >"ctx/$i"; done
 {
 	echo "FROM base AS b"
 	for i in $(seq 16); do
-		printf 'FROM b AS s%s\nCOPY . /x%s\nRUN echo %s >/%s && head -c 100000 /dev/urandom >/r%s\n' "$i" "$i" "$i" "$i" "$i"
+		printf 'FROM b AS s%s\nCOPY . /x%s\nCOPY %s /\n' "$i" "$i" "$i"
 	done
 	echo "FROM scratch"
 	for i in $(seq 16); do
-		echo "COPY --from=s$i /$i /r$i /"
+		echo "COPY --from=s$i /$i /"
 	done
 } >Dockerfile
 nothing_told() { # NAME: nothing but what is wanted, and no report of a sanitizer
@@ -38,5 +38,5 @@ run decant load -i many.tar
 nothing_told "load"
 run decant build -q -o out - <<<"FROM $REGISTRY/many"
 nothing_told "written as a folder"
-is "with all of its files" "$(cat out/16) $(find out -type f | wc -l)" "16 32"
+is "with all of its files" "$(cat out/16) $(find out -type f | wc -l)" "16 16"
 done_testing
