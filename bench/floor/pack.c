@@ -39,8 +39,10 @@ static void *work(void *unused)
 		size_t i = __atomic_fetch_add(&next_piece, 1, __ATOMIC_RELAXED);
 		if (i >= count)
 			break;
-		size_t n = use_zstd ? ZSTD_compressCCtx(zstd, out, cap, pieces[i].at, pieces[i].len, level)
-		                    : libdeflate_gzip_compress(gzip, pieces[i].at, pieces[i].len, out, cap);
+		size_t n = use_zstd ? ZSTD_compressCCtx(zstd, out, cap, pieces[i].at, pieces[i].len,
+		                                        level)
+		                    : libdeflate_gzip_compress(gzip, pieces[i].at, pieces[i].len,
+		                                               out, cap);
 		SHA256_Update(&sha, out, n);
 		__atomic_add_fetch(&out_bytes, n, __ATOMIC_RELAXED);
 	}
@@ -62,7 +64,8 @@ int main(int argc, char **argv)
 		if (fd < 0 || fstat(fd, &st) < 0 || st.st_size == 0)
 			return 1;
 		const char *map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
-		for (size_t at = 0; at < (size_t)st.st_size && count < 1 << 16; at += piece, count++) {
+		for (size_t at = 0; at < (size_t)st.st_size && count < 1 << 16;
+		     at += piece, count++) {
 			size_t left = (size_t)st.st_size - at;
 			pieces[count].at = map + at;
 			pieces[count].len = left < piece ? left : piece;
@@ -75,6 +78,7 @@ int main(int argc, char **argv)
 	for (int i = 0; i < threads && i < 64; i++)
 		pthread_join(id[i], NULL);
 	clock_gettime(CLOCK_MONOTONIC, &b);
-	printf("%llu %llu %.0f\n", in_bytes, out_bytes, (b.tv_sec - a.tv_sec) * 1e3 + (b.tv_nsec - a.tv_nsec) / 1e6);
+	printf("%llu %llu %.0f\n", in_bytes, out_bytes,
+	       (b.tv_sec - a.tv_sec) * 1e3 + (b.tv_nsec - a.tv_nsec) / 1e6);
 	return 0;
 }

@@ -1,11 +1,12 @@
 /*
- * pull.c - the least that pulling layers can cost: receive, SHA-256, inflate, SHA-256, write the files.
+ * pull.c - the least that pulling layers can cost: receive, SHA-256, inflate, SHA-256, write the
+ * files.
  *
  * usage: pull PORT OUT THREADS PATH...      (cc -O2 pull.c -lcrypto -lisal)
  *
- * Each PATH is a gzip'ed tar on 127.0.0.1:PORT (HTTP/1.1, Content-Length); its files go below OUT/N, names
- * and metadata left out but for folders that are there already: file contents alone.  Prints bytes received, bytes of
- * tar, ms.
+ * Each PATH is a gzip'ed tar on 127.0.0.1:PORT (HTTP/1.1, Content-Length); its files go below
+ * OUT/N, names and metadata left out but for folders that are there already: file contents alone.
+ * Prints bytes received, bytes of tar, ms.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <arpa/inet.h>
@@ -60,7 +61,8 @@ static void tar_take(Tar *t, const unsigned char *p, size_t len)
 				if (t->header[156] == '0') {
 					char name[32];
 					snprintf(name, sizeof name, "%u", t->number++);
-					t->fd = openat(t->dir, name, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+					t->fd = openat(t->dir, name, O_WRONLY | O_CREAT | O_TRUNC,
+					               0644);
 					if (!t->left) {
 						close(t->fd);
 						t->fd = -1;
@@ -76,14 +78,17 @@ static void tar_take(Tar *t, const unsigned char *p, size_t len)
 static void fetch(int index)
 {
 	static __thread unsigned char in[256 << 10], out[256 << 10];
-	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in to = { .sin_family = AF_INET,
+		                  .sin_port = htons(port),
+		                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	char text[1024], folder[64];
 	SHA256_CTX packed, plain;
 	struct inflate_state state;
 	int s = socket(AF_INET, SOCK_STREAM, 0);
 	if (connect(s, (void *)&to, sizeof to) < 0)
 		exit(1);
-	int n = snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", paths[index]);
+	int n = snprintf(text, sizeof text,
+	                 "GET %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", paths[index]);
 	if (write(s, text, n) != n)
 		exit(1);
 	snprintf(folder, sizeof folder, "%s/%d", out_dir, index);
@@ -128,7 +133,8 @@ static void fetch(int index)
 			SHA256_Update(&plain, out, made);
 			__atomic_add_fetch(&tar_bytes, made, __ATOMIC_RELAXED);
 			tar_take(&tar, out, made);
-			if (state.block_state != ISAL_BLOCK_FINISH && !state.avail_in && state.avail_out)
+			if (state.block_state != ISAL_BLOCK_FINISH && !state.avail_in &&
+			    state.avail_out)
 				break;
 		}
 	}
@@ -158,6 +164,7 @@ int main(int argc, char **argv)
 	for (int i = 0; i < threads && i < 64; i++)
 		pthread_join(id[i], NULL);
 	clock_gettime(CLOCK_MONOTONIC, &b);
-	printf("%llu %llu %.0f\n", in_bytes, tar_bytes, (b.tv_sec - a.tv_sec) * 1e3 + (b.tv_nsec - a.tv_nsec) / 1e6);
+	printf("%llu %llu %.0f\n", in_bytes, tar_bytes,
+	       (b.tv_sec - a.tv_sec) * 1e3 + (b.tv_nsec - a.tv_nsec) / 1e6);
 	return 0;
 }
