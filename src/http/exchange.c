@@ -40,6 +40,8 @@ typedef struct State {
 	size_t header_bytes;
 	Buf body;
 	bool head_told, source_ended;
+	bool enough;       /* of what a failure has to say: the rest is not waited for */
+	unsigned crawls;   /* windows on end in which an answer came, but hardly any of it */
 	Err *err;          /* what a callback wants to say; wins over curl's code */
 	uint64_t moved;    /* bytes both ways, in this window */
 	int64_t last_ns;   /* when something moved last */
@@ -126,6 +128,7 @@ static Err *take_body(State *s, const char *bytes, size_t len)
 	if (good && len > room)
 		return err_new(ERR_NETWORK, "the answer is larger than %zu bytes", limit);
 	buf_add(&s->body, bytes, len < room ? len : room);
+	s->enough = !good && len > room;
 	return NULL;
 }
 
@@ -138,7 +141,7 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *context)
 	s->err = take_body(s, bytes, len);
 	s->last_ns = clock_mono_ns();
 	s->busy_ns += s->last_ns - began;
-	return s->err ? CURL_WRITEFUNC_ERROR : len;
+	return s->err || s->enough ? CURL_WRITEFUNC_ERROR : len;
 }
 
 static size_t on_source(char *buf, size_t size, size_t count, void *context)
@@ -318,8 +321,10 @@ static Err *check_stall(State *s)
 	int64_t waited_ms = (now - s->window_ns - s->busy_ns) / 1000000;
 	if (waited_ms < stall_ms)
 		return NULL;
-	/* A first answer may be late and small, a transfer that is under way may not crawl. */
-	if (s->x->consumed && s->moved < (uint64_t)(stall_ms * SLOWEST))
+	bool slow = s->moved < (uint64_t)(stall_ms * SLOWEST);
+	s->crawls = slow && s->moved ? s->crawls + 1 : 0;
+	/* A first answer may be late and small, what is under way may not crawl. */
+	if (slow && (s->x->consumed || s->crawls > 1))
 		return err_new(ERR_NETWORK, "the transfer stalled: %llu bytes in %lld seconds",
 		               (unsigned long long)s->moved, (long long)(waited_ms / 1000));
 	s->window_ns = now;
@@ -437,7 +442,7 @@ static Err *perform(Slot *slot, State *s)
 		c->easy_setopt(slot->easy, CURLOPT_QUICK_EXIT, 1L);
 	} else if (s->err) {
 		err = TAKE_PTR(s->err);
-	} else if (code != CURLE_OK) {
+	} else if (code != CURLE_OK && !s->enough) {
 		err = curl_failure(s, slot, code);
 	} else if (is_ok_status(s->response->status)) {
 		err = tell_head(s); /* an empty body has a head as well */

@@ -34,6 +34,10 @@ for way in stall trickle; do
 	refused "$way" 'stalled' "R09 $way" --retry 0 --stall-timeout 500ms
 	ok "R09: given up in time ($way)" [ "$SECONDS" -lt 30 ]
 done
+SECONDS=0
+refused drip 'stalled' "R09 a manifest byte by byte" --retry 0 --stall-timeout 500ms
+ok "R09: given up in time (drip)" [ "$SECONDS" -lt 30 ]
+refused flood 'not found' "R09 a failure that never ends telling of itself" --retry 0
 for bad in "--retry x" "--retry 1000" "--retry-delay soon" "--stall-timeout 0" "--retry-delay -1s"; do
 	# shellcheck disable=SC2086 # two words
 	run decant pull $bad "$FAULT/good/img"

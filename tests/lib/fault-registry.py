@@ -59,6 +59,8 @@ both            a document with "layers" and "manifests"
 deep            an index in an index in an index ...
 noplatform      an index for s390x and an attestation
 huge            a manifest that never ends
+drip            a manifest at 5 bytes a second
+flood           404 for manifests, with a body that never ends
 layers-N        a manifest of N layers
 nested          a manifest nested 100,000 deep
 bigconfig       the manifest says that the config has 65 MiB
@@ -356,6 +358,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
         link = [("Link", f'</v2/{repository}/tags/list?n=1&page={following}>; rel="next"')] if more else []
         return self.reply(200, tags, [("Content-Type", "application/json"), *link])
 
+    def pour(self, status, kind, count, pause):
+        """COUNT blanks, and again, until nobody takes them."""
+        self.reply(status, b"", [("Content-Type", kind)], length=3 << 20 if pause else 1 << 50)
+        while True:
+            self.wfile.write(b" " * count)
+            self.wfile.flush()
+            time.sleep(pause)
+
     def send_manifest(self, fault, name):
         if fault.startswith("tags-") and re.fullmatch("t[0-9]+", name):
             name = "latest"
@@ -369,6 +379,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         body, kind = found
         if fault == "huge":
             return self.reply(200, b" " * (8 << 20), [("Content-Type", kind)], length=5 << 30, cut=8 << 20)
+        if fault in ("drip", "flood"):
+            return self.pour(200 if fault == "drip" else 404, kind, 1 if fault == "drip" else 1 << 16, 0.2 if fault == "drip" else 0)
         digest = sha256(b"a lie") if fault == "lie" else sha256(body)
         headers = [("Docker-Content-Digest", digest)]
         if fault != "notype":
