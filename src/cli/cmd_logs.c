@@ -3,6 +3,7 @@
 #include "base/base.h"
 
 #include "cli/command.h"
+#include "cli/moment.h"
 #include "exec/container.h"
 #include "fs/path.h"
 #include "store/builds.h"
@@ -13,8 +14,8 @@
 enum { FOLLOW_MS = 100 };
 
 typedef struct LogsValues {
-	bool follow;
-	const char *tail;
+	bool follow, timestamps;
+	const char *tail, *since, *until;
 } LogsValues;
 
 static const Option logs_options[] = {
@@ -23,15 +24,28 @@ static const Option logs_options[] = {
 	  .kind = OPTION_FLAG,
 	  .help = "Go on until the container, or the build, ends",
 	  .offset = offsetof(LogsValues, follow) },
-	{ .name = "since", .kind = OPTION_REFUSED, .help = "" },
+	{ .name = "since",
+	  .kind = OPTION_TEXT,
+	  .value = "TIME",
+	  .help = "Of a container: what came at TIME or after (2026-01-31T12:00:00Z) or so long "
+	          "ago (10m)",
+	  .offset = offsetof(LogsValues, since) },
 	{ .name = "tail",
 	  .letter = 'n',
 	  .kind = OPTION_TEXT,
 	  .value = "N",
 	  .help = "Of a container: the last lines alone (default all)",
 	  .offset = offsetof(LogsValues, tail) },
-	{ .name = "timestamps", .letter = 't', .kind = OPTION_REFUSED, .help = "" },
-	{ .name = "until", .kind = OPTION_REFUSED, .help = "" },
+	{ .name = "timestamps",
+	  .letter = 't',
+	  .kind = OPTION_FLAG,
+	  .help = "Of a container: each line's time before it",
+	  .offset = offsetof(LogsValues, timestamps) },
+	{ .name = "until",
+	  .kind = OPTION_TEXT,
+	  .value = "TIME",
+	  .help = "Of a container: what came at TIME or before; as --since",
+	  .offset = offsetof(LogsValues, until) },
 };
 
 /* --- of a build ------------------------------------------------------------------------------ */
@@ -148,14 +162,28 @@ static Err *build_logs(Cli *cli, Store *s, const LogsValues *v, const Arguments 
 
 /* --- of a container -------------------------------------------------------------------------- */
 
+static Err *read_moment(Cli *cli, const char *option, const char *text, int64_t *ret_ns)
+{
+	if (!text || cli_moment(str_from(text), ret_ns))
+		return NULL;
+	return err_note(cli_usage(cli, "invalid value '%s' for --%s", text, option),
+	                CLI_MOMENT_NOTE);
+}
+
 static Err *container_logs(Cli *cli, Store *s, const LogsValues *v, const Container *c,
                            const Cancel *cancel)
 {
-	ContainerLog log = { .follow = v->follow, .tail = CONTAINER_LOG_ALL };
+	ContainerLog log = { .follow = v->follow,
+		             .timestamps = v->timestamps,
+		             .tail = CONTAINER_LOG_ALL,
+		             .since_ns = INT64_MIN,
+		             .until_ns = INT64_MAX };
 	bool all = !v->tail || strcmp(v->tail, "all") == 0 || *v->tail == '-';
 	if (!all && !str_to_u64(str_from(v->tail), &log.tail))
 		return cli_usage(cli, "invalid value '%s' for --tail: expected a number or all",
 		                 v->tail);
+	TRY(read_moment(cli, "since", v->since, &log.since_ns));
+	TRY(read_moment(cli, "until", v->until, &log.until_ns));
 	return container_log(s, c, &log, cancel);
 }
 

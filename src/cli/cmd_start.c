@@ -142,7 +142,9 @@ static Err *run_attach(Cli *cli, const void *values, const Arguments *args)
 	if (!c.running)
 		return err_new(ERR_INPUT, "cannot attach to a stopped container, start it first");
 	TRY(cli_cancel(cli, &cancel));
-	ContainerLog log = { .follow = true, .tail = 0 };
+	ContainerLog log = {
+		.follow = true, .tail = 0, .since_ns = INT64_MIN, .until_ns = INT64_MAX
+	};
 	TRY(container_log(s, &c, &log, cancel));
 	return container_wait(s, &c, cancel, &cli->exit_status);
 }

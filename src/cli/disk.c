@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "cli/disk.h"
 #include "cli/listing.h"
+#include "cli/moment.h"
 #include "codec/json.h"
 
 #include <stdio.h>
@@ -18,23 +19,6 @@ static void push(Arena *a, const char *const **list, size_t *count, const char *
 		memcpy(more, *list, *count * sizeof *more);
 	more[(*count)++] = text;
 	*list = more;
-}
-
-/* "24h", a time, or seconds since 1970. */
-static bool read_until(Str value, int64_t *ret)
-{
-	int64_t ns;
-	uint64_t seconds;
-	if (clock_parse_duration(value, &ns)) {
-		*ret = clock_real_ns() - ns;
-		return true;
-	}
-	if (str_to_u64(value, &seconds) && seconds < INT64_MAX / 1000000000) {
-		*ret = (int64_t)seconds * 1000000000;
-		return true;
-	}
-	AUTO_ERR Err *e = clock_parse(value, ret);
-	return !e;
 }
 
 static bool read_bool(Str value, int *ret)
@@ -52,7 +36,7 @@ static bool read_one(Cli *cli, const char *text, bool of_cache, DiskFilter *f)
 		return false;
 	const char *value = text + key.len + 1;
 	if (str_eqc(key, "until"))
-		return read_until(str_from(value), &f->before_ns);
+		return cli_moment(str_from(value), &f->before_ns);
 	if (of_cache && str_eqc(key, "id"))
 		f->id = value;
 	else if (of_cache && str_eqc(key, "type"))

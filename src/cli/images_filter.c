@@ -2,8 +2,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
 
-#include "base/clock.h"
 #include "cli/images-internal.h"
+#include "cli/moment.h"
 #include "fs/match.h"
 
 static void push(Arena *a, OptionList *list, const char *text)
@@ -15,28 +15,11 @@ static void push(Arena *a, OptionList *list, const char *text)
 	list->at = more;
 }
 
-/* Created before TEXT: "10m" ago, seconds since 1970, RFC 3339, or a date of it. */
 static Err *read_until(Cli *cli, const char *text, int64_t *ret_ns)
 {
-	uint64_t seconds;
-	if (str_to_u64(str_from(text), &seconds) && seconds <= UINT32_MAX) {
-		*ret_ns = (int64_t)seconds * 1000000000;
+	if (cli_moment(str_from(text), ret_ns))
 		return NULL;
-	}
-	if (clock_parse_duration(str_from(text), ret_ns)) {
-		*ret_ns = clock_real_ns() - *ret_ns;
-		return NULL;
-	}
-	static const char *const rests[] = { "", "Z", ":00Z", "T00:00:00Z" };
-	for (size_t i = 0; i < ARRAY_LEN(rests); i++) {
-		Err *e = clock_parse(arena_strf(cli->arena, "%s%s", text, rests[i]), ret_ns);
-		if (!e)
-			return NULL;
-		err_free(e); /* told below for all forms */
-	}
-	return err_note(cli_usage(cli, "invalid filter 'until=%s'", text),
-	                "give a time (2026-01-31T12:00:00Z, 2026-01-31, 1767182400) or how long "
-	                "ago (24h, 30m)");
+	return err_note(cli_usage(cli, "invalid filter 'until=%s'", text), CLI_MOMENT_NOTE);
 }
 
 static Err *read_dangling(Cli *cli, const char *value, ImageFilters *f)

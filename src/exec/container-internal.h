@@ -4,7 +4,8 @@
  * ON DISK  containers/<id>/container.json   what ContainerRecord holds, sealed; gc reads the image
  * ID in it
  *          containers/<id>/lock             flock'ed by the process that runs it, as long as it lives
- *          containers/<id>/log              stdout and stderr
+ *          containers/<id>/log.lines        stdout and stderr, line by line (container_log.c)
+ *          containers/<id>/log              the same of older versions, without times
  *          containers/<id>/{upper,work}     of its overlay; scratch: the sandbox's
  *          A directory gets its name when it is complete, and loses it before it is taken apart.
  * SIGNALS  to the process that runs it: CONTAINER_STOP_SIGNAL passes the image's STOPSIGNAL on, or the signal
@@ -82,6 +83,14 @@ NODISCARD Err *container_exec(ContainerRun *run, const ContainerStreams *streams
                               const Cancel *cancel, SandboxResult *ret);
 /* argv as docker joins ENTRYPOINT and CMD; ERR_INPUT if there is nothing to run. */
 NODISCARD Err *container_argv(const ContainerRequest *r, Arena *a, Strs *ret);
+
+/* --- container_log.c ------------------------------------------------------------------------- */
+/* To write to. */
+NODISCARD Err *container_log_open(int dir_fd, int *ret_fd);
+/* BYTES that came now, of standard error or of standard output. */
+NODISCARD Err *container_log_add(int log_fd, bool is_error, Str bytes);
+/* How it begins: the first lines, as they were written. */
+void container_log_first(int dir_fd, Buf *text);
 
 /* --- container_relay.c ----------------------------------------------------------------------- */
 /*

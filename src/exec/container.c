@@ -23,8 +23,6 @@
  * caller waits on a socket until it hears that the command has started, or why not.
  */
 
-enum { LOG_TAIL_BYTES = 512 };
-
 /* Who waits for the start of a container left behind. */
 typedef struct Waiter {
 	int fd; /* -1: nobody */
@@ -166,10 +164,7 @@ static Err *prepare(Session *s)
 	TRY(cancel_open(&s->kill));
 	TRY(open_binds(s));
 	TRY(s->existing.len ? take_existing(s) : make_new(s));
-	s->log_fd = openat(s->run.dir_fd, "log",
-	                   O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (s->log_fd < 0)
-		return err_sys(errno, "cannot make the container's log");
+	TRY(container_log_open(s->run.dir_fd, &s->log_fd));
 	store_release(s->run.store); /* the record keeps the image from here on */
 	return container_open_sandbox(&s->run);
 }
@@ -227,10 +222,9 @@ static Err *execute(Session *s, bool foreground, const Cancel *cancel, SandboxRe
 /* Why the command of a container left behind did not start: the end of what it said. */
 static Err *start_failure(const Session *s, int status)
 {
-	char text[LOG_TAIL_BYTES];
-	AUTO_CLOSE int fd = openat(s->run.dir_fd, "log", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	ssize_t n = fd < 0 ? 0 : pread(fd, text, sizeof text, 0);
-	Str said = str_trim((Str){ text, n > 0 ? (size_t)n : 0 });
+	AUTO_BUF Buf text = BUF_INIT;
+	container_log_first(s->run.dir_fd, &text);
+	Str said = str_trim(buf_str(&text));
 	Str own_prefix = STR("decant: "); /* of src/sandbox/command.c */
 	if (str_starts(said, own_prefix))
 		said = str_from_at(said, own_prefix.len);

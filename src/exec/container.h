@@ -92,11 +92,12 @@ NODISCARD Err *container_find(Store *s, Str name_or_id, Arena *a, Container *ret
  */
 NODISCARD Err *container_stop(Store *s, const Container *c, int signal, unsigned timeout_s);
 NODISCARD Err *container_remove(Store *s, const Container *c, bool force);
-/* Its log (stdout and stderr) to standard output, all or the last TAIL lines; FOLLOW until it ends.
- */
+/* Its log to standard output and standard error, as it was written: of all or the last TAIL lines
+ * those of the time between; FOLLOW until it ends. */
 typedef struct ContainerLog {
-	bool follow;
-	uint64_t tail; /* CONTAINER_LOG_ALL: everything */
+	bool follow, timestamps;
+	uint64_t tail;              /* CONTAINER_LOG_ALL: everything */
+	int64_t since_ns, until_ns; /* INT64_MIN, INT64_MAX: all */
 } ContainerLog;
 #define CONTAINER_LOG_ALL UINT64_MAX
 NODISCARD Err *container_log(Store *s, const Container *c, const ContainerLog *how,

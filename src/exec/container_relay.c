@@ -16,10 +16,9 @@
 #include <termios.h>
 
 /*
- * One thread, one poll loop.  Left behind, the command writes into the log file by itself and only
- * signals and events pass here.  In the foreground its output comes through pipes (a terminal of
- * the user, once handed in, could be read by the command: it is open for both), and with -t through
- * a pseudo-terminal of its own.
+ * One thread, one poll loop.  Output comes through pipes (a terminal of the user, once handed in,
+ * could be read by the command: it is open for both; and the log says which line came when), and
+ * with -t through a pseudo-terminal of its own.
  */
 
 enum { INSIST = 3 }; /* so many ^C kill, as docker's client does */
@@ -59,7 +58,9 @@ static bool pass_output(ContainerRelay *r, Watch from)
 		return false;
 	if (r->options.foreground)
 		write_best(from == AT_ERR ? STDERR_FILENO : STDOUT_FILENO, block, (size_t)n);
-	write_best(r->options.log_fd, block, (size_t)n);
+	if (r->options.log_fd >= 0)
+		err_free(container_log_add(r->options.log_fd, from == AT_ERR,
+		                           (Str){ block, (size_t)n }));
 	return true;
 }
 
@@ -238,13 +239,6 @@ static Err *open_terminal(ContainerRelay *r)
 static Err *open_streams(ContainerRelay *r, ContainerStreams *ret)
 {
 	const RelayOptions *o = &r->options;
-	if (!o->foreground && !o->terminal) {
-		/* -i: an input that never comes, and never ends */
-		if (o->interactive)
-			TRY(open_pipe(&r->command_fds[0], &r->input_fd));
-		*ret = (ContainerStreams){ r->command_fds[0], o->log_fd, o->log_fd, false };
-		return NULL;
-	}
 	if (o->terminal) {
 		TRY(open_terminal(r));
 		int slave = r->command_fds[0];
@@ -253,8 +247,11 @@ static Err *open_streams(ContainerRelay *r, ContainerStreams *ret)
 	}
 	TRY(open_pipe(&r->fds[AT_OUT], &r->command_fds[1]));
 	TRY(open_pipe(&r->fds[AT_ERR], &r->command_fds[2]));
-	*ret = (ContainerStreams){ o->interactive ? STDIN_FILENO : -1, r->command_fds[1],
-		                   r->command_fds[2], false };
+	/* -i of one left behind: an input that never comes, and never ends */
+	if (o->interactive && !o->foreground)
+		TRY(open_pipe(&r->command_fds[0], &r->input_fd));
+	int input = o->interactive && o->foreground ? STDIN_FILENO : r->command_fds[0];
+	*ret = (ContainerStreams){ input, r->command_fds[1], r->command_fds[2], false };
 	return NULL;
 }
 

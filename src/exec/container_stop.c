@@ -4,19 +4,11 @@
 
 #include "base/clock.h"
 #include "exec/container-internal.h"
-#include "fs/path.h"
 
-#include <fcntl.h>
 #include <poll.h>
-#include <stdio.h>
-#include <sys/inotify.h>
 #include <sys/pidfd.h>
-#include <sys/stat.h>
 
-enum {
-	KILL_WAIT_MS = 10000, /* for the monitor to write down the end of a killed command */
-	FOLLOW_CHECK_MS = 500,
-};
+enum { KILL_WAIT_MS = 10000 }; /* for the monitor to write down the end of a killed command */
 
 /* The process that runs it; *ret_fd -1 if there is none. */
 static Err *open_monitor(int dir_fd, const Container *c, int *ret_fd)
@@ -167,85 +159,4 @@ Err *container_remove(Store *s, const Container *c, bool force)
 		TRY(stop(s, c, 0, 0));
 	}
 	return container_delete(s, c->id);
-}
-
-/* --- the log --------------------------------------------------------------------------------- */
-
-static Err *copy_new(int log_fd, int out_fd)
-{
-	char block[65536];
-	ssize_t n;
-	while ((n = read(log_fd, block, sizeof block)) != 0) {
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return err_sys(errno, "cannot read the container's log");
-		TRY(path_write_all(out_fd, block, (size_t)n, "the log"));
-	}
-	return NULL;
-}
-
-static Err *follow_log(int dir_fd, int log_fd, int out_fd, const Cancel *cancel)
-{
-	char path[64], events[4096];
-	AUTO_CLOSE int watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-	snprintf(path, sizeof path, "/proc/self/fd/%d", log_fd);
-	if (watch < 0 || inotify_add_watch(watch, path, IN_MODIFY) < 0)
-		return err_sys(errno, "cannot watch the container's log");
-	for (;;) {
-		bool held = container_is_held(dir_fd); /* before the read: nothing comes after */
-		TRY(copy_new(log_fd, out_fd));
-		if (!held)
-			return NULL;
-		TRY(cancel_check(cancel));
-		struct pollfd p[] = { { .fd = watch, .events = POLLIN },
-			              { .fd = cancel_fd(cancel), .events = POLLIN } };
-		(void)poll(p, ARRAY_LEN(p), FOLLOW_CHECK_MS);
-		while (read(watch, events, sizeof events) > 0)
-			;
-	}
-}
-
-/* LOG_FD to where its last TAIL lines begin. */
-static Err *seek_tail(int log_fd, uint64_t tail)
-{
-	char block[65536];
-	struct stat st;
-	if (tail == CONTAINER_LOG_ALL)
-		return NULL;
-	if (fstat(log_fd, &st) < 0)
-		return err_sys(errno, "cannot look at the container's log");
-	off_t at = st.st_size;
-	uint64_t lines = 0;
-	while (at > 0) {
-		off_t from = at > (off_t)sizeof block ? at - (off_t)sizeof block : 0;
-		ssize_t n = pread(log_fd, block, (size_t)(at - from), from);
-		if (n <= 0)
-			return err_sys(n ? errno : EIO, "cannot read the container's log");
-		for (ssize_t i = n; i-- > 0;) {
-			bool last = from + i == st.st_size - 1; /* its end is no line's beginning */
-			if ((tail == 0 || (block[i] == '\n' && !last)) &&
-			    lines++ >= tail - (tail > 0)) {
-				at = tail == 0 ? st.st_size : from + i + 1;
-				return lseek(log_fd, at, SEEK_SET) < 0
-				               ? err_sys(errno, "cannot read the container's log")
-				               : NULL;
-			}
-		}
-		at = from;
-	}
-	return NULL;
-}
-
-Err *container_log(Store *s, const Container *c, const ContainerLog *how, const Cancel *cancel)
-{
-	int fd;
-	TRY(container_open_dir(s, c->id, &fd));
-	AUTO_CLOSE int dir = fd;
-	AUTO_CLOSE int log = openat(dir, "log", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	if (log < 0)
-		return errno == ENOENT ? NULL : err_sys(errno, "cannot open the container's log");
-	TRY(seek_tail(log, how->tail));
-	return how->follow ? follow_log(dir, log, STDOUT_FILENO, cancel)
-	                   : copy_new(log, STDOUT_FILENO);
 }
