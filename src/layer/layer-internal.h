@@ -12,6 +12,7 @@ bool times_is_now(const LayerUpper *upper, int64_t mtime_ns);
 /* The untimed mtimes (Entry) of the layers that steps made, read at the first question. */
 typedef struct TimesBelow {
 	bool loaded;
+	int64_t last_ns; /* that was read */
 	VEC(int64_t) times;
 } TimesBelow;
 /* Is MTIME_NS one of those in BELOW, the view of UPPER's lowers? */

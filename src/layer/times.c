@@ -26,11 +26,17 @@ bool times_is_now(const LayerUpper *upper, int64_t mtime_ns)
 	return is_inside(&upper->window[0], mtime_ns) || is_inside(&upper->window[1], mtime_ns);
 }
 
+/* And as a program writes it who copies it with less: busybox's cp -p whole seconds, utimes(2)
+ * microseconds. */
 static void keep(void *context, int64_t mtime_ns)
 {
+	static const int64_t units_ns[] = { 1, 1000, SECOND_NS };
 	TimesBelow *t = context;
-	if (!t->times.len || t->times.at[t->times.len - 1] != mtime_ns)
-		VEC_PUSH(&t->times, mtime_ns);
+	if (t->last_ns == mtime_ns && t->times.len)
+		return;
+	t->last_ns = mtime_ns;
+	for (size_t i = 0; i < ARRAY_LEN(units_ns); i++)
+		VEC_PUSH(&t->times, mtime_ns - mtime_ns % units_ns[i]);
 }
 
 static int compare(const void *a, const void *b)

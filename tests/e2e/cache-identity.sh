@@ -131,10 +131,10 @@ FROM alpine:edge
 COPY --from=made /moved /mode /copy /
 RUN date +%N >/after
 D
-echo 'echo 1 >/out; echo 1 >/mode; echo 1 >/kept' >script
+echo 'echo 1 >/out; echo 1 >/mode; echo 1 >/kept; sleep 1.1' >script
 build
 copied=$(layer 2)
-echo 'echo 1 >/out; echo 1 >/mode; echo 1 >/kept; echo new >/beside' >script
+echo 'echo 1 >/out; echo 1 >/mode; echo 1 >/kept; echo new >/beside; sleep 1.1' >script
 build
 is "files of now, moved: a hit for COPY --from" "$(fate 'RUN mv'),$(fate 'COPY --from'),$(fate 'RUN date')" "DONE,CACHED,CACHED"
 echo 'echo 1 >/out; echo 1 >/mode; touch -d @1577836800 /kept; echo new >/beside' >script
