@@ -68,7 +68,7 @@ static Err *run_rmi(Cli *cli, const void *values, const Arguments *args)
 	uint64_t freed;
 	TRY(sandbox_enter()); /* layers of an ordinary user have owners that only its namespace may
 	                         touch */
-	return store_gc(s, NULL, &freed);
+	return store_gc_if_free(s, &freed);
 }
 
 const Command command_rmi = {
@@ -79,7 +79,8 @@ const Command command_rmi = {
 	.help = "Remove images",
 	.about = "One of several names is only taken away; with the last one the image goes. "
 		 "Layers that the\n"
-		 "build cache needs stay.",
+		 "build cache needs stay. While builds run nothing is waited for: what the images alone\n"
+		 "needed then goes with the next 'rmi' or 'prune'.",
 	.options = rmi_options,
 	.option_count = ARRAY_LEN(rmi_options),
 	.values_size = sizeof(RmiValues),

@@ -39,16 +39,36 @@ typedef struct Flat {
 	Arena arena;
 	FlatVec entries; /* in the order of the view */
 	FlatVec *files;  /* of each layer */
+	Map paths;       /* of entries */
 } Flat;
+
+static FlatEntry *add_entry(Flat *f, const Entry *e)
+{
+	FlatEntry *entry = arena_new(&f->arena, FlatEntry);
+	entry->e = entry_copy(&f->arena, e);
+	VEC_PUSH(&f->entries, entry);
+	map_put(&f->paths, entry->e.path, entry);
+	return entry;
+}
+
+/* An archive may leave out the folders above what it holds; they are as they are in a container. */
+static void add_parents(Flat *f, Str path)
+{
+	for (size_t i = 0; i < path.len; i++) {
+		Str parent = str_head(path, i);
+		if (i == 0 || path.ptr[i] != '/' || map_find(&f->paths, parent))
+			continue;
+		(void)add_entry(f, &(Entry){ .path = parent, .type = ENTRY_DIR, .mode = 0755 });
+	}
+}
 
 static Err *gather(void *context, const Entry *e, size_t layer)
 {
 	Flat *f = context;
 	if (e->path.len == 0)
 		return NULL; /* the root is the caller's own directory */
-	FlatEntry *entry = arena_new(&f->arena, FlatEntry);
-	entry->e = entry_copy(&f->arena, e);
-	VEC_PUSH(&f->entries, entry);
+	add_parents(f, e->path);
+	FlatEntry *entry = add_entry(f, e);
 	if (e->type == ENTRY_FILE)
 		VEC_PUSH(&f->files[layer], entry);
 	return cancel_check(f->job->cancel);
@@ -384,6 +404,7 @@ Err *export_flat_each(const ExportJob *job, const Image *image, ExportFlatHave *
 		VEC_DONE(&f.files[i]);
 	free(f.files);
 	VEC_DONE(&f.entries);
+	map_done(&f.paths);
 	arena_done(&f.arena);
 	return err;
 }

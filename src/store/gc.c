@@ -14,6 +14,7 @@
 #include "fs/path.h"
 #include "store/account.h"
 #include "store/freed.h"
+#include "store/parts.h"
 #include "store/store-internal.h"
 
 #include <dirent.h>
@@ -163,6 +164,15 @@ Err *store_gc(Store *s, const Cancel *cancel, uint64_t *ret_freed_bytes)
 	AUTO_LOCK StoreLock lock = STORE_LOCK_NONE;
 	TRY(store_lock_gc(s, true, cancel, &lock));
 	return store_gc_locked(s, ret_freed_bytes);
+}
+
+Err *store_gc_if_free(Store *s, uint64_t *ret_freed_bytes)
+{
+	AUTO_LOCK StoreLock lock = STORE_LOCK_NONE;
+	bool got;
+	*ret_freed_bytes = 0;
+	TRY(store_try_lock_gc(s, true, &lock, &got));
+	return got ? store_gc_locked(s, ret_freed_bytes) : NULL;
 }
 
 Err *store_gc_locked(Store *s, uint64_t *ret_freed_bytes)

@@ -208,6 +208,8 @@ void store_release(Store *s);
 /* --- gc, check, layout ----------------------------------------------------------------------- */
 /* Remove blobs, layers and maps that no ref and no cache record needs.  Takes the gc lock. */
 NODISCARD Err *store_gc(Store *s, const Cancel *cancel, uint64_t *ret_freed_bytes);
+/* The same, but nothing is removed while builds or pulls run: that is left to the next gc. */
+NODISCARD Err *store_gc_if_free(Store *s, uint64_t *ret_freed_bytes);
 /* The same for who holds that lock alone.  The bytes are blocks, as du counts them. */
 NODISCARD Err *store_gc_locked(Store *s, uint64_t *ret_freed_bytes);
 /* Write oci-layout and index.json for images whose manifest is fixed and whose blobs are all here.

@@ -17,6 +17,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 /* clang-format off */
@@ -76,10 +77,11 @@ Err *store_make_parts(Store *s)
 
 static Err *make_store(Store *s)
 {
+	AUTO_BUF Buf index = BUF_INIT;
 	TRY(store_make_parts(s));
 	TRY(path_write_file(s->dir_fd, "oci-layout", str_from(store_layout_marker), 0600, false));
-	TRY(path_write_file(s->dir_fd, "index.json", STR("{\"schemaVersion\":2,\"manifests\":[]}"),
-	                    0600, false));
+	TRY(store_layout_format(s, &index));
+	TRY(path_write_file(s->dir_fd, "index.json", buf_str(&index), 0600, false));
 	TRY(store_account_set(s, &(StoreAccount){ .known = true, .counted_ns = clock_real_ns() }));
 	return store_version_write(s);
 }
@@ -174,6 +176,21 @@ Err *store_version_refuse(Store *s)
 	return refuse_version(s, version);
 }
 
+/* There was no number.  The directory is locked: whoever was making the store is done. */
+static Err *check_unnumbered(Store *s, bool create, bool *ret_made)
+{
+	uint64_t version;
+	TRY(read_version(s, &version));
+	*ret_made = true;
+	if (version > 0)
+		return version == STORE_VERSION ? NULL : refuse_version(s, version);
+	TRY(refuse_foreign(s));
+	if (is_filled(s))
+		return damaged(s, "gone");
+	*ret_made = create;
+	return create ? make_store(s) : NULL;
+}
+
 Err *store_version_check(Store *s, bool create, bool *ret_made)
 {
 	uint64_t version;
@@ -185,11 +202,14 @@ Err *store_version_check(Store *s, bool create, bool *ret_made)
 		return refuse_version(s, version);
 	if (version > 0)
 		return store_migrate(s);
-	TRY(refuse_foreign(s));
-	if (is_filled(s))
-		return damaged(s, "gone");
-	*ret_made = create;
-	return create ? make_store(s) : NULL;
+	/* One maker at a time: a second one would write an empty index.json over that of a store
+	 * which is in use by then.  The directory itself is locked: no file is there yet. */
+	while (flock(s->dir_fd, LOCK_EX) < 0)
+		if (errno != EINTR)
+			return err_sys(errno, "cannot lock the store '%s'", s->path);
+	Err *e = check_unnumbered(s, create, ret_made);
+	(void)flock(s->dir_fd, LOCK_UN);
+	return e;
 }
 
 Err *store_version_get(Store *s, uint64_t *ret)

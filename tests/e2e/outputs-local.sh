@@ -125,4 +125,26 @@ run decant build -q --build-arg SOURCE_DATE_EPOCH=1 -o type=oci,dest=r.tar,rewri
 status "times cannot be kept under it" 2
 like "it says how" "$ERR" "leave it away"
 chmod -R u+rwx ctx out other epoch 2>/dev/null
+# --- an image whose archive leaves out folders ---------------------------------------------------
+
+python3 - <<'P'
+import io, tarfile
+with tarfile.open("bare.tar", "w") as t:
+    for name in "a/b/file", "c/link":
+        i = tarfile.TarInfo(name)
+        if name == "c/link":
+            i.type, i.linkname = tarfile.SYMTYPE, "/a"
+            t.addfile(i)
+        else:
+            i.size = 3
+            t.addfile(i, io.BytesIO(b"hi\n"))
+P
+decant import bare.tar bare >/dev/null
+echo 'FROM bare' >bare.df
+run decant build -q -o bare -f bare.df .
+status "folders that an image's archive leaves out are made" 0
+is "with what is in them" "$(cat bare/a/b/file) $(readlink bare/c/link) $(stat -c %a bare/a bare/a/b bare/c | xargs)" "hi /a 755 755 755"
+run decant build -q -o type=tar,dest=bare-out.tar -f bare.df .
+is "in a tar as well" "$(tar tf bare-out.tar | sort | xargs)" "a/ a/b/ a/b/file c/ c/link"
+
 done_testing
