@@ -60,21 +60,39 @@ static void offer_containers(const Line *line)
 		offer(line, all[i].name.ptr, all[i].running ? "running" : "ended");
 }
 
+/* The first word of "cache ls" once, with the second words of all that begin so. */
+static void offer_noun(const Line *line, size_t at, Str noun)
+{
+	AUTO_ARENA Arena a = ARENA_INIT;
+	AUTO_BUF Buf verbs = BUF_INIT;
+	for (size_t i = 0; i < command_count; i++) {
+		Str first, verb = str_cut(str_from(command_title(command_table[i], &a)), ' ', &first);
+		if (command_table[i]->group == GROUP_HIDDEN || !str_eq(first, noun) || !verb.len)
+			continue;
+		if (i < at)
+			return; /* offered with that */
+		buf_addf(&verbs, "%s%.*s", verbs.len ? ", " : "", STR_ARG(verb));
+	}
+	offer(line, arena_str(&a, noun).ptr, arena_str(&a, buf_str(&verbs)).ptr);
+}
+
 static void offer_commands(const Line *line, const char *noun)
 {
 	AUTO_ARENA Arena a = ARENA_INIT;
 	size_t noun_len = strlen(noun);
 	for (size_t i = 0; i < command_count; i++) {
-		const char *const *spellings = command_spellings(command_table[i], &a);
-		if (command_table[i]->group == GROUP_HIDDEN)
+		const Command *c = command_table[i];
+		const char *const *spellings = command_spellings(c, &a);
+		Str first;
+		if (c->group == GROUP_HIDDEN)
 			continue;
-		for (size_t k = 0; spellings[k]; k++) {
-			if (!*noun && k == 0)
-				offer(line, spellings[k], command_table[i]->help);
-			else if (*noun && strncmp(spellings[k], noun, noun_len) == 0 &&
-			         spellings[k][noun_len] == ' ')
-				offer(line, spellings[k] + noun_len + 1, command_table[i]->help);
-		}
+		if (!*noun && str_cut(str_from(spellings[0]), ' ', &first).len)
+			offer_noun(line, i, first);
+		else if (!*noun)
+			offer(line, spellings[0], c->help);
+		for (size_t k = 0; *noun && spellings[k]; k++)
+			if (strncmp(spellings[k], noun, noun_len) == 0 && spellings[k][noun_len] == ' ')
+				offer(line, spellings[k] + noun_len + 1, c->help);
 	}
 }
 

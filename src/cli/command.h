@@ -81,7 +81,9 @@ extern const size_t global_option_count;
 const Command *command_find(int argc, char *const *argv, int *ret_words);
 /* Is NOUN the first word of "image ls", ...? */
 bool command_is_noun(const char *noun);
-/* All spellings of a command with its name first, NULL at the end. */
+/* What users type for it: "cache ls" where the name, of pages and files, is "cache-ls". */
+const char *command_title(const Command *c, Arena *a);
+/* All spellings of a command, NULL at the end: its title first, and no "cache-ls". */
 const char *const *command_spellings(const Command *c, Arena *a);
 /* Is O, an option of C or a global one (C may be NULL), in help, man page and completion? */
 bool command_shows(const Command *c, const Option *o);

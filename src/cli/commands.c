@@ -177,15 +177,27 @@ bool command_shows(const Command *c, const Option *o)
 	return option_is_shown(o);
 }
 
+const char *command_title(const Command *c, Arena *a)
+{
+	Str first;
+	(void)str_cut(str_from(c->aliases ? c->aliases : ""), ',', &first);
+	bool same = first.len == strlen(c->name) && memchr(first.ptr, ' ', first.len);
+	for (size_t i = 0; i < first.len && same; i++)
+		same = first.ptr[i] == c->name[i] || (first.ptr[i] == ' ' && c->name[i] == '-');
+	return same ? arena_str(a, first).ptr : c->name;
+}
+
 const char *const *command_spellings(const Command *c, Arena *a)
 {
 	VEC(const char *) all = { 0 };
-	VEC_PUSH(&all, c->name);
+	const char *title = command_title(c, a);
+	VEC_PUSH(&all, title);
 	Str rest = str_from(c->aliases ? c->aliases : "");
 	while (rest.len) {
 		Str spelling;
 		rest = str_cut(rest, ',', &spelling);
-		VEC_PUSH(&all, arena_str(a, spelling).ptr);
+		if (!str_eqc(spelling, title))
+			VEC_PUSH(&all, arena_str(a, spelling).ptr);
 	}
 	const char **copy = arena_alloc(a, (all.len + 1) * sizeof *copy, _Alignof(char *));
 	memcpy(copy, all.at, all.len * sizeof *copy);

@@ -8,8 +8,6 @@
 #include <limits.h>
 #include <stdio.h>
 
-enum { NAME_COLUMNS = 13 };
-
 static const char *const group_titles[] = {
 	[GROUP_BUILD] = "Building",
 	[GROUP_IMAGES] = "Images",
@@ -74,8 +72,8 @@ static void print_global_options(const Command *c)
 void help_command(const char *program, const Command *c)
 {
 	AUTO_ARENA Arena a = ARENA_INIT;
-	printf("Usage:  %s %s%s%s\n\n%s\n", program, c->name, *c->synopsis ? " " : "", c->synopsis,
-	       c->help);
+	printf("Usage:  %s %s%s%s\n\n%s\n", program, command_title(c, &a),
+	       *c->synopsis ? " " : "", c->synopsis, c->help);
 	if (c->about)
 		printf("\n%s\n", c->about);
 	const char *const *spellings = command_spellings(c, &a);
@@ -89,9 +87,25 @@ void help_command(const char *program, const Command *c)
 	print_global_options(c);
 }
 
-static void print_line(const char *name, const Command *c)
+/* The columns that the longest name takes, and two between it and its help. */
+static int name_columns(void)
 {
-	printf("  %-*s%s\n", NAME_COLUMNS, name, c->help);
+	size_t widest = 0;
+	for (size_t i = 0; i < command_count; i++)
+		if (command_table[i]->group != GROUP_HIDDEN && strlen(command_table[i]->name) > widest)
+			widest = strlen(command_table[i]->name);
+	return (int)widest + 2;
+}
+
+static void print_group(CommandGroup group)
+{
+	AUTO_ARENA Arena a = ARENA_INIT;
+	int columns = name_columns();
+	printf("\n%s:\n", group_titles[group]);
+	for (size_t i = 0; i < command_count; i++)
+		if (command_table[i]->group == group)
+			printf("  %-*s%s\n", columns, command_title(command_table[i], &a),
+			       command_table[i]->help);
 }
 
 void help_main(const char *program)
@@ -100,33 +114,37 @@ void help_main(const char *program)
 	       "Build small OCI images from multistage Dockerfiles, without a daemon, without "
 	       "root.\n",
 	       program);
-	for (CommandGroup group = GROUP_BUILD; group < GROUP_HIDDEN; group++) {
-		bool any = false;
-		for (size_t i = 0; i < command_count; i++) {
-			if (command_table[i]->group != group)
-				continue;
-			if (!any)
-				printf("\n%s:\n", group_titles[group]);
-			any = true;
-			print_line(command_table[i]->name, command_table[i]);
-		}
-	}
+	for (CommandGroup group = GROUP_BUILD; group < GROUP_HIDDEN; group++)
+		print_group(group);
 	print_global_options(NULL);
 	printf("\nRun '%s COMMAND --help' for more about a command.\n", program);
+}
+
+/* The first spelling of C under NOUN is its name there.  NULL: it has none. */
+static const char *verb_of(const Command *c, const char *noun, Arena *a)
+{
+	size_t len = strlen(noun);
+	const char *const *spellings = command_spellings(c, a);
+	for (size_t k = 0; spellings[k]; k++)
+		if (strncmp(spellings[k], noun, len) == 0 && spellings[k][len] == ' ')
+			return spellings[k] + len + 1;
+	return NULL;
 }
 
 void help_noun(const char *program, const char *noun)
 {
 	AUTO_ARENA Arena a = ARENA_INIT;
-	size_t len = strlen(noun);
+	size_t widest = 0;
+	for (size_t i = 0; i < command_count; i++) {
+		const char *verb = verb_of(command_table[i], noun, &a);
+		if (verb && strlen(verb) > widest)
+			widest = strlen(verb);
+	}
 	printf("Usage:  %s %s COMMAND\n\nCommands:\n", program, noun);
 	for (size_t i = 0; i < command_count; i++) {
-		const char *const *spellings = command_spellings(command_table[i], &a);
-		for (size_t k = 0; spellings[k]; k++)
-			if (strncmp(spellings[k], noun, len) == 0 && spellings[k][len] == ' ') {
-				print_line(spellings[k] + len + 1, command_table[i]);
-				break; /* the first spelling under this noun is its name there */
-			}
+		const char *verb = verb_of(command_table[i], noun, &a);
+		if (verb)
+			printf("  %-*s  %s\n", (int)widest, verb, command_table[i]->help);
 	}
 	printf("\nRun '%s %s COMMAND --help' for more about a command.\n", program, noun);
 }

@@ -20,6 +20,9 @@ tab_bash() {
 }
 like "bash: commands" "$(tab_bash sen)" '^send $'
 like "bash: the second word" "$(tab_bash image l)" 'load ls|list load|load.*ls'
+like "bash: the first of two words" "$(tab_bash cac)" '^cache $'
+is "bash: the second word alone" "$(tab_bash cache p)" 'prune pull push '
+like "bash: of the system" "$(tab_bash system r)" '^reset $'
 like "bash: options" "$(tab_bash save --f)" '^--format $'
 like "bash: values of options" "$(tab_bash save --format o)" '^oci $'
 like "bash: behind an equals sign" "$(tab_bash save --format = o)" '^oci $'
