@@ -66,7 +66,8 @@ static void offer_noun(const Line *line, size_t at, Str noun)
 	AUTO_ARENA Arena a = ARENA_INIT;
 	AUTO_BUF Buf verbs = BUF_INIT;
 	for (size_t i = 0; i < command_count; i++) {
-		Str first, verb = str_cut(str_from(command_title(command_table[i], &a)), ' ', &first);
+		Str first,
+			verb = str_cut(str_from(command_title(command_table[i], &a)), ' ', &first);
 		if (command_table[i]->group == GROUP_HIDDEN || !str_eq(first, noun) || !verb.len)
 			continue;
 		if (i < at)
@@ -91,7 +92,8 @@ static void offer_commands(const Line *line, const char *noun)
 		else if (!*noun)
 			offer(line, spellings[0], c->help);
 		for (size_t k = 0; *noun && spellings[k]; k++)
-			if (strncmp(spellings[k], noun, noun_len) == 0 && spellings[k][noun_len] == ' ')
+			if (strncmp(spellings[k], noun, noun_len) == 0 &&
+			    spellings[k][noun_len] == ' ')
 				offer(line, spellings[k] + noun_len + 1, c->help);
 	}
 }

@@ -72,8 +72,8 @@ static void print_global_options(const Command *c)
 void help_command(const char *program, const Command *c)
 {
 	AUTO_ARENA Arena a = ARENA_INIT;
-	printf("Usage:  %s %s%s%s\n\n%s\n", program, command_title(c, &a),
-	       *c->synopsis ? " " : "", c->synopsis, c->help);
+	printf("Usage:  %s %s%s%s\n\n%s\n", program, command_title(c, &a), *c->synopsis ? " " : "",
+	       c->synopsis, c->help);
 	if (c->about)
 		printf("\n%s\n", c->about);
 	const char *const *spellings = command_spellings(c, &a);
@@ -92,7 +92,8 @@ static int name_columns(void)
 {
 	size_t widest = 0;
 	for (size_t i = 0; i < command_count; i++)
-		if (command_table[i]->group != GROUP_HIDDEN && strlen(command_table[i]->name) > widest)
+		if (command_table[i]->group != GROUP_HIDDEN &&
+		    strlen(command_table[i]->name) > widest)
 			widest = strlen(command_table[i]->name);
 	return (int)widest + 2;
 }
