@@ -73,6 +73,7 @@ static void read_header(Arena *a, Str s, Challenge *best)
 			s = str_from_at(after, 1);
 			skip(&s, " \t");
 			Str value = cut_value(a, &s);
+			skip(&s, "="); /* "Negotiate YII==": no parameter, but padding */
 			if (same(word, "realm"))
 				now.realm = value;
 			else if (same(word, "service"))

@@ -168,6 +168,9 @@ static Err *read_members(const JsonValue *doc, const char *name, Arena *a, Str *
 		*ret_token = access;
 	if (!ret_token->len)
 		return err_new(ERR_DENIED, "%s: no token in it", name);
+	for (size_t i = 0; i < ret_token->len; i++)
+		if (ret_token->ptr[i] <= ' ' || ret_token->ptr[i] == 0x7f)
+			return err_new(ERR_DENIED, "%s: blank or control byte in the token", name);
 	return NULL;
 }
 
@@ -203,11 +206,11 @@ static Err *denied(const Asking *q, const HttpResponse *answer)
 		err = err_new(ERR_DENIED, "%.*s gives no token to anonymous users (status %d)",
 		              STR_ARG(q->challenge.realm), answer->status);
 	if (c->found)
-		return err_note(err, "they are from %.*s; renew them: docker login %.*s",
+		return err_note(err, "they are from %.*s; renew them: decant login %.*s",
 		                STR_ARG(c->source), STR_ARG(e->domain));
 	err = err_note(err, "no credentials for %.*s in %.*s", STR_ARG(e->domain),
 	               STR_ARG(auth_files_text(&a)));
-	return err_note(err, "log in first: docker login %.*s", STR_ARG(e->domain));
+	return err_note(err, "log in first: decant login %.*s", STR_ARG(e->domain));
 }
 
 static Err *get_token(const Asking *q, Arena *a, Str *ret_text, int64_t *ret_expires_ns)

@@ -373,17 +373,17 @@ static Err *denied_error(const Endpoint *e, const Reference *ref, int status, bo
 		              "a login "
 		              "(status %d)",
 		              STR_ARG(familiar), status);
-	int name_len = hub ? 0 : (int)e->domain.len; /* `docker login` alone means Docker Hub */
+	int name_len = hub ? 0 : (int)e->domain.len; /* `decant login` alone means Docker Hub */
 	if (c->found) {
 		err = err_note(err, "used the credentials of %.*s from %.*s",
 		               STR_ARG(c->user.len ? c->user : STR("a token")), STR_ARG(c->source));
-		return err_note(err, "if they are old: docker login %.*s", name_len, e->domain.ptr);
+		return err_note(err, "if they are old: decant login %.*s", name_len, e->domain.ptr);
 	}
 	err = err_note(err, "no credentials for %.*s in %.*s", STR_ARG(e->domain),
 	               STR_ARG(auth_files_text(a)));
 	return err_note(
 		err,
-		"log in first: docker login %.*s (decant reads the files of docker and podman)",
+		"log in first: decant login %.*s (the files of docker and podman are read too)",
 		name_len, e->domain.ptr);
 }
 
@@ -405,7 +405,7 @@ Err *endpoint_status_error(Endpoint *e, const Reference *ref, const HttpResponse
 		break;
 	case 429:
 		err = err_new(ERR_NETWORK, "%.*s: too many requests", STR_ARG(repository));
-		err = err_note(err, "registries allow more to those who log in: docker login");
+		err = err_note(err, "registries allow more to those who log in: decant login");
 		if (http_response_header(r, "retry-after").len)
 			err = err_note(
 				err, "the registry asks to wait %.*s seconds",

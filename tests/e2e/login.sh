@@ -207,7 +207,7 @@ status "R18 not found: anonymous, which is refused here" 4
 like "R18 not found: was asked" "$(auth_log)" '/token.* auth=-$'
 rm "$config"
 run decant pull -q "$K/app"
-like "R18 no file: says how to log in" "$ERR" "docker login $K"
+like "R18 no file: says how to log in" "$ERR" "decant login $K"
 echo '{' >"$config"
 run decant login -u user -p pass "$B"
 status "R18 login into a damaged file" 3

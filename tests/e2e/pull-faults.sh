@@ -86,7 +86,7 @@ like "R10: says whose credentials" "$ERR" "credentials of user from $HOME/.docke
 rm "$HOME/.docker/config.json"
 refused basic 'pull access denied' "no credentials"
 like "no credentials: says where it looked" "$ERR" "no credentials for $FAULT in $HOME/.docker/config.json"
-like "no credentials: says what to do" "$ERR" "docker login $FAULT"
+like "no credentials: says what to do" "$ERR" "decant login $FAULT"
 taken token-anon "tokens for everybody"
 for bad in '' '{' '{"credsStore":"../evil"}' '{"credsStore":"is-not-installed"}'; do
 	printf '%s' "$bad" >"$HOME/.docker/config.json"

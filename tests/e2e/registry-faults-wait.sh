@@ -69,6 +69,7 @@ ok "R10: were renewed" [ "$(fault_log | grep -c '/token/token')" -ge 2 ]
 refused token-never 'pull access denied' "R10 tokens that are never taken" "${QUICK[@]}"
 ok "R10: asked for once more at most" [ "$(fault_log | grep -c '/token-never/token')" -le 2 ]
 rm "$HOME/.docker/config.json"
+refused token-evil 'blank or control byte in the token' "R10 a token with a line end" "${QUICK[@]}"
 
 # R11 redirects
 taken redirect-rel "R11 a relative Location"

@@ -152,7 +152,7 @@ decant tag "127.0.0.1:${PLAIN#*:}/one/app:1" "$REGISTRY/private:1"
 run decant push "$REGISTRY/private:1"
 ok "push without credentials" [ "$STATUS" -ne 0 ]
 like "... is denied" "$ERR" "push to $REGISTRY/private denied"
-like "... and says what to do" "$ERR" "docker login $REGISTRY"
+like "... and says what to do" "$ERR" "decant login $REGISTRY"
 mkdir "$HOME/.docker" bin
 login() { echo "{\"auths\":{\"$REGISTRY\":{\"auth\":\"$(printf %s "$1" | base64)\"}}}" >"$HOME/.docker/config.json"; }
 login user:wrong

@@ -67,7 +67,7 @@ run decant search --list-tags "127.0.0.1:$EMPTY_PORT/x"
 like "no list of tags" "$ERR" 'list of tags not found'
 run decant search "127.0.0.1:$TOKEN_PORT/x"
 ok "who are you?" [ "$STATUS" -ne 0 ]
-like "asks for a login" "$ERR" 'docker login|decant login'
+like "asks for a login" "$ERR" 'decant login'
 run decant search --list-tags 'h:1/UP'
 status "a bad name" 2
 is "nothing left over" "$(leftovers)" ""

@@ -82,6 +82,7 @@ token           wants a bearer token from here, for user:pass; each is good for 
 token-anon      wants a bearer token, given to everybody
 token-slow      the same, after 0.3 s
 token-never     gives tokens and takes none
+token-evil      gives one that would be another line of the request's head
 realm-other     wants a bearer token from the other server
 realm-file      ... from file:///etc/passwd
 busy            every second request is answered by 503, Retry-After: 0
@@ -282,6 +283,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.error(401, "UNAUTHORIZED")
         if fault == "token-slow":
             time.sleep(0.3)
+        if fault == "token-evil":
+            return self.reply(200, dump({"token": "t\r\nX-Evil: 1"}), [("Content-Type", "application/json")])
         token = f"t{self.server.state.count('tokens')}"
         self.server.state.tokens[token] = {"token-anon": 1000, "token-slow": 1000, "up-token": 6}.get(fault, 3)
         return self.reply(200, dump({"token": token, "expires_in": 300}), [("Content-Type", "application/json")])

@@ -77,7 +77,7 @@ fault_sweep() {
 		local root=$T/sweep/$2
 		DECANT_ROOT=$root decant pull --retry 1 --retry-delay 1ms "$FAULT/$1/img" >/dev/null 2>"$T/sweep/$2.err"
 		local status=$?
-		[ "$status" -eq 4 ] && [ -z "$(DECANT_ROOT=$root fault_rest)" ] || echo "$1: status $status, $(head -n 1 "$T/sweep/$2.err")"
+		[ "$status" -eq 4 ] && [ -z "$(DECANT_ROOT=$root fault_rest)" ] && ! grep -q 'connecting to' "$T/sweep/$2.err" || echo "$1: status $status, $(head -n 1 "$T/sweep/$2.err")"
 	}
 	mkdir -p "$T/sweep"
 	for fault; do

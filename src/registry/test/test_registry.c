@@ -60,6 +60,8 @@ static void test_challenge(void **state)
 		{ "Basic", NULL, CHALLENGE_BASIC, "", "" },
 		{ "Negotiate, Basic realm=x, Bearer realm=\"https://a\"", NULL, CHALLENGE_BEARER,
 		  "https://a", "" },
+		{ "Negotiate YII==, Bearer realm=\"https://a\"", NULL, CHALLENGE_BEARER,
+		  "https://a", "" },
 		{ "Bearer realm=\"https://a\", Basic realm=\"x\"", NULL, CHALLENGE_BEARER,
 		  "https://a", "" },
 		{ "Basic realm=\"x\"", "Bearer realm=\"https://a\"", CHALLENGE_BEARER, "https://a",
