@@ -90,7 +90,7 @@ static Err *learn(Cli *cli, Facts *f)
 		f->images = count_images(refs, f->names);
 		TRY(container_list(s, cli->arena, &all, &f->containers));
 	}
-	for (size_t i = 0; i < f->containers; i++)
+	for (size_t i = 0; all && i < f->containers; i++)
 		f->running += all[i].running;
 	if (uname(&f->machine) < 0)
 		return err_sys(errno, "cannot ask for the kernel's version");

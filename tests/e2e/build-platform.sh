@@ -47,7 +47,7 @@ like "a warning says it" "$ERR" 'InvalidBaseImagePlatform'
 run decant build -q -t forced --platform linux/amd64 - <<<"FROM $nowhere/arm"
 ok "with --platform it must be the right one" [ "$STATUS" -ne 0 ]
 like "and the store has another" "$ERR" 'the store has it for linux/arm64'
-run decant build -q -t $nowhere/two --platform linux/arm64,linux/riscv64 - <<<$'FROM scratch\nCOPY <<E /f\nx\nE'
+run decant build -q -t "$nowhere/two" --platform linux/arm64,linux/riscv64 - <<<$'FROM scratch\nCOPY <<E /f\nx\nE'
 run decant build -q --platform linux/amd64 - <<<"FROM $nowhere/two"
 like "of several platforms all are told" "$ERR" 'the store has it for linux/arm64, linux/riscv64'
 run decant build --progress=plain - <<D

@@ -3,6 +3,7 @@
 # manifest inspect and imagetools inspect: what a name means in its registry.
 . "$(dirname "$0")/../lib/e2e.sh"
 needs docker-registry python3
+# shellcheck disable=SC2119 # no login
 registry_start
 
 printf 'FROM scratch\nCOPY f /\n' >Dockerfile

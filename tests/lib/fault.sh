@@ -47,7 +47,7 @@ refused() {
 	shift 3
 	fault_store
 	run decant pull "$@" "$FAULT/$fault/img"
-	ok "$about: fails" [ "$STATUS" -eq 4 ]
+	status "$about: fails" 4
 	like "$about: says so" "$ERR" "$why"
 	is "$about: nothing of it in the store" "$(fault_rest)" ""
 	is "$about: nothing left over" "$(leftovers)" ""
