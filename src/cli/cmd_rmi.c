@@ -80,7 +80,7 @@ const Command command_rmi = {
 	.about = "One of several names is only taken away; with the last one the image goes. "
 		 "Layers that the\n"
 		 "build cache needs stay. While builds run nothing is waited for: what the images "
-	         "alone\n"
+		 "alone\n"
 		 "needed then goes with the next 'rmi' or 'prune'.",
 	.options = rmi_options,
 	.option_count = ARRAY_LEN(rmi_options),
