@@ -53,6 +53,7 @@
 	X(kill)       \
 	X(wait)       \
 	X(attach)     \
+	X(exec)       \
 	X(rename)     \
 	X(cp)         \
 	X(export)     \

@@ -229,8 +229,6 @@ static const struct {
 } foreign_commands[] = {
 	{ "commit", "write the change into the Dockerfile; 'decant export' gives all files" },
 	{ "events", "there is no daemon that would tell them" },
-	{ "exec",
-	  "run the command with the container's, or look with 'decant cp' and 'decant logs'" },
 	{ "network", "containers have a network of their own, none, or the host's: --network" },
 	{ "pause", "'decant kill -s STOP' stops what handles it, 'decant stop' ends it" },
 	{ "stats", "the host's own tools show a container's processes" },

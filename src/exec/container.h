@@ -78,6 +78,16 @@ NODISCARD Err *container_start(Store *s, const Container *c, bool attach, bool i
 NODISCARD Err *container_kill(Store *s, const Container *c, int number);
 /* Until it has ended: its exit status. */
 NODISCARD Err *container_wait(Store *s, const Container *c, const Cancel *cancel, int *ret_status);
+/* One more command in a container that runs. */
+typedef struct ContainerExec {
+	Strs command, env;     /* "K=V" beside the container's */
+	Str user, working_dir; /* "" the container's */
+	bool interactive, terminal, detach, privileged;
+} ContainerExec;
+/* While this process has one thread, and not after sandbox_enter.  Returns when it has ended, or
+ * (detach) been started.  ERR_INPUT: the container does not run. */
+NODISCARD Err *container_join(Store *s, const Container *c, const ContainerExec *what,
+                              const Cancel *cancel, Arena *a, int *ret_status);
 NODISCARD Err *container_rename(Store *s, const Container *c, Str name);
 /* "SIGTERM", "term", "15", "SIGRTMIN+3"; 0 if it is none. */
 int container_signal_number(Str text);

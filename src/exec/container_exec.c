@@ -164,17 +164,18 @@ static Err *open_root(const ContainerRun *run, Root *root)
 }
 
 /* docker makes a working directory that is not there. */
-static Err *need_cwd(const ContainerRun *run, const View *view, const ViewUser *user, Str cwd,
+static Err *need_cwd(const ContainerRun *run, const View *view, const SandboxSpec *spec,
                      int upper_fd)
 {
 	Str path;
 	bool exists;
 	Arena *a = run->arena;
-	TRY(view_resolve(view, path_clean_in_root(a, cwd), true, a, &path, &exists));
+	TRY(view_resolve(view, path_clean_in_root(a, str_from(spec->cwd)), true, a, &path,
+	                 &exists));
 	if (exists || path.len == 0)
 		return NULL;
 	AUTO_LIST_BUILDER ListBuilder *builder = list_builder_new();
-	TreeOwner owner = { .uid = user->uid, .gid = user->gid, .mode = 0755, .mtime_ns = 0 };
+	TreeOwner owner = { .uid = spec->uid, .gid = spec->gid, .mode = 0755, .mtime_ns = 0 };
 	TRY(tree_need_dir(view, builder, path, &owner, a));
 	AUTO_LIST List *list = list_builder_finish(TAKE_PTR(builder));
 	AUTO_PLACE Place place = { .dir_fd = -1 };
@@ -265,6 +266,68 @@ static Str choose(Str request, Str image, Str fallback)
 	return request.len > 0 ? request : image.len > 0 ? image : fallback;
 }
 
+/* The command and its rights, of the request and the image; what is mounted comes later. */
+static Err *fill_command(const ContainerRun *run, const View *view, SandboxSpec *spec,
+                         Str *ret_home)
+{
+	Arena *a = run->arena;
+	const ContainerRequest *r = run->request;
+	ViewUser user;
+	Strs argv = { 0 };
+	TRY(view_user(view, choose(r->user, r->image.config.user, STR("")),
+	              sandbox_overlay_prefix(), a, &user));
+	TRY(add_groups(run, view, &user));
+	TRY(container_argv(r, a, &argv));
+	Str hostname = choose(r->hostname, STR(""), str_head(run->record->c.id, SHORT_ID_LEN));
+	*spec = (SandboxSpec){
+		.upper_fd = -1,
+		.work_fd = -1,
+		.argv = to_words(a, &argv),
+		.cwd = arena_str(a, choose(r->working_dir, r->image.config.working_dir, STR("/")))
+		               .ptr,
+		.uid = user.uid,
+		.gid = user.gid,
+		.groups = user.groups,
+		.group_count = user.group_count,
+		.hostname = arena_str(a, hostname).ptr,
+		.insecure = r->privileged,
+		.unconfined = r->unconfined,
+		.no_new_privs = r->no_new_privs,
+		.cap_add = r->cap_add,
+		.cap_drop = r->cap_drop,
+		.limits = r->limits,
+		.limit_count = r->limit_count,
+		.resources = r->resources,
+		.network = r->network,
+	};
+	*ret_home = user.home;
+	return NULL;
+}
+
+static void fill_ends(const ContainerRun *run, const ContainerStreams *streams, int events_fd,
+                      Str home, SandboxSpec *spec)
+{
+	Strs env = make_env(run, spec->hostname, home);
+	spec->env = to_words(run->arena, &env);
+	spec->stdin_fd = streams->stdin_fd;
+	spec->stdout_fd = streams->stdout_fd;
+	spec->stderr_fd = streams->stderr_fd;
+	spec->terminal = streams->terminal;
+	spec->events_fd = events_fd;
+}
+
+Err *container_command(const ContainerRun *run, const ContainerStreams *streams, int events_fd,
+                       SandboxSpec *ret)
+{
+	const ImageConfig *c = &run->request->image.config;
+	AUTO_VIEW View *view = NULL;
+	Str home;
+	TRY(view_open(run->store, c->diff_ids, c->diff_id_count, &view));
+	TRY(fill_command(run, view, ret, &home));
+	fill_ends(run, streams, events_fd, home, ret);
+	return NULL;
+}
+
 Err *container_exec(ContainerRun *run, const ContainerStreams *streams, int events_fd,
                     const Cancel *cancel, SandboxResult *ret)
 {
@@ -273,53 +336,25 @@ Err *container_exec(ContainerRun *run, const ContainerStreams *streams, int even
 	const ImageConfig *c = &r->image.config;
 	CLEANUP(root_done) Root root = { .upper_fd = -1, .work_fd = -1 };
 	AUTO_VIEW View *view = NULL;
-	ViewUser user;
-	Strs argv = { 0 };
+	SandboxSpec spec;
+	Str home;
 	TRY(open_root(run, &root));
 	TRY(view_open(run->store, c->diff_ids, c->diff_id_count, &view));
-	TRY(view_user(view, choose(r->user, c->user, STR("")), sandbox_overlay_prefix(), a, &user));
-	TRY(add_groups(run, view, &user));
-	Str cwd = choose(r->working_dir, c->working_dir, STR("/"));
-	TRY(need_cwd(run, view, &user, cwd, root.upper_fd));
-	TRY(container_argv(r, a, &argv));
-	Str hostname = choose(r->hostname, STR(""), str_head(run->record->c.id, SHORT_ID_LEN));
-	SandboxSpec spec = {
-		.lower_fds = root.lower_fds,
-		.lower_count = root.lower_count,
-		.upper_fd = root.upper_fd,
-		.work_fd = root.work_fd,
-		.argv = to_words(a, &argv),
-		.cwd = arena_str(a, cwd).ptr,
-		.uid = user.uid,
-		.gid = user.gid,
-		.groups = user.groups,
-		.group_count = user.group_count,
-		.hostname = arena_str(a, hostname).ptr,
-		.extra_hosts = make_lines(a, &r->hosts),
-		.resolv_conf = r->dns.count ? make_lines(a, &r->dns) : NULL,
-		.insecure = r->privileged,
-		.read_only = r->read_only,
-		.unconfined = r->unconfined,
-		.no_new_privs = r->no_new_privs,
-		.cap_add = r->cap_add,
-		.cap_drop = r->cap_drop,
-		.limits = r->limits,
-		.limit_count = r->limit_count,
-		.resources = r->resources,
-		.shm_bytes = r->shm_bytes,
-		.network = r->network,
-		.ports = r->ports,
-		.port_count = r->port_count,
-		.mounts = make_mounts(run),
-		.mount_count = r->bind_count,
-		.stdin_fd = streams->stdin_fd,
-		.stdout_fd = streams->stdout_fd,
-		.stderr_fd = streams->stderr_fd,
-		.terminal = streams->terminal,
-		.events_fd = events_fd,
-		.user_ns_fd = run->emulated ? run->emulators.user_ns_fd : 0,
-	};
-	Strs env = make_env(run, spec.hostname, user.home);
-	spec.env = to_words(a, &env);
+	TRY(fill_command(run, view, &spec, &home));
+	TRY(need_cwd(run, view, &spec, root.upper_fd));
+	fill_ends(run, streams, events_fd, home, &spec);
+	spec.lower_fds = root.lower_fds;
+	spec.lower_count = root.lower_count;
+	spec.upper_fd = root.upper_fd;
+	spec.work_fd = root.work_fd;
+	spec.extra_hosts = make_lines(a, &r->hosts);
+	spec.resolv_conf = r->dns.count ? make_lines(a, &r->dns) : NULL;
+	spec.read_only = r->read_only;
+	spec.shm_bytes = r->shm_bytes;
+	spec.ports = r->ports;
+	spec.port_count = r->port_count;
+	spec.mounts = make_mounts(run);
+	spec.mount_count = r->bind_count;
+	spec.user_ns_fd = run->emulated ? run->emulators.user_ns_fd : 0;
 	return sandbox_run(run->sandbox, &spec, cancel, ret);
 }

@@ -282,14 +282,52 @@ Err *cgroup_join(const Cgroups *c)
 	return NULL;
 }
 
+/* LINE of /proc/PID/cgroup. */
+static Err *join_line(Str line)
+{
+	Str id, list, controller, path = str_cut(str_cut(line, ':', &id), ':', &list);
+	(void)str_cut(list, ',', &controller);
+	const char *own = memmem(path.ptr, path.len, "/decant-", strlen("/decant-"));
+	AUTO_BUF Buf dir = BUF_INIT;
+	if (!own)
+		return NULL; /* not one that we made */
+	buf_addf(&dir, CGROUP_ROOT "/%.*s/%.*s", STR_ARG(controller), STR_ARG(path));
+	return write_at(dir.ptr, "cgroup.procs", "0");
+}
+
+Err *cgroup_join_of(pid_t pid)
+{
+	char path[48];
+	AUTO_BUF Buf text = BUF_INIT;
+	snprintf(path, sizeof path, "/proc/%d/cgroup", (int)pid);
+	AUTO_CLOSE int fd = openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return err_sys(errno, "cannot open '%s'", path);
+	TRY(path_read_fd(fd, 65536, path, &text));
+	for (Str rest = buf_str(&text), line; rest.len;) {
+		rest = str_cut(rest, '\n', &line);
+		TRY_WHILE(join_line(line), "joining the container's cgroups");
+	}
+	return NULL;
+}
+
+/* Who joined by cgroup_join_of() ends with the run, but a moment later. */
+static void remove_group(const char *path)
+{
+	enum { TRIES = 100, NAP_US = 10000 };
+	for (int i = 0; i < TRIES; i++) {
+		if (unlinkat(AT_FDCWD, path, AT_REMOVEDIR) == 0 || errno != EBUSY)
+			return;
+		(void)usleep(NAP_US); /* what stays is empty */
+	}
+}
+
 void cgroup_remove(Cgroups *c)
 {
 	for (size_t i = 0; i < c->count; i++) {
 		if (c->procs_fds[i] >= 0)
 			close(c->procs_fds[i]);
-		(void)unlinkat(
-			AT_FDCWD, c->paths[i],
-			AT_REMOVEDIR); /* the last process has just gone; what stays is empty */
+		remove_group(c->paths[i]);
 		free(c->paths[i]);
 	}
 	*c = (Cgroups){ 0 };

@@ -76,7 +76,7 @@ NORETURN static void search(const SandboxSpec *spec, int report_fd)
 	give_up(name, NULL, errnum, report_fd);
 }
 
-NORETURN void command_exec(const SandboxSpec *spec, int report_fd)
+NORETURN void command_become(const SandboxSpec *spec, int report_fd)
 {
 	const char *name = spec->argv[0];
 	if (!name || !*name)

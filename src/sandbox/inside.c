@@ -74,7 +74,7 @@ static Err *pivot(int root_fd)
 	return NULL;
 }
 
-static Err *set_stdio(const SandboxSpec *spec)
+Err *inside_set_stdio(const SandboxSpec *spec)
 {
 	int fds[3] = { spec->stdin_fd, spec->stdout_fd, spec->stderr_fd };
 	for (int i = 0; i < 3; i++) {
@@ -104,7 +104,7 @@ static Err *close_others(const Inside *in)
 	return NULL;
 }
 
-static Err *enter_cwd(const char *cwd)
+Err *inside_enter_cwd(const char *cwd)
 {
 	char real[4096];
 	if (cwd[0] != '/')
@@ -136,9 +136,9 @@ static Err *prepare(const Inside *in)
 	if (in->spec->read_only)
 		TRY(make_root_read_only(in->root_fd));
 	TRY(pivot(in->root_fd));
-	TRY(set_stdio(in->spec));
+	TRY(inside_set_stdio(in->spec));
 	TRY(close_others(in));
-	TRY(enter_cwd(in->spec->cwd));
+	TRY(inside_enter_cwd(in->spec->cwd));
 	umask(022);
 	TRY(rights_drop(in->host, in->spec));
 	TRY(child_die_with(in->report_fd)); /* changing ids has cleared it */
@@ -151,7 +151,7 @@ NORETURN void inside_main(const Inside *in)
 {
 	AUTO_ERR Err *e = prepare(in);
 	if (!e)
-		command_exec(in->spec, in->report_fd);
+		command_become(in->spec, in->report_fd);
 	AUTO_BUF Buf bytes = BUF_INIT;
 	wire_put_err(&bytes, e);
 	err_free(wire_send(in->report_fd, buf_str(&bytes), NULL, 0)); /* nobody is left to tell */

@@ -134,6 +134,8 @@ bool cgroup_wanted(const SandboxResources *r);
 NODISCARD Err *cgroup_make(const SandboxResources *r, unsigned run, Cgroups *ret);
 /* This process, and what it starts, is in them from now on. */
 NODISCARD Err *cgroup_join(const Cgroups *c);
+/* The same for those that a run of ours made for PID; of one that has none nothing is joined. */
+NODISCARD Err *cgroup_join_of(pid_t pid);
 /* When all its processes are gone. */
 void cgroup_remove(Cgroups *c);
 
@@ -149,7 +151,7 @@ NODISCARD Err *filter_build(struct sock_fprog *ret); /* docker's default profile
 /* Look argv[0] up in PATH as execvp does, but with the command's own environment, and become it.
  * Does not return: what keeps it from starting is said on stderr and by an empty message to
  * REPORT_FD, status 126 or 127. */
-NORETURN void command_exec(const SandboxSpec *spec, int report_fd);
+NORETURN void command_become(const SandboxSpec *spec, int report_fd);
 
 /* --- inside.c: PID 1 ------------------------------------------------------------------------- */
 struct Inside {
@@ -164,3 +166,12 @@ struct Inside {
 	const Cgroups *cgroups;
 };
 NORETURN void inside_main(const Inside *in);
+/* 0, 1, 2 are the spec's, and its terminal the controlling one. */
+NODISCARD Err *inside_set_stdio(const SandboxSpec *spec);
+/* The working directory; ERR_INPUT if it is none of the root's. */
+NODISCARD Err *inside_enter_cwd(const char *cwd);
+
+/* --- sandbox.c ------------------------------------------------------------------------------- */
+/* The answer to the request that RUN_FD has got; CANCEL hangs it up first. */
+NODISCARD Err *sandbox_await(int run_fd, const SandboxSpec *spec, const Cancel *cancel,
+                             SandboxResult *ret, bool *ret_reusable);

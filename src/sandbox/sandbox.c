@@ -183,8 +183,8 @@ static bool pass_log(const SandboxSpec *spec)
 	}
 }
 
-static Err *wait_for_answer(int run_fd, const SandboxSpec *spec, const Cancel *cancel,
-                            SandboxResult *ret, bool *ret_reusable)
+Err *sandbox_await(int run_fd, const SandboxSpec *spec, const Cancel *cancel, SandboxResult *ret,
+                   bool *ret_reusable)
 {
 	enum { AT_ANSWER, AT_CANCEL, AT_LOG, WATCHED };
 	struct pollfd watched[WATCHED] = {
@@ -230,7 +230,7 @@ Err *sandbox_run(Sandbox *s, const SandboxSpec *spec, const Cancel *cancel, Sand
 		return err_sys(errno, "cannot set up the pipe of the log");
 	TRY(send_request(s, spec, &fd));
 	AUTO_CLOSE int run_fd = fd;
-	Err *e = wait_for_answer(run_fd, spec, cancel, ret, &reusable);
+	Err *e = sandbox_await(run_fd, spec, cancel, ret, &reusable);
 	drain_log(spec);
 	TRY(e);
 	if (reusable)

@@ -182,6 +182,23 @@ void sandbox_warm_network(Sandbox *s);
 NODISCARD Err *sandbox_run(Sandbox *s, const SandboxSpec *spec, const Cancel *cancel,
                            SandboxResult *ret);
 
+/* --- one more command ------------------------------------------------------------------------ */
+
+/* A process that will enter the namespaces of a running command. */
+typedef struct SandboxJoin {
+	pid_t pid; /* 0: none */
+	int run_fd;
+} SandboxJoin;
+/* PID (PID_FD is it): PID 1 of a run.  While this process has one thread, and not after
+ * sandbox_enter (but as root).  STAYS: the command goes on without this process. */
+NODISCARD Err *sandbox_join(pid_t pid, int pid_fd, bool stays, SandboxJoin *ret);
+/* SPEC's command, with its rights; of SPEC the root, mounts and network have no part.  Returns at
+ * its end, or (STAYS) when it has been started. */
+NODISCARD Err *sandbox_join_run(SandboxJoin *j, const SandboxSpec *spec, const Cancel *cancel,
+                                SandboxResult *ret);
+void sandbox_join_close(SandboxJoin *j);
+#define AUTO_JOIN CLEANUP(sandbox_join_close)
+
 /* --- looking into roots ---------------------------------------------------------------------- */
 
 /* Layers as one tree to read, and to write to with an upper, mounted nowhere: *ret_fd its root.

@@ -57,8 +57,8 @@ status "too many arguments" 1
 run docker nope
 status "no such command" 1
 like "says so" "$ERR" "unknown command: docker nope"
-run docker exec x true
-like "one of docker's that is not there says what is" "$ERR" "decant cp"
+run docker top x
+like "one of docker's that is not there says what is" "$ERR" "own tools"
 run docker image nope
 status "nor of a noun" 1
 run decant images --foo
