@@ -130,3 +130,6 @@
  * gives 1000 tags a page at most; ours. */
 #define CATALOG_PAGES_MAX 1000
 #define CATALOG_NAMES_MAX 1000000
+
+/* A container's log has two files: one that is full takes the place of the one before it.  Ours. */
+#define CONTAINER_LOG_BYTES_MAX (64u << 20)

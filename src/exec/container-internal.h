@@ -5,6 +5,7 @@
  * ID in it
  *          containers/<id>/lock             flock'ed by the process that runs it, as long as it lives
  *          containers/<id>/log.lines        stdout and stderr, line by line (container_log.c)
+ *          containers/<id>/log.lines.1      what came before it
  *          containers/<id>/log              the same of older versions, without times
  *          containers/<id>/{upper,work}     of its overlay; scratch: the sandbox's
  *          A directory gets its name when it is complete, and loses it before it is taken apart.
@@ -90,8 +91,9 @@ NODISCARD Err *container_argv(const ContainerRequest *r, Arena *a, Strs *ret);
 /* --- container_log.c ------------------------------------------------------------------------- */
 /* To write to. */
 NODISCARD Err *container_log_open(int dir_fd, int *ret_fd);
-/* BYTES that came now, of standard error or of standard output. */
-NODISCARD Err *container_log_add(int log_fd, bool is_error, Str bytes);
+/* BYTES that came now, of standard error or of standard output.  A full file is put aside and
+ * *LOG_FD another one. */
+NODISCARD Err *container_log_add(int dir_fd, int *log_fd, bool is_error, Str bytes);
 /* How it begins: the first lines, as they were written. */
 void container_log_first(int dir_fd, Buf *text);
 
@@ -106,8 +108,13 @@ typedef struct RelayOptions {
 	bool foreground; /* signals of the user are passed on; output to stdout and stderr */
 	bool terminal, interactive;
 	bool window_alone; /* of signals, only the window's: others end the build around it */
-	int log_fd;
+	int log_dir_fd;
+	int *log_fd; /* of container_log_open(); NULL: no log.  The relay's until it is closed */
 	int stop_signal;
+	uint64_t stop_timeout_s; /* 0: the usual */
+	/* Set when nobody reads what goes to the user any more: the command then finds its output
+	 * closed, and is stopped as by `stop`.  NULL: it runs on. */
+	bool *user_gone;
 	Cancel *kill; /* set when the user insists */
 	/* Called once, from a thread, when the command has started or could not be. */
 	void (*started)(void *context, SandboxEvent event);

@@ -38,6 +38,7 @@ typedef struct Session {
 	Waiter waiter;
 	Str existing;   /* the ID of one that is there already; "" it is made */
 	bool not_found; /* the command could not be started; its stderr says more */
+	bool user_gone; /* nobody reads the output of a run in the foreground */
 } Session;
 
 static void session_done(Session *s)
@@ -205,8 +206,11 @@ static Err *execute(Session *s, bool foreground, const Cancel *cancel, SandboxRe
 		.foreground = foreground,
 		.terminal = r->terminal,
 		.interactive = r->interactive,
-		.log_fd = s->log_fd,
+		.log_dir_fd = s->run.dir_fd,
+		.log_fd = &s->log_fd,
 		.stop_signal = stop > 0 ? stop : SIGTERM,
+		.stop_timeout_s = r->stop_timeout_s,
+		.user_gone = foreground ? &s->user_gone : NULL,
 		.kill = &s->kill,
 		.started = on_started,
 		.context = s,
@@ -265,7 +269,8 @@ static Err *live(Session *s, bool foreground, const Cancel *cancel, int *ret_sta
 	sandbox_close(TAKE_PTR(s->run.sandbox)); /* nothing is mounted or running after it */
 	AUTO_ERR Err *e2 = finish(s, e, &result);
 	tell(&s->waiter, e ? e : e2, s->record.c.id);
-	*ret_status = result.exit_status;
+	/* As a client ends that writes where nobody reads. */
+	*ret_status = s->user_gone ? 128 + SIGPIPE : result.exit_status;
 	if (e)
 		return e;
 	return TAKE_PTR(e2);

@@ -100,6 +100,7 @@ NODISCARD Err *container_list(Store *s, Arena *a, Container **ret,
 NODISCARD Err *container_find(Store *s, Str name_or_id, Arena *a, Container *ret);
 /* SIGNAL (0: the image's STOPSIGNAL, or SIGTERM), after TIMEOUT_S SIGKILL; waits until it is gone.
  */
+enum { CONTAINER_STOP_TIMEOUT_S = 10 }; /* the usual */
 NODISCARD Err *container_stop(Store *s, const Container *c, int signal, unsigned timeout_s);
 NODISCARD Err *container_remove(Store *s, const Container *c, bool force);
 /* Its log to standard output and standard error, as it was written: of all or the last TAIL lines

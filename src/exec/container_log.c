@@ -3,6 +3,7 @@
 #include "base/base.h"
 
 #include "base/clock.h"
+#include "base/limits.h"
 #include "exec/container-internal.h"
 #include "fs/path.h"
 
@@ -10,9 +11,12 @@
 #include <poll.h>
 #include <stdio.h>
 #include <sys/inotify.h>
+#include <sys/stat.h>
 
 /*
- * FORMAT  log.lines, as Kubernetes' container runtimes keep theirs:
+ * FILES   log.lines; when it has CONTAINER_LOG_BYTES_MAX it becomes log.lines.1, in the place of the
+ *         one that was full before, and a new one is begun.
+ * FORMAT  as Kubernetes' container runtimes keep theirs:
  *             2026-01-31T12:00:00.123456789Z stdout F a line
  *             2026-01-31T12:00:00.223456789Z stderr P the beginning of one
  *         log, of older versions: the bytes alone; shown as lines of stdout that have no time.
@@ -26,6 +30,7 @@ enum {
 };
 
 static const char lines_name[] = "log.lines";
+static const char full_name[] = "log.lines.1";
 static const char raw_name[] = "log";
 static const Str stream_names[] = { { "stdout", 6 }, { "stderr", 6 } };
 
@@ -48,7 +53,22 @@ static void stamp(int64_t ns, char text[static STAMP_LEN + 1])
 	         (unsigned)(ns % 1000000000));
 }
 
-Err *container_log_add(int log_fd, bool is_error, Str bytes)
+/* Lines are written whole: none is cut by this. */
+static Err *begin_anew(int dir_fd, int *log_fd)
+{
+	struct stat st;
+	if (fstat(*log_fd, &st) < 0 || (uint64_t)st.st_size < CONTAINER_LOG_BYTES_MAX)
+		return NULL;
+	int fd;
+	if (renameat(dir_fd, lines_name, dir_fd, full_name) < 0)
+		return err_sys(errno, "cannot begin another file of the container's log");
+	TRY(container_log_open(dir_fd, &fd));
+	close(*log_fd);
+	*log_fd = fd;
+	return NULL;
+}
+
+Err *container_log_add(int dir_fd, int *log_fd, bool is_error, Str bytes)
 {
 	char time[STAMP_LEN + 1];
 	AUTO_BUF Buf out = BUF_INIT;
@@ -64,7 +84,8 @@ Err *container_log_add(int log_fd, bool is_error, Str bytes)
 		buf_add_char(&out, '\n');
 		bytes = str_from_at(bytes, len + (end != NULL));
 	}
-	return path_write_all(log_fd, out.ptr, out.len, "the container's log");
+	TRY(begin_anew(dir_fd, log_fd));
+	return path_write_all(*log_fd, out.ptr, out.len, "the container's log");
 }
 
 /* --- reading --------------------------------------------------------------------------------- */
@@ -194,9 +215,11 @@ static Err *take_new(LogReader *r, LogFile *f)
 
 /* --- a container's --------------------------------------------------------------------------- */
 
+enum { FILE_RAW, FILE_FULL, FILE_NOW, FILES }; /* the older first */
+
 typedef struct Log {
 	int dir_fd;
-	LogFile files[2]; /* the older first */
+	LogFile files[FILES];
 	LogReader reader;
 } Log;
 
@@ -253,15 +276,46 @@ static Err *find_tail(Log *l, uint64_t tail)
 	return NULL;
 }
 
-static Err *watch_files(const Log *l, int watch)
+static Err *watch_newest(const Log *l, int watch)
 {
 	char path[64];
-	for (size_t i = 0; i < ARRAY_LEN(l->files); i++) {
-		snprintf(path, sizeof path, "/proc/self/fd/%d", l->files[i].fd);
-		if (l->files[i].fd >= 0 && inotify_add_watch(watch, path, IN_MODIFY) < 0)
-			return err_sys(errno, "cannot watch the container's log");
-	}
+	int fd = l->files[FILE_NOW].fd;
+	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+	if (fd >= 0 && inotify_add_watch(watch, path, IN_MODIFY | IN_MOVE_SELF) < 0)
+		return err_sys(errno, "cannot watch the container's log");
 	return NULL;
+}
+
+/* Is FD what is called NAME? */
+static bool is_named(int dir_fd, const char *name, int fd)
+{
+	struct stat st, now;
+	return fstat(fd, &st) == 0 && fstatat(dir_fd, name, &now, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       st.st_ino == now.st_ino;
+}
+
+/* Another file has been begun: first what came before it. */
+static Err *follow_newest(Log *l, int watch)
+{
+	LogFile *now = &l->files[FILE_NOW], *full = &l->files[FILE_FULL], next = { .fd = -1 };
+	if (now->fd >= 0 && is_named(l->dir_fd, lines_name, now->fd))
+		return NULL;
+	TRY(open_file(l->dir_fd, lines_name, false, &next));
+	if (next.fd < 0)
+		return NULL; /* in the middle of it, or not begun at all */
+	closep(&full->fd);
+	buf_done(&full->rest);
+	*full = *now;
+	*now = next;
+	TRY(take_new(&l->reader, full));
+	if (full->fd >= 0 && !is_named(l->dir_fd, full_name, full->fd)) {
+		closep(&full->fd); /* it went on fast: that one is gone by now */
+		full->fd = -1;
+		buf_reset(&full->rest);
+		TRY(open_file(l->dir_fd, full_name, false, full));
+		TRY(take_new(&l->reader, full));
+	}
+	return watch_newest(l, watch);
 }
 
 static Err *follow(Log *l, const Cancel *cancel)
@@ -270,10 +324,11 @@ static Err *follow(Log *l, const Cancel *cancel)
 	AUTO_CLOSE int watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	if (watch < 0)
 		return err_sys(errno, "cannot watch the container's log");
-	TRY(watch_files(l, watch));
+	TRY(watch_newest(l, watch));
 	for (;;) {
 		bool held = container_is_held(l->dir_fd); /* before the read: nothing comes after */
 		bool late = clock_real_ns() > l->reader.how->until_ns;
+		TRY(follow_newest(l, watch));
 		TRY(take_all(l, !held));
 		if (!held || late || l->reader.over)
 			return NULL;
@@ -288,8 +343,14 @@ static Err *follow(Log *l, const Cancel *cancel)
 
 static Err *read_log(Log *l, const Cancel *cancel)
 {
-	TRY(open_file(l->dir_fd, raw_name, true, &l->files[0]));
-	TRY(open_file(l->dir_fd, lines_name, false, &l->files[1]));
+	LogFile *full = &l->files[FILE_FULL];
+	TRY(open_file(l->dir_fd, raw_name, true, &l->files[FILE_RAW]));
+	TRY(open_file(l->dir_fd, lines_name, false, &l->files[FILE_NOW]));
+	TRY(open_file(l->dir_fd, full_name, false, full));
+	if (full->fd >= 0 && is_named(l->dir_fd, full_name, l->files[FILE_NOW].fd)) {
+		closep(&full->fd); /* it was full just now: not twice */
+		full->fd = -1;
+	}
 	TRY(find_tail(l, l->reader.how->tail));
 	return l->reader.how->follow ? follow(l, cancel) : take_all(l, true);
 }
@@ -301,7 +362,7 @@ Err *container_log(Store *s, const Container *c, const ContainerLog *how, const 
 	AUTO_CLOSE int dir = fd;
 	CLEANUP(log_done)
 	Log l = { .dir_fd = dir,
-		  .files = { { .fd = -1 }, { .fd = -1 } },
+		  .files = { { .fd = -1 }, { .fd = -1 }, { .fd = -1 } },
 		  .reader = { .how = how, .out_fd = STDOUT_FILENO } };
 	return read_log(&l, cancel);
 }

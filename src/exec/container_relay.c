@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
 
+#include "base/clock.h"
 #include "exec/container-internal.h"
 #include "fs/path.h"
 
@@ -36,15 +37,49 @@ struct ContainerRelay {
 	int input_fd;       /* the end of a pipe that nobody writes to; -1: none */
 	int events_command; /* the supervisor's end of the events socket */
 	int insisted;
+	bool alone;       /* nobody reads what the user is given */
+	int64_t kill_ns;  /* when the command, alone, is killed; 0: not at all */
 };
 
 /* --- output, input --------------------------------------------------------------------------- */
 
-/* The user may have gone (a closed pipe): the command runs on, the log is kept. */
+static void send_signal(const ContainerRelay *r, int number)
+{
+	unsigned char byte = (unsigned char)number;
+	/* The run may have ended meanwhile. */
+	(void)send(r->fds[AT_EVENT], &byte, 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
 static void write_best(int fd, const char *bytes, size_t len)
 {
 	if (fd >= 0)
 		err_free(path_write_all(fd, bytes, len, "output"));
+}
+
+/*
+ * `run IMAGE yes | head -1`: docker's client dies and the container goes on, which a daemon looks
+ * after.  Here nobody would.  PID 1 does not hear a signal that it has no handler for: with the
+ * pipe closed (pass_output) it learns it as any command in a pipeline.
+ */
+static void stop_alone(ContainerRelay *r)
+{
+	const RelayOptions *o = &r->options;
+	uint64_t seconds = o->stop_timeout_s ? o->stop_timeout_s : CONTAINER_STOP_TIMEOUT_S;
+	r->alone = *o->user_gone = true;
+	r->kill_ns = clock_mono_ns() + (int64_t)seconds * 1000000000;
+	send_signal(r, o->stop_signal);
+}
+
+/* False: nobody reads there. */
+static bool give_user(ContainerRelay *r, int fd, const char *bytes, size_t len)
+{
+	if (!r->options.foreground || r->alone)
+		return true;
+	AUTO_ERR Err *e = path_write_all(fd, bytes, len, "output");
+	if (!e || err_errno(e) != EPIPE || !r->options.user_gone)
+		return true;
+	stop_alone(r);
+	return false;
 }
 
 /* False: nothing more comes. */
@@ -56,12 +91,16 @@ static bool pass_output(ContainerRelay *r, Watch from)
 		return true;
 	if (n <= 0) /* EIO: the last user of a pseudo-terminal has gone */
 		return false;
-	if (r->options.foreground)
-		write_best(from == AT_ERR ? STDERR_FILENO : STDOUT_FILENO, block, (size_t)n);
-	if (r->options.log_fd >= 0)
-		err_free(container_log_add(r->options.log_fd, from == AT_ERR,
+	bool read_by_user =
+		give_user(r, from == AT_ERR ? STDERR_FILENO : STDOUT_FILENO, block, (size_t)n);
+	if (r->options.log_fd) /* without room for it the command runs all the same */
+		err_free(container_log_add(r->options.log_dir_fd, r->options.log_fd, from == AT_ERR,
 		                           (Str){ block, (size_t)n }));
-	return true;
+	if (!read_by_user) {
+		closep(&r->fds[from]);
+		r->fds[from] = -1;
+	}
+	return read_by_user;
 }
 
 static bool pass_input(ContainerRelay *r)
@@ -88,13 +127,6 @@ static void copy_window_size(const ContainerRelay *r)
 }
 
 /* --- signals and events ---------------------------------------------------------------------- */
-
-static void send_signal(const ContainerRelay *r, int number)
-{
-	unsigned char byte = (unsigned char)number;
-	/* The run may have ended meanwhile. */
-	(void)send(r->fds[AT_EVENT], &byte, 1, MSG_NOSIGNAL | MSG_DONTWAIT);
-}
 
 static void take_signal(ContainerRelay *r)
 {
@@ -152,6 +184,20 @@ static void drain(ContainerRelay *r)
 	}
 }
 
+/* For poll: how long the command, alone, still has; -1: for ever. */
+static int wait_ms(ContainerRelay *r)
+{
+	enum { LONGEST_MS = 60000 };
+	if (r->kill_ns == 0)
+		return -1;
+	int64_t left_ms = (r->kill_ns - clock_mono_ns()) / 1000000;
+	if (left_ms > 0)
+		return left_ms < LONGEST_MS ? (int)left_ms + 1 : LONGEST_MS;
+	r->kill_ns = 0;
+	send_signal(r, SIGKILL);
+	return -1;
+}
+
 static void *relay_main(void *arg)
 {
 	ContainerRelay *r = arg;
@@ -159,7 +205,7 @@ static void *relay_main(void *arg)
 	for (int i = 0; i < WATCHED; i++)
 		watched[i] = (struct pollfd){ .fd = r->fds[i], .events = POLLIN };
 	for (;;) {
-		if (poll(watched, WATCHED, -1) < 0 && errno != EINTR)
+		if (poll(watched, WATCHED, wait_ms(r)) < 0 && errno != EINTR)
 			break;
 		if (watched[AT_STOP].revents)
 			break;

@@ -48,7 +48,6 @@ static Err *open_shell(DebugRun *d)
 		.terminal = true,
 		.interactive = true,
 		.window_alone = true,
-		.log_fd = -1,
 		.stop_signal = SIGTERM,
 		.kill = b->cancel,
 	};
