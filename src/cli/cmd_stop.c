@@ -57,7 +57,8 @@ static Err *stop_one(Cli *cli, Store *s, const Container *c, const void *values)
 		return NULL;
 	TRY(container_request_read(c, cli->arena, &r));
 	if (timeout_s == timeout_unset)
-		timeout_s = r.stop_timeout_s ? (unsigned)r.stop_timeout_s : CONTAINER_STOP_TIMEOUT_S;
+		timeout_s =
+			r.stop_timeout_s ? (unsigned)r.stop_timeout_s : CONTAINER_STOP_TIMEOUT_S;
 	return container_stop(s, c, v->number, timeout_s);
 }
 

@@ -37,8 +37,8 @@ struct ContainerRelay {
 	int input_fd;       /* the end of a pipe that nobody writes to; -1: none */
 	int events_command; /* the supervisor's end of the events socket */
 	int insisted;
-	bool alone;       /* nobody reads what the user is given */
-	int64_t kill_ns;  /* when the command, alone, is killed; 0: not at all */
+	bool alone;      /* nobody reads what the user is given */
+	int64_t kill_ns; /* when the command, alone, is killed; 0: not at all */
 };
 
 /* --- output, input --------------------------------------------------------------------------- */
