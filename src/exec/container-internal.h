@@ -3,7 +3,8 @@
  *
  * ON DISK  containers/<id>/container.json   what ContainerRecord holds, sealed; gc reads the image
  * ID in it
- *          containers/<id>/lock             flock'ed by the process that runs it, as long as it lives
+ *          containers/<id>/lock             flock'ed by the process that runs it, as long as it lives; then
+ *                                           its exit status
  *          containers/<id>/log.lines        stdout and stderr, line by line (container_log.c)
  *          containers/<id>/log.lines.1      what came before it
  *          containers/<id>/log              the same of older versions, without times

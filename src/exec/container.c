@@ -244,6 +244,9 @@ static Err *finish(Session *s, const Err *failure, const SandboxResult *result)
 		return NULL; /* it has not come into being */
 	s->record.c.finished_ns = clock_real_ns();
 	s->record.c.exit_status = failure ? 128 : result->exit_status;
+	/* Who waits has this file open, and reads it when all else is removed. */
+	if (ftruncate(s->lock_fd, 0) == 0)
+		dprintf(s->lock_fd, "%d\n", s->record.c.exit_status);
 	Err *e = container_rewrite(s->run.dir_fd, &s->record);
 	/* One that never started is of no use to anybody. */
 	bool remove =

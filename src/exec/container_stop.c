@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "exec/container-internal.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/pidfd.h>
 
@@ -119,6 +120,14 @@ Err *container_kill(Store *s, const Container *c, int number)
 	return NULL;
 }
 
+/* What the process that held the lock wrote into it as it ended. */
+static int read_status(int lock_fd)
+{
+	char text[16] = "";
+	ssize_t n = lock_fd < 0 ? 0 : pread(lock_fd, text, sizeof text - 1, 0);
+	return n > 0 ? (int)strtol(text, NULL, 10) : 128 + SIGKILL;
+}
+
 Err *container_wait(Store *s, const Container *c, const Cancel *cancel, int *ret_status)
 {
 	int fd, pid_fd;
@@ -126,7 +135,8 @@ Err *container_wait(Store *s, const Container *c, const Cancel *cancel, int *ret
 	ContainerRecord r;
 	TRY(container_open_dir(s, c->id, &fd));
 	AUTO_CLOSE int dir = fd;
-	/* One that is removed as it ends has its record for as long as the directory is open. */
+	/* One that is removed as it ends has no record then, but this file is open. */
+	AUTO_CLOSE int lock = openat(dir, "lock", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	TRY(open_monitor(dir, c, &pid_fd));
 	AUTO_CLOSE int monitor = pid_fd;
 	*ret_status = c->exit_status;
@@ -142,6 +152,8 @@ Err *container_wait(Store *s, const Container *c, const Cancel *cancel, int *ret
 	AUTO_ERR Err *e = container_read(dir, &a, &r);
 	if (!e)
 		*ret_status = r.c.exit_status;
+	else if (monitor >= 0)
+		*ret_status = read_status(lock);
 	return NULL;
 }
 

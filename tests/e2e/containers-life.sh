@@ -105,6 +105,14 @@ like "a second time" "$ERR" "not running"
 decant rm term >/dev/null
 is "nothing stays" "$(decant ps -aq)$(leftovers)" ""
 
+id=$(decant run -d --rm --network none alpine:edge sh -c 'trap "exit 9" USR1; while :; do sleep 0.05; done')
+"$DECANT" wait "$id" >waited &
+waiting=$!
+timeout 20 bash -c 'until ls /proc/'$waiting'/fd -l 2>/dev/null | grep -q "/lock$"; do sleep 0.05; done'
+until decant kill -s USR1 "$id" >/dev/null 2>&1 && timeout 1 tail --pid=$waiting -f /dev/null; do kill -0 $waiting 2>/dev/null || break; done
+wait $waiting
+is "wait of one that is removed as it ends" "$(cat waited)" 9
+
 # --- what it is given -----------------------------------------------------------------------------
 mkdir dir && echo data >dir/file && printf 'A=1\n# no\n\nB=two words\nHOME\n' >env.txt
 is "--env-file" "$(decant run --rm --env-file env.txt -e A=2 alpine:edge sh -c 'echo $A $B $HOME')" "2 two words $HOME"
