@@ -58,7 +58,6 @@ static Err *run_here(ContainerRun *run, SandboxJoin *join, const Cancel *cancel,
 		.foreground = true,
 		.terminal = run->request->terminal,
 		.interactive = run->request->interactive,
-		.log_fd = -1,
 		.stop_signal = SIGTERM,
 		.kill = &kill,
 	};
