@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "cli/command.h"
 #include "exec/load.h"
+#include "remote/remote.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -46,6 +47,21 @@ static Err *created_time(Cli *cli, int64_t *ret_ns)
 	return NULL;
 }
 
+/* A file, or what an URL gives. */
+static Err *open_source(Cli *cli, Store *s, const char *file, const Cancel *cancel, int *ret_fd)
+{
+	if (strstr(file, "://")) {
+		Remote remote;
+		TRY(remote_parse(cli->arena, str_from(file), &remote));
+		if (remote.kind != REMOTE_HTTP)
+			return cli_usage(cli, "an URL of http or https is expected: '%s'", file);
+		return load_url(s, remote.url, remote.shown, cancel, ret_fd);
+	}
+	*ret_fd = openat(AT_FDCWD, file, O_RDONLY | O_CLOEXEC);
+	return *ret_fd >= 0 ? NULL
+	                    : err_set_kind(err_sys(errno, "cannot open '%s'", file), ERR_INPUT);
+}
+
 static Err *run_import(Cli *cli, const void *values, const Arguments *args)
 {
 	const ImportValues *v = values;
@@ -61,17 +77,15 @@ static Err *run_import(Cli *cli, const void *values, const Arguments *args)
 	}
 	if (v->platform)
 		TRY(platform_parse(cli->arena, str_from(v->platform), &platform));
-	if (strstr(file, "://"))
-		return err_note(err_new(ERR_INPUT, "URLs are not supported yet: '%s'", file),
-		                "download it and give - or the file's name");
-	AUTO_CLOSE int fd = from_stdin ? -1 : openat(AT_FDCWD, file, O_RDONLY | O_CLOEXEC);
-	if (!from_stdin && fd < 0)
-		return err_set_kind(err_sys(errno, "cannot open '%s'", file), ERR_INPUT);
 	Store *s = NULL;
 	Cancel *cancel = NULL;
 	Digest id;
 	TRY(cli_store(cli, &s));
 	TRY(cli_cancel(cli, &cancel));
+	int opened = -1;
+	if (!from_stdin)
+		TRY(open_source(cli, s, file, cancel, &opened));
+	AUTO_CLOSE int fd = opened;
 	Str *changes =
 		arena_alloc(cli->arena, (v->changes.count + 1) * sizeof *changes, _Alignof(Str));
 	for (size_t i = 0; i < v->changes.count; i++)
@@ -93,7 +107,7 @@ const Command command_import = {
 	.name = "import",
 	.aliases = "image import",
 	.group = GROUP_IMAGES,
-	.synopsis = "[OPTIONS] FILE|- [NAME[:TAG]]",
+	.synopsis = "[OPTIONS] FILE|URL|- [NAME[:TAG]]",
 	.help = "Make an image of a root file system's tar archive",
 	.options = import_options,
 	.option_count = ARRAY_LEN(import_options),

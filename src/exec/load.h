@@ -32,6 +32,9 @@ NODISCARD Err *load_root(Store *s, Reader *in, const char *name, const Reference
                          const Platform *platform, int64_t created_ns, const Cancel *cancel,
                          Arena *a, Digest *ret_id);
 
+/* What an http(s) URL gives, in a file without a name; SHOWN: the URL for messages. */
+NODISCARD Err *load_url(Store *s, Str url, Str shown, const Cancel *cancel, int *ret_fd);
+
 /* The uncompressed stream of IN by its first bytes.  *ret reads through *ret_peek, close both,
  * *ret first; *ret_empty: IN has no bytes at all. */
 NODISCARD Err *load_unwrap(Reader *in, Reader **ret_peek, Reader **ret, bool *ret_empty);
