@@ -50,8 +50,8 @@ static Err *make_request(Store *s, const Container *c, const ContainerExec *what
 static Err *run_here(ContainerRun *run, SandboxJoin *join, const Cancel *cancel, SandboxResult *ret)
 {
 	ContainerStreams streams = { -1, -1, -1, false };
-	AUTO_RELAY ContainerRelay *relay = NULL;
 	CLEANUP(cancel_close) Cancel kill = { .fd = -1 };
+	AUTO_RELAY ContainerRelay *relay = NULL; /* sets it: closed first */
 	SandboxSpec spec;
 	int events_fd = 0;
 	RelayOptions options = {
