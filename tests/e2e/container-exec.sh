@@ -54,7 +54,7 @@ decant rm -f less >/dev/null
 
 decant exec box sleep 1000 &
 sleeping=$!
-timeout 20 bash -c 'until "$DECANT" exec box sh -c "grep -qs sleep.1000 /proc/[0-9]*/cmdline"; do sleep 0.1; done' 2>/dev/null
+timeout 20 bash -c 'until "$DECANT" exec box sh -c "grep -qs sleep.100[0] /proc/[0-9]*/cmdline"; do sleep 0.1; done' 2>/dev/null
 run decant rm -f box
 status "the container ends with commands in it" 0
 wait $sleeping
