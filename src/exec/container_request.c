@@ -6,6 +6,8 @@
 #include "codec/json.h"
 #include "exec/container-internal.h"
 
+#include <sys/resource.h>
+
 /*
  * THE table of what is kept.  Numbers of 64 bits are written as int64_t and come back the same.
  */
@@ -201,6 +203,8 @@ static Err *read_port(const JsonValue *v, Arena *a, SandboxPort *ret)
 	TRY(read_number(v, "Host", &host));
 	TRY(read_number(v, "Port", &port));
 	TRY(read_number(v, "Udp", &udp));
+	if (host > UINT16_MAX || port > UINT16_MAX)
+		return err_new(ERR_CORRUPT, "%s: a port that is none", where);
 	*ret = (SandboxPort){ (uint16_t)host, (uint16_t)port, udp != 0, arena_str(a, ip).ptr };
 	return NULL;
 }
@@ -230,6 +234,8 @@ static Err *read_limit(const JsonValue *v, Arena *a, SandboxLimit *ret)
 	TRY(read_number(v, "Resource", &resource));
 	TRY(read_number(v, "Soft", &ret->soft));
 	TRY(read_number(v, "Hard", &ret->hard));
+	if (resource >= RLIM_NLIMITS)
+		return err_new(ERR_CORRUPT, "%s: a limit of no known resource", where);
 	ret->name = arena_str(a, name).ptr;
 	ret->resource = (int)resource;
 	return NULL;
