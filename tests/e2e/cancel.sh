@@ -75,6 +75,18 @@ interrupt() {
 	is "$name: nothing is left" "$(comm -23 <(leftovers | sort) <(sort <<<"$OTHERS"))" ""
 }
 
+# All processes of the other build have begun: none has come for a second.
+none_begins() {
+	local same=0 now
+	while [ "$same" -lt 4 ]; do
+		now=$(leftovers)
+		same=$((same + 1))
+		[ "$now" = "$OTHERS" ] || same=0
+		OTHERS=$now
+		sleep 0.25
+	done
+}
+
 build() { # Dockerfile text on stdin: ctx/NAME
 	mkdir -p ctx
 	cat >"ctx/$1"
@@ -156,8 +168,7 @@ D
 "$DECANT" build --progress=plain -f ctx/slow ctx >"$T/other" 2>&1 &
 other=$!
 for _ in $(seq 100); do grep -q ' marker-slow' "$T/other" && break; sleep 0.1; done
-sleep 0.5 # all of its processes have begun
-OTHERS=$(leftovers)
+none_begins
 interrupt "waiting for another build's step" INT 130 0.4 build -f ctx/slow ctx
 build cache <<'D'
 FROM alpine:edge
@@ -168,8 +179,7 @@ e2e_stop "$other"
 other=$!
 for _ in $(seq 100); do grep -q ' marker-slow' "$T/other" && break; sleep 0.1; done
 sed -i 's/marker-slow/another/' ctx/cache
-sleep 0.5 # all of its processes have begun
-OTHERS=$(leftovers)
+none_begins
 interrupt "waiting for a cache" TERM 143 0.4 build -f ctx/cache ctx
 e2e_stop "$other"
 OTHERS=
