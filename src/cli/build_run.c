@@ -31,6 +31,18 @@ static void report_names(Arena *a, const BuildRequest *r, const BuildResult *res
 	progress_end(r->progress, line, PROGRESS_DONE, STR(""));
 }
 
+static const char *style_of(const BuildValues *v, const BuildCall *call)
+{
+	const char *usual = getenv("BUILDKIT_PROGRESS");
+	if (v->quiet)
+		return "quiet";
+	if (v->progress)
+		return v->progress;
+	if (call) /* the answer is all that is wanted */
+		return "quiet";
+	return usual && *usual ? usual : "auto";
+}
+
 static void report_end(Cli *cli, Ui *ui, const BuildValues *v, const BuildResult *result,
                        const BuildOutputs *outputs)
 {
@@ -41,7 +53,7 @@ static void report_end(Cli *cli, Ui *ui, const BuildValues *v, const BuildResult
 		ui_say(ui, "warning: %.*s", STR_ARG(result->warnings[i]));
 	build_report_warnings(ui, cli->arena, result, cli->debug);
 	build_report_sizes(ui, cli->arena, result);
-	if (v->quiet && !build_outputs_take_stdout(outputs))
+	if (strcmp(style_of(v, NULL), "quiet") == 0 && !build_outputs_take_stdout(outputs))
 		printf("%s\n", build_metadata_ids(cli->arena, result).ptr);
 }
 
@@ -104,18 +116,6 @@ static Err *build(Cli *cli, const BuildValues *v, BuildRequest *r, BuildOutputs 
 	if (e)
 		build_amend(r, result, e);
 	return e;
-}
-
-static const char *style_of(const BuildValues *v, const BuildCall *call)
-{
-	const char *usual = getenv("BUILDKIT_PROGRESS");
-	if (v->quiet)
-		return "quiet";
-	if (v->progress)
-		return v->progress;
-	if (call) /* the answer is all that is wanted */
-		return "quiet";
-	return usual && *usual ? usual : "auto";
 }
 
 /* --- what is built ---------------------------------------------------------------------------- */

@@ -98,7 +98,10 @@ static Str row_json(Arena *a, const HistoryValues *v, const History *h, Str id, 
 	char time[CLOCK_TEXT_BYTES];
 	AUTO_BUF Buf json = BUF_INIT;
 	JsonWriter w = { .out = &json };
-	Str at = h->created_ns == IMAGE_TIME_NONE ? STR("") : clock_format(h->created_ns, time);
+	/* whole seconds, as docker */
+	Str at = h->created_ns == IMAGE_TIME_NONE
+	                 ? STR("")
+	                 : clock_format(h->created_ns - h->created_ns % 1000000000, time);
 	json_write_object(&w);
 	member(&w, "Comment", h->comment);
 	member(&w, "CreatedAt", at);
@@ -168,9 +171,13 @@ static Err *run_history(Cli *cli, const void *values, const Arguments *args)
 	}
 	if (v->quiet)
 		return NULL;
-	const ListingColumn *shown = v->lines ? columns_with_lines : columns;
 	size_t shown_count = v->lines ? ARRAY_LEN(columns_with_lines) : ARRAY_LEN(columns);
-	return listing_print(a, v->format, shown, shown_count, titles, ARRAY_LEN(titles), rows,
+	const ListingColumn *shown = v->lines ? columns_with_lines : columns;
+	ListingColumn heads[ARRAY_LEN(titles)];
+	memcpy(heads, titles, sizeof titles);
+	if (!v->human)
+		heads[1].title = "CREATED AT";
+	return listing_print(a, v->format, shown, shown_count, heads, ARRAY_LEN(heads), rows,
 	                     c->history_count);
 }
 

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "cli/images.h"
 #include "cli/listing.h"
+#include "cli/names.h"
 #include "codec/json.h"
 
 #include <stdio.h>
@@ -124,7 +125,7 @@ static Err *read_extra(Cli *cli, Store *s, StoreCatalog *catalog, const char *fo
                        ImageRowVec *rows, Extra *ret)
 {
 	uint64_t *shared = NULL;
-	bool json = strcmp(format, "json") == 0;
+	bool json = strstr(format, "json") != NULL; /* all members, or who knows which */
 	*ret = (Extra){ .containers = json || strstr(format, ".Containers") };
 	if (ret->containers)
 		TRY(images_count_users(cli, s, rows));
@@ -179,16 +180,16 @@ static Err *print_rows(Cli *cli, Store *s, StoreCatalog *catalog, const ImagesVa
 }
 
 /* "docker images ls" lists an image named ls: who types that means another thing. */
-static void print_hint(const char *argument)
+static void print_hint(const char *program, const char *argument)
 {
 	static const char *const words[] = { "build", "import", "inspect", "list", "load", "ls",
 		                             "prune", "pull",   "push",    "rm",   "save", "tag" };
 	for (size_t i = 0; i < ARRAY_LEN(words); i++)
 		if (strcmp(argument, words[i]) == 0)
 			(void)fprintf(stderr,
-			              "\nNo images found matching \"%s\": did you mean \"decant "
-			              "image %s\"?\n",
-			              argument, argument);
+			              "\nNo images found matching \"%s\": did you mean \"%s image "
+			              "%s\"?\n",
+			              argument, program, argument);
 }
 
 static Err *check_tree(Cli *cli, const ImagesValues *v)
@@ -228,7 +229,7 @@ static Err *run_images(Cli *cli, const void *values, const Arguments *args)
 		format = cli_docker_setting(cli, "imagesFormat");
 	TRY(print_rows(cli, s, catalog, v, format && *format ? format : "table", &rows));
 	if (!rows.len && argument)
-		print_hint(argument);
+		print_hint(cli->program->name, argument);
 	return NULL;
 }
 

@@ -107,7 +107,7 @@ static Err *print_with(const Template *t, Str json)
 	return NULL;
 }
 
-static Err *print_array(const Str *objects, size_t count)
+static Err *print_array(const Str *objects, size_t count, bool indent)
 {
 	AUTO_BUF Buf array = BUF_INIT, out = BUF_INIT;
 	buf_add_char(&array, '[');
@@ -117,6 +117,10 @@ static Err *print_array(const Str *objects, size_t count)
 		buf_add_str(&array, objects[i]);
 	}
 	buf_add_char(&array, ']');
+	if (!indent) {
+		printf("%.*s\n", STR_ARG(buf_str(&array)));
+		return NULL;
+	}
 	JsonValue *v;
 	TRY(json_parse(buf_str(&array), SIZE_MAX, "images", &v));
 	json_dump_indent(v, INDENT, &out);
@@ -132,8 +136,8 @@ static Err *run_inspect(Cli *cli, const void *values, const Arguments *args)
 	Kinds kinds = { 0 };
 	TRY(kinds_of(cli, v, &kinds));
 	const Template *t = NULL;
-	bool lines = v->format && strcmp(v->format, "json") == 0;
-	if (v->format && !lines && *v->format) {
+	bool indent = !v->format || strcmp(v->format, "json") != 0;
+	if (v->format && indent && *v->format) {
 		Source *source = arena_new(cli->arena, Source);
 		*source = (Source){ "--format", str_from(v->format) };
 		TRY(template_parse(cli->arena, source, &t));
@@ -152,9 +156,7 @@ static Err *run_inspect(Cli *cli, const void *values, const Arguments *args)
 		else
 			objects[count++] = json;
 	}
-	for (size_t i = 0; lines && i < count; i++)
-		printf("%.*s\n", STR_ARG(objects[i]));
-	return t || lines ? NULL : print_array(objects, count);
+	return t ? NULL : print_array(objects, count, indent);
 }
 
 const Command command_inspect = {

@@ -180,10 +180,16 @@ static void tell_objects(const DiskRemoved *r, const char *head)
 static void tell_cost(const Disk *d)
 {
 	DiskCost cost = disk_cost(d);
-	if (!cost.steps) {
+	if (cost.images)
+		printf("%zu image%s would have to be pulled, loaded or imported again.\n",
+		       cost.images, cost.images == 1 ? "" : "s");
+	if (cost.mounts)
+		printf("%zu cache mount%s of RUN would begin empty.\n", cost.mounts,
+		       cost.mounts == 1 ? "" : "s");
+	if (!cost.steps && !cost.images && !cost.mounts)
 		printf("The next builds would lose nothing by it.\n");
+	if (!cost.steps)
 		return;
-	}
 	printf("The next builds would run up to %zu step%s again, which took %.1f s", cost.steps,
 	       cost.steps == 1 ? "" : "s", (double)cost.ns / 1e9);
 	if (cost.unknown)

@@ -15,7 +15,7 @@
 
 typedef struct PullValues {
 	const char *platform;
-	bool quiet, all_tags;
+	bool quiet, all_tags, ignored;
 	const char *creds;
 	ConnectionValues connection;
 } PullValues;
@@ -26,6 +26,11 @@ static const Option pull_options[] = {
 	  .kind = OPTION_FLAG,
 	  .help = "All tags of the repository",
 	  .offset = offsetof(PullValues, all_tags) },
+	{ .name = "disable-content-trust",
+	  .kind = OPTION_FLAG,
+	  .hidden = true,
+	  .help = "Accepted, no effect",
+	  .offset = offsetof(PullValues, ignored) },
 	{ .name = "platform",
 	  .kind = OPTION_TEXT,
 	  .help = "Platform of the image (default this machine's)",

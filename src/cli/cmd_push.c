@@ -11,7 +11,7 @@
 
 typedef struct PushValues {
 	const char *compression, *platform;
-	bool quiet, no_attestations, all_tags;
+	bool quiet, no_attestations, all_tags, ignored;
 	const char *creds;
 	ConnectionValues connection;
 } PushValues;
@@ -27,6 +27,11 @@ static const Option push_options[] = {
 	  .choices = "gzip,zstd,none",
 	  .help = "How layers are compressed: gzip[:LEVEL], zstd[:LEVEL] or none (default gzip)",
 	  .offset = offsetof(PushValues, compression) },
+	{ .name = "disable-content-trust",
+	  .kind = OPTION_FLAG,
+	  .hidden = true,
+	  .help = "Accepted, no effect",
+	  .offset = offsetof(PushValues, ignored) },
 	{ .name = "no-attestations",
 	  .kind = OPTION_FLAG,
 	  .help = "Leave out what is attested of the image",

@@ -13,12 +13,22 @@ static void member(JsonWriter *w, const char *key, Str value)
 	json_write_str(w, value);
 }
 
+static bool is_among(const Str *list, size_t count, Str text)
+{
+	for (size_t i = 0; i < count; i++)
+		if (str_eq(list[i], text))
+			return true;
+	return false;
+}
+
 /* RepoTags and RepoDigests. */
 static Err *write_names(Store *s, Arena *a, const Image *image, JsonWriter *w)
 {
 	StoreRef *refs = NULL;
 	size_t count = 0;
 	TRY(store_ref_list(s, a, &refs, &count));
+	Str *digested = arena_alloc(a, (count + 1) * sizeof *digested, _Alignof(Str));
+	size_t digested_count = 0;
 	for (int digests = 0; digests < 2; digests++) {
 		json_write_key(w, digests ? "RepoDigests" : "RepoTags");
 		json_write_array(w);
@@ -33,10 +43,14 @@ static Err *write_names(Store *s, Arena *a, const Image *image, JsonWriter *w)
 				d = store_ref_manifest(&refs[i], &image->id);
 			if (!digests && ref.tag.len)
 				json_write_str(w, reference_familiar(a, &ref));
-			else if (digests && !digest_is_zero(d))
-				json_write_str(w, arena_strf(a, "%s@%s",
-				                             reference_familiar_name(a, &ref).ptr,
-				                             digest_arena_text(a, d).ptr));
+			if (!digests || digest_is_zero(d))
+				continue;
+			Str text = arena_strf(a, "%s@%s", reference_familiar_name(a, &ref).ptr,
+			                      digest_arena_text(a, d).ptr);
+			if (is_among(digested, digested_count, text))
+				continue; /* two tags of one repository */
+			json_write_str(w, text);
+			digested[digested_count++] = text;
 		}
 		json_write_array_end(w);
 	}

@@ -9,6 +9,11 @@ static const ProgramWord buildah_words[] = {
 	{ "build-using-dockerfile", "build" },
 };
 
+/* In each place: -c is docker's --cpu-shares. */
+static const ProgramWord kaniko_words[] = {
+	{ "-c", "--context" },
+};
+
 /* The first is decant itself. */
 static const Program programs[] = {
 	{ .name = "decant", .version = "decant", .version_end = "" },
@@ -29,8 +34,18 @@ static const Program programs[] = {
 	  .docker_statuses = true,
 	  .version = "buildah",
 	  .version_end = " (decant)" },
-	{ .name = "executor", .first = "build", .version = "decant", .version_end = "" },
-	{ .name = "kaniko", .first = "build", .version = "decant", .version_end = "" },
+	{ .name = "executor",
+	  .first = "build",
+	  .words = kaniko_words,
+	  .word_count = ARRAY_LEN(kaniko_words),
+	  .version = "decant",
+	  .version_end = "" },
+	{ .name = "kaniko",
+	  .first = "build",
+	  .words = kaniko_words,
+	  .word_count = ARRAY_LEN(kaniko_words),
+	  .version = "decant",
+	  .version_end = "" },
 };
 
 #define IGNORED_TEXT(flag, short_flag)                                                          \
@@ -109,7 +124,7 @@ char **program_words(const Program *p, int argc, char **argv, Arena *a, int *ret
 	bool command = !p->first;
 	for (int i = 0; i < argc; i++) {
 		words[count] = argv[i];
-		for (size_t k = 0; command && k < p->word_count; k++)
+		for (size_t k = 0; (command || p->first) && k < p->word_count; k++)
 			if (strcmp(argv[i], p->words[k].word) == 0)
 				words[count] = arena_text(a, p->words[k].ours);
 		command = command && argv[i][0] == '-'; /* up to the first that is no option */

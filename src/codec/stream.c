@@ -176,6 +176,34 @@ void writer_close(Writer *w)
 		w->ops->close(w);
 }
 
+typedef struct UntilReader {
+	Reader reader;
+	Reader *below;
+	const Cancel *cancel;
+} UntilReader;
+
+static Err *until_read(Reader *r, void *buf, size_t cap, size_t *ret_len)
+{
+	UntilReader *u = (UntilReader *)r;
+	*ret_len = 0;
+	if (u->cancel)
+		TRY(cancel_check(u->cancel));
+	return reader_read(u->below, buf, cap, ret_len);
+}
+
+static void until_close(Reader *r)
+{
+	free(r);
+}
+
+Reader *reader_until(Reader *below, const Cancel *cancel)
+{
+	static const ReaderOps ops = { until_read, until_close };
+	UntilReader *u = xcalloc(1, sizeof *u);
+	*u = (UntilReader){ .reader = { &ops }, .below = below, .cancel = cancel };
+	return &u->reader;
+}
+
 Err *stream_copy(Reader *from, Writer *to, const Cancel *cancel)
 {
 	AUTO_FREE char *buf = xmalloc(COPY_BYTES);

@@ -35,6 +35,8 @@ void reader_close(Reader *r); /* NULL is fine */
 
 Reader *reader_from_fd(int fd /* borrowed */, const char *name /* for errors, borrowed */);
 Reader *reader_from_memory(Str bytes /* borrowed */);
+/* BELOW (borrowed) until CANCEL (borrowed, may be NULL) is set: for input that never ends. */
+Reader *reader_until(Reader *below, const Cancel *cancel);
 /* Counts and hashes what passes through; ask reader_hash_* once the end was read. */
 Reader *reader_hash(Reader *below);
 Digest reader_hash_digest(Reader *hash); /* of all bytes read so far; may be asked once */

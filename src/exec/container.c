@@ -60,8 +60,12 @@ static void session_done(Session *s)
 static Str describe_command(const Strs *argv, Arena *a)
 {
 	AUTO_BUF Buf words = BUF_INIT;
-	for (size_t i = 0; i < argv->count; i++)
-		buf_addf(&words, "%s%.*s", i > 0 ? " " : "", STR_ARG(argv->at[i]));
+	for (size_t i = 0; i < argv->count; i++) {
+		/* as docker's ps: an argument with a blank stands in quotes */
+		const char *quote = i > 0 && str_find(argv->at[i], ' ') >= 0 ? "'" : "";
+		buf_addf(&words, "%s%s%.*s%s", i > 0 ? " " : "", quote, STR_ARG(argv->at[i]),
+		         quote);
+	}
 	return arena_str(a, buf_str(&words));
 }
 

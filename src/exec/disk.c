@@ -100,7 +100,7 @@ static Err *read_refs(Disk *d)
 			.thing = (uint32_t)n - 1,
 			.dangling = dangling,
 			.used = is_used(d, &refs[i]),
-			.rebuilt = dangling && map_find(&results, digest_hex(&refs[i].config, hex)),
+			.built = map_find(&results, digest_hex(&refs[i].config, hex)),
 		};
 	}
 	return NULL;

@@ -36,7 +36,7 @@ typedef struct DiskRef {
 	uint32_t thing;
 	bool dangling; /* it has no name */
 	bool used;     /* a container is of it */
-	bool rebuilt;  /* it has no name, and was built here: the cache makes it again */
+	bool built;    /* it was built here: the cache makes it again */
 } DiskRef;
 
 typedef struct Disk {
@@ -109,6 +109,7 @@ uint64_t disk_freed(const Disk *d);
 typedef struct DiskCost {
 	int64_t ns;
 	size_t steps, unknown; /* .unknown: of these, those whose time is not known */
+	size_t mounts, images; /* cache mounts that begin empty; images that no build here made */
 } DiskCost;
 DiskCost disk_cost(const Disk *d);
 

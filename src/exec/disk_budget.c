@@ -154,7 +154,9 @@ static bool is_due(Store *s, const DiskBudget *b, const StoreAccount *account)
 	if (!account->known)
 		return true;
 	bool over = need_of(s, b, account->bytes) > 0;
-	bool grown = account->bytes > account->short_bytes + b->max / 100 * SHARE_GROWN;
+	/* Without a limit for the store itself (min-free alone): a hundredth of what it takes. */
+	uint64_t of = b->max < account->short_bytes ? b->max : account->short_bytes;
+	bool grown = account->bytes > account->short_bytes + of / 100 * SHARE_GROWN;
 	if (over && account->short_bytes && account->short_max == b->max)
 		return grown;
 	return over || age > RECOUNT_NS || age < -RECOUNT_NS;

@@ -154,10 +154,22 @@ uint64_t disk_freed(const Disk *d)
 	return store_survey_freed(&d->survey, NULL);
 }
 
+/* What no step makes again. */
+static void count_foreign(const Disk *d, DiskCost *ret)
+{
+	for (size_t i = 0; i < d->survey.things.len; i++) {
+		const StoreThing *t = &d->survey.things.at[i];
+		ret->mounts += t->goes && t->kind == STORE_THING_MOUNT;
+	}
+	for (size_t i = 0; i < d->ref_count; i++)
+		ret->images += d->survey.things.at[d->refs[i].thing].goes && !d->refs[i].built;
+}
+
 /* A layer's step counts once, however many records lead to it. */
 DiskCost disk_cost(const Disk *d)
 {
 	DiskCost cost = { 0 };
+	count_foreign(d, &cost);
 	const StoreSurvey *v = &d->survey;
 	AUTO_FREE int64_t *of = xcalloc(v->things.len + 1, sizeof *of);
 	AUTO_FREE bool *stays = xcalloc(v->things.len + 1, sizeof *stays);

@@ -59,7 +59,8 @@ static bool holds_hard(void *context, const StoreThing *t)
 static bool *held_hard(const Disk *d, Soft *soft)
 {
 	for (size_t i = 0; i < d->ref_count; i++)
-		soft->refs[d->refs[i].thing] = d->refs[i].rebuilt && !d->refs[i].used;
+		soft->refs[d->refs[i].thing] =
+			d->refs[i].dangling && d->refs[i].built && !d->refs[i].used;
 	return store_survey_reach(&d->survey, holds_hard, soft);
 }
 

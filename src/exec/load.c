@@ -152,7 +152,8 @@ static Err *load(Store *s, Reader *in, int dir_fd, const char *name, const Cance
 Err *load_archive(Store *s, Reader *in, const char *name, const Cancel *cancel, Arena *a,
                   Loaded **ret, size_t *ret_count)
 {
-	return load(s, in, -1, name, cancel, a, ret, ret_count);
+	AUTO_READER Reader *until = reader_until(in, cancel); /* zeros after its end, for ever */
+	return load(s, until, -1, name, cancel, a, ret, ret_count);
 }
 
 Err *load_folder(Store *s, int dir_fd, const char *name, const Cancel *cancel, Arena *a,

@@ -67,10 +67,11 @@ static Err *apply_changes(Arena *a, const Str *changes, size_t count, const Plat
 static Err *take_layer(Store *s, Reader *in, const char *name, const Cancel *cancel,
                        StoreLayer *ret)
 {
+	AUTO_READER Reader *until = reader_until(in, cancel);
 	AUTO_READER Reader *peek = NULL;
 	AUTO_READER Reader *tar = NULL;
 	bool empty;
-	TRY(load_unwrap(in, &peek, &tar, &empty));
+	TRY(load_unwrap(until, &peek, &tar, &empty));
 	if (empty)
 		return err_new(ERR_INPUT, "it is empty");
 	LayerApply how = { .name = name, .form = LAYER_FORM_TAR, .cancel = cancel };

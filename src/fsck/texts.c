@@ -308,8 +308,10 @@ Err *fsck_look_layout(Fsck *f, const Str *path, const Digest *d)
 		      "the next listing makes it again", NULL);
 	if (f->broken_refs)
 		return NULL;
-	Err *e = store_layout_format(f->store, &want);
-	if (!e && !has_bytes(f, "index.json", buf_str(&want)))
+	size_t listed = 0;
+	Err *e = store_layout_format(f->store, &want, &listed);
+	if (!e && !has_bytes(f, "index.json", buf_str(&want)) &&
+	    (listed || !has_bytes(f, "index.json", str_from(store_layout_empty))))
 		found(f, STR("index.json"), "is not what the names say", FIX_LAYOUT, "", NULL);
 	err_free(e); /* a damaged name or blob is found by itself */
 	return NULL;

@@ -69,7 +69,7 @@ static Err *describe_ref(Store *s, const StoreRef *ref, Arena *a, Descriptor *re
 	return *ret_whole ? NULL : describe(s, &ref->manifest, a, ret, ret_whole);
 }
 
-Err *store_layout_format(Store *s, Buf *out)
+Err *store_layout_format(Store *s, Buf *out, size_t *ret_listed)
 {
 	AUTO_ARENA Arena a = ARENA_INIT;
 	StoreRef *refs;
@@ -93,6 +93,7 @@ Err *store_layout_format(Store *s, Buf *out)
 		index.manifests[index.count++] = d;
 	}
 	index_format(&index, out);
+	*ret_listed = index.count;
 	return NULL;
 }
 
@@ -102,6 +103,7 @@ Err *store_layout_write(Store *s)
 	AUTO_BUF Buf json = BUF_INIT;
 	Digest one = { 0 };
 	TRY(store_lock(s, "layout", &one, NULL, &lock));
-	TRY(store_layout_format(s, &json));
+	size_t listed;
+	TRY(store_layout_format(s, &json, &listed));
 	return store_write_small(s, "index.json", buf_str(&json), false);
 }

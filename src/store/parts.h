@@ -58,9 +58,10 @@ bool store_ref_name_inside(Str text, Str *ret);
 bool store_ref_name(Str file, Buf *out);
 /* Can the catalog of names be read, or is there none? */
 bool store_catalog_is_whole(Store *s);
-/* The bytes that index.json should have. */
-NODISCARD Err *store_layout_format(Store *s, Buf *out);
+/* The bytes that index.json should have, and how many images it lists. */
+NODISCARD Err *store_layout_format(Store *s, Buf *out, size_t *ret_listed);
 extern const char store_layout_marker[]; /* those of oci-layout */
+extern const char store_layout_empty[];  /* those of index.json before the first image is in it */
 /* The .meta of a layer. */
 NODISCARD Err *store_layer_write_meta(Store *s, const StoreLayer *layer);
 
@@ -71,7 +72,7 @@ NODISCARD Err *store_try_lock_gc(Store *s, bool exclusive, StoreLock *ret, bool 
 NODISCARD Err *store_check_alone(Store *s);
 /*
  * Remove all that is in the store, and its directory.  The caller holds the gc lock exclusively and
- * has asked store_check_alone.  No link is followed.  The number goes last: who is killed in
- * between leaves a store that can be removed again.
+ * has asked store_check_alone.  No link is followed.  oci-layout and the number go last: who
+ * is killed in between leaves what store_check_alone() takes for a store, to be removed again.
  */
 NODISCARD Err *store_remove(Store *s);

@@ -35,6 +35,8 @@ const size_t store_part_count = ARRAY_LEN(store_parts);
 
 const char store_layout_marker[] = "{\"imageLayoutVersion\":\"1.0.0\"}";
 
+const char store_layout_empty[] = "{\"schemaVersion\":2,\"manifests\":[]}";
+
 const StorePart *store_part_find(Str name)
 {
 	for (size_t i = 0; i < store_part_count; i++)
@@ -78,9 +80,10 @@ Err *store_make_parts(Store *s)
 static Err *make_store(Store *s)
 {
 	AUTO_BUF Buf index = BUF_INIT;
+	size_t listed;
 	TRY(store_make_parts(s));
 	TRY(path_write_file(s->dir_fd, "oci-layout", str_from(store_layout_marker), 0600, false));
-	TRY(store_layout_format(s, &index));
+	TRY(store_layout_format(s, &index, &listed));
 	TRY(path_write_file(s->dir_fd, "index.json", buf_str(&index), 0600, false));
 	TRY(store_account_set(s, &(StoreAccount){ .known = true, .counted_ns = clock_real_ns() }));
 	return store_version_write(s);
@@ -299,9 +302,22 @@ Err *store_version_mend(Store *s)
 /* --- its end ------------------------------------------------------------------------------------
  */
 
+/* One of which store_remove() was stopped has these two still. */
+static bool is_half_removed(Store *s)
+{
+	AUTO_BUF Buf marker = BUF_INIT;
+	uint64_t version;
+	int errnum;
+	AUTO_ERR Err *e = read_version(s, &version);
+	return !e && version > 0 && store_read_small(s, "oci-layout", &marker, &errnum) &&
+	       str_eqc(buf_str(&marker), store_layout_marker);
+}
+
 Err *store_check_alone(Store *s)
 {
 	static const char *const needed[] = { "refs", "layers", "blobs", "version" };
+	if (is_half_removed(s))
+		return refuse_foreign(s);
 	for (size_t i = 0; i < ARRAY_LEN(needed); i++)
 		if (faccessat(s->dir_fd, needed[i], F_OK, AT_SYMLINK_NOFOLLOW) < 0)
 			return err_new(ERR_INPUT, "'%s' is not a store: there is no '%s' in it",
@@ -328,10 +344,12 @@ static Err *remove_hidden(Store *s)
 Err *store_remove(Store *s)
 {
 	for (size_t i = 0; i < store_part_count; i++)
-		if (strcmp(store_parts[i].name, "version") != 0)
+		if (strcmp(store_parts[i].name, "version") != 0 &&
+		    strcmp(store_parts[i].name, "oci-layout") != 0)
 			TRY_WHILE(path_remove_tree(s->dir_fd, store_parts[i].name),
 			          "removing '%s' of the store", store_parts[i].name);
 	TRY(remove_hidden(s));
+	TRY(path_remove_tree(s->dir_fd, "oci-layout"));
 	TRY(path_remove_tree(s->dir_fd, "version"));
 	int failed = rmdir(s->path);                      /* whole path: the root */
 	if (failed && errno != ENOTDIR && errno != EBUSY) /* a link to it, a mount */

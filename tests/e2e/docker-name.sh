@@ -126,6 +126,8 @@ status "podman build" 0
 like "podman --version" "$(podman --version)" '^podman version'
 run executor --context "dir://$T/app" --dockerfile Dockerfile --destination r.example/x:1 --no-push --tar-path k.tar --digest-file k.digest --cache=true --snapshot-mode=redo --verbosity debug
 status "kaniko's executor" 0
+run executor -c "$T/app" --no-push
+status "its -c is the context" 0
 like "its digest" "$(cat k.digest)" '^sha256:[0-9a-f]{64}$'
 ok "its archive" test -s k.tar
 

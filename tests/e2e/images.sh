@@ -119,4 +119,22 @@ like "tree: its platforms" "$OUT" '^├─ linux/amd64 +[0-9a-f]{12} +1kB'
 like "tree: the last one" "$OUT" '^└─ linux/arm64 +[0-9a-f]{12} +1kB'
 run decant images --tree -q
 status "tree and -q" 2
+# --- an array, whatever the number of images; one digest a repository; whole seconds
+cat >two.Dockerfile <<'D'
+FROM scratch
+COPY two.Dockerfile /
+D
+decant build -q -t twice:a -f two.Dockerfile . >/dev/null
+decant tag twice:a twice:b
+decant publish twice:a >/dev/null && decant publish twice:b >/dev/null
+run decant inspect -f json twice:a twice:b
+is "inspect -f json is one array" "$(python3 -c 'import json, sys; print([len(x["RepoTags"]) for x in json.load(sys.stdin)])' <<<"$OUT")" "[2, 2]"
+is "two tags of a repository are one digest" "$(decant inspect -f '{{len .RepoDigests}}' twice:a)" 1
+run decant history --human=false twice:a
+like "times for programs are told as such" "$OUT" '^IMAGE +CREATED AT '
+like "and are whole seconds" "$OUT" 'T[0-9:]{8}Z '
+run timeout -k 20 1 "$DECANT" load -i /dev/zero
+status "an archive of zeros for ever ends with the signal" 124
+run timeout -k 20 1 "$DECANT" import /dev/zero
+status "so does a root" 124
 done_testing

@@ -67,6 +67,16 @@ is "too young" "$(names)" "app,base"
 run decant image prune -af --filter 'label!=kind=new'
 is "by a label that it has not" "$(names)" "app"
 
+run decant image prune -af --dry-run
+like "a name that was built costs nothing" "$OUT" '^The next builds would lose nothing by it\.$'
+base base:3
+run decant image prune -af --dry-run
+like "what no build here made" "$OUT" '^1 image would have to be pulled, loaded or imported again\.$'
+printf 'FROM base:3\nRUN --mount=type=cache,target=/c echo x >/c/x\n' >ctx/Dockerfile
+decant build -q -t mounted ctx >/dev/null
+run decant builder prune -f --dry-run
+like "a cache mount" "$OUT" '^1 cache mount of RUN would begin empty\.$'
+decant rmi mounted base:3 >/dev/null
 run decant builder prune -af --dry-run
 like "what the next build would cost" "$OUT" '^The next builds would run up to [1-9][0-9]* steps? again, which took [0-9]+\.[0-9] s\.$'
 like "nothing was removed" "$OUT" 'nothing was removed$'

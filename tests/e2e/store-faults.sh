@@ -7,6 +7,7 @@ needs_run
 needs python3
 inside() { if [ "$(id -u)" -eq 0 ]; then "$@"; else unshare --map-auto --map-root-user "$@"; fi; }
 base alpine:edge
+is "a store is whole from its first image on" "$(decant fsck | sed 's/:.*//')" "the store is whole"
 decant save -o "$T/base.tar" alpine:edge
 mkdir ctx && cd ctx || exit 1
 echo one >a

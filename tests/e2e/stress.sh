@@ -5,7 +5,7 @@
 . "$(dirname "$0")/../lib/e2e.sh"
 needs_run
 needs python3 busybox
-seconds=${STRESS_SECONDS:-15}
+seconds=${STRESS_SECONDS:-30}
 stress() { # WHOSE COMMAND...: by which decant runs as somebody
 	local whose=$1
 	shift

@@ -50,5 +50,12 @@ is "no link is followed" "$(cat outside/file)" keep
 ok "logins stay" [ -f "$HOME/.docker/config.json" ]
 is "nothing is left" "$(leftovers)" ""
 base alpine:edge
+rm -r "$DECANT_ROOT/refs" "$DECANT_ROOT/blobs" # as one that was killed leaves it
+run decant system reset -f
+is "half a store goes too" "$STATUS $OUT" "0 removed '$DECANT_ROOT'"
+mkdir project/refs/x && rm -r project/refs && mkdir project/cache
+run decant --root "$T/project" system reset -f
+ok "a number alone makes no store" [ "$STATUS" -ne 0 -a -d project/cache ]
+base alpine:edge
 is "a new one begins" "$(decant images -q | wc -l)" 1
 done_testing
