@@ -27,6 +27,9 @@ typedef struct GzipReader {
 	Reader reader;
 	Reader *below;
 	bool ended, failed;
+	bool in_header;
+	uint64_t members; /* that were begun */
+	struct isal_gzip_header header;
 	struct inflate_state state;
 	unsigned char input[INPUT_BYTES];
 } GzipReader;
@@ -60,10 +63,49 @@ static Err *trailing_garbage(void)
 	return err_new(ERR_CORRUPT, "gzip: garbage after the end of the stream");
 }
 
+static Err *problem(const GzipReader *g, int code)
+{
+	if (code == ISAL_INVALID_WRAPPER && g->members > 1)
+		return trailing_garbage();
+	return err_new(ERR_CORRUPT, "gzip: %s", inflate_problem(code));
+}
+
+static Err *cut_short(void)
+{
+	return err_new(ERR_CORRUPT, "gzip: the stream is cut short");
+}
+
+static void begin_member(GzipReader *g)
+{
+	isal_inflate_reset(&g->state);
+	isal_gzip_header_init(&g->header);
+	g->in_header = true;
+	g->members++;
+}
+
+/*
+ * What a header holds (a name, say) may come in pieces.  isal_inflate() itself forgets between two
+ * of them which of its parts are still to come.
+ */
+static Err *read_header(GzipReader *g)
+{
+	while (g->in_header) {
+		bool more = true;
+		int code = isal_read_gzip_header(&g->state, &g->header);
+		if (code < 0)
+			return problem(g, code);
+		g->in_header = code == ISAL_END_INPUT;
+		if (g->in_header)
+			TRY(refill(g, &more));
+		if (!more)
+			return cut_short();
+	}
+	return NULL;
+}
+
 static Err *inflate_some(GzipReader *g, void *buf, uint32_t cap, size_t *ret_len)
 {
 	struct inflate_state *s = &g->state;
-	bool first_of_many = false; /* at the first byte of a member that is not the first */
 	s->next_out = buf;
 	s->avail_out = cap;
 	for (;;) {
@@ -78,15 +120,13 @@ static Err *inflate_some(GzipReader *g, void *buf, uint32_t cap, size_t *ret_len
 			}
 			if (s->next_in[0] != 0x1f)
 				return trailing_garbage();
-			isal_inflate_reset(s);
-			first_of_many = true;
+			begin_member(g);
 		}
+		TRY(read_header(g));
 		/* Called with no input, too: output may be held back inside. */
 		int code = isal_inflate(s);
-		if (code < 0 && first_of_many && code == ISAL_INVALID_WRAPPER)
-			return trailing_garbage();
 		if (code < 0)
-			return err_new(ERR_CORRUPT, "gzip: %s", inflate_problem(code));
+			return problem(g, code);
 		*ret_len = cap - s->avail_out;
 		if (*ret_len > 0)
 			return NULL;
@@ -95,7 +135,7 @@ static Err *inflate_some(GzipReader *g, void *buf, uint32_t cap, size_t *ret_len
 		if (s->avail_in == 0)
 			TRY(refill(g, &more));
 		if (!more)
-			return err_new(ERR_CORRUPT, "gzip: the stream is cut short");
+			return cut_short();
 	}
 }
 
@@ -124,8 +164,10 @@ Reader *comp_gzip_reader(Reader *below)
 	g->reader.ops = &ops;
 	g->below = below;
 	g->ended = g->failed = false;
+	g->members = 0;
 	isal_inflate_init(&g->state);
-	g->state.crc_flag = ISAL_GZIP;
+	begin_member(g);
+	g->state.crc_flag = ISAL_GZIP_NO_HDR_VER;
 	g->state.next_in = g->input;
 	g->state.avail_in = 0;
 	return &g->reader;

@@ -259,6 +259,56 @@ static void test_compress_sniff(void **state)
 	assert_null(compressor_foreign(STR("")));
 }
 
+/* PIECE bytes at first, then all that is left. */
+typedef struct Drip {
+	Reader reader;
+	Str left;
+	size_t piece;
+} Drip;
+
+static Err *drip_read(Reader *r, void *buf, size_t cap, size_t *ret_len)
+{
+	Drip *d = (Drip *)r;
+	size_t n = d->piece ? d->piece : d->left.len;
+	*ret_len = n < cap ? n : cap;
+	if (*ret_len)
+		memcpy(buf, d->left.ptr, *ret_len);
+	d->left = str_from_at(d->left, *ret_len);
+	d->piece = 0;
+	return NULL;
+}
+
+static void drip_close(Reader *r)
+{
+	(void)r;
+}
+
+/* Extra field, name and comment in the header, twice, cut at each byte. */
+static void test_gzip_header_in_pieces(void **state)
+{
+	(void)state;
+	static const ReaderOps ops = { drip_read, drip_close };
+	static const unsigned char member[] = {
+		0x1f, 0x8b, 0x08, 0x1c, 0x01, 0xf1, 0x53, 0x65, 0x00, 0x03, 0x05, 0x00, 0x41, 0x42,
+		0x01, 0x00, 0x7a, 0x72, 0x6f, 0x6f, 0x74, 0x2e, 0x74, 0x61, 0x72, 0x00, 0x61, 0x20,
+		0x63, 0x6f, 0x6d, 0x6d, 0x65, 0x6e, 0x74, 0x00, 0xcb, 0x48, 0xcd, 0xc9, 0xc9, 0xd7,
+		0x51, 0x28, 0x2e, 0xc8, 0xc9, 0x2c, 0x51, 0xc8, 0x48, 0x4d, 0x4c, 0x49, 0x2d, 0xe2,
+		0xca, 0x20, 0x52, 0x0c, 0x00, 0x28, 0x0d, 0xb0, 0x59, 0x3c, 0x00, 0x00, 0x00
+	};
+	AUTO_BUF Buf two = BUF_INIT, want = BUF_INIT;
+	for (int i = 0; i < 2; i++)
+		buf_add(&two, member, sizeof member);
+	for (int i = 0; i < 6; i++)
+		buf_addf(&want, "hello, split header\n");
+	for (size_t piece = 1; piece <= two.len; piece++) {
+		AUTO_BUF Buf got = BUF_INIT;
+		Drip drip = { .reader = { &ops }, .left = buf_str(&two), .piece = piece };
+		AUTO_READER Reader *r = compressor_reader(COMPRESSION_GZIP, &drip.reader);
+		assert_null(reader_read_all(r, 1000, "it", &got));
+		assert_true(str_eq(buf_str(&got), buf_str(&want)));
+	}
+}
+
 int test_compress_run(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -269,6 +319,7 @@ int test_compress_run(void)
 		cmocka_unit_test(test_compress_error_below),
 		cmocka_unit_test(test_compress_parse),
 		cmocka_unit_test(test_compress_sniff),
+		cmocka_unit_test(test_gzip_header_in_pieces),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
