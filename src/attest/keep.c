@@ -30,12 +30,6 @@ Err *attest_kept_text(Store *s, const AttestKept *kept, Buf *out)
 
 /* --- the document ----------------------------------------------------------------------------- */
 
-static void member(JsonWriter *w, const char *key, Str value)
-{
-	json_write_key(w, key);
-	json_write_str(w, value);
-}
-
 Err *attest_kept_write(Store *s, const Digest *image, const AttestSet *set)
 {
 	AUTO_BUF Buf out = BUF_INIT;
@@ -44,17 +38,18 @@ Err *attest_kept_write(Store *s, const Digest *image, const AttestSet *set)
 		return store_attest_put(s, image, STR(""));
 	json_write_object(&w);
 	if (set->form_set)
-		member(&w, "form", set->form == ATTEST_INDEX ? STR("index") : STR("referrer"));
+		json_write_member(&w, "form",
+		                  set->form == ATTEST_INDEX ? STR("index") : STR("referrer"));
 	json_write_key(&w, "attestations");
 	json_write_array(&w);
 	for (size_t i = 0; i < set->count; i++) {
 		char digest[DIGEST_TEXT_LEN + 1];
 		const AttestKept *k = &set->at[i];
 		json_write_object(&w);
-		member(&w, "type", k->type);
-		member(&w, "predicateType", k->predicate_type);
-		member(&w, "file", k->file);
-		member(&w, "predicate", digest_text(&k->predicate, digest));
+		json_write_member(&w, "type", k->type);
+		json_write_member(&w, "predicateType", k->predicate_type);
+		json_write_member(&w, "file", k->file);
+		json_write_member(&w, "predicate", digest_text(&k->predicate, digest));
 		json_write_key(&w, "inlineOnly");
 		json_write_bool(&w, k->inline_only);
 		json_write_object_end(&w);

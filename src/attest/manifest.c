@@ -6,19 +6,13 @@
 #include "base/limits.h"
 #include "codec/sha256.h"
 
-static void member(JsonWriter *w, const char *key, Str value)
-{
-	json_write_key(w, key);
-	json_write_str(w, value);
-}
-
 /* The members of a descriptor; its object stays open. */
 static void begin_descriptor(JsonWriter *w, Str media_type, const Digest *digest, uint64_t size)
 {
 	char text[DIGEST_TEXT_LEN + 1];
 	json_write_object(w);
-	member(w, "mediaType", media_type);
-	member(w, "digest", digest_text(digest, text));
+	json_write_member(w, "mediaType", media_type);
+	json_write_member(w, "digest", digest_text(digest, text));
 	json_write_key(w, "size");
 	json_write_int(w, (int64_t)size);
 }
@@ -27,7 +21,7 @@ static void write_annotation(JsonWriter *w, Str predicate_type)
 {
 	json_write_key(w, "annotations");
 	json_write_object(w);
-	member(w, ATTEST_PREDICATE_KEY, predicate_type);
+	json_write_member(w, ATTEST_PREDICATE_KEY, predicate_type);
 	json_write_object_end(w);
 }
 
@@ -36,7 +30,7 @@ static void write_empty_config(JsonWriter *w)
 	Digest digest = sha256_of(STR(ATTEST_EMPTY_JSON));
 	json_write_key(w, "config");
 	begin_descriptor(w, STR(MEDIA_OCI_EMPTY), &digest, sizeof ATTEST_EMPTY_JSON - 1);
-	member(w, "data", STR("e30="));
+	json_write_member(w, "data", STR("e30="));
 	json_write_object_end(w);
 }
 
@@ -58,8 +52,8 @@ static void write_manifest(JsonWriter *w, const char *artifact_type, const Descr
 	json_write_object(w);
 	json_write_key(w, "schemaVersion");
 	json_write_int(w, 2);
-	member(w, "mediaType", STR(MEDIA_OCI_MANIFEST));
-	member(w, "artifactType", str_from(artifact_type));
+	json_write_member(w, "mediaType", STR(MEDIA_OCI_MANIFEST));
+	json_write_member(w, "artifactType", str_from(artifact_type));
 	write_empty_config(w);
 	write_blobs(w, blobs, count);
 	json_write_key(w, "subject");
@@ -87,7 +81,7 @@ void attest_index_manifest(const Descriptor *subject, const Descriptor *old_conf
 	json_write_object(&w);
 	json_write_key(&w, "schemaVersion");
 	json_write_int(&w, 2);
-	member(&w, "mediaType", STR(MEDIA_OCI_MANIFEST));
+	json_write_member(&w, "mediaType", STR(MEDIA_OCI_MANIFEST));
 	json_write_key(&w, "config");
 	begin_descriptor(&w, old_config->media_type, &old_config->digest, old_config->size);
 	json_write_object_end(&w);
@@ -99,7 +93,7 @@ void attest_referrer_entry(const Descriptor *manifest, Str predicate_type, JsonW
 {
 	begin_descriptor(w, manifest->media_type, &manifest->digest, manifest->size);
 	write_annotation(w, predicate_type);
-	member(w, "artifactType", STR(MEDIA_IN_TOTO));
+	json_write_member(w, "artifactType", STR(MEDIA_IN_TOTO));
 	json_write_object_end(w);
 }
 

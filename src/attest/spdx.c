@@ -18,12 +18,6 @@
 
 enum { ID_HEX = 16 };
 
-static void member(JsonWriter *w, const char *key, Str value)
-{
-	json_write_key(w, key);
-	json_write_str(w, value);
-}
-
 /* Of SPDX's alphabet: letters, digits, '.' and '-'. */
 static void add_id_text(Str text, Buf *out)
 {
@@ -56,9 +50,9 @@ static void write_purl(JsonWriter *w, Str purl)
 	json_write_key(w, "externalRefs");
 	json_write_array(w);
 	json_write_object(w);
-	member(w, "referenceCategory", STR("PACKAGE-MANAGER"));
-	member(w, "referenceType", STR("purl"));
-	member(w, "referenceLocator", purl);
+	json_write_member(w, "referenceCategory", STR("PACKAGE-MANAGER"));
+	json_write_member(w, "referenceType", STR("purl"));
+	json_write_member(w, "referenceLocator", purl);
 	json_write_object_end(w);
 	json_write_array_end(w);
 }
@@ -70,8 +64,8 @@ static void write_checksum(JsonWriter *w, const SbomPackage *p)
 	json_write_key(w, "checksums");
 	json_write_array(w);
 	json_write_object(w);
-	member(w, "algorithm", str_from(p->checksum_alg));
-	member(w, "checksumValue", p->checksum);
+	json_write_member(w, "algorithm", str_from(p->checksum_alg));
+	json_write_member(w, "checksumValue", p->checksum);
 	json_write_object_end(w);
 	json_write_array_end(w);
 }
@@ -93,42 +87,43 @@ static void write_package(const SpdxDocument *d, const SbomPackage *p, Map *extr
                           JsonWriter *w)
 {
 	json_write_object(w);
-	member(w, "name", p->name);
-	member(w, "SPDXID", package_id(a, p));
+	json_write_member(w, "name", p->name);
+	json_write_member(w, "SPDXID", package_id(a, p));
 	if (p->version.len)
-		member(w, "versionInfo", p->version);
-	member(w, "supplier", supplier(a, p->supplier));
-	member(w, "downloadLocation", STR(NOTHING));
+		json_write_member(w, "versionInfo", p->version);
+	json_write_member(w, "supplier", supplier(a, p->supplier));
+	json_write_member(w, "downloadLocation", STR(NOTHING));
 	json_write_key(w, "filesAnalyzed");
 	json_write_bool(w, false);
 	write_checksum(w, p);
-	member(w, "sourceInfo", arena_strf(a, "told by /%.*s", STR_ARG(p->path)));
-	member(w, "licenseConcluded", STR(NOTHING));
-	member(w, "licenseDeclared", spdx_license(a, p->license, extracted));
-	member(w, "copyrightText", STR(NOTHING));
+	json_write_member(w, "sourceInfo", arena_strf(a, "told by /%.*s", STR_ARG(p->path)));
+	json_write_member(w, "licenseConcluded", STR(NOTHING));
+	json_write_member(w, "licenseDeclared", spdx_license(a, p->license, extracted));
+	json_write_member(w, "copyrightText", STR(NOTHING));
 	write_purl(w, p->purl);
 	if (d->diff_ids && p->layer < d->diff_id_count)
-		member(w, "comment",
-		       arena_strf(a, "layerID: %s",
-		                  digest_arena_text(a, &d->diff_ids[p->layer]).ptr));
+		json_write_member(w, "comment",
+		                  arena_strf(a, "layerID: %s",
+		                             digest_arena_text(a, &d->diff_ids[p->layer]).ptr));
 	json_write_object_end(w);
 }
 
 static void write_root(const SpdxDocument *d, JsonWriter *w)
 {
 	json_write_object(w);
-	member(w, "name", d->name);
-	member(w, "SPDXID", STR("SPDXRef-DocumentRoot"));
+	json_write_member(w, "name", d->name);
+	json_write_member(w, "SPDXID", STR("SPDXRef-DocumentRoot"));
 	if (d->version.len)
-		member(w, "versionInfo", d->version);
-	member(w, "downloadLocation", STR(NOTHING));
+		json_write_member(w, "versionInfo", d->version);
+	json_write_member(w, "downloadLocation", STR(NOTHING));
 	json_write_key(w, "filesAnalyzed");
 	json_write_bool(w, false);
-	member(w, "licenseConcluded", STR(NOTHING));
-	member(w, "licenseDeclared", STR(NOTHING));
-	member(w, "copyrightText", STR(NOTHING));
+	json_write_member(w, "licenseConcluded", STR(NOTHING));
+	json_write_member(w, "licenseDeclared", STR(NOTHING));
+	json_write_member(w, "copyrightText", STR(NOTHING));
 	write_purl(w, d->purl);
-	member(w, "primaryPackagePurpose", d->diff_ids ? STR("CONTAINER") : STR("SOURCE"));
+	json_write_member(w, "primaryPackagePurpose",
+	                  d->diff_ids ? STR("CONTAINER") : STR("SOURCE"));
 	json_write_object_end(w);
 }
 
@@ -147,9 +142,9 @@ static void write_packages(const SpdxDocument *d, Map *extracted, Arena *a, Json
 static void write_relation(JsonWriter *w, Str from, const char *kind, Str to)
 {
 	json_write_object(w);
-	member(w, "spdxElementId", from);
-	member(w, "relationshipType", str_from(kind));
-	member(w, "relatedSpdxElement", to);
+	json_write_member(w, "spdxElementId", from);
+	json_write_member(w, "relationshipType", str_from(kind));
+	json_write_member(w, "relatedSpdxElement", to);
 	json_write_object_end(w);
 }
 
@@ -172,8 +167,8 @@ static void write_extracted(const Map *extracted, JsonWriter *w)
 	json_write_array(w);
 	for (size_t i = 0; i < extracted->len; i++) {
 		json_write_object(w);
-		member(w, "licenseId", extracted->slots[i].key);
-		member(w, "extractedText", str_from(extracted->slots[i].value));
+		json_write_member(w, "licenseId", extracted->slots[i].key);
+		json_write_member(w, "extractedText", str_from(extracted->slots[i].value));
 		json_write_object_end(w);
 	}
 	json_write_array_end(w);
@@ -204,7 +199,7 @@ static void write_creation(const SpdxDocument *d, JsonWriter *w)
 	char time[CLOCK_TEXT_BYTES];
 	json_write_key(w, "creationInfo");
 	json_write_object(w);
-	member(w, "created", created(d, time));
+	json_write_member(w, "created", created(d, time));
 	json_write_key(w, "creators");
 	json_write_array(w);
 	json_write_str(w, STR("Tool: decant-" DECANT_VERSION));
@@ -220,7 +215,7 @@ static void write_warnings(const SpdxDocument *d, JsonWriter *w)
 		buf_addf(&text, "%s%.*s",
 		         i ? "\n" : "not complete: ", STR_ARG(d->sbom->warnings.at[i]));
 	if (text.len)
-		member(w, "comment", buf_str(&text));
+		json_write_member(w, "comment", buf_str(&text));
 }
 
 void spdx_format(const SpdxDocument *d, Buf *out)
@@ -236,11 +231,11 @@ void spdx_format(const SpdxDocument *d, Buf *out)
 	json_write_object_end(&w);
 	w = (JsonWriter){ .out = out };
 	json_write_object(&w);
-	member(&w, "spdxVersion", STR("SPDX-2.3"));
-	member(&w, "dataLicense", STR("CC0-1.0"));
-	member(&w, "SPDXID", STR("SPDXRef-DOCUMENT"));
-	member(&w, "name", d->name);
-	member(&w, "documentNamespace", document_space(d, buf_str(&packages), &a));
+	json_write_member(&w, "spdxVersion", STR("SPDX-2.3"));
+	json_write_member(&w, "dataLicense", STR("CC0-1.0"));
+	json_write_member(&w, "SPDXID", STR("SPDXRef-DOCUMENT"));
+	json_write_member(&w, "name", d->name);
+	json_write_member(&w, "documentNamespace", document_space(d, buf_str(&packages), &a));
 	write_creation(d, &w);
 	write_warnings(d, &w);
 	/* The members of the object that was made before, and its end. */

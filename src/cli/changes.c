@@ -124,12 +124,6 @@ void changes_words(Arena *a, const Change *c, Buf *out)
 	}
 }
 
-static void member(JsonWriter *w, const char *key, Str value)
-{
-	json_write_key(w, key);
-	json_write_str(w, value);
-}
-
 static void number(JsonWriter *w, const char *key, int64_t value)
 {
 	json_write_key(w, key);
@@ -144,19 +138,20 @@ static void entry_json(Arena *a, const Entry *e, JsonWriter *w)
 		return;
 	}
 	json_write_object(w);
-	member(w, "type", str_from(changes_type(e)));
-	member(w, "mode", arena_strf(a, "%04o", e->mode));
+	json_write_member(w, "type", str_from(changes_type(e)));
+	json_write_member(w, "mode", arena_strf(a, "%04o", e->mode));
 	number(w, "uid", e->uid);
 	number(w, "gid", e->gid);
-	member(w, "mtime", clock_format(e->mtime_ns, time));
+	json_write_member(w, "mtime", clock_format(e->mtime_ns, time));
 	if (e->link.len)
-		member(w, "link", e->link);
+		json_write_member(w, "link", e->link);
 	if (e->type == ENTRY_FILE || e->type == ENTRY_HARDLINK) {
 		number(w, "size", (int64_t)e->size);
-		member(w, "digest", digest_arena_text(a, &e->sha256));
+		json_write_member(w, "digest", digest_arena_text(a, &e->sha256));
 	}
 	if (e->type == ENTRY_CHAR || e->type == ENTRY_BLOCK)
-		member(w, "device", arena_strf(a, "%u:%u", e->rdev_major, e->rdev_minor));
+		json_write_member(w, "device",
+		                  arena_strf(a, "%u:%u", e->rdev_major, e->rdev_minor));
 	json_write_object_end(w);
 }
 
@@ -164,11 +159,11 @@ void changes_json(Arena *a, const Change *c, JsonWriter *w)
 {
 	const Entry *any = c->after ? c->after : c->before;
 	json_write_object(w);
-	member(w, "path", arena_strf(a, "/%.*s", STR_ARG(any->path)));
-	member(w, "change",
-	       !c->before  ? STR("added")
-	       : !c->after ? STR("removed")
-	                   : STR("changed"));
+	json_write_member(w, "path", arena_strf(a, "/%.*s", STR_ARG(any->path)));
+	json_write_member(w, "change",
+	                  !c->before  ? STR("added")
+	                  : !c->after ? STR("removed")
+	                              : STR("changed"));
 	json_write_key(w, "what");
 	json_write_array(w);
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)

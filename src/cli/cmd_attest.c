@@ -42,12 +42,6 @@ static const ListingColumn titles[] = {
 	{ "Type", "TYPE" }, { "Digest", "DIGEST" },
 };
 
-static void member(JsonWriter *w, const char *key, Str value)
-{
-	json_write_key(w, key);
-	json_write_str(w, value);
-}
-
 static Str row_json(Arena *a, Store *s, const AttestSet *set, const AttestKept *k)
 {
 	AUTO_BUF Buf json = BUF_INIT;
@@ -55,15 +49,15 @@ static Str row_json(Arena *a, Store *s, const AttestSet *set, const AttestKept *
 	uint64_t size = 0;
 	(void)store_blob_exists(s, &k->predicate, &size);
 	json_write_object(&w);
-	member(&w, "Name", k->file);
-	member(&w, "Type", k->type);
-	member(&w, "PredicateType", k->predicate_type);
-	member(&w, "Form",
-	       !set->form_set              ? STR("usual")
-	       : set->form == ATTEST_INDEX ? STR("index")
-	                                   : STR("referrer"));
-	member(&w, "Size", cli_size(a, size));
-	member(&w, "Digest", digest_arena_text(a, &k->predicate));
+	json_write_member(&w, "Name", k->file);
+	json_write_member(&w, "Type", k->type);
+	json_write_member(&w, "PredicateType", k->predicate_type);
+	json_write_member(&w, "Form",
+	                  !set->form_set              ? STR("usual")
+	                  : set->form == ATTEST_INDEX ? STR("index")
+	                                              : STR("referrer"));
+	json_write_member(&w, "Size", cli_size(a, size));
+	json_write_member(&w, "Digest", digest_arena_text(a, &k->predicate));
 	json_write_object_end(&w);
 	return arena_str(a, buf_str(&json));
 }

@@ -34,12 +34,6 @@ static const Option builds_options[] = {
 	  .offset = offsetof(BuildsValues, quiet) },
 };
 
-static void member(JsonWriter *w, const char *key, Str value)
-{
-	json_write_key(w, key);
-	json_write_str(w, value);
-}
-
 static Str last_part(Str path)
 {
 	while (path.len > 1 && path.ptr[path.len - 1] == '/')
@@ -103,23 +97,23 @@ static Str row_json(Arena *a, const StoreBuild *b, bool full)
 	if (b->image_count)
 		image = digest_arena_hex(a, &b->images[0].image_id);
 	json_write_object(&w);
-	member(&w, "Cached", cached_of(a, b));
-	member(&w, "Command", command_of(a, b));
-	member(&w, "Context", b->context);
-	member(&w, "CreatedAt", cli_time(a, b->started_ns));
-	member(&w, "CreatedSince",
-	       arena_strf(a, "%s ago", cli_age(a, clock_real_ns() - b->started_ns).ptr));
-	member(&w, "Dockerfile", b->dockerfile);
-	member(&w, "Duration", duration_of(a, b));
-	member(&w, "Error", b->error);
-	member(&w, "ID", b->id);
-	member(&w, "Image", full ? image : str_head(image, STORE_BUILD_ID_LEN));
-	member(&w, "Name",
-	       full || name.len <= NAME_COLUMNS
-	               ? name
-	               : arena_strf(a, "%.*s\xe2\x80\xa6",
-	                            STR_ARG(str_clip(name, NAME_COLUMNS - 1))));
-	member(&w, "Status", str_from(store_build_state_names[b->state]));
+	json_write_member(&w, "Cached", cached_of(a, b));
+	json_write_member(&w, "Command", command_of(a, b));
+	json_write_member(&w, "Context", b->context);
+	json_write_member(&w, "CreatedAt", cli_time(a, b->started_ns));
+	json_write_member(&w, "CreatedSince",
+	                  arena_strf(a, "%s ago", cli_age(a, clock_real_ns() - b->started_ns).ptr));
+	json_write_member(&w, "Dockerfile", b->dockerfile);
+	json_write_member(&w, "Duration", duration_of(a, b));
+	json_write_member(&w, "Error", b->error);
+	json_write_member(&w, "ID", b->id);
+	json_write_member(&w, "Image", full ? image : str_head(image, STORE_BUILD_ID_LEN));
+	json_write_member(&w, "Name",
+	                  full || name.len <= NAME_COLUMNS
+	                          ? name
+	                          : arena_strf(a, "%.*s\xe2\x80\xa6",
+	                                       STR_ARG(str_clip(name, NAME_COLUMNS - 1))));
+	json_write_member(&w, "Status", str_from(store_build_state_names[b->state]));
 	json_write_object_end(&w);
 	return arena_str(a, buf_str(&json));
 }

@@ -131,12 +131,6 @@ static const ListingColumn ls_titles[] = {
 	{ "From", "FROM" },
 };
 
-static void member(JsonWriter *w, const char *key, Str value)
-{
-	json_write_key(w, key);
-	json_write_str(w, value);
-}
-
 static Str row_json(Arena *a, const StoreMount *m, bool full)
 {
 	AUTO_BUF Buf json = BUF_INIT;
@@ -144,19 +138,20 @@ static Str row_json(Arena *a, const StoreMount *m, bool full)
 	Str from = info_line(m->info, "from");
 	Str namespace, id = cache_id_of(m, &namespace);
 	json_write_object(&w);
-	member(&w, "Key", cache_key_text(a, m, full));
-	member(&w, "ID", id);
-	member(&w, "Namespace", namespace);
-	member(&w, "Size", cli_size(a, m->size_bytes));
-	member(&w, "Bytes", arena_strf(a, "%llu", (unsigned long long)m->size_bytes));
-	member(&w, "LastUsed",
-	       m->used_ns ? arena_strf(a, "%s ago", cli_age(a, clock_real_ns() - m->used_ns).ptr)
-	                  : STR("never"));
-	member(&w, "LastUsedAt", m->used_ns ? cli_time(a, m->used_ns) : STR(""));
-	member(&w, "InUse", m->in_use ? STR("true") : STR("false"));
-	member(&w, "Directories", arena_strf(a, "%u", m->count));
-	member(&w, "Owner", info_line(m->info, "owner"));
-	member(&w, "From", from.len ? from : info_line(m->info, "files"));
+	json_write_member(&w, "Key", cache_key_text(a, m, full));
+	json_write_member(&w, "ID", id);
+	json_write_member(&w, "Namespace", namespace);
+	json_write_member(&w, "Size", cli_size(a, m->size_bytes));
+	json_write_member(&w, "Bytes", arena_strf(a, "%llu", (unsigned long long)m->size_bytes));
+	json_write_member(
+		&w, "LastUsed",
+		m->used_ns ? arena_strf(a, "%s ago", cli_age(a, clock_real_ns() - m->used_ns).ptr)
+			   : STR("never"));
+	json_write_member(&w, "LastUsedAt", m->used_ns ? cli_time(a, m->used_ns) : STR(""));
+	json_write_member(&w, "InUse", m->in_use ? STR("true") : STR("false"));
+	json_write_member(&w, "Directories", arena_strf(a, "%u", m->count));
+	json_write_member(&w, "Owner", info_line(m->info, "owner"));
+	json_write_member(&w, "From", from.len ? from : info_line(m->info, "files"));
 	json_write_object_end(&w);
 	return arena_str(a, buf_str(&json));
 }

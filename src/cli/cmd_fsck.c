@@ -96,12 +96,6 @@ static void print_end(const FsckReport *r, const FsckValues *v)
 		       r->images, r->layers, r->blobs, r->files, how);
 }
 
-static void write_str(JsonWriter *w, const char *key, Str value)
-{
-	json_write_key(w, key);
-	json_write_str(w, value);
-}
-
 static void write_count(JsonWriter *w, const char *key, size_t value)
 {
 	json_write_key(w, key);
@@ -111,15 +105,15 @@ static void write_count(JsonWriter *w, const char *key, size_t value)
 static void write_finding(JsonWriter *w, const FsckFinding *x)
 {
 	json_write_object(w);
-	write_str(w, "Path", x->path);
-	write_str(w, "Problem", x->problem);
+	json_write_member(w, "Path", x->path);
+	json_write_member(w, "Problem", x->problem);
 	json_write_key(w, "Images");
 	json_write_array(w);
 	for (size_t i = 0; i < x->image_count; i++)
 		json_write_str(w, x->images[i]);
 	json_write_array_end(w);
-	write_str(w, "Advice", x->advice);
-	write_str(w, "Repaired", x->done);
+	json_write_member(w, "Advice", x->advice);
+	json_write_member(w, "Repaired", x->done);
 	json_write_object_end(w);
 }
 

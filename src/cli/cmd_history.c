@@ -56,12 +56,6 @@ static void history_defaults(void *values)
 	((HistoryValues *)values)->human = true;
 }
 
-static void member(JsonWriter *w, const char *key, Str value)
-{
-	json_write_key(w, key);
-	json_write_str(w, value);
-}
-
 /* The first CREATED_BY_COLUMNS characters, the last of them an ellipsis; tabs would break the
  * table. */
 static Str created_by(Arena *a, Str text, bool full)
@@ -103,15 +97,16 @@ static Str row_json(Arena *a, const HistoryValues *v, const History *h, Str id, 
 	                 ? STR("")
 	                 : clock_format(h->created_ns - h->created_ns % 1000000000, time);
 	json_write_object(&w);
-	member(&w, "Comment", h->comment);
-	member(&w, "CreatedAt", at);
-	member(&w, "CreatedBy", created_by(a, h->created_by, v->no_trunc));
-	member(&w, "CreatedSince", v->human ? created_since(a, h->created_ns) : at);
-	member(&w, "ID", id);
+	json_write_member(&w, "Comment", h->comment);
+	json_write_member(&w, "CreatedAt", at);
+	json_write_member(&w, "CreatedBy", created_by(a, h->created_by, v->no_trunc));
+	json_write_member(&w, "CreatedSince", v->human ? created_since(a, h->created_ns) : at);
+	json_write_member(&w, "ID", id);
 	if (line)
-		member(&w, "Line", *line ? arena_strf(a, "%u", *line) : STR(""));
-	member(&w, "Size",
-	       v->human ? cli_size(a, size) : arena_strf(a, "%llu", (unsigned long long)size));
+		json_write_member(&w, "Line", *line ? arena_strf(a, "%u", *line) : STR(""));
+	json_write_member(&w, "Size",
+	                  v->human ? cli_size(a, size)
+	                           : arena_strf(a, "%llu", (unsigned long long)size));
 	json_write_object_end(&w);
 	return arena_str(a, buf_str(&json));
 }

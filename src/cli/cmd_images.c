@@ -58,12 +58,6 @@ static Str shown_id(Arena *a, const Digest *id, bool full)
 	return full ? digest_arena_text(a, id) : str_head(digest_arena_hex(a, id), 12);
 }
 
-static void member(JsonWriter *w, const char *key, Str value)
-{
-	json_write_key(w, key);
-	json_write_str(w, value);
-}
-
 /* What takes more than the catalog, for those who ask for it. */
 typedef struct Extra {
 	bool containers;
@@ -91,18 +85,18 @@ static Str row_json(Arena *a, const ImageRow *row, bool full_id, const Extra *ex
 	Str size = cli_size(a, all);
 	bool timed = row->image.created_ns != IMAGE_TIME_NONE;
 	json_write_object(&w);
-	member(&w, "Containers",
-	       extra->containers ? arena_strf(a, "%zu", row->containers) : STR("N/A"));
-	member(&w, "CreatedAt", timed ? cli_time(a, row->image.created_ns) : STR("N/A"));
-	member(&w, "CreatedSince", created_since(a, row));
-	member(&w, "Digest", shown_digest(a, row));
-	member(&w, "ID", shown_id(a, &row->image.id, full_id));
-	member(&w, "Repository", row->repository);
-	member(&w, "SharedSize", extra->shared ? cli_size(a, shared) : STR("N/A"));
-	member(&w, "Size", size);
-	member(&w, "Tag", row->tag);
-	member(&w, "UniqueSize", extra->shared ? cli_size(a, all - shared) : STR("N/A"));
-	member(&w, "VirtualSize", size);
+	json_write_member(&w, "Containers",
+	                  extra->containers ? arena_strf(a, "%zu", row->containers) : STR("N/A"));
+	json_write_member(&w, "CreatedAt", timed ? cli_time(a, row->image.created_ns) : STR("N/A"));
+	json_write_member(&w, "CreatedSince", created_since(a, row));
+	json_write_member(&w, "Digest", shown_digest(a, row));
+	json_write_member(&w, "ID", shown_id(a, &row->image.id, full_id));
+	json_write_member(&w, "Repository", row->repository);
+	json_write_member(&w, "SharedSize", extra->shared ? cli_size(a, shared) : STR("N/A"));
+	json_write_member(&w, "Size", size);
+	json_write_member(&w, "Tag", row->tag);
+	json_write_member(&w, "UniqueSize", extra->shared ? cli_size(a, all - shared) : STR("N/A"));
+	json_write_member(&w, "VirtualSize", size);
 	json_write_object_end(&w);
 	return arena_str(a, buf_str(&json));
 }

@@ -99,12 +99,6 @@ static Err *learn(Cli *cli, Facts *f)
 	return NULL;
 }
 
-static void text_member(JsonWriter *w, const char *key, Str value)
-{
-	json_write_key(w, key);
-	json_write_str(w, value);
-}
-
 static void number_member(JsonWriter *w, const char *key, uint64_t value)
 {
 	json_write_key(w, key);
@@ -150,38 +144,39 @@ static Str info_json(Arena *a, const Facts *f)
 	AUTO_BUF Buf json = BUF_INIT;
 	JsonWriter w = { .out = &json };
 	json_write_object(&w);
-	text_member(&w, "ID", STR("decant"));
+	json_write_member(&w, "ID", STR("decant"));
 	write_numbers(f, &w);
-	text_member(&w, "Driver", STR("overlay2"));
-	text_member(&w, "DockerRootDir", str_from(f->root ? f->root : ""));
-	text_member(&w, "LoggingDriver", STR("json-file"));
-	text_member(&w, "CgroupDriver", STR("cgroupfs"));
-	text_member(&w, "CgroupVersion",
-	            access("/sys/fs/cgroup/cgroup.controllers", F_OK) == 0 ? STR("2") : STR("1"));
-	text_member(&w, "KernelVersion", str_from(f->machine.release));
-	text_member(&w, "OperatingSystem", f->system);
-	text_member(&w, "OSType", f->platform.os);
-	text_member(&w, "Architecture", str_from(f->machine.machine));
-	text_member(&w, "IndexServerAddress", STR("https://index.docker.io/v1/"));
-	text_member(&w, "Name", str_from(f->machine.nodename));
+	json_write_member(&w, "Driver", STR("overlay2"));
+	json_write_member(&w, "DockerRootDir", str_from(f->root ? f->root : ""));
+	json_write_member(&w, "LoggingDriver", STR("json-file"));
+	json_write_member(&w, "CgroupDriver", STR("cgroupfs"));
+	json_write_member(&w, "CgroupVersion",
+	                  access("/sys/fs/cgroup/cgroup.controllers", F_OK) == 0 ? STR("2")
+	                                                                         : STR("1"));
+	json_write_member(&w, "KernelVersion", str_from(f->machine.release));
+	json_write_member(&w, "OperatingSystem", f->system);
+	json_write_member(&w, "OSType", f->platform.os);
+	json_write_member(&w, "Architecture", str_from(f->machine.machine));
+	json_write_member(&w, "IndexServerAddress", STR("https://index.docker.io/v1/"));
+	json_write_member(&w, "Name", str_from(f->machine.nodename));
 	list_member(&w, "Labels", NULL, 0);
 	list_member(&w, "SecurityOptions", rootless, sandbox_rung() == SANDBOX_ROOT ? 1 : 2);
 	list_member(&w, "Warnings", NULL, 0);
-	text_member(&w, "ServerVersion", STR(DECANT_VERSION));
-	text_member(&w, "DefaultRuntime", STR("decant"));
+	json_write_member(&w, "ServerVersion", STR(DECANT_VERSION));
+	json_write_member(&w, "DefaultRuntime", STR("decant"));
 	bool_member(&w, "Debug", false);
 	bool_member(&w, "ExperimentalBuild", false);
 	bool_member(&w, "LiveRestoreEnabled", false);
 	json_write_key(&w, "Swarm");
 	json_write_object(&w);
-	text_member(&w, "LocalNodeState", STR("inactive"));
+	json_write_member(&w, "LocalNodeState", STR("inactive"));
 	json_write_object_end(&w);
 	json_write_key(&w, "ClientInfo");
 	json_write_object(&w);
-	text_member(&w, "Version", STR(DECANT_VERSION));
-	text_member(&w, "Context", STR("default"));
-	text_member(&w, "Os", f->platform.os);
-	text_member(&w, "Arch", f->platform.arch);
+	json_write_member(&w, "Version", STR(DECANT_VERSION));
+	json_write_member(&w, "Context", STR("default"));
+	json_write_member(&w, "Os", f->platform.os);
+	json_write_member(&w, "Arch", f->platform.arch);
 	json_write_object_end(&w);
 	json_write_object_end(&w);
 	return arena_str(a, buf_str(&json));

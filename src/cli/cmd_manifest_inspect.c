@@ -106,31 +106,25 @@ static Err *print_json(Str json)
 
 /* --- manifest inspect ------------------------------------------------------------------------- */
 
-static void member(JsonWriter *w, const char *key, Str value)
-{
-	json_write_key(w, key);
-	json_write_str(w, value);
-}
-
 /* One manifest as docker's --verbose has it. */
 static void write_verbose(Cli *cli, const Document *d, const Platform *platform, JsonWriter *w)
 {
 	bool oci = str_eqc(d->media_type, MEDIA_OCI_MANIFEST);
 	json_write_object(w);
-	member(w, "Ref", reference_full(cli->arena, &d->ref));
+	json_write_member(w, "Ref", reference_full(cli->arena, &d->ref));
 	json_write_key(w, "Descriptor");
 	json_write_object(w);
-	member(w, "mediaType", d->media_type);
-	member(w, "digest", digest_arena_text(cli->arena, &d->digest));
+	json_write_member(w, "mediaType", d->media_type);
+	json_write_member(w, "digest", digest_arena_text(cli->arena, &d->digest));
 	json_write_key(w, "size");
 	json_write_int(w, (int64_t)d->json.len);
 	if (platform) {
 		json_write_key(w, "platform");
 		json_write_object(w);
-		member(w, "architecture", platform->arch);
-		member(w, "os", platform->os);
+		json_write_member(w, "architecture", platform->arch);
+		json_write_member(w, "os", platform->os);
 		if (platform->variant.len)
-			member(w, "variant", platform->variant);
+			json_write_member(w, "variant", platform->variant);
 		json_write_object_end(w);
 	}
 	json_write_object_end(w);
@@ -218,7 +212,7 @@ static Err *print_formatted(Cli *cli, const Document *d, const char *format)
 	if (strcmp(format, "json") == 0)
 		format = "{{json .}}";
 	json_write_object(&w);
-	member(&w, "name", reference_full(cli->arena, &d->ref));
+	json_write_member(&w, "name", reference_full(cli->arena, &d->ref));
 	json_write_key(&w, "manifest");
 	Str rest = str_trim(d->json); /* an object: its members follow ours */
 	buf_addf(&json, "{\"digest\":\"%s\",\"size\":%zu,%.*s",

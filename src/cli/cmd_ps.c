@@ -64,12 +64,6 @@ static const Option ps_options[] = {
 	  .offset = offsetof(PsValues, quiet) },
 };
 
-static void member(JsonWriter *w, const char *key, Str value)
-{
-	json_write_key(w, key);
-	json_write_str(w, value);
-}
-
 static Str status_of(Arena *a, const Container *c)
 {
 	int64_t now = clock_real_ns();
@@ -215,23 +209,23 @@ static Str row_json(Arena *a, const Container *c, const ContainerRequest *r, boo
 	AUTO_BUF Buf json = BUF_INIT;
 	JsonWriter w = { .out = &json };
 	json_write_object(&w);
-	member(&w, "Command", command_of(a, c->command, full));
-	member(&w, "CreatedAt", cli_time(a, c->created_ns));
-	member(&w, "ID", full ? c->id : str_head(c->id, SHORT_ID));
-	member(&w, "Image", c->image_name);
-	member(&w, "Labels", labels_of(a, r));
-	member(&w, "LocalVolumes", STR("0"));
-	member(&w, "Mounts", mounts_of(a, r));
-	member(&w, "Names", c->name);
-	member(&w, "Networks",
-	       r->network == SANDBOX_NET_HOST   ? STR("host")
-	       : r->network == SANDBOX_NET_NONE ? STR("none")
-	                                        : STR("bridge"));
-	member(&w, "Ports", c->running ? c->ports : STR(""));
-	member(&w, "RunningFor",
-	       arena_strf(a, "%s ago", cli_age(a, clock_real_ns() - c->created_ns).ptr));
-	member(&w, "State", state_of(c));
-	member(&w, "Status", status_of(a, c));
+	json_write_member(&w, "Command", command_of(a, c->command, full));
+	json_write_member(&w, "CreatedAt", cli_time(a, c->created_ns));
+	json_write_member(&w, "ID", full ? c->id : str_head(c->id, SHORT_ID));
+	json_write_member(&w, "Image", c->image_name);
+	json_write_member(&w, "Labels", labels_of(a, r));
+	json_write_member(&w, "LocalVolumes", STR("0"));
+	json_write_member(&w, "Mounts", mounts_of(a, r));
+	json_write_member(&w, "Names", c->name);
+	json_write_member(&w, "Networks",
+	                  r->network == SANDBOX_NET_HOST   ? STR("host")
+	                  : r->network == SANDBOX_NET_NONE ? STR("none")
+	                                                   : STR("bridge"));
+	json_write_member(&w, "Ports", c->running ? c->ports : STR(""));
+	json_write_member(&w, "RunningFor",
+	                  arena_strf(a, "%s ago", cli_age(a, clock_real_ns() - c->created_ns).ptr));
+	json_write_member(&w, "State", state_of(c));
+	json_write_member(&w, "Status", status_of(a, c));
 	json_write_object_end(&w);
 	return arena_str(a, buf_str(&json));
 }

@@ -46,24 +46,18 @@ static const ListingColumn titles[] = {
 	{ "Layer", "LAYER" },
 };
 
-static void member(JsonWriter *w, const char *key, Str value)
-{
-	json_write_key(w, key);
-	json_write_str(w, value);
-}
-
 static Str row_json(Arena *a, const Image *image, const SbomPackage *p)
 {
 	AUTO_BUF Buf json = BUF_INIT;
 	JsonWriter w = { .out = &json };
 	json_write_object(&w);
-	member(&w, "Name", p->name);
-	member(&w, "Version", p->version);
-	member(&w, "Type", str_from(p->type));
-	member(&w, "PURL", p->purl);
-	member(&w, "License", p->license);
-	member(&w, "Path", arena_strf(a, "/%.*s", STR_ARG(p->path)));
-	member(&w, "Layer", digest_arena_text(a, &image->config.diff_ids[p->layer]));
+	json_write_member(&w, "Name", p->name);
+	json_write_member(&w, "Version", p->version);
+	json_write_member(&w, "Type", str_from(p->type));
+	json_write_member(&w, "PURL", p->purl);
+	json_write_member(&w, "License", p->license);
+	json_write_member(&w, "Path", arena_strf(a, "/%.*s", STR_ARG(p->path)));
+	json_write_member(&w, "Layer", digest_arena_text(a, &image->config.diff_ids[p->layer]));
 	json_write_object_end(&w);
 	return arena_str(a, buf_str(&json));
 }

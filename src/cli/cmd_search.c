@@ -117,23 +117,18 @@ static Str one_line(Arena *a, Str text, bool cut)
 	return arena_str(a, buf_str(&line));
 }
 
-static void member(JsonWriter *w, const char *key, Str value)
-{
-	json_write_key(w, key);
-	json_write_str(w, value);
-}
-
 static Str hit_json(Arena *a, Str prefix, const CatalogHit *h, bool full)
 {
 	AUTO_BUF Buf json = BUF_INIT;
 	JsonWriter w = { .out = &json };
 	json_write_object(&w);
-	member(&w, "Name",
-	       one_line(a, arena_strf(a, "%.*s%.*s", STR_ARG(prefix), STR_ARG(h->name)), false));
-	member(&w, "Description", one_line(a, h->description, !full));
-	member(&w, "StarCount", arena_strf(a, "%lld", (long long)h->stars));
-	member(&w, "IsOfficial", h->official ? STR("[OK]") : STR(""));
-	member(&w, "IsAutomated", h->automated ? STR("[OK]") : STR(""));
+	json_write_member(
+		&w, "Name",
+		one_line(a, arena_strf(a, "%.*s%.*s", STR_ARG(prefix), STR_ARG(h->name)), false));
+	json_write_member(&w, "Description", one_line(a, h->description, !full));
+	json_write_member(&w, "StarCount", arena_strf(a, "%lld", (long long)h->stars));
+	json_write_member(&w, "IsOfficial", h->official ? STR("[OK]") : STR(""));
+	json_write_member(&w, "IsAutomated", h->automated ? STR("[OK]") : STR(""));
 	json_write_object_end(&w);
 	return arena_str(a, buf_str(&json));
 }
@@ -194,8 +189,8 @@ static Err *list_tags(Cli *cli, const SearchValues *v, Registry *r, const char *
 		AUTO_BUF Buf json = BUF_INIT;
 		JsonWriter w = { .out = &json };
 		json_write_object(&w);
-		member(&w, "Name", name);
-		member(&w, "Tag", one_line(a, names.at[i], false));
+		json_write_member(&w, "Name", name);
+		json_write_member(&w, "Tag", one_line(a, names.at[i], false));
 		json_write_object_end(&w);
 		rows[i] = arena_str(a, buf_str(&json));
 	}

@@ -30,12 +30,6 @@ static const Option df_options[] = {
 	  .offset = offsetof(DfValues, verbose) },
 };
 
-static void member(JsonWriter *w, const char *key, Str value)
-{
-	json_write_key(w, key);
-	json_write_str(w, value);
-}
-
 static Str number(Arena *a, uint64_t n)
 {
 	return arena_strf(a, "%llu", (unsigned long long)n);
@@ -66,13 +60,13 @@ static Str row_json(Arena *a, DiskRow row, const DiskSum *sum)
 	AUTO_BUF Buf json = BUF_INIT;
 	JsonWriter w = { .out = &json };
 	json_write_object(&w);
-	member(&w, "Type", str_from(row_names[row]));
-	member(&w, "TotalCount", number(a, sum->total));
-	member(&w, "Active", number(a, sum->active));
-	member(&w, "Size", cli_size(a, sum->bytes));
-	member(&w, "Reclaimable", reclaimable(a, row, sum));
-	member(&w, "Bytes", number(a, sum->bytes));
-	member(&w, "ReclaimableBytes", number(a, sum->reclaimable));
+	json_write_member(&w, "Type", str_from(row_names[row]));
+	json_write_member(&w, "TotalCount", number(a, sum->total));
+	json_write_member(&w, "Active", number(a, sum->active));
+	json_write_member(&w, "Size", cli_size(a, sum->bytes));
+	json_write_member(&w, "Reclaimable", reclaimable(a, row, sum));
+	json_write_member(&w, "Bytes", number(a, sum->bytes));
+	json_write_member(&w, "ReclaimableBytes", number(a, sum->reclaimable));
 	json_write_object_end(&w);
 	return arena_str(a, buf_str(&json));
 }
@@ -107,16 +101,17 @@ static Str image_json(Arena *a, const DiskImage *i)
 	AUTO_BUF Buf json = BUF_INIT;
 	JsonWriter w = { .out = &json };
 	json_write_object(&w);
-	member(&w, "Repository", i->repository);
-	member(&w, "Tag", i->tag);
-	member(&w, "ID", str_head(digest_arena_hex(a, &i->id), 12));
-	member(&w, "CreatedSince", i->created_ns > 0 ? since(a, i->created_ns) : STR("N/A"));
-	member(&w, "Size", cli_size(a, i->shared + i->unique));
-	member(&w, "SharedSize", cli_size(a, i->shared));
-	member(&w, "UniqueSize", cli_size(a, i->unique));
-	member(&w, "Containers", number(a, i->containers));
-	member(&w, "UniqueBytes", number(a, i->unique));
-	member(&w, "SharedBytes", number(a, i->shared));
+	json_write_member(&w, "Repository", i->repository);
+	json_write_member(&w, "Tag", i->tag);
+	json_write_member(&w, "ID", str_head(digest_arena_hex(a, &i->id), 12));
+	json_write_member(&w, "CreatedSince",
+	                  i->created_ns > 0 ? since(a, i->created_ns) : STR("N/A"));
+	json_write_member(&w, "Size", cli_size(a, i->shared + i->unique));
+	json_write_member(&w, "SharedSize", cli_size(a, i->shared));
+	json_write_member(&w, "UniqueSize", cli_size(a, i->unique));
+	json_write_member(&w, "Containers", number(a, i->containers));
+	json_write_member(&w, "UniqueBytes", number(a, i->unique));
+	json_write_member(&w, "SharedBytes", number(a, i->shared));
 	json_write_object_end(&w);
 	return arena_str(a, buf_str(&json));
 }
@@ -131,17 +126,18 @@ static Str container_json(Arena *a, const Disk *d, const Container *c)
 		    str_eq(d->survey.things.at[i].name, c->id))
 			bytes = d->bytes[i];
 	json_write_object(&w);
-	member(&w, "ID", str_head(c->id, 12));
-	member(&w, "Image", c->image_name);
-	member(&w, "Command", arena_strf(a, "\"%.*s\"", STR_ARG(str_clip(c->command, 20))));
-	member(&w, "LocalVolumes", STR("0"));
-	member(&w, "Size", cli_size(a, bytes));
-	member(&w, "RunningFor", since(a, c->created_ns));
-	member(&w, "Status",
-	       c->running      ? STR("Up")
-	       : c->started_ns ? arena_strf(a, "Exited (%d)", c->exit_status)
-	                       : STR("Created"));
-	member(&w, "Names", c->name);
+	json_write_member(&w, "ID", str_head(c->id, 12));
+	json_write_member(&w, "Image", c->image_name);
+	json_write_member(&w, "Command",
+	                  arena_strf(a, "\"%.*s\"", STR_ARG(str_clip(c->command, 20))));
+	json_write_member(&w, "LocalVolumes", STR("0"));
+	json_write_member(&w, "Size", cli_size(a, bytes));
+	json_write_member(&w, "RunningFor", since(a, c->created_ns));
+	json_write_member(&w, "Status",
+	                  c->running      ? STR("Up")
+	                  : c->started_ns ? arena_strf(a, "Exited (%d)", c->exit_status)
+	                                  : STR("Created"));
+	json_write_member(&w, "Names", c->name);
 	json_write_object_end(&w);
 	return arena_str(a, buf_str(&json));
 }
@@ -151,15 +147,15 @@ static Str entry_json(Arena *a, const DiskEntry *e)
 	AUTO_BUF Buf json = BUF_INIT;
 	JsonWriter w = { .out = &json };
 	json_write_object(&w);
-	member(&w, "ID", e->id);
-	member(&w, "CacheType", str_from(e->type));
-	member(&w, "Size", cli_size(a, e->bytes));
-	member(&w, "CreatedSince", since(a, e->created_ns));
-	member(&w, "LastUsedSince", since(a, e->used_ns));
-	member(&w, "UsageCount", number(a, e->record_count));
-	member(&w, "Shared", e->shared ? STR("true") : STR("false"));
-	member(&w, "InUse", e->in_use ? STR("true") : STR("false"));
-	member(&w, "Description", e->description);
+	json_write_member(&w, "ID", e->id);
+	json_write_member(&w, "CacheType", str_from(e->type));
+	json_write_member(&w, "Size", cli_size(a, e->bytes));
+	json_write_member(&w, "CreatedSince", since(a, e->created_ns));
+	json_write_member(&w, "LastUsedSince", since(a, e->used_ns));
+	json_write_member(&w, "UsageCount", number(a, e->record_count));
+	json_write_member(&w, "Shared", e->shared ? STR("true") : STR("false"));
+	json_write_member(&w, "InUse", e->in_use ? STR("true") : STR("false"));
+	json_write_member(&w, "Description", e->description);
 	json_write_object_end(&w);
 	return arena_str(a, buf_str(&json));
 }

@@ -31,21 +31,15 @@ typedef struct Facts {
 	Str version, os, arch, kernel;
 } Facts;
 
-static void member(JsonWriter *w, const char *key, Str value)
-{
-	json_write_key(w, key);
-	json_write_str(w, value);
-}
-
 static void write_common(JsonWriter *w, const Facts *f)
 {
-	member(w, "Version", f->version);
-	member(w, "ApiVersion", STR(API_VERSION));
-	member(w, "GitCommit", STR(""));
-	member(w, "GoVersion", STR(""));
-	member(w, "Os", f->os);
-	member(w, "Arch", f->arch);
-	member(w, "BuildTime", STR(""));
+	json_write_member(w, "Version", f->version);
+	json_write_member(w, "ApiVersion", STR(API_VERSION));
+	json_write_member(w, "GitCommit", STR(""));
+	json_write_member(w, "GoVersion", STR(""));
+	json_write_member(w, "Os", f->os);
+	json_write_member(w, "Arch", f->arch);
+	json_write_member(w, "BuildTime", STR(""));
 }
 
 /* There is one program, which is both to who asks as if there were two. */
@@ -57,34 +51,34 @@ static Str version_json(Arena *a, const Facts *f)
 	json_write_key(&w, "Client");
 	json_write_object(&w);
 	write_common(&w, f);
-	member(&w, "DefaultAPIVersion", STR(API_VERSION));
-	member(&w, "Context", STR("default"));
+	json_write_member(&w, "DefaultAPIVersion", STR(API_VERSION));
+	json_write_member(&w, "Context", STR("default"));
 	json_write_object_end(&w);
 	json_write_key(&w, "Server");
 	json_write_object(&w);
 	json_write_key(&w, "Platform");
 	json_write_object(&w);
-	member(&w, "Name", STR("decant"));
+	json_write_member(&w, "Name", STR("decant"));
 	json_write_object_end(&w);
 	json_write_key(&w, "Components");
 	json_write_array(&w);
 	json_write_object(&w);
-	member(&w, "Name", STR("Engine"));
-	member(&w, "Version", f->version);
+	json_write_member(&w, "Name", STR("Engine"));
+	json_write_member(&w, "Version", f->version);
 	json_write_key(&w, "Details");
 	json_write_object(&w);
-	member(&w, "ApiVersion", STR(API_VERSION));
-	member(&w, "Arch", f->arch);
-	member(&w, "Experimental", STR("false"));
-	member(&w, "KernelVersion", f->kernel);
-	member(&w, "MinAPIVersion", STR(API_VERSION_MIN));
-	member(&w, "Os", f->os);
+	json_write_member(&w, "ApiVersion", STR(API_VERSION));
+	json_write_member(&w, "Arch", f->arch);
+	json_write_member(&w, "Experimental", STR("false"));
+	json_write_member(&w, "KernelVersion", f->kernel);
+	json_write_member(&w, "MinAPIVersion", STR(API_VERSION_MIN));
+	json_write_member(&w, "Os", f->os);
 	json_write_object_end(&w);
 	json_write_object_end(&w);
 	json_write_array_end(&w);
 	write_common(&w, f);
-	member(&w, "MinAPIVersion", STR(API_VERSION_MIN));
-	member(&w, "KernelVersion", f->kernel);
+	json_write_member(&w, "MinAPIVersion", STR(API_VERSION_MIN));
+	json_write_member(&w, "KernelVersion", f->kernel);
 	json_write_object_end(&w);
 	json_write_object_end(&w);
 	return arena_str(a, buf_str(&json));

@@ -167,12 +167,6 @@ static void print_text(Arena *a, const StoreBuild *b, uint32_t only)
 
 /* --- JSON ------------------------------------------------------------------------------------ */
 
-static void member(JsonWriter *w, const char *key, Str value)
-{
-	json_write_key(w, key);
-	json_write_str(w, value);
-}
-
 static void number(JsonWriter *w, const char *key, int64_t value)
 {
 	json_write_key(w, key);
@@ -182,7 +176,7 @@ static void number(JsonWriter *w, const char *key, int64_t value)
 static void digest_member(JsonWriter *w, Arena *a, const char *key, const Digest *d)
 {
 	if (!digest_is_zero(d))
-		member(w, key, digest_arena_text(a, d));
+		json_write_member(w, key, digest_arena_text(a, d));
 }
 
 static void texts(JsonWriter *w, const char *key, const Str *at, size_t count)
@@ -201,16 +195,16 @@ static void put_causes(JsonWriter *w, const StoreStep *s)
 	for (size_t i = 0; i < s->cause_count; i++) {
 		const StoreCause *c = &s->causes[i];
 		json_write_object(w);
-		member(w, "code", c->code);
+		json_write_member(w, "code", c->code);
 		if (c->subject.len)
-			member(w, "subject", c->subject);
+			json_write_member(w, "subject", c->subject);
 		if (c->before.len)
-			member(w, "old", c->before);
+			json_write_member(w, "old", c->before);
 		if (c->after.len)
-			member(w, "new", c->after);
+			json_write_member(w, "new", c->after);
 		if (c->step != STORE_STEP_NONE)
 			number(w, "step", (int64_t)c->step + 1);
-		member(w, "text", c->words);
+		json_write_member(w, "text", c->words);
 		json_write_object_end(w);
 	}
 	json_write_array_end(w);
@@ -220,12 +214,12 @@ static void put_step(JsonWriter *w, Arena *a, const StoreStep *s, uint32_t n)
 {
 	json_write_object(w);
 	number(w, "step", (int64_t)n + 1);
-	member(w, "kind", str_from(store_step_kind_names[s->kind]));
-	member(w, "status", str_from(store_step_status_names[s->status]));
-	member(w, "stage", s->stage);
-	member(w, "platform", s->platform);
-	member(w, "title", s->title);
-	member(w, "instruction", s->text);
+	json_write_member(w, "kind", str_from(store_step_kind_names[s->kind]));
+	json_write_member(w, "status", str_from(store_step_status_names[s->status]));
+	json_write_member(w, "stage", s->stage);
+	json_write_member(w, "platform", s->platform);
+	json_write_member(w, "title", s->title);
+	json_write_member(w, "instruction", s->text);
 	if (s->line) {
 		number(w, "line", s->line);
 		number(w, "last_line", s->last_line);
@@ -242,10 +236,10 @@ static void put_step(JsonWriter *w, Arena *a, const StoreStep *s, uint32_t n)
 		number(w, "size", (int64_t)s->layer.size_bytes);
 	}
 	if (s->source.len)
-		member(w, "source", s->source);
+		json_write_member(w, "source", s->source);
 	digest_member(w, a, "digest", &s->digest);
 	if (s->revision.len)
-		member(w, "commit", s->revision);
+		json_write_member(w, "commit", s->revision);
 	number(w, "log_bytes", (int64_t)s->log_bytes);
 	json_write_object_end(w);
 }
@@ -256,16 +250,16 @@ static void print_json(Arena *a, const StoreBuild *b, uint32_t only)
 	AUTO_BUF Buf out = BUF_INIT;
 	JsonWriter w = { .out = &out };
 	json_write_object(&w);
-	member(&w, "id", b->id);
-	member(&w, "state", str_from(store_build_state_names[b->state]));
-	member(&w, "started", clock_format(b->started_ns, time));
+	json_write_member(&w, "id", b->id);
+	json_write_member(&w, "state", str_from(store_build_state_names[b->state]));
+	json_write_member(&w, "started", clock_format(b->started_ns, time));
 	number(&w, "nanoseconds", b->duration_ns);
 	texts(&w, "command", b->command, b->command_count);
-	member(&w, "dockerfile", b->dockerfile);
+	json_write_member(&w, "dockerfile", b->dockerfile);
 	digest_member(&w, a, "dockerfile_digest", &b->dockerfile_digest);
-	member(&w, "context", b->context);
-	member(&w, "target", b->target);
-	member(&w, "platform", b->platform);
+	json_write_member(&w, "context", b->context);
+	json_write_member(&w, "target", b->target);
+	json_write_member(&w, "platform", b->platform);
 	texts(&w, "tags", b->tags, b->tag_count);
 	json_write_key(&w, "images");
 	json_write_array(&w);
@@ -273,7 +267,7 @@ static void print_json(Arena *a, const StoreBuild *b, uint32_t only)
 		json_write_str(&w, digest_arena_text(a, &b->images[i].image_id));
 	json_write_array_end(&w);
 	if (b->error.len)
-		member(&w, "error", b->error);
+		json_write_member(&w, "error", b->error);
 	json_write_key(&w, "steps");
 	json_write_array(&w);
 	for (uint32_t i = 0; i < b->step_count; i++)

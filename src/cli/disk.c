@@ -73,12 +73,6 @@ Err *disk_read_filter(Cli *cli, const OptionList *filters, bool of_cache, DiskFi
 
 /* --- entries of the cache --------------------------------------------------------------------- */
 
-static void member(JsonWriter *w, const char *key, Str value)
-{
-	json_write_key(w, key);
-	json_write_str(w, value);
-}
-
 static Str since(Arena *a, int64_t ns)
 {
 	return ns ? arena_strf(a, "%s ago", cli_age(a, clock_real_ns() - ns).ptr) : STR("");
@@ -89,21 +83,23 @@ static Str row_json(Arena *a, const DiskEntry *e)
 	AUTO_BUF Buf json = BUF_INIT;
 	JsonWriter w = { .out = &json };
 	json_write_object(&w);
-	member(&w, "ID", e->id);
-	member(&w, "Reclaimable", e->in_use || e->shared ? STR("false") : STR("true"));
-	member(&w, "Size", cli_size(a, e->bytes));
-	member(&w, "Bytes", arena_strf(a, "%llu", (unsigned long long)e->bytes));
-	member(&w, "LastUsedAt", since(a, e->used_ns));
-	member(&w, "CreatedAt", e->created_ns ? cli_time(a, e->created_ns) : STR(""));
-	member(&w, "CreatedSince", since(a, e->created_ns));
-	member(&w, "Description", e->description);
-	member(&w, "Type", str_from(e->type));
-	member(&w, "Shared", e->shared ? STR("true") : STR("false"));
-	member(&w, "InUse", e->in_use ? STR("true") : STR("false"));
-	member(&w, "Mutable", strcmp(e->type, "exec.cachemount") == 0 ? STR("true") : STR("false"));
-	member(&w, "UsageCount", arena_strf(a, "%zu", e->record_count));
-	member(&w, "Cost",
-	       e->cost_ns < 0 ? STR("") : arena_strf(a, "%.3fs", (double)e->cost_ns / 1e9));
+	json_write_member(&w, "ID", e->id);
+	json_write_member(&w, "Reclaimable", e->in_use || e->shared ? STR("false") : STR("true"));
+	json_write_member(&w, "Size", cli_size(a, e->bytes));
+	json_write_member(&w, "Bytes", arena_strf(a, "%llu", (unsigned long long)e->bytes));
+	json_write_member(&w, "LastUsedAt", since(a, e->used_ns));
+	json_write_member(&w, "CreatedAt", e->created_ns ? cli_time(a, e->created_ns) : STR(""));
+	json_write_member(&w, "CreatedSince", since(a, e->created_ns));
+	json_write_member(&w, "Description", e->description);
+	json_write_member(&w, "Type", str_from(e->type));
+	json_write_member(&w, "Shared", e->shared ? STR("true") : STR("false"));
+	json_write_member(&w, "InUse", e->in_use ? STR("true") : STR("false"));
+	json_write_member(&w, "Mutable",
+	                  strcmp(e->type, "exec.cachemount") == 0 ? STR("true") : STR("false"));
+	json_write_member(&w, "UsageCount", arena_strf(a, "%zu", e->record_count));
+	json_write_member(&w, "Cost",
+	                  e->cost_ns < 0 ? STR("")
+	                                 : arena_strf(a, "%.3fs", (double)e->cost_ns / 1e9));
 	json_write_object_end(&w);
 	return arena_str(a, buf_str(&json));
 }

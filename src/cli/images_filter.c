@@ -126,18 +126,6 @@ static Err *matches_argument(Arena *a, const ImageRow *row, const char *argument
 	return NULL;
 }
 
-static bool has_label(const ImageConfig *config, const char *wanted)
-{
-	Str key;
-	(void)str_cut(str_from(wanted), '=', &key);
-	const char *value = wanted[key.len] ? wanted + key.len + 1 : NULL;
-	for (size_t i = 0; i < config->label_count; i++)
-		if (str_eq(config->labels[i].key, key) &&
-		    (!value || str_eqc(config->labels[i].value, value)))
-			return true;
-	return false;
-}
-
 static Err *has_labels(Arena *a, Store *s, const ImageRow *row, const ImageFilters *f, bool *ret)
 {
 	Image image;
@@ -145,7 +133,7 @@ static Err *has_labels(Arena *a, Store *s, const ImageRow *row, const ImageFilte
 	if (f->labels.count)
 		TRY(image_read(s, &row->image.id, a, &image));
 	for (size_t i = 0; i < f->labels.count && *ret; i++)
-		*ret = has_label(&image.config, f->labels.at[i]);
+		*ret = image_config_has_label(&image.config, f->labels.at[i]);
 	return NULL;
 }
 

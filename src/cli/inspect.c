@@ -7,12 +7,6 @@
 #include "base/limits.h"
 #include "cli/inspect.h"
 
-static void member(JsonWriter *w, const char *key, Str value)
-{
-	json_write_key(w, key);
-	json_write_str(w, value);
-}
-
 static bool is_among(const Str *list, size_t count, Str text)
 {
 	for (size_t i = 0; i < count; i++)
@@ -99,8 +93,9 @@ static void write_descriptor(Store *s, Arena *a, const Image *image, JsonWriter 
 		return;
 	json_write_key(w, "Descriptor");
 	json_write_object(w);
-	member(w, "mediaType", m.media_type.len ? m.media_type : STR(MEDIA_OCI_MANIFEST));
-	member(w, "digest", digest_arena_text(a, d));
+	json_write_member(w, "mediaType",
+	                  m.media_type.len ? m.media_type : STR(MEDIA_OCI_MANIFEST));
+	json_write_member(w, "digest", digest_arena_text(a, d));
 	json_write_key(w, "size");
 	json_write_int(w, (int64_t)text.len);
 	json_write_object_end(w);
@@ -115,12 +110,13 @@ static void write_storage(Store *s, const Image *image, JsonWriter *w)
 	json_write_object(w);
 	json_write_key(w, "Data");
 	json_write_null(w);
-	member(w, "Name", STR("overlayfs"));
+	json_write_member(w, "Name", STR("overlayfs"));
 	json_write_object_end(w);
 	json_write_key(w, "Metadata");
 	json_write_object(w);
 	bool tagged = image->store_ref.name.len && store_ref_time(s, image->store_ref.name, &ns);
-	member(w, "LastTagTime", tagged ? clock_format(ns, time) : STR("0001-01-01T00:00:00Z"));
+	json_write_member(w, "LastTagTime",
+	                  tagged ? clock_format(ns, time) : STR("0001-01-01T00:00:00Z"));
 	json_write_object_end(w);
 }
 
@@ -129,26 +125,28 @@ Err *inspect_image(Store *s, Arena *a, const Image *image, JsonWriter *w)
 	const ImageConfig *c = &image->config;
 	char time[CLOCK_TEXT_BYTES];
 	json_write_object(w);
-	member(w, "Id", digest_arena_text(a, &image->id));
+	json_write_member(w, "Id", digest_arena_text(a, &image->id));
 	TRY(write_names(s, a, image, w));
-	member(w, "Parent", STR(""));
-	member(w, "Comment", c->history_count ? c->history[c->history_count - 1].comment : STR(""));
-	member(w, "Created",
-	       c->created_ns != IMAGE_TIME_NONE ? clock_format(c->created_ns, time) : STR(""));
-	member(w, "DockerVersion", STR(""));
-	member(w, "Author", c->author);
+	json_write_member(w, "Parent", STR(""));
+	json_write_member(w, "Comment",
+	                  c->history_count ? c->history[c->history_count - 1].comment : STR(""));
+	json_write_member(w, "Created",
+	                  c->created_ns != IMAGE_TIME_NONE ? clock_format(c->created_ns, time)
+	                                                   : STR(""));
+	json_write_member(w, "DockerVersion", STR(""));
+	json_write_member(w, "Author", c->author);
 	TRY(write_config(c, w));
-	member(w, "Architecture", c->platform.arch);
+	json_write_member(w, "Architecture", c->platform.arch);
 	if (c->platform.variant.len)
-		member(w, "Variant", c->platform.variant);
-	member(w, "Os", c->platform.os);
+		json_write_member(w, "Variant", c->platform.variant);
+	json_write_member(w, "Os", c->platform.os);
 	if (c->os_version.len)
-		member(w, "OsVersion", c->os_version);
+		json_write_member(w, "OsVersion", c->os_version);
 	json_write_key(w, "Size");
 	json_write_int(w, (int64_t)image->size_bytes);
 	json_write_key(w, "RootFS");
 	json_write_object(w);
-	member(w, "Type", STR("layers"));
+	json_write_member(w, "Type", STR("layers"));
 	json_write_key(w, "Layers");
 	json_write_array(w);
 	for (size_t i = 0; i < c->diff_id_count; i++)

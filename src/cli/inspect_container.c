@@ -5,12 +5,6 @@
 #include "base/clock.h"
 #include "cli/inspect.h"
 
-static void member(JsonWriter *w, const char *key, Str value)
-{
-	json_write_key(w, key);
-	json_write_str(w, value);
-}
-
 static void flag(JsonWriter *w, const char *key, bool value)
 {
 	json_write_key(w, key);
@@ -27,7 +21,7 @@ static void time_member(JsonWriter *w, const char *key, int64_t ns)
 {
 	char text[CLOCK_TEXT_BYTES];
 	/* Go's zero time is what docker has for "not yet" */
-	member(w, key, ns ? clock_format(ns, text) : STR("0001-01-01T00:00:00Z"));
+	json_write_member(w, key, ns ? clock_format(ns, text) : STR("0001-01-01T00:00:00Z"));
 }
 
 static void words(JsonWriter *w, const char *key, const Strs *list)
@@ -47,10 +41,10 @@ static void write_state(const Container *c, JsonWriter *w)
 {
 	json_write_key(w, "State");
 	json_write_object(w);
-	member(w, "Status",
-	       c->running      ? STR("running")
-	       : c->started_ns ? STR("exited")
-	                       : STR("created"));
+	json_write_member(w, "Status",
+	                  c->running      ? STR("running")
+	                  : c->started_ns ? STR("exited")
+	                                  : STR("created"));
 	flag(w, "Running", c->running);
 	flag(w, "Paused", false);
 	flag(w, "Restarting", false);
@@ -58,7 +52,7 @@ static void write_state(const Container *c, JsonWriter *w)
 	flag(w, "Dead", false);
 	number(w, "Pid", c->running ? c->monitor : 0);
 	number(w, "ExitCode", c->running ? 0 : c->exit_status);
-	member(w, "Error", STR(""));
+	json_write_member(w, "Error", STR(""));
 	time_member(w, "StartedAt", c->started_ns);
 	time_member(w, "FinishedAt", c->running ? 0 : c->finished_ns);
 	json_write_object_end(w);
@@ -87,18 +81,18 @@ static void write_config(const Container *c, const ContainerRequest *r, JsonWrit
 {
 	json_write_key(w, "Config");
 	json_write_object(w);
-	member(w, "Hostname", r->hostname.len ? r->hostname : str_head(c->id, 12));
-	member(w, "User", r->user);
+	json_write_member(w, "Hostname", r->hostname.len ? r->hostname : str_head(c->id, 12));
+	json_write_member(w, "User", r->user);
 	flag(w, "Tty", r->terminal);
 	flag(w, "OpenStdin", r->interactive);
 	words(w, "Env", &r->env);
 	words(w, "Cmd", &r->command);
-	member(w, "Image", c->image_name);
-	member(w, "WorkingDir", r->working_dir);
+	json_write_member(w, "Image", c->image_name);
+	json_write_member(w, "WorkingDir", r->working_dir);
 	words(w, "Entrypoint", &r->entrypoint);
 	write_labels(r, w);
 	if (r->stop_signal.len)
-		member(w, "StopSignal", r->stop_signal);
+		json_write_member(w, "StopSignal", r->stop_signal);
 	json_write_object_end(w);
 }
 
@@ -111,8 +105,8 @@ static void write_ports(Arena *a, const ContainerRequest *r, const char *key, Js
 		json_write_key_str(w, arena_strf(a, "%u/%s", p->port, p->udp ? "udp" : "tcp"));
 		json_write_array(w);
 		json_write_object(w);
-		member(w, "HostIp", str_from(*p->host_ip ? p->host_ip : "0.0.0.0"));
-		member(w, "HostPort", arena_strf(a, "%u", p->host_port));
+		json_write_member(w, "HostIp", str_from(*p->host_ip ? p->host_ip : "0.0.0.0"));
+		json_write_member(w, "HostPort", arena_strf(a, "%u", p->host_port));
 		json_write_object_end(w);
 		json_write_array_end(w);
 	}
@@ -130,11 +124,11 @@ static void write_host_config(Arena *a, const ContainerRequest *r, JsonWriter *w
 {
 	json_write_key(w, "HostConfig");
 	json_write_object(w);
-	member(w, "NetworkMode", network_name(r));
+	json_write_member(w, "NetworkMode", network_name(r));
 	write_ports(a, r, "PortBindings", w);
 	json_write_key(w, "RestartPolicy");
 	json_write_object(w);
-	member(w, "Name", STR("no"));
+	json_write_member(w, "Name", STR("no"));
 	number(w, "MaximumRetryCount", 0);
 	json_write_object_end(w);
 	flag(w, "AutoRemove", r->remove);
@@ -158,12 +152,13 @@ static void write_mounts(const ContainerRequest *r, JsonWriter *w)
 		if (b->kind == SANDBOX_MOUNT_DEVICE)
 			continue;
 		json_write_object(w);
-		member(w, "Type", b->kind == SANDBOX_MOUNT_BIND ? STR("bind") : STR("tmpfs"));
-		member(w, "Source", b->source);
-		member(w, "Destination", b->target);
-		member(w, "Mode", STR(""));
+		json_write_member(w, "Type",
+		                  b->kind == SANDBOX_MOUNT_BIND ? STR("bind") : STR("tmpfs"));
+		json_write_member(w, "Source", b->source);
+		json_write_member(w, "Destination", b->target);
+		json_write_member(w, "Mode", STR(""));
 		flag(w, "RW", !b->read_only);
-		member(w, "Propagation", STR("rprivate"));
+		json_write_member(w, "Propagation", STR("rprivate"));
 		json_write_object_end(w);
 	}
 	json_write_array_end(w);
@@ -174,14 +169,14 @@ Err *inspect_container(Arena *a, const Container *c, JsonWriter *w)
 	ContainerRequest r;
 	TRY(container_request_read(c, a, &r));
 	json_write_object(w);
-	member(w, "Id", c->id);
+	json_write_member(w, "Id", c->id);
 	time_member(w, "Created", c->created_ns);
 	write_state(c, w);
-	member(w, "Image", digest_arena_text(a, &c->image_id));
-	member(w, "Name", arena_strf(a, "/%.*s", STR_ARG(c->name)));
+	json_write_member(w, "Image", digest_arena_text(a, &c->image_id));
+	json_write_member(w, "Name", arena_strf(a, "/%.*s", STR_ARG(c->name)));
 	number(w, "RestartCount", 0);
-	member(w, "Driver", STR("overlay2"));
-	member(w, "Platform", STR("linux"));
+	json_write_member(w, "Driver", STR("overlay2"));
+	json_write_member(w, "Platform", STR("linux"));
 	write_host_config(a, &r, w);
 	write_mounts(&r, w);
 	write_config(c, &r, w);

@@ -76,4 +76,6 @@ void json_write_str(JsonWriter *w, Str value);
 void json_write_int(JsonWriter *w, int64_t value);
 void json_write_bool(JsonWriter *w, bool value);
 void json_write_null(JsonWriter *w);
+/* Key and value at once: what most members are. */
+void json_write_member(JsonWriter *w, const char *key, Str value);
 void json_write_raw(JsonWriter *w, Str json); /* a value that is JSON already */

@@ -160,6 +160,12 @@ void json_write_str(JsonWriter *w, Str value)
 	add_quoted(w->out, value);
 }
 
+void json_write_member(JsonWriter *w, const char *key, Str value)
+{
+	json_write_key(w, key);
+	json_write_str(w, value);
+}
+
 void json_write_int(JsonWriter *w, int64_t value)
 {
 	begin_value(w);

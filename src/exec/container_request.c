@@ -93,12 +93,6 @@ static void write_member(JsonWriter *w, Kind kind, const void *at)
 	}
 }
 
-static void write_text(JsonWriter *w, const char *key, Str value)
-{
-	json_write_key(w, key);
-	json_write_str(w, value);
-}
-
 static void write_number(JsonWriter *w, const char *key, uint64_t value)
 {
 	json_write_key(w, key);
@@ -111,7 +105,7 @@ static void write_lists(JsonWriter *w, const ContainerRequest *r)
 	json_write_array(w);
 	for (size_t i = 0; i < r->port_count; i++) {
 		json_write_object(w);
-		write_text(w, "Ip", str_from(r->ports[i].host_ip));
+		json_write_member(w, "Ip", str_from(r->ports[i].host_ip));
 		write_number(w, "Host", r->ports[i].host_port);
 		write_number(w, "Port", r->ports[i].port);
 		write_number(w, "Udp", r->ports[i].udp);
@@ -123,8 +117,8 @@ static void write_lists(JsonWriter *w, const ContainerRequest *r)
 	for (size_t i = 0; i < r->bind_count; i++) {
 		json_write_object(w);
 		write_number(w, "Kind", r->binds[i].kind);
-		write_text(w, "Source", r->binds[i].source);
-		write_text(w, "Target", r->binds[i].target);
+		json_write_member(w, "Source", r->binds[i].source);
+		json_write_member(w, "Target", r->binds[i].target);
 		write_number(w, "ReadOnly", r->binds[i].read_only);
 		write_number(w, "Size", r->binds[i].size_bytes);
 		write_number(w, "Mode", r->binds[i].mode);
@@ -135,7 +129,7 @@ static void write_lists(JsonWriter *w, const ContainerRequest *r)
 	json_write_array(w);
 	for (size_t i = 0; i < r->limit_count; i++) {
 		json_write_object(w);
-		write_text(w, "Name", str_from(r->limits[i].name));
+		json_write_member(w, "Name", str_from(r->limits[i].name));
 		write_number(w, "Resource", (uint64_t)r->limits[i].resource);
 		write_number(w, "Soft", r->limits[i].soft);
 		write_number(w, "Hard", r->limits[i].hard);

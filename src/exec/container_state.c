@@ -28,12 +28,6 @@ static const char record_name[] = "container.json";
 
 /* --- the record ------------------------------------------------------------------------------ */
 
-static void write_text(JsonWriter *w, const char *key, Str value)
-{
-	json_write_key(w, key);
-	json_write_str(w, value);
-}
-
 static void write_number(JsonWriter *w, const char *key, int64_t value)
 {
 	json_write_key(w, key);
@@ -46,16 +40,16 @@ Err *container_write(int dir_fd, const ContainerRecord *r)
 	JsonWriter w = { .out = &text };
 	char image[DIGEST_TEXT_LEN + 1];
 	json_write_object(&w);
-	write_text(&w, "Id", r->c.id);
-	write_text(&w, "Name", r->c.name);
-	write_text(&w, "Image", digest_text(&r->c.image_id, image));
-	write_text(&w, "ImageName", r->c.image_name);
-	write_text(&w, "Command", r->c.command);
-	write_text(&w, "Ports", r->c.ports);
-	write_text(&w, "Network", r->network);
+	json_write_member(&w, "Id", r->c.id);
+	json_write_member(&w, "Name", r->c.name);
+	json_write_member(&w, "Image", digest_text(&r->c.image_id, image));
+	json_write_member(&w, "ImageName", r->c.image_name);
+	json_write_member(&w, "Command", r->c.command);
+	json_write_member(&w, "Ports", r->c.ports);
+	json_write_member(&w, "Network", r->network);
 	if (r->layers.len)
-		write_text(&w, "Layers", r->layers);
-	write_text(&w, "StopSignal", r->stop_signal);
+		json_write_member(&w, "Layers", r->layers);
+	json_write_member(&w, "StopSignal", r->stop_signal);
 	write_number(&w, "Created", r->c.created_ns);
 	write_number(&w, "Started", r->c.started_ns);
 	write_number(&w, "Finished", r->c.finished_ns);

@@ -6,25 +6,13 @@
 
 /* --- labels ----------------------------------------------------------------------------------- */
 
-static bool has_label(const ImageConfig *config, const char *wanted)
-{
-	Str key;
-	(void)str_cut(str_from(wanted), '=', &key);
-	const char *value = wanted[key.len] ? wanted + key.len + 1 : NULL;
-	for (size_t i = 0; i < config->label_count; i++)
-		if (str_eq(config->labels[i].key, key) &&
-		    (!value || str_eqc(config->labels[i].value, value)))
-			return true;
-	return false;
-}
-
 static bool labels_match(const ImageConfig *config, const DiskFilter *f)
 {
 	for (size_t i = 0; i < f->label_count; i++)
-		if (!has_label(config, f->labels[i]))
+		if (!image_config_has_label(config, f->labels[i]))
 			return false;
 	for (size_t i = 0; i < f->not_label_count; i++)
-		if (has_label(config, f->not_labels[i]))
+		if (image_config_has_label(config, f->not_labels[i]))
 			return false;
 	return true;
 }

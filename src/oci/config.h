@@ -66,6 +66,8 @@ NODISCARD Err *image_config_parse(Arena *a, Str json, const char *name, ImageCon
 void image_config_format(const ImageConfig *c, Buf *out);
 /* Only the "config" member, as `image inspect --format '{{json .Config}}'` shows it. */
 void image_config_format_run(const ImageConfig *c, Buf *out);
+/* Has it the label of "KEY", or of "KEY=VALUE" with that value?  What --filter label= asks. */
+bool image_config_has_label(const ImageConfig *c, const char *wanted);
 /* Value of env variable NAME; false if not set. */
 bool image_config_env(const ImageConfig *c, Str name, Str *ret_value);
 /* Set NAME=VALUE in place (order kept) or append. */

@@ -1,5 +1,5 @@
 /*
- * manifest.c - manifests, indexes and the descriptors in them.
+ * manifest.c - manifests, indexes and the descriptors in them, read.
  *
  * Everything here comes from strangers.  A document is one thing or it is refused: its shape, its
  * own "mediaType" and the Content-Type it came with must say the same (CVE-2021-41190), and each
@@ -9,12 +9,11 @@
 #include "base/base.h"
 
 #include "base/limits.h"
-#include "base/map.h"
 #include "codec/base64.h"
 #include "codec/json.h"
 #include "codec/sha256.h"
 #include "oci/descriptor-internal.h"
-#include "oci/manifest.h"
+#include "oci/manifest-internal.h"
 
 static void json_freep(JsonValue **v)
 {
@@ -29,12 +28,12 @@ static Err *corrupt(Err *err)
 }
 #define TRY_CORRUPT(expr) TRY(corrupt(expr))
 
-static bool is_image_type(Str type)
+bool manifest_is_image_type(Str type)
 {
 	return str_eqc(type, MEDIA_OCI_MANIFEST) || str_eqc(type, MEDIA_DOCKER_MANIFEST);
 }
 
-static bool is_index_type(Str type)
+bool manifest_is_index_type(Str type)
 {
 	return str_eqc(type, MEDIA_OCI_INDEX) || str_eqc(type, MEDIA_DOCKER_INDEX);
 }
@@ -71,7 +70,7 @@ static Err *own_type(const JsonValue *doc, const char *name, Str *ret)
 	if (!json_value_is_string(type))
 		return err_new(ERR_CORRUPT, "%s.mediaType: expected a string", name);
 	*ret = json_value_string(type);
-	if (!is_image_type(*ret) && !is_index_type(*ret))
+	if (!manifest_is_image_type(*ret) && !manifest_is_index_type(*ret))
 		return err_new(ERR_CORRUPT, "%s.mediaType: not a manifest or index: '%.*s'", name,
 		               STR_ARG(str_head(*ret, 200)));
 	return NULL;
@@ -107,7 +106,7 @@ static Err *kind_of(const JsonValue *doc, const char *name, ManifestKind *ret, S
 		return err_new(ERR_CORRUPT, "%s: neither an image manifest nor an index", name);
 	if (is_present(doc, "fsLayers") || is_present(doc, "history"))
 		return err_new(ERR_CORRUPT, "%s: mixes docker schema 1 with schema 2", name);
-	if (type.len && is_index_type(type) != index)
+	if (type.len && manifest_is_index_type(type) != index)
 		return err_new(ERR_CORRUPT, "%s.mediaType: '%.*s' contradicts the document's shape",
 		               name, STR_ARG(type));
 	*ret = index ? MANIFEST_INDEX : MANIFEST_IMAGE;
@@ -134,10 +133,10 @@ Err *manifest_kind(Str json, Str content_type, const char *name, ManifestKind *r
 	(void)str_cut(content_type, ';', &said);
 	said = str_trim(said);
 	if (!is_generic_type(said)) {
-		if (!is_image_type(said) && !is_index_type(said))
+		if (!manifest_is_image_type(said) && !manifest_is_index_type(said))
 			return err_new(ERR_CORRUPT, "%s: not a manifest: the server says '%.*s'",
 			               name, STR_ARG(str_head(said, 200)));
-		if (is_index_type(said) != (kind == MANIFEST_INDEX) ||
+		if (manifest_is_index_type(said) != (kind == MANIFEST_INDEX) ||
 		    (own.len && !str_eq(own, said)))
 			return err_new(ERR_CORRUPT,
 			               "%s: the server says '%.*s', the document is '%.*s'", name,
@@ -180,9 +179,6 @@ static Err *check_data(const JsonValue *object, const char *where, const Descrip
 		return err_new(ERR_CORRUPT, "%s.data: does not match the digest", where);
 	return NULL;
 }
-
-#define REF_NAME       "org.opencontainers.image.ref.name"
-#define CONTAINER_NAME "io.containerd.image.name"
 
 static Err *read_annotations(const JsonValue *object, const char *where, Arena *a,
                              const Annotation **ret, size_t *ret_count)
@@ -347,215 +343,4 @@ Err *index_parse(Arena *a, Str json, const char *name, Index *ret)
 	TRY(read_annotations(doc, name, a, &i.annotations, &i.annotation_count));
 	*ret = i;
 	return NULL;
-}
-
-static int compare_annotations(const void *a, const void *b)
-{
-	const Annotation *const *x = a, *const *y = b;
-	int order = str_cmp((*x)->key, (*y)->key);
-	if (order)
-		return order;
-	return (*x > *y) - (*x < *y); /* of one array: as they came */
-}
-
-/* Sorted by key, as Go writes a map; of equal keys the last one counts.  Nothing for none. */
-static void write_annotations(JsonWriter *w, const Annotation *list, size_t count)
-{
-	if (count == 0)
-		return;
-	AUTO_FREE const Annotation **sorted = xcalloc(count, sizeof *sorted);
-	for (size_t i = 0; i < count; i++)
-		sorted[i] = &list[i];
-	qsort(sorted, count, sizeof *sorted, compare_annotations);
-	json_write_key(w, "annotations");
-	json_write_object(w);
-	for (size_t i = 0; i < count; i++) {
-		if (i + 1 < count && str_eq(sorted[i]->key, sorted[i + 1]->key))
-			continue;
-		json_write_key_str(w, sorted[i]->key);
-		json_write_str(w, sorted[i]->value);
-	}
-	json_write_object_end(w);
-}
-
-static void write_descriptor_annotations(JsonWriter *w, const Descriptor *d)
-{
-	AUTO_FREE Annotation *all = xcalloc(d->annotation_count + 2, sizeof *all);
-	size_t count = d->annotation_count;
-	if (count)
-		memcpy(all, d->annotations, count * sizeof *all);
-	if (d->container_name.len)
-		all[count++] = (Annotation){ STR(CONTAINER_NAME), d->container_name };
-	if (d->ref_name.len)
-		all[count++] = (Annotation){ STR(REF_NAME), d->ref_name };
-	write_annotations(w, all, count);
-}
-
-/* Members in the order of Go's v1.Descriptor, so that others' tools write the same bytes. */
-static void write_descriptor(JsonWriter *w, const Descriptor *d)
-{
-	char text[DIGEST_TEXT_LEN + 1];
-	json_write_object(w);
-	json_write_key(w, "mediaType");
-	json_write_str(w, d->media_type);
-	json_write_key(w, "digest");
-	json_write_str(w, digest_text(&d->digest, text));
-	json_write_key(w, "size");
-	json_write_int(w, (int64_t)d->size);
-	write_descriptor_annotations(w, d);
-	if (d->has_platform) {
-		json_write_key(w, "platform");
-		json_write_object(w);
-		json_write_key(w, "architecture");
-		json_write_str(w, d->platform.arch);
-		json_write_key(w, "os");
-		json_write_str(w, d->platform.os);
-		if (d->platform.variant.len) {
-			json_write_key(w, "variant");
-			json_write_str(w, d->platform.variant);
-		}
-		json_write_object_end(w);
-	}
-	if (d->artifact_type.len) {
-		json_write_key(w, "artifactType");
-		json_write_str(w, d->artifact_type);
-	}
-	json_write_object_end(w);
-}
-
-static void write_head(JsonWriter *w, Str media_type)
-{
-	json_write_object(w);
-	json_write_key(w, "schemaVersion");
-	json_write_int(w, 2);
-	json_write_key(w, "mediaType");
-	json_write_str(w, media_type);
-}
-
-static void write_list(JsonWriter *w, const char *key, const Descriptor *d, size_t count)
-{
-	json_write_key(w, key);
-	json_write_array(w);
-	for (size_t i = 0; i < count; i++)
-		write_descriptor(w, &d[i]);
-	json_write_array_end(w);
-}
-
-void manifest_format_descriptor(const Descriptor *d, Buf *out)
-{
-	JsonWriter w = { .out = out };
-	write_descriptor(&w, d);
-}
-
-void manifest_format(const Manifest *m, Buf *out)
-{
-	JsonWriter w = { .out = out };
-	write_head(&w, m->media_type.len ? m->media_type : STR(MEDIA_OCI_MANIFEST));
-	json_write_key(&w, "config");
-	write_descriptor(&w, &m->config);
-	write_list(&w, "layers", m->layers, m->layer_count);
-	write_annotations(&w, m->annotations, m->annotation_count);
-	json_write_object_end(&w);
-}
-
-void index_format(const Index *i, Buf *out)
-{
-	JsonWriter w = { .out = out };
-	write_head(&w, i->media_type.len ? i->media_type : STR(MEDIA_OCI_INDEX));
-	write_list(&w, "manifests", i->manifests, i->count);
-	write_annotations(&w, i->annotations, i->annotation_count);
-	json_write_object_end(&w);
-}
-
-bool descriptor_is_artifact(const Descriptor *d)
-{
-	if (d->artifact_type.len && !str_eqc(d->artifact_type, MEDIA_OCI_CONFIG) &&
-	    !str_eqc(d->artifact_type, MEDIA_DOCKER_CONFIG))
-		return true;
-	return d->has_platform &&
-	       (str_eqc(d->platform.os, "unknown") || str_eqc(d->platform.arch, "unknown"));
-}
-
-static bool can_be_image(const Descriptor *d)
-{
-	return (is_image_type(d->media_type) || is_index_type(d->media_type)) &&
-	       !descriptor_is_artifact(d);
-}
-
-/* Each platform once, in the order of the index. */
-static void list_platforms(const Index *index, Arena *a, Buf *out)
-{
-	AUTO_MAP Map seen = MAP_INIT;
-	for (size_t i = 0; i < index->count; i++) {
-		const Descriptor *d = &index->manifests[i];
-		if (!can_be_image(d) || !d->has_platform)
-			continue;
-		Str text = platform_text(a, &d->platform);
-		if (map_find(&seen, text))
-			continue;
-		map_put(&seen, text, NULL);
-		buf_addf(out, "%s%.*s", out->len ? ", " : "", STR_ARG(text));
-	}
-}
-
-Err *index_choose(const Index *i, const Platform *wanted, const char *name, const Descriptor **ret)
-{
-	const Descriptor *best = NULL, *unnamed = NULL;
-	int best_fit = 0;
-	for (size_t k = 0; k < i->count; k++) {
-		const Descriptor *d = &i->manifests[k];
-		if (!can_be_image(d))
-			continue;
-		/* An entry without platform may be anything: taken only if nothing says that it
-		 * fits. */
-		if (!d->has_platform) {
-			unnamed = unnamed ? unnamed : d;
-			continue;
-		}
-		int fit = platform_fit(wanted, &d->platform);
-		if (fit > best_fit) { /* the first of equals, as image-index.md says */
-			best = d;
-			best_fit = fit;
-		}
-	}
-	if (!best)
-		best = unnamed;
-	if (best) {
-		*ret = best;
-		return NULL;
-	}
-
-	AUTO_ARENA Arena a = ARENA_INIT;
-	AUTO_BUF Buf offers = BUF_INIT;
-	list_platforms(i, &a, &offers);
-	Err *err = err_new(ERR_NOT_FOUND,
-	                   "%s: no matching manifest for %.*s in the manifest list entries", name,
-	                   STR_ARG(platform_text(&a, wanted)));
-	return err_note(err, "it offers: %s", offers.len ? offers.ptr : "nothing");
-}
-
-Err *manifest_layer_compression(Str media_type, Str *ret)
-{
-	static const struct {
-		const char *type, *compression;
-	} known[] = {
-		{ MEDIA_OCI_LAYER, "" },
-		{ MEDIA_OCI_LAYER "+gzip", "gzip" },
-		{ MEDIA_OCI_LAYER "+zstd", "zstd" },
-		{ MEDIA_DOCKER_LAYER, "" },
-		{ MEDIA_DOCKER_LAYER ".gzip", "gzip" },
-		{ MEDIA_DOCKER_LAYER ".zstd", "zstd" },
-		{ "application/vnd.oci.image.layer.nondistributable.v1.tar", "" },
-		{ "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip", "gzip" },
-		{ "application/vnd.oci.image.layer.nondistributable.v1.tar+zstd", "zstd" },
-		{ "application/vnd.docker.image.rootfs.foreign.diff.tar", "" },
-		{ "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip", "gzip" },
-	};
-	for (size_t i = 0; i < ARRAY_LEN(known); i++)
-		if (str_eqc(media_type, known[i].type)) {
-			*ret = str_from(known[i].compression);
-			return NULL;
-		}
-	return err_new(ERR_INPUT, "not a layer's media type: '%.*s'",
-	               STR_ARG(str_head(media_type, 200)));
 }

@@ -15,6 +15,7 @@
 typedef struct StorePart {
 	const char *name;
 	bool is_dir, always; /* made with the store */
+	bool is_truth;       /* never made again: empty, it would say that there are no images */
 } StorePart;
 extern const StorePart store_parts[];
 extern const size_t store_part_count;

@@ -172,7 +172,9 @@ void store_set_durable(Store *s, bool durable)
 Err *store_subdir(Store *s, const char *name, int *ret_fd)
 {
 	int fd = openat(s->dir_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	bool made = fd < 0 && errno == ENOENT &&
+	const StorePart *part = store_part_find(str_from(name));
+	bool may_make = !part || !part->is_truth;
+	bool made = fd < 0 && errno == ENOENT && may_make &&
 	            (mkdirat(s->dir_fd, name, 0700) == 0 || errno == EEXIST);
 	if (made)
 		fd = openat(s->dir_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);

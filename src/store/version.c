@@ -22,7 +22,7 @@
 
 /* clang-format off */
 const StorePart store_parts[] = {
-	{ "refs", true, true },       { "blobs", true, true },   { "layers", true, true },
+	{ "refs", true, true, true }, { "blobs", true, true },   { "layers", true, true },
 	{ "map", true, true },        { "cache", true, true },   { "attest", true, false },
 	{ "ctx", true, true },        { "logs", true, true },    { "tmp", true, true },
 	{ "locks", true, true },      { "mounts", true, true },  { "containers", true, true },
@@ -194,13 +194,28 @@ static Err *check_unnumbered(Store *s, bool create, bool *ret_made)
 	return create ? make_store(s) : NULL;
 }
 
+/* What tells the images must be there: made anew it would tell that there are none. */
+static Err *check_truth(const Store *s)
+{
+	for (size_t i = 0; i < store_part_count; i++)
+		if (store_parts[i].is_truth &&
+		    faccessat(s->dir_fd, store_parts[i].name, F_OK, AT_SYMLINK_NOFOLLOW) < 0 &&
+		    errno == ENOENT)
+			return err_note(err_new(ERR_CORRUPT, "'%s/%s' is gone", s->path,
+			                        store_parts[i].name),
+			                "put it back if it was moved; decant fsck --repair makes "
+			                "an empty one: no image has a name then, and the next "
+			                "prune takes them");
+	return NULL;
+}
+
 Err *store_version_check(Store *s, bool create, bool *ret_made)
 {
 	uint64_t version;
 	*ret_made = true;
 	TRY(read_version(s, &version));
 	if (version == STORE_VERSION)
-		return NULL;
+		return check_truth(s);
 	if (version > STORE_VERSION)
 		return refuse_version(s, version);
 	if (version > 0)

@@ -56,5 +56,21 @@ status "a build over a damaged layer" 0
 like "says so" "$ERR" "'file' has other content"
 unlike "runs the step again" "$ERR" 'RUN echo whole.*CACHED'
 is "and is whole" "$(decant run --rm --network=none app cat /file)" whole
+
+# --- the folder of names: made again, empty, it would say that there are no images, and prune would take them all
+layers=$(find "$DECANT_ROOT/layers" -name '*.meta' | wc -l)
+mv "$DECANT_ROOT/refs" "$T/refs"
+for command in images "tag app app:2" "build -q ." "image prune -af" "builder prune -af" "system prune -af" "system df"; do
+	# shellcheck disable=SC2086 # words
+	run decant $command
+	ok "$command: names that are gone are no empty store" [ "$STATUS" -ne 0 ]
+	like "$command: says it" "$ERR" "store/refs' is gone"
+done
+ok "nothing makes the folder" [ ! -e "$DECANT_ROOT/refs" ]
+is "and no layer goes" "$(find "$DECANT_ROOT/layers" -name '*.meta' | wc -l)" "$layers"
+run decant fsck
+like "fsck finds it" "$STATUS $ERR$OUT" '^5 .*refs: is gone'
+mv "$T/refs" "$DECANT_ROOT/refs"
+is "put back, all is there" "$(decant run --rm --network=none app cat /file)" whole
 is "nothing is left" "$(leftovers)" ""
 done_testing
