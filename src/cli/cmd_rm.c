@@ -30,7 +30,7 @@ static Err *remove_one(Cli *cli, Store *s, const char *name, bool force)
 {
 	Container c = { 0 };
 	TRY(container_find(s, str_from(name), cli->arena, &c));
-	return container_remove(s, &c, force);
+	return container_remove(s, &c, force ? CONTAINER_REMOVE_FORCE : CONTAINER_REMOVE_ENDED);
 }
 
 static Err *run_rm(Cli *cli, const void *values, const Arguments *args)

@@ -50,7 +50,7 @@ static Err *end_containers(Cli *cli, Store *s, bool force)
 			return err_note(err_new(ERR_INPUT, "the container '%.*s' is running",
 			                        STR_ARG(all[i].name)),
 			                "stop it first, or say -f to kill it");
-		TRY(container_remove(s, &all[i], true));
+		TRY(container_remove(s, &all[i], CONTAINER_REMOVE_FORCE));
 	}
 	return NULL;
 }

@@ -50,6 +50,8 @@ NODISCARD Err *container_read(int dir_fd, Arena *a, ContainerRecord *ret);
 NODISCARD Err *container_open_dir(Store *s, Str id, int *ret_fd);
 /* Does a process hold its lock? */
 bool container_is_held(int dir_fd);
+/* Its lock, so that nobody starts it; *ret_fd -1: it runs, or ends just now. */
+NODISCARD Err *container_lock(int dir_fd, int *ret_fd);
 /* Out of sight at once, then gone. */
 NODISCARD Err *container_delete(Store *s, Str id);
 

@@ -102,7 +102,12 @@ NODISCARD Err *container_find(Store *s, Str name_or_id, Arena *a, Container *ret
  */
 enum { CONTAINER_STOP_TIMEOUT_S = 10 }; /* the usual */
 NODISCARD Err *container_stop(Store *s, const Container *c, int signal, unsigned timeout_s);
-NODISCARD Err *container_remove(Store *s, const Container *c, bool force);
+typedef enum ContainerRemove {
+	CONTAINER_REMOVE_IF_ENDED, /* one that runs is left */
+	CONTAINER_REMOVE_ENDED,    /* ERR_INPUT: it runs */
+	CONTAINER_REMOVE_FORCE,    /* one that runs is killed first */
+} ContainerRemove;
+NODISCARD Err *container_remove(Store *s, const Container *c, ContainerRemove how);
 /* Its log to standard output and standard error, as it was written: of all or the last TAIL lines
  * those of the time between; FOLLOW until it ends. */
 typedef struct ContainerLog {

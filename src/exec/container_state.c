@@ -16,6 +16,7 @@
 #include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <time.h>
 
 enum {
 	ID_HEX_LEN = 64,
@@ -316,18 +317,37 @@ Err *container_open_dir(Store *s, Str id, int *ret_fd)
 	return NULL;
 }
 
+Err *container_lock(int dir_fd, int *ret_fd)
+{
+	enum { LOOK_NS = 1000000 };
+	*ret_fd = -1;
+	AUTO_CLOSE int fd = openat(dir_fd, "lock", O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 && errno == ENOENT) /* removed since its directory was opened */
+		return err_new(ERR_NOT_FOUND, "No such container");
+	if (fd < 0)
+		return err_sys(errno, "cannot open the container's lock");
+	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		if (errno != EWOULDBLOCK)
+			return err_sys(errno, "cannot lock the container");
+		if (container_is_held(dir_fd))
+			return NULL;
+		/* Somebody only looked whether it runs. */
+		nanosleep(&(struct timespec){ .tv_nsec = LOOK_NS }, NULL);
+	}
+	*ret_fd = TAKE_FD(fd);
+	return NULL;
+}
+
 Err *container_take(Store *s, Str id, Arena *a, ContainerRecord *ret, int *ret_dir_fd,
                     int *ret_lock_fd)
 {
 	int fd;
 	TRY(container_open_dir(s, id, &fd));
 	AUTO_CLOSE int dir = fd;
-	AUTO_CLOSE int lock = openat(dir, "lock", O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+	TRY(container_lock(dir, &fd));
+	AUTO_CLOSE int lock = fd;
 	if (lock < 0)
-		return err_sys(errno, "cannot open the container's lock");
-	if (flock(lock, LOCK_EX | LOCK_NB) < 0)
-		return errno == EWOULDBLOCK ? err_new(ERR_INPUT, "the container is running already")
-		                            : err_sys(errno, "cannot lock the container");
+		return err_new(ERR_INPUT, "the container is running already");
 	TRY(container_read(dir, a, ret));
 	TRY(make_fresh(dir));
 	*ret_lock_fd = TAKE_FD(lock);

@@ -8,8 +8,10 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/pidfd.h>
+#include <time.h>
 
 enum { KILL_WAIT_MS = 10000 }; /* for the monitor to write down the end of a killed command */
+enum { ENDING_NS = 2000000 };  /* between two looks at one that ends */
 
 /* The process that runs it; *ret_fd -1 if there is none. */
 static Err *open_monitor(int dir_fd, const Container *c, int *ret_fd)
@@ -157,18 +159,50 @@ Err *container_wait(Store *s, const Container *c, const Cancel *cancel, int *ret
 	return NULL;
 }
 
-Err *container_remove(Store *s, const Container *c, bool force)
+/* Its lock, or *ret_lock_fd -1 if it runs; one that has written down its end goes any moment. */
+static Err *lock_ended(int dir_fd, int *ret_lock_fd)
+{
+	int64_t end = clock_mono_ns() + KILL_WAIT_MS * (int64_t)1000000;
+	for (;;) {
+		AUTO_ARENA Arena a = ARENA_INIT;
+		ContainerRecord r;
+		TRY(container_lock(dir_fd, ret_lock_fd));
+		if (*ret_lock_fd >= 0)
+			return NULL;
+		AUTO_ERR Err *e = container_read(dir_fd, &a, &r);
+		if (e) /* it was removed as it ended */
+			return err_new(ERR_NOT_FOUND, "No such container");
+		if (r.c.running || clock_mono_ns() > end)
+			return NULL;
+		nanosleep(&(struct timespec){ .tv_nsec = ENDING_NS }, NULL);
+	}
+}
+
+static Err *remove_it(Store *s, const Container *c, ContainerRemove how)
 {
 	int fd;
 	TRY(container_open_dir(s, c->id, &fd));
 	AUTO_CLOSE int dir = fd;
-	if (container_is_held(dir)) {
-		if (!force)
-			return err_note(
-				err_new(ERR_INPUT, "cannot remove container '%.*s': it is running",
-			                STR_ARG(c->name)),
-				"stop it first, or: decant rm --force %.*s", STR_ARG(c->name));
+	TRY(lock_ended(dir, &fd));
+	AUTO_CLOSE int lock = fd; /* until it is out of sight nobody starts it */
+	if (lock < 0 && how == CONTAINER_REMOVE_IF_ENDED)
+		return NULL;
+	if (lock < 0 && how == CONTAINER_REMOVE_ENDED)
+		return err_note(err_new(ERR_INPUT, "cannot remove container '%.*s': it is running",
+		                        STR_ARG(c->name)),
+		                "stop it first, or: decant rm --force %.*s", STR_ARG(c->name));
+	if (lock < 0)
 		TRY(stop(s, c, 0, 0));
-	}
 	return container_delete(s, c->id);
+}
+
+Err *container_remove(Store *s, const Container *c, ContainerRemove how)
+{
+	Err *e = remove_it(s, c, how);
+	if (!e || err_kind(e) != ERR_NOT_FOUND)
+		return e;
+	err_free(e);
+	if (how == CONTAINER_REMOVE_IF_ENDED)
+		return NULL; /* another was quicker */
+	return err_new(ERR_NOT_FOUND, "No such container: %.*s", STR_ARG(c->name));
 }

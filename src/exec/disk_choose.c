@@ -254,7 +254,9 @@ static Err *remove_containers(Disk *d)
 	for (size_t i = 0; i < d->container_count; i++) {
 		const StoreThing *t = container_thing(d, d->containers[i].id);
 		if (t && t->goes)
-			TRY(container_remove(d->store, &d->containers[i], false));
+			/* it may have been started again since it was chosen */
+			TRY(container_remove(d->store, &d->containers[i],
+			                     CONTAINER_REMOVE_IF_ENDED));
 	}
 	return NULL;
 }
