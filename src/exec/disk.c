@@ -3,6 +3,7 @@
 #include "base/base.h"
 
 #include "exec/disk.h"
+#include "project/project.h"
 
 static bool is_ref(void *context, const StoreThing *t)
 {
@@ -80,8 +81,10 @@ static Err *read_refs(Disk *d)
 {
 	AUTO_MAP Map by_name = MAP_INIT;
 	AUTO_MAP Map results = MAP_INIT;
+	AUTO_MAP Map kept = MAP_INIT;
 	StoreRef *refs;
 	size_t count;
+	TRY(project_kept_names(d->store, d->arena, &kept));
 	TRY(store_ref_list(d->store, d->arena, &refs, &count));
 	for (size_t i = 0; i < d->survey.things.len; i++)
 		if (d->survey.things.at[i].kind == STORE_THING_REF)
@@ -100,6 +103,7 @@ static Err *read_refs(Disk *d)
 			.thing = (uint32_t)n - 1,
 			.dangling = dangling,
 			.used = is_used(d, &refs[i]),
+			.kept = map_find(&kept, refs[i].name) != NULL,
 			.built = map_find(&results, digest_hex(&refs[i].config, hex)),
 		};
 	}
@@ -164,7 +168,7 @@ void disk_sum(Disk *d, DiskSum sums[static DISK_ROW_COUNT])
 		sums[d->rows[i]].bytes += d->bytes[i];
 	}
 	for (size_t i = 0; i < d->ref_count; i++)
-		v->things.at[d->refs[i].thing].goes = !d->refs[i].used;
+		v->things.at[d->refs[i].thing].goes = !d->refs[i].used && !d->refs[i].kept;
 	disk_choose_mounts(d);
 	for (size_t i = 0; i < v->things.len; i++)
 		if (v->things.at[i].kind == STORE_THING_CONTAINER)

@@ -36,6 +36,7 @@ typedef struct DiskRef {
 	uint32_t thing;
 	bool dangling; /* it has no name */
 	bool used;     /* a container is of it */
+	bool kept;     /* an image stream has it in its history */
 	bool built;    /* it was built here: the cache makes it again */
 } DiskRef;
 

@@ -16,12 +16,14 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+enum { ABOUT_BYTES_MAX = 4096 };
+
 typedef struct Work {
 	const GitAccess *access;
 	const Remote *remote;
 	const GitCommit *commit;
 	Arena *arena;
-	bool keep;
+	bool keep, no_files;
 	int scratch_fd;
 } Work;
 
@@ -69,6 +71,8 @@ static Err *fetch(const Work *w, const char *spec, bool shallow, Fetched *ret)
 	GIT_ADD(&run, "fetch", "--progress", "--force", "--update-head-ok");
 	if (shallow)
 		GIT_ADD(&run, "--depth=1");
+	if (w->no_files) /* servers that cannot do it send all */
+		GIT_ADD(&run, "--filter=tree:0");
 	GIT_ADD(&run, spec ? "--no-tags" : "--tags", "--", w->remote->url.ptr,
 	        spec ? spec : "+refs/heads/*:refs/remotes/origin/*");
 	Err *e = git_run(&run);
@@ -332,6 +336,37 @@ static Err *open_subdir(const Work *w, int *ret_fd)
 		               fd == -ELOOP || fd == -EXDEV ? "a symbolic link" : strerror(-fd));
 	*ret_fd = fd;
 	return NULL;
+}
+
+/* Fields of one line each. */
+static Err *read_about(const Work *w, Str commit, GitAbout *ret)
+{
+	CLEANUP(git_run_done) GitRun run;
+	Str date = STR("");
+	begin(w, &run);
+	GIT_ADD(&run, "log", "-1", "--format=%an <%ae>%n%ad%n%s", "--end-of-options", commit.ptr);
+	TRY(git_run(&run));
+	Str rest = arena_str(w->arena, str_clip(buf_str(&run.out), ABOUT_BYTES_MAX)), author;
+	rest = str_cut(str_cut(rest, '\n', &author), '\n', &date);
+	*ret = (GitAbout){
+		.commit = commit, .author = author, .date = date, .subject = str_trim(rest)
+	};
+	return commit_time(w, commit, &ret->time_s);
+}
+
+Err *git_about(const GitAccess *access, Arena *a, const Remote *remote, const GitCommit *commit,
+               int scratch_fd, GitAbout *ret)
+{
+	Work w = { .access = access,
+		   .remote = remote,
+		   .commit = commit,
+		   .arena = a,
+		   .no_files = true,
+		   .scratch_fd = scratch_fd };
+	Str hex;
+	TRY(make_repository(&w));
+	TRY_WHILE(fetch_commit(&w, &hex), "fetching from '%.*s'", STR_ARG(remote->url));
+	return read_about(&w, hex, ret);
 }
 
 Err *git_checkout(const GitAccess *access, Arena *a, const Remote *remote, const GitCommit *commit,

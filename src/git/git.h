@@ -40,6 +40,19 @@ typedef struct GitCommit {
 /* Asks nothing where REMOTE names a whole commit. */
 NODISCARD Err *git_resolve(const GitAccess *access, Arena *a, const Remote *remote, GitCommit *ret);
 
+/* What a commit says of itself. */
+typedef struct GitAbout {
+	Str commit; /* whole */
+	Str author; /* "Name <mail>" */
+	Str date;   /* "Mon Nov 23 19:07:00 2026 +0200" */
+	Str subject;
+	int64_t time_s; /* of the committer, since 1970 */
+} GitAbout;
+/* Fetched without its files, where the server can do that, to below SCRATCH_FD, an empty directory
+ * that is the caller's to remove. */
+NODISCARD Err *git_about(const GitAccess *access, Arena *a, const Remote *remote,
+                         const GitCommit *commit, int scratch_fd, GitAbout *ret);
+
 /* The commit that the work tree DIR_FD lies in has checked out, and the address of its remote
  * (origin, else upstream); "" where its repository, or git itself, does not tell. */
 void git_describe(int dir_fd, const Cancel *cancel, Arena *a, Str *ret_source, Str *ret_revision);
