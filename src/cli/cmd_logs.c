@@ -4,6 +4,8 @@
 
 #include "cli/command.h"
 #include "cli/moment.h"
+#include "cli/names.h"
+#include "cli/resource.h"
 #include "exec/container.h"
 #include "fs/path.h"
 #include "store/builds.h"
@@ -15,7 +17,7 @@ enum { FOLLOW_MS = 100 };
 
 typedef struct LogsValues {
 	bool follow, timestamps;
-	const char *tail, *since, *until;
+	const char *tail, *since, *until, *version, *project;
 } LogsValues;
 
 static const Option logs_options[] = {
@@ -24,6 +26,7 @@ static const Option logs_options[] = {
 	  .kind = OPTION_FLAG,
 	  .help = "Go on until the container, or the build, ends",
 	  .offset = offsetof(LogsValues, follow) },
+	RESOURCE_NAMESPACE(LogsValues, project),
 	{ .name = "since",
 	  .kind = OPTION_TEXT,
 	  .value = "TIME",
@@ -46,6 +49,11 @@ static const Option logs_options[] = {
 	  .value = "TIME",
 	  .help = "Of a container: what came at TIME or before; as --since",
 	  .offset = offsetof(LogsValues, until) },
+	{ .name = "version",
+	  .kind = OPTION_TEXT,
+	  .value = "N",
+	  .help = "Of bc/NAME: build number N (default the newest)",
+	  .offset = offsetof(LogsValues, version) },
 };
 
 /* --- of a build ------------------------------------------------------------------------------ */
@@ -189,12 +197,26 @@ static Err *container_logs(Cli *cli, Store *s, const LogsValues *v, const Contai
 
 /* --- the command ----------------------------------------------------------------------------- */
 
+/* bc/NAME, build/NAME-N; under the name oc a build's name alone. */
+static Err *project_logs(Cli *cli, const LogsValues *v, const char *word)
+{
+	Project p;
+	Str build;
+	Cancel *cancel = NULL;
+	TRY(cli_project(cli, v->project, &p));
+	TRY(cli_cancel(cli, &cancel));
+	TRY(build_log_find(cli, &p, word, v->version, &build));
+	return build_log_print(&p, build, v->follow, cancel);
+}
+
 static Err *run_logs(Cli *cli, const void *values, const Arguments *args)
 {
 	const LogsValues *v = values;
 	Store *s = NULL;
 	Cancel *cancel = NULL;
 	Container c = { 0 };
+	if (args->count == 1 && (resource_is(args->at[0]) || strcmp(cli->program->name, "oc") == 0))
+		return project_logs(cli, v, args->at[0]);
 	bool of_build = strncmp(cli->called, "history", 7) == 0 || args->count > 1;
 	TRY(cli_store_existing(cli, &s));
 	if (!s)
@@ -218,13 +240,16 @@ const Command command_logs = {
 	.name = "logs",
 	.aliases = "container logs,history logs,buildx history logs",
 	.group = GROUP_CONTAINERS,
-	.synopsis = "[OPTIONS] CONTAINER | BUILD [STEP]",
+	.synopsis = "[OPTIONS] CONTAINER | BUILD [STEP] | bc/NAME | build/NAME",
 	.help = "Show what a container, or the commands of a build, have written",
 	.about = "A container's name goes first. BUILD is an ID of 'decant builds' or its\n"
 		 "beginning, \"latest\", ^N, or an image: the last build that was to make it.\n"
 		 "STEP is a number that 'decant why' shows, or STAGE/POSITION as in builder/2;\n"
 		 "without it the logs of all its steps are shown, each below its title. They\n"
-		 "are whole, however long.",
+		 "are whole, however long.\n"
+		 "\n"
+		 "bc/NAME is a build configuration's newest build, build/NAME one build of those\n"
+		 "that 'get builds' lists.",
 	.options = logs_options,
 	.option_count = ARRAY_LEN(logs_options),
 	.values_size = sizeof(LogsValues),

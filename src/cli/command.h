@@ -37,6 +37,7 @@ typedef enum CommandGroup {
 	GROUP_BUILD,
 	GROUP_IMAGES,
 	GROUP_CONTAINERS,
+	GROUP_CLUSTER, /* builds that are remembered, and their streams */
 	GROUP_OTHER,
 	GROUP_HIDDEN,
 } CommandGroup;

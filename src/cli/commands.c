@@ -65,6 +65,14 @@
 	X(du)         \
 	X(volume_prune) \
 	X(network_prune) \
+	X(new_build)  \
+	X(start_build) \
+	X(cancel_build) \
+	X(get)        \
+	X(project)    \
+	X(projects)   \
+	X(new_project) \
+	X(run_build)  \
 	X(completion) \
 	X(fsck)       \
 	X(system_reset) \

@@ -9,10 +9,8 @@
 #include <stdio.h>
 
 static const char *const group_titles[] = {
-	[GROUP_BUILD] = "Building",
-	[GROUP_IMAGES] = "Images",
-	[GROUP_CONTAINERS] = "Containers",
-	[GROUP_OTHER] = "Other",
+	[GROUP_BUILD] = "Building",   [GROUP_IMAGES] = "Images", [GROUP_CONTAINERS] = "Containers",
+	[GROUP_CLUSTER] = "Projects", [GROUP_OTHER] = "Other",
 };
 
 void help_group_title(CommandGroup group, Buf *out)

@@ -9,6 +9,11 @@ static const ProgramWord buildah_words[] = {
 	{ "build-using-dockerfile", "build" },
 };
 
+/* docker's own word for another thing. */
+static const ProgramWord oc_words[] = {
+	{ "tag", "stream-tag" },
+};
+
 /* In each place: -c is docker's --cpu-shares. */
 static const ProgramWord kaniko_words[] = {
 	{ "-c", "--context" },
@@ -33,6 +38,11 @@ static const Program programs[] = {
 	  .docker_options = true,
 	  .docker_statuses = true,
 	  .version = "buildah",
+	  .version_end = " (decant)" },
+	{ .name = "oc",
+	  .words = oc_words,
+	  .word_count = ARRAY_LEN(oc_words),
+	  .version = "oc",
 	  .version_end = " (decant)" },
 	{ .name = "executor",
 	  .first = "build",

@@ -78,7 +78,8 @@ Err *disk_choose_images(Disk *d, const DiskFilter *f, bool all)
 {
 	for (size_t i = 0; i < d->ref_count; i++) {
 		const DiskRef *r = &d->refs[i];
-		if (!r->used && !r->kept && (all || r->dangling) && image_matches(d, &r->ref->config, f, true))
+		if (!r->used && !r->kept && (all || r->dangling) &&
+		    image_matches(d, &r->ref->config, f, true))
 			d->survey.things.at[r->thing].goes = true;
 	}
 	return NULL;

@@ -4,8 +4,8 @@
 
 #include "project/project-internal.h"
 
-const char *const build_phases[BUILD_PHASES] = { "New",      "Pending", "Running",  "Complete",
-	                                         "Failed",   "Error",   "Cancelled" };
+const char *const build_phases[BUILD_PHASES] = { "New",    "Pending", "Running",  "Complete",
+	                                         "Failed", "Error",   "Cancelled" };
 
 static void write_revision(JsonWriter *w, const Build *b)
 {

@@ -99,8 +99,8 @@ static Err *read_config(const ProjectReader *r, BuildConfig *ret)
 	TRY(project_read_meta(r, &ret->meta));
 	TRY(build_spec_read(r, project_path(d, "spec"), &ret->spec));
 	TRY(read_triggers(r, ret));
-	TRY(project_read_word(r, d, "spec.runPolicy", build_run_policies,
-	                      BUILD_PARALLEL + 1, &policy));
+	TRY(project_read_word(r, d, "spec.runPolicy", build_run_policies, BUILD_PARALLEL + 1,
+	                      &policy));
 	ret->run_policy = (BuildRunPolicy)policy;
 	TRY(project_read_int(r, d, "spec.successfulBuildsHistoryLimit", &ret->keep_good));
 	TRY(project_read_int(r, d, "spec.failedBuildsHistoryLimit", &ret->keep_bad));

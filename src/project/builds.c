@@ -99,6 +99,12 @@ Err *project_build_wait(const Project *p, Str build, const Cancel *cancel)
 	}
 }
 
+Str project_build_result(const Project *p, Str build)
+{
+	return arena_strf(p->arena, "localhost/decant-build/%.*s/%.*s:latest", STR_ARG(p->name),
+	                  STR_ARG(build));
+}
+
 Err *project_build_drop(const Project *p, Str build)
 {
 	TRY(remove_file(p, "logs", build, ".log"));
@@ -122,6 +128,8 @@ Err *project_build_settle(const Project *p, Build *b)
 	b->said = b->cancelled ? STR("The build was cancelled by the user.")
 	                       : STR("The process that ran the build is gone.");
 	b->end_ns = clock_real_ns();
+	const Str result = project_build_result(p, b->meta.name);
+	TRY(store_ref_remove_all(p->store, &result, 1));
 	return project_put_build(p, b);
 }
 

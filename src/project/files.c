@@ -28,10 +28,22 @@ const char *const project_kind_many[PROJECT_KINDS] = { "buildconfigs.build.opens
 #define CURRENT ".current"
 enum { CURRENT_BYTES_MAX = 256 };
 
+/* proj/; *ret_fd -1: there is none, and MAKE does not ask for it. */
+static Err *open_all(Store *s, bool make, int *ret_fd)
+{
+	*ret_fd = -1;
+	if (make || faccessat(store_dir_fd(s), "proj", F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		return store_subdir(s, "proj", ret_fd);
+	return NULL;
+}
+
 Err *project_dir(const Project *p, const char *sub, bool make, int *ret_fd)
 {
 	AUTO_CLOSE int all = -1;
-	TRY(store_subdir(p->store, "proj", &all));
+	*ret_fd = -1;
+	TRY(open_all(p->store, make, &all));
+	if (all < 0)
+		return NULL;
 	Str path = arena_strf(p->arena, "%.*s%s%s", STR_ARG(p->name), *sub ? "/" : "", sub);
 	if (make) {
 		AUTO_CLOSE int made = -1;
@@ -52,8 +64,8 @@ static Err *current_name(Store *s, Arena *a, Str *ret)
 	AUTO_CLOSE int all = -1;
 	AUTO_BUF Buf text = BUF_INIT;
 	*ret = STR(PROJECT_DEFAULT);
-	TRY(store_subdir(s, "proj", &all));
-	if (faccessat(all, CURRENT, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+	TRY(open_all(s, false, &all));
+	if (all < 0 || faccessat(all, CURRENT, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
 		return NULL;
 	TRY(path_read_file(all, CURRENT, CURRENT_BYTES_MAX, &text));
 	*ret = arena_str(a, str_trim(buf_str(&text)));
@@ -90,14 +102,14 @@ Err *project_make(const Project *p)
 Err *project_choose(const Project *p)
 {
 	AUTO_CLOSE int all = -1;
-	TRY(store_subdir(p->store, "proj", &all));
+	TRY(open_all(p->store, true, &all));
 	return path_write_file(all, CURRENT, p->name, 0600, true);
 }
 
 Err *project_remove(const Project *p)
 {
 	AUTO_CLOSE int all = -1;
-	TRY(store_subdir(p->store, "proj", &all));
+	TRY(open_all(p->store, true, &all));
 	return path_remove_tree(all, p->name.ptr);
 }
 
@@ -151,8 +163,9 @@ Err *project_names(Store *s, Arena *a, Str **ret, size_t *ret_count)
 {
 	AUTO_VEC StrVec names = { 0 };
 	AUTO_CLOSE int all = -1;
-	TRY(store_subdir(s, "proj", &all));
-	TRY(read_names(TAKE_FD(all), STR(""), a, &names));
+	TRY(open_all(s, false, &all));
+	if (all >= 0)
+		TRY(read_names(TAKE_FD(all), STR(""), a, &names));
 	bool has_default = false;
 	for (size_t i = 0; i < names.len; i++)
 		has_default |= str_eqc(names.at[i], PROJECT_DEFAULT);
@@ -218,11 +231,10 @@ Err *project_drop(const Project *p, ProjectKind kind, Str name)
 	AUTO_CLOSE int fd = -1;
 	TRY(project_check_name(name, PROJECT_NAME_MAX));
 	TRY(project_dir(p, kind_dirs[kind], false, &fd));
-	if (fd < 0 ||
-	    unlinkat(fd, arena_strf(p->arena, "%.*s.json", STR_ARG(name)).ptr, 0) < 0)
-		return fd >= 0 && errno != ENOENT ? err_sys(errno, "cannot remove '%.*s.json'",
-		                                            STR_ARG(name))
-		                                  : not_found(kind, name);
+	if (fd < 0 || unlinkat(fd, arena_strf(p->arena, "%.*s.json", STR_ARG(name)).ptr, 0) < 0)
+		return fd >= 0 && errno != ENOENT
+		               ? err_sys(errno, "cannot remove '%.*s.json'", STR_ARG(name))
+		               : not_found(kind, name);
 	return NULL;
 }
 
@@ -238,7 +250,7 @@ static const char *file_name(const Project *p, ProjectKind kind, Str name)
 {
 	return arena_strf(p->arena, "proj/%.*s/%s/%.*s.json", STR_ARG(p->name), kind_dirs[kind],
 	                  STR_ARG(name))
-		.ptr;
+	        .ptr;
 }
 
 Err *project_get_config(const Project *p, Str name, BuildConfig *ret)

@@ -31,8 +31,8 @@ enum {
 };
 
 /* Where results lie unless a registry is named: decant serve gives them out under this name. */
-#define PROJECT_REGISTRY "localhost:5000"
-#define PROJECT_DEFAULT  "default"
+#define PROJECT_REGISTRY  "localhost:5000"
+#define PROJECT_DEFAULT   "default"
 
 #define PROJECT_TIME_NONE INT64_MIN
 
@@ -69,7 +69,8 @@ typedef struct BuildSpec {
 	Str dockerfile;  /* its path below the context directory; "" Dockerfile */
 	bool no_cache;
 	ProjectPairs env, args;
-	Str to_kind, to; /* "ImageStreamTag" "name:latest", "DockerImage" "host/x:1"; "" no output */
+	Str to_kind,
+		to; /* "ImageStreamTag" "name:latest", "DockerImage" "host/x:1"; "" no output */
 	int64_t deadline_s; /* 0: none */
 } BuildSpec;
 
@@ -133,16 +134,16 @@ enum { BUILD_STAGES_MAX = 8 };
 typedef struct Build {
 	ProjectMeta meta;
 	BuildSpec spec;
-	Str config;     /* name of the BuildConfig */
-	int64_t number; /* of its builds */
-	Str cause;      /* "Manually triggered" */
+	Str config;                  /* name of the BuildConfig */
+	int64_t number;              /* of its builds */
+	Str cause;                   /* "Manually triggered" */
 	Str commit, author, message; /* of the source; "" not known yet */
 	BuildPhase phase;
-	Str reason, said; /* "DockerBuildFailed", for people */
-	Str snippet;      /* last lines of the log, of one that failed */
-	Str digest;       /* of the manifest that came of it; "" none */
-	Str reference;    /* where it went: "localhost:5000/default/x:latest" */
-	bool cancelled;   /* asked for */
+	Str reason, said;         /* "DockerBuildFailed", for people */
+	Str snippet;              /* last lines of the log, of one that failed */
+	Str digest;               /* of the manifest that came of it; "" none */
+	Str reference;            /* where it went: "localhost:5000/default/x:latest" */
+	bool cancelled;           /* asked for */
 	int64_t start_ns, end_ns; /* PROJECT_TIME_NONE */
 	BuildStage stages[BUILD_STAGES_MAX];
 	size_t stage_count;
@@ -251,6 +252,8 @@ NODISCARD Err *project_build_hold(const Project *p, Str build, int *ret_fd);
 NODISCARD Err *project_build_holder(const Project *p, Str build, pid_t *ret);
 /* Waits until nobody holds it. */
 NODISCARD Err *project_build_wait(const Project *p, Str build, const Cancel *cancel);
+/* The store's name for what comes of it, until it has its own. */
+Str project_build_result(const Project *p, Str build);
 /* B with its log and lock. */
 NODISCARD Err *project_build_drop(const Project *p, Str build);
 /* One that is not over but that nobody runs becomes an Error.  The project's lock is held. */
@@ -264,8 +267,8 @@ void project_secret_text(char text[static 21]);
 /* --- names (names.c) -------------------------------------------------------------------------- */
 /* Of objects: a DNS-1035 label of at most LEN characters. */
 NODISCARD Err *project_check_name(Str name, size_t len);
-/* What an object is called that comes of TEXT, an address, an image or an output: OpenShift's rules.
- * ERR_INPUT "invalid name". */
+/* What an object is called that comes of TEXT, an address, an image or an output: OpenShift's
+ * rules. ERR_INPUT "invalid name". */
 NODISCARD Err *project_name_of_source(Arena *a, Str address, Str *ret);
 NODISCARD Err *project_name_of_image(Arena *a, Str image, Str *ret);
 /* "name:tag", tag "latest" if there is none. */

@@ -156,7 +156,9 @@ Err *project_read_word(const ProjectReader *r, const JsonValue *v, const char *d
 Err *project_read_meta(const ProjectReader *r, ProjectMeta *ret)
 {
 	const JsonValue *d = r->document;
-	*ret = (ProjectMeta){ .name = STR(""), .project = STR(""), .created_ns = PROJECT_TIME_NONE };
+	*ret = (ProjectMeta){ .name = STR(""),
+		              .project = STR(""),
+		              .created_ns = PROJECT_TIME_NONE };
 	TRY(project_read_str(r, d, "metadata.name", &ret->name));
 	TRY(project_read_str(r, d, "metadata.namespace", &ret->project));
 	TRY(project_read_time(r, d, "metadata.creationTimestamp", &ret->created_ns));

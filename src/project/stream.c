@@ -21,9 +21,8 @@ StreamTag *stream_tag_add(ImageStream *is, Arena *a, Str tag)
 	if (is->tag_count)
 		memcpy(all, is->tags, is->tag_count * sizeof *all);
 	is->tags = all;
-	all[is->tag_count] = (StreamTag){
-		.name = arena_str(a, tag), .from_kind = STR(""), .from = STR("")
-	};
+	all[is->tag_count] =
+		(StreamTag){ .name = arena_str(a, tag), .from_kind = STR(""), .from = STR("") };
 	return &all[is->tag_count++];
 }
 
@@ -42,8 +41,8 @@ void stream_tag_push(StreamTag *tag, Arena *a, const StreamItem *item)
 {
 	if (tag->item_count && str_eq(tag->items[0].image, item->image))
 		return;
-	size_t kept = tag->item_count < PROJECT_HISTORY_MAX ? tag->item_count
-	                                                     : PROJECT_HISTORY_MAX - 1;
+	size_t kept =
+		tag->item_count < PROJECT_HISTORY_MAX ? tag->item_count : PROJECT_HISTORY_MAX - 1;
 	StreamItem *all = arena_alloc(a, (kept + 1) * sizeof *all, _Alignof(StreamItem));
 	if (kept)
 		memcpy(all + 1, tag->items, kept * sizeof *all);

@@ -112,8 +112,7 @@ Str project_pair(const ProjectPairs *pairs, const char *key)
 
 void project_pair_set(ProjectPairs *pairs, Arena *a, Str key, Str value)
 {
-	ProjectPair *all =
-		arena_alloc(a, (pairs->count + 1) * sizeof *all, _Alignof(ProjectPair));
+	ProjectPair *all = arena_alloc(a, (pairs->count + 1) * sizeof *all, _Alignof(ProjectPair));
 	if (pairs->count)
 		memcpy(all, pairs->at, pairs->count * sizeof *all);
 	size_t i = 0;

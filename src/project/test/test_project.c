@@ -8,10 +8,10 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-#define STR_IS(got, want)                                          \
-	do {                                                       \
-		AUTO_BUF Buf got_ = BUF_INIT;                      \
-		buf_add_str(&got_, (got));                         \
+#define STR_IS(got, want)                                              \
+	do {                                                           \
+		AUTO_BUF Buf got_ = BUF_INIT;                          \
+		buf_add_str(&got_, (got));                             \
 		assert_string_equal(got_.ptr ? got_.ptr : "", (want)); \
 	} while (0)
 
@@ -74,10 +74,10 @@ static void config_comes_back(void **state)
 	Fixture *f = *state;
 	Project p;
 	ProjectPair env[] = { { STR("A"), STR("b=\"c\"") } };
-	BuildTrigger triggers[] = { { .kind = BUILD_ON_GITHUB, .secret = STR("app-webhook") },
-		                    { .kind = BUILD_ON_IMAGE,
-		                      .from = STR("alpine:3.20"),
-		                      .paused = true } };
+	BuildTrigger triggers[] = {
+		{ .kind = BUILD_ON_GITHUB, .secret = STR("app-webhook") },
+		{ .kind = BUILD_ON_IMAGE, .from = STR("alpine:3.20"), .paused = true }
+	};
 	BuildConfig bc = { .meta = { .name = STR("app"),
 		                     .project = STR("default"),
 		                     .created_ns = 1700000000000000000 },
@@ -133,8 +133,10 @@ static void damaged_documents(void **state)
 		"{\"kind\":\"Build\"}",
 		"{\"kind\":\"BuildConfig\",\"metadata\":{\"name\":7}}",
 		"{\"kind\":\"BuildConfig\",\"metadata\":{\"name\":\"../x\"}}",
-		"{\"kind\":\"BuildConfig\",\"metadata\":{\"name\":\"x\"},\"spec\":{\"triggers\":{}}}",
-		"{\"kind\":\"BuildConfig\",\"metadata\":{\"name\":\"x\"},\"spec\":{\"runPolicy\":\"?\"}}",
+		"{\"kind\":\"BuildConfig\",\"metadata\":{\"name\":\"x\"},\"spec\":{\"triggers\":{}}"
+		"}",
+		"{\"kind\":\"BuildConfig\",\"metadata\":{\"name\":\"x\"},\"spec\":{\"runPolicy\":"
+		"\"?\"}}",
 	};
 	Fixture *f = *state;
 	BuildConfig bc;
