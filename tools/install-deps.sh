@@ -9,7 +9,7 @@ packages() {
 	case $1 in
 	build)
 		echo gcc libc6-dev make meson ninja-build pkg-config python3 libssl-dev libdeflate-dev libisal-dev \
-			zlib1g-dev libzstd-dev libjansson-dev libseccomp-dev libcurl4-openssl-dev libarchive-dev libsqlite3-0 libyaml-dev \
+			zlib1g-dev libzstd-dev libjansson-dev libseccomp-dev libcurl4-openssl-dev libmicrohttpd-dev libcrypt-dev libarchive-dev libsqlite3-0 libyaml-dev \
 			libcmocka-dev \
 			uidmap slirp4netns ca-certificates
 		;;

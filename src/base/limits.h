@@ -133,3 +133,24 @@
 
 /* A container's log has two files: one that is full takes the place of the one before it.  Ours. */
 #define CONTAINER_LOG_BYTES_MAX (64u << 20)
+
+/* Our own server.  Connections: a thread each, of which most wait; more wait in the kernel's queue.
+ */
+#define SERVER_CONNECTIONS_MAX 1024u
+#define SERVER_STACK_BYTES     (1u << 20)
+/* The memory of a connection: a head, and the piece of a body that is read at once.  Tokens may
+ * have 16 KiB. */
+#define SERVER_HEAD_BYTES_MAX (128u << 10)
+/* Without a byte; until a head is whole; what a body brings in that time.  GPRS is quicker. */
+#define SERVER_IDLE_S         60u
+#define SERVER_HEAD_S         60u
+#define SERVER_BODY_BYTES_MIN 1024u
+/* What is read and thrown away so that a client sees a refusal. */
+#define SERVER_DRAIN_BYTES_MAX (16u << 20)
+/* A file of credentials: a person or a script writes it. */
+#define SERVER_USERS_BYTES_MAX (1u << 20)
+/* Answers of lists: names of one page. */
+#define DISTRIBUTION_PAGE_MAX 10000u
+/* Referrers of one manifest that are listed: some 300 bytes each, 4 MiB in all (what clients read).
+ */
+#define DISTRIBUTION_REFERRERS_MAX 10000u

@@ -38,6 +38,7 @@
 	X(login)      \
 	X(logout)     \
 	X(search)     \
+	X(serve)      \
 	X(rmi)        \
 	X(manifest_inspect) \
 	X(imagetools_inspect) \

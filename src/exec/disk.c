@@ -8,7 +8,7 @@
 static bool is_ref(void *context, const StoreThing *t)
 {
 	(void)context;
-	return t->kind == STORE_THING_REF;
+	return t->kind == STORE_THING_REF || t->kind == STORE_THING_REPO;
 }
 
 static bool is_container(void *context, const StoreThing *t)
@@ -24,6 +24,7 @@ static DiskRow row_of(const StoreThing *t, bool of_image, bool of_container)
 		[STORE_THING_RECORD] = DISK_CACHE,  [STORE_THING_MOUNT] = DISK_CACHE,
 		[STORE_THING_JOURNAL] = DISK_OTHER, [STORE_THING_CONTEXTS] = DISK_OTHER,
 		[STORE_THING_SCRATCH] = DISK_OTHER, [STORE_THING_OTHER] = DISK_OTHER,
+		[STORE_THING_REPO] = DISK_IMAGES,
 	};
 	if (t->kind != STORE_THING_OBJECT)
 		return rows[t->kind];

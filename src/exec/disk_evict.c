@@ -52,7 +52,7 @@ static bool holds_hard(void *context, const StoreThing *t)
 {
 	const Soft *soft = context;
 	size_t n = (size_t)(t - soft->disk->survey.things.at);
-	return t->kind == STORE_THING_CONTAINER ||
+	return t->kind == STORE_THING_CONTAINER || t->kind == STORE_THING_REPO ||
 	       (t->kind == STORE_THING_REF && !t->goes && !soft->refs[n]);
 }
 

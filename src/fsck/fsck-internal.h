@@ -116,7 +116,7 @@ NODISCARD Err *fsck_list_parts(Fsck *f);
 bool fsck_check_file(Fsck *f, int dir_fd, const char *name, Str path, const struct stat *st,
                      const Digest *uses_of);
 
-/* --- blobs.c, layers.c, texts.c: ItemFn --- */
+/* --- blobs.c, layers.c, repos.c, texts.c: ItemFn --- */
 NODISCARD Err *fsck_look_blob(Fsck *f, const Str *path, const Digest *d);
 NODISCARD Err *fsck_look_layer(Fsck *f, const Str *path, const Digest *d);
 NODISCARD Err *fsck_look_record(Fsck *f, const Str *path, const Digest *d);
@@ -128,6 +128,7 @@ NODISCARD Err *fsck_look_log(Fsck *f, const Str *path, const Digest *d);
 NODISCARD Err *fsck_look_ctx(Fsck *f, const Str *path, const Digest *d);
 NODISCARD Err *fsck_look_container(Fsck *f, const Str *path, const Digest *d);
 NODISCARD Err *fsck_look_mount(Fsck *f, const Str *path, const Digest *d);
+NODISCARD Err *fsck_look_repo(Fsck *f, const Str *path, const Digest *d);
 /* PATH is the name. */
 NODISCARD Err *fsck_look_ref(Fsck *f, const Str *path, const Digest *d);
 NODISCARD Err *fsck_look_init(Fsck *f, const Str *path, const Digest *d);

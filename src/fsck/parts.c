@@ -162,6 +162,19 @@ static bool name_lock(Fsck *f, Str name, Str path, const struct stat *st)
 	return dir_item(f, fsck_look_locks, path, st, NULL);
 }
 
+static bool name_repo(Fsck *f, Str name, Str path, const struct stat *st)
+{
+	(void)name;
+	return dir_item(f, fsck_look_repo, path, st, NULL);
+}
+
+/* What is being sent, verified when it is all here. */
+static bool name_upload(Fsck *f, Str name, Str path, const struct stat *st)
+{
+	(void)name;
+	return fsck_check_file(f, -1, NULL, path, st, NULL) || true;
+}
+
 static bool name_anything(Fsck *f, Str name, Str path, const struct stat *st)
 {
 	(void)f, (void)name, (void)path, (void)st;
@@ -180,12 +193,13 @@ static const struct {
 	const char *path;
 	NameFn *fn;
 } dirs[] = {
-	{ "blobs", name_blobs },  { "blobs/sha256", name_blob }, { "layers", name_layer },
-	{ "map", name_map },      { "cache", name_record },      { "attest", name_attest },
-	{ "lists", name_list },   { "ctx", name_ctx },           { "mounts", name_mount },
-	{ "builds", name_build }, { "logs", name_logs },         { "containers", name_container },
-	{ "locks", name_lock },   { "refs", name_anything }, /* uses.c */
-	{ "tmp", name_anything }, { "init", name_anything },
+	{ "blobs", name_blobs },    { "blobs/sha256", name_blob }, { "layers", name_layer },
+	{ "map", name_map },        { "cache", name_record },      { "attest", name_attest },
+	{ "lists", name_list },     { "ctx", name_ctx },           { "mounts", name_mount },
+	{ "builds", name_build },   { "logs", name_logs },         { "containers", name_container },
+	{ "locks", name_lock },     { "refs", name_anything }, /* uses.c */
+	{ "tmp", name_anything },   { "init", name_anything },     { "repos", name_repo },
+	{ "uploads", name_upload },
 };
 
 static Err *list_dir(Fsck *f, const char *path, NameFn *fn)

@@ -1,10 +1,10 @@
 /*
  * gc.c - what no name and no record needs goes away.
  *
- * Roots are the refs, the cache records and the containers.  Marking is by text: every
- * "sha256:<hex>" in a root, and in every small blob that is reached, is kept.  That keeps a little
- * too much now and then and never too little, and needs no knowledge of what the texts mean. Builds
- * and pulls hold the gc lock shared; a gc holds it alone.
+ * Roots are the refs, the cache records, the containers and the repositories.  Marking is by text:
+ * every "sha256:<hex>" in a root, and in every small blob that is reached, is kept.  That keeps a
+ * little too much now and then and never too little, and needs no knowledge of what the texts mean.
+ * Builds and pulls hold the gc lock shared; a gc holds it alone.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
@@ -15,6 +15,7 @@
 #include "store/account.h"
 #include "store/freed.h"
 #include "store/parts.h"
+#include "store/repos.h"
 #include "store/store-internal.h"
 
 #include <dirent.h>
@@ -90,6 +91,11 @@ static Err *mark_container(void *context, int dir_fd, const char *name)
 	if (!e) /* a container without its file is not there yet, or going */
 		mark_text(m, buf_str(&text));
 	return NULL;
+}
+
+static void mark_link(void *context, Str text)
+{
+	mark_text(context, text);
 }
 
 static void mark_small(Marks *m, const char *prefix, const Digest *d)
@@ -186,6 +192,8 @@ Err *store_gc_locked(Store *s, uint64_t *ret_freed_bytes)
 		e = each_name(s, "containers", mark_container, &m);
 	if (!e && faccessat(s->dir_fd, "index.json", F_OK, 0) == 0)
 		e = mark_file(&m, s->dir_fd, "index.json"); /* indexes are named there alone */
+	if (!e)
+		e = store_repo_mark(s, mark_link, &m);
 	if (!e)
 		e = mark_reached(&m);
 	if (!e)

@@ -133,6 +133,7 @@ static const struct Place {
 	{ "cache", STORE_THING_RECORD },
 	{ "containers", STORE_THING_CONTAINER },
 	{ "mounts", STORE_THING_MOUNT },
+	{ "repos", STORE_THING_REPO },
 	{ "tmp", STORE_THING_SCRATCH },
 	{ "layers", STORE_THING_OBJECT },
 	{ "blobs/sha256", STORE_THING_OBJECT },

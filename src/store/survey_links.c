@@ -8,6 +8,7 @@
 
 #include "base/limits.h"
 #include "fs/path.h"
+#include "store/repos-internal.h"
 #include "store/store-internal.h"
 #include "store/survey-internal.h"
 
@@ -54,6 +55,23 @@ static void read_mount(StoreThing *t, int fd)
 		t->used_ns = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
 }
 
+static Err *add_link(void *context, StoreRepoKind kind, const char *path, Str text, const Err *err)
+{
+	(void)kind, (void)path;
+	if (!err)
+		buf_add_str(context, text);
+	return NULL;
+}
+
+static Err *read_repo(StoreSurvey *v, const char *coded, StoreThing *t)
+{
+	AUTO_BUF Buf text = BUF_INIT;
+	TRY(store_repo_each_link(v->store, coded, add_link, &text));
+	t->text = arena_str(v->arena, buf_str(&text));
+	t->name = store_repo_decode(v->arena, coded);
+	return NULL;
+}
+
 Err *store_survey_read(StoreSurvey *v, const Cancel *cancel, int dir_fd, const char *name,
                        uint32_t n)
 {
@@ -68,6 +86,8 @@ Err *store_survey_read(StoreSurvey *v, const Cancel *cancel, int dir_fd, const c
 			t->name = arena_str(v->arena, real);
 		return NULL;
 	}
+	if (t->kind == STORE_THING_REPO)
+		return read_repo(v, name, t);
 	if (t->kind != STORE_THING_CONTAINER && t->kind != STORE_THING_MOUNT)
 		return NULL;
 	AUTO_CLOSE int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
