@@ -6,6 +6,7 @@
 #include "cli/command.h"
 #include "distribution/distribution.h"
 #include "fs/path.h"
+#include "project/project.h"
 #include "sandbox/sandbox.h"
 
 #include <fcntl.h>
@@ -179,7 +180,7 @@ static void find_domains(Cli *cli, const ServeValues *v, const char *address,
                          DistributionOptions *d)
 {
 	Str at = str_from(address);
-	Str *all = arena_alloc(cli->arena, (v->names.count + 2) * sizeof *all, _Alignof(Str));
+	Str *all = arena_alloc(cli->arena, (v->names.count + 3) * sizeof *all, _Alignof(Str));
 	size_t n = 0;
 	for (size_t i = 0; i < v->names.count; i++)
 		all[n++] = str_from(v->names.at[i]);
@@ -187,6 +188,7 @@ static void find_domains(Cli *cli, const ServeValues *v, const char *address,
 	ptrdiff_t colon = str_rfind(at, ':');
 	all[n++] = arena_strf(cli->arena, "localhost%.*s",
 	                      STR_ARG(str_from_at(at, (size_t)(colon < 0 ? 0 : colon))));
+	all[n++] = STR(PROJECT_REGISTRY); /* where new-build puts results */
 	d->domains = all;
 	d->domain_count = n;
 }

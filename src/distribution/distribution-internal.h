@@ -79,6 +79,8 @@ void distribution_referrers(Call *c, ServerReply *r);
 NODISCARD Err *distribution_image_find(Call *c, Str tag, Digest *ret);
 /* If it is another than TAG was set for, it is published, linked and tagged. */
 NODISCARD Err *distribution_image_sync(Call *c, Str tag);
+/* The manifest of C's digest is linked, if the store has an image named by it, or by a tag. */
+NODISCARD Err *distribution_image_sync_digest(Call *c);
 /* All tags of the repository. */
 NODISCARD Err *distribution_image_sync_all(Call *c);
 /* The name that a tag stands for is taken away too: it would come back. */

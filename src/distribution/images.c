@@ -13,13 +13,15 @@
 #include "distribution/distribution-internal.h"
 #include "export/export.h"
 
-static Err *find_ref(const Call *c, Str tag, StoreRef *ret, bool *ret_found)
+/* LAST: a tag or a digest. */
+static Err *find_ref(const Call *c, Str last, StoreRef *ret, bool *ret_found)
 {
+	char mark = store_repo_digest_ok(last) ? '@' : ':';
 	*ret_found = false;
 	for (size_t i = 0; i < c->o->domain_count && !*ret_found; i++) {
 		AUTO_BUF Buf name = BUF_INIT;
-		buf_addf(&name, "%.*s/%.*s:%.*s", STR_ARG(c->o->domains[i]), STR_ARG(c->route.repo),
-		         STR_ARG(tag));
+		buf_addf(&name, "%.*s/%.*s%c%.*s", STR_ARG(c->o->domains[i]),
+		         STR_ARG(c->route.repo), mark, STR_ARG(last));
 		Err *e = store_ref_get(c->store, buf_str(&name), c->arena, ret);
 		*ret_found = !e;
 		if (e && err_kind(e) != ERR_NOT_FOUND)
@@ -125,6 +127,21 @@ Err *distribution_image_sync(Call *c, Str tag)
 	const StoreRepoTag now = { .manifest = digest_arena_text(c->arena, &top),
 		                   .image = ref.config };
 	return store_repo_set_tag(c->store, c->route.repo, tag, &now);
+}
+
+Err *distribution_image_sync_digest(Call *c)
+{
+	AUTO_LOCK StoreLock gc = STORE_LOCK_NONE, lock = STORE_LOCK_NONE;
+	StoreRef ref;
+	Digest top;
+	bool found;
+	TRY(find_ref(c, c->route.last, &ref, &found));
+	if (!found)
+		return distribution_image_sync_all(c);
+	TRY(store_lock_gc(c->store, false, c->o->cancel, &gc));
+	TRY_WHILE(publish(c, &ref, &top), "publishing '%.*s'", STR_ARG(ref.name));
+	TRY(store_repo_lock(c->store, c->route.repo, &lock));
+	return link_manifest(c, &top, 0);
 }
 
 Err *distribution_image_untag(Call *c, Str tag)

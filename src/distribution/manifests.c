@@ -276,7 +276,7 @@ static Err *find(Call *c, StoreRepoManifest *ret)
 	Err *e = store_repo_find_manifest(c->store, c->route.repo, tag.manifest, c->arena, ret);
 	if (e && err_kind(e) == ERR_NOT_FOUND && store_repo_digest_ok(c->route.last)) {
 		err_free(e); /* perhaps of an image that was not asked for yet */
-		TRY(distribution_image_sync_all(c));
+		TRY(distribution_image_sync_digest(c));
 		e = store_repo_find_manifest(c->store, c->route.repo, tag.manifest, c->arena, ret);
 	}
 	return e;

@@ -91,6 +91,36 @@ D
 is "the tag follows the name" "sha256:$(skopeo inspect --raw --config --tls-verify=false "docker://$SERVE/local/app:1" | sha256sum | cut -d' ' -f1)" "$OUT"
 skopeo copy -q --dest-tls-verify=false oci:layout:x "docker://$SERVE/local/app:1"
 is "a push wins over the name" "sha256:$(skopeo inspect --raw --config --tls-verify=false "docker://$SERVE/local/app:1" | sha256sum | cut -d' ' -f1)" "$ID"
+# --- what new-build makes is in it, wherever it listens; older results by their digest alone
+serve_build() { # TEXT: builds it, and prints the digest of the stream's newest image
+	printf 'FROM base:1\nRUN echo %s > /text\n' "$1" >source/Dockerfile
+	git -C source add -A && git -C source -c user.name=x -c user.email=x@x commit -qm "$1" && git -C source push -q "$T/repos/team.git" HEAD:master || return 1
+	if [ "$1" = one ]; then decant new-build "$WEB/cgi/team.git" --name app; else decant start-build app; fi >/dev/null 2>&1 || return 1
+	decant logs -f bc/app >/dev/null 2>&1
+	decant get istag app:latest -o json | jq -r .image.metadata.name
+}
+if [ -x "$(git --exec-path 2>/dev/null)/git-http-backend" ]; then
+	mkdir repos
+	exec 3< <(exec "$E2E_ROOT/tests/lib/web-server" "$T/repos" "$T/web.log")
+	E2E_PIDS+=("$!")
+	read -r port <&3
+	WEB=http://127.0.0.1:$port
+	git init -q --bare -b master repos/team.git && git init -q -b master source
+	OLD=$(serve_build one) NEW=$(serve_build two)
+	like "new-build makes two images" "$OLD $NEW" '^sha256:[0-9a-f]{64} sha256:[0-9a-f]{64}$'
+	unlike "not the same" "$OLD" "$NEW"
+	api HEAD "/default/app/manifests/$OLD"
+	is "the older is there, by its digest" "$CODE $(header Docker-Content-Digest)" "200 $OLD"
+	api HEAD /default/app/manifests/latest
+	is "the newer, by its tag" "$CODE $(header Docker-Content-Digest)" "200 $NEW"
+	api GET /default/app/tags/list
+	is "which alone is a tag" "$(jq -c .tags <<<"$BODY")" '["latest"]'
+	run env DECANT_ROOT="$T/sixth" "$DECANT" run --rm "$SERVE/default/app@$OLD" cat /text
+	is "and another store runs the older" "$OUT" one
+else
+	skip "what new-build makes" "this git has no http-backend"
+fi
+
 api DELETE /local/app/manifests/2
 is "deleting the tag" "$CODE" 202
 api GET /local/app/manifests/2
