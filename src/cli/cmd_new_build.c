@@ -145,7 +145,10 @@ static Err *add_pairs(Cli *cli, const char *option, const OptionList *list, Proj
 static Err *add_file(Cli *cli, const char *file, ProjectPairs *ret)
 {
 	AUTO_BUF Buf text = BUF_INIT;
-	TRY(path_read_file(AT_FDCWD, file, BUILD_ARGS_BYTES_MAX, &text));
+	AUTO_CLOSE int fd = openat(AT_FDCWD, file, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return err_sys(errno, "cannot open '%s'", file);
+	TRY(path_read_fd(fd, BUILD_ARGS_BYTES_MAX, file, &text));
 	for (Str rest = buf_str(&text), line; rest.len;) {
 		rest = str_cut(rest, '\n', &line);
 		line = str_trim(line);

@@ -129,7 +129,10 @@ static Err *use_file(Cli *cli, const char *path, RunnerStart *how)
 	AUTO_BUF Buf text = BUF_INIT;
 	enum { FILE_BYTES_MAX = 512 << 10 };
 	TRY(check_kind(path, false));
-	TRY_WHILE(path_read_file(AT_FDCWD, path, FILE_BYTES_MAX, &text), "reading '%s'", path);
+	AUTO_CLOSE int fd = openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return err_sys(errno, "cannot open '%s'", path);
+	TRY(path_read_fd(fd, FILE_BYTES_MAX, path, &text));
 	how->text = arena_str(cli->arena, buf_str(&text));
 	const char *slash = strrchr(path, '/');
 	how->as_file = str_from(slash ? slash + 1 : path);

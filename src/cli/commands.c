@@ -70,6 +70,14 @@
 	X(start_build) \
 	X(cancel_build) \
 	X(get)        \
+	X(describe)   \
+	X(stream_tag) \
+	X(import_image) \
+	X(set_image_lookup) \
+	X(set_triggers) \
+	X(adm_prune_builds) \
+	X(adm_prune_images) \
+	X(delete)     \
 	X(project)    \
 	X(projects)   \
 	X(new_project) \

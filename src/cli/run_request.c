@@ -4,6 +4,7 @@
 
 #include "cli/pull_image.h"
 #include "cli/run_request.h"
+#include "project/project.h"
 
 #include <stdio.h>
 
@@ -82,6 +83,31 @@ Err *cli_run_given(Cli *cli, const RunRequestValues *v, ContainerRequest *r)
 	return set_binds(cli, &v->volumes, r);
 }
 
+/* The store has no image *NAME: a stream of that name, if names are looked up in it (`set
+ * image-lookup`), says what is meant.  *E is then what came of it. */
+static Err *look_up_stream(Cli *cli, Store *s, const char **name, const char *platform, Err **e,
+                           Image *ret)
+{
+	Project p;
+	ImageStream is;
+	Str stream = STR(""), tag = STR("");
+	if (!s || strpbrk(*name, "/@"))
+		return NULL;
+	AUTO_ERR Err *other = project_split_tag(cli->arena, str_from(*name), &stream, &tag);
+	if (other)
+		return NULL;
+	TRY(project_open(s, STR(""), cli->arena, &p));
+	if (!project_has(&p, PROJECT_STREAM, stream))
+		return NULL;
+	TRY(project_get_stream(&p, stream, &is));
+	if (!is.lookup_local)
+		return NULL;
+	*name = arena_strf(cli->arena, "%.*s:%.*s", STR_ARG(is.repository), STR_ARG(tag)).ptr;
+	err_free(*e);
+	*e = cli_image_for(cli, s, *name, platform, ret);
+	return NULL;
+}
+
 Err *cli_run_image(Cli *cli, Store *s, const char *name, const char *pull, const char *platform,
                    bool quiet, Image *ret)
 {
@@ -93,6 +119,8 @@ Err *cli_run_image(Cli *cli, Store *s, const char *name, const char *pull, const
 		                "one of always, missing, never");
 	if (!always) {
 		Err *e = cli_image_for(cli, s, name, platform, ret);
+		if (e && err_kind(e) == ERR_NOT_FOUND)
+			TRY(look_up_stream(cli, s, &name, platform, &e, ret));
 		if (!e || err_kind(e) != ERR_NOT_FOUND || strcmp(when, "never") == 0)
 			return e;
 		err_free(e); /* it is fetched */

@@ -130,6 +130,7 @@ Err *project_build_settle(const Project *p, Build *b)
 	b->end_ns = clock_real_ns();
 	const Str result = project_build_result(p, b->meta.name);
 	TRY(store_ref_remove_all(p->store, &result, 1));
+	TRY(store_layout_write(p->store));
 	return project_put_build(p, b);
 }
 

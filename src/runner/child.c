@@ -152,3 +152,13 @@ Err *runner_child(RunnerChild *c, const Cancel *cancel, int *ret_status)
 	*ret_status = status_of(status);
 	return e;
 }
+
+Err *runner_push(Store *s, Str name, const Cancel *cancel)
+{
+	const char *const words[] = { "push", "--quiet", "--root", store_path(s),
+		                      "--",   name.ptr,  NULL };
+	RunnerChild c = { .argv = words, .stdin_text = STR(""), .stdin_fd = -1, .epoch_s = -1 };
+	int status;
+	TRY(runner_child(&c, cancel, &status));
+	return status ? err_new(ERR_NETWORK, "pushing '%.*s' failed", STR_ARG(name)) : NULL;
+}

@@ -170,31 +170,6 @@ static Err *fetch_git(Job *j)
 	return NULL;
 }
 
-/* Input that came from this machine. */
-static Err *take_input(Job *j)
-{
-	const BuildSpec *spec = &j->build.spec;
-	j->text = spec->text;
-	if (j->input->archive.len)
-		printf("Receiving source from \"%.*s\" ...\n", STR_ARG(j->input->archive));
-	else if (j->input->dir.len)
-		printf("Receiving source from \"%.*s\" ...\n", STR_ARG(j->input->dir));
-	(void)fflush(stdout);
-	if (!j->input->dir.len || !spec->env.count || spec->text.len) {
-		j->context = j->input->dir;
-		return NULL;
-	}
-	AUTO_CLOSE int fd = openat(AT_FDCWD, j->input->dir.ptr, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	RunnerLook look;
-	if (fd < 0)
-		return err_sys(errno, "cannot open '%.*s'", STR_ARG(j->input->dir));
-	j->context = j->input->dir;
-	TRY(runner_look(j->project->arena, fd, spec->context_dir, spec->dockerfile, j->input->dir,
-	                &spec->args, &look));
-	j->text = look.text;
-	return NULL;
-}
-
 /* A Dockerfile alone: an empty context. */
 static Err *make_context(Job *j)
 {
@@ -208,6 +183,33 @@ static Err *make_context(Job *j)
 		return err_sys(n < 0 ? errno : ENAMETOOLONG, "cannot name a scratch directory");
 	j->context = arena_str(a, (Str){ path, (size_t)n });
 	j->text = j->build.spec.text;
+	return NULL;
+}
+
+/* Input that came from this machine. */
+static Err *take_input(Job *j)
+{
+	const BuildSpec *spec = &j->build.spec;
+	j->text = spec->text;
+	if (j->input->archive.len)
+		printf("Receiving source from \"%.*s\" ...\n", STR_ARG(j->input->archive));
+	else if (j->input->dir.len)
+		printf("Receiving source from \"%.*s\" ...\n", STR_ARG(j->input->dir));
+	(void)fflush(stdout);
+	if (!j->input->dir.len && !j->input->archive.len)
+		return make_context(j);
+	if (!j->input->dir.len || !spec->env.count || spec->text.len) {
+		j->context = j->input->dir;
+		return NULL;
+	}
+	AUTO_CLOSE int fd = openat(AT_FDCWD, j->input->dir.ptr, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	RunnerLook look;
+	if (fd < 0)
+		return err_sys(errno, "cannot open '%.*s'", STR_ARG(j->input->dir));
+	j->context = j->input->dir;
+	TRY(runner_look(j->project->arena, fd, spec->context_dir, spec->dockerfile, j->input->dir,
+	                &spec->args, &look));
+	j->text = look.text;
 	return NULL;
 }
 
@@ -337,22 +339,6 @@ static Err *run_child(Job *j, int *ret_status)
 
 /* --- the result ------------------------------------------------------------------------------- */
 
-/* Is IS's repository somewhere else than in the store? */
-static bool is_remote(const ImageStream *is)
-{
-	return !str_starts(is->repository, STR(PROJECT_REGISTRY "/"));
-}
-
-static Err *push_to(Job *j, Str name)
-{
-	const char *const words[] = { "push", "--quiet", "--root", store_path(j->project->store),
-		                      "--",   name.ptr,  NULL };
-	RunnerChild c = { .argv = words, .stdin_text = STR(""), .stdin_fd = -1, .epoch_s = -1 };
-	int status;
-	TRY(runner_child(&c, j->cancel, &status));
-	return status ? err_new(ERR_NETWORK, "pushing '%.*s' failed", STR_ARG(name)) : NULL;
-}
-
 /* The image gets NAME in the store. */
 static Err *name_result(Job *j, const StoreRef *ref, Str name)
 {
@@ -373,9 +359,9 @@ static Err *push_to_stream(Job *j, const StoreRef *ref)
 	b->reference = arena_strf(p->arena, "%.*s:%.*s", STR_ARG(is.repository), STR_ARG(tag));
 	printf("\nPushing image %.*s ...\n", STR_ARG(b->reference));
 	(void)fflush(stdout);
-	if (is_remote(&is)) {
+	if (runner_is_remote(&is)) {
 		TRY(name_result(j, ref, b->reference));
-		TRY(push_to(j, b->reference));
+		TRY(runner_push(p->store, b->reference, j->cancel));
 	}
 	TRY(project_lock(p, j->cancel, &lock));
 	TRY(runner_stream(p, name, &is)); /* as it is now */
@@ -394,7 +380,7 @@ static Err *push_to_registry(Job *j, const StoreRef *ref)
 	printf("\nPushing image %.*s ...\n", STR_ARG(b->reference));
 	(void)fflush(stdout);
 	TRY(name_result(j, ref, b->reference));
-	TRY(push_to(j, b->reference));
+	TRY(runner_push(j->project->store, b->reference, j->cancel));
 	printf("Successfully pushed %.*s/%.*s@%.*s\nPush successful\n", STR_ARG(to.domain),
 	       STR_ARG(to.path), STR_ARG(b->digest));
 	return NULL;
@@ -486,6 +472,7 @@ static Err *finish(Job *j)
 	Build *b = &j->build;
 	(void)fflush(stdout);
 	TRY(store_ref_remove_all(j->project->store, &j->result, 1));
+	TRY(store_layout_write(j->project->store));
 	if (b->phase != BUILD_COMPLETE)
 		take_snippet(j);
 	b->end_ns = clock_real_ns();

@@ -54,6 +54,9 @@ typedef struct RunnerChild {
  * shell has it. */
 NODISCARD Err *runner_child(RunnerChild *c, const Cancel *cancel, int *ret_status);
 
+/* `decant push` of NAME, which the store has. */
+NODISCARD Err *runner_push(Store *s, Str name, const Cancel *cancel);
+
 /* --- look.c ----------------------------------------------------------------------------------- */
 typedef struct RunnerBase {
 	Str image; /* "golang:1.18", familiar, with its tag */
@@ -91,6 +94,8 @@ NODISCARD Err *runner_scratch(Store *s, int *ret_fd);
 /* --- streams.c -------------------------------------------------------------------------------- */
 /* The stream NAME; if there is none yet a new one, not written. */
 NODISCARD Err *runner_stream(const Project *p, Str name, ImageStream *ret);
+/* Is IS's repository somewhere else than in the store? */
+bool runner_is_remote(const ImageStream *is);
 /* "localhost:5000/default/x" of a stream called NAME, by REGISTRY ("" the usual). */
 Str runner_repository(const Project *p, Str registry, Str name);
 /*

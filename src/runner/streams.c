@@ -34,6 +34,11 @@ Err *runner_stream(const Project *p, Str name, ImageStream *ret)
 	return NULL;
 }
 
+bool runner_is_remote(const ImageStream *is)
+{
+	return !str_starts(is->repository, STR(PROJECT_REGISTRY "/"));
+}
+
 /* REF's image under NAME. */
 static Err *name_image(const Project *p, const StoreRef *ref, Str name)
 {
@@ -87,8 +92,9 @@ static Err *forget(const Project *p, const ImageStream *is, const Str *names, si
 		if (ours && !stream_find_image(is, digest))
 			VEC_PUSH(&gone, names[i]);
 	}
-	Err *e = gone.len ? store_ref_remove_all(p->store, gone.at, gone.len) : NULL;
-	return e;
+	if (gone.len)
+		TRY(store_ref_remove_all(p->store, gone.at, gone.len));
+	return store_layout_write(p->store);
 }
 
 static Err *forget_tag(const Project *p, const ImageStream *is, Str tag)
