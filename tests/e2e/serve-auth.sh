@@ -60,7 +60,9 @@ as() { # USER:PASSWORD or token
 may() { # WHO METHOD PATH CODE...: NAME of the test is what it says
 	as "$1"
 	api "$2" "$3" ${5:+--data-binary "$5"}
-	is "${1%%:*} $2 ${3:0:40}: $4" "$CODE" "$4"
+	local who=${1%%:*}
+	[[ $who != decant_* ]] || who="a token"
+	is "$who $2 ${3:0:40}: $4" "$CODE" "$4"
 }
 may '' GET / 401
 is "it says how" "$(header WWW-Authenticate)" 'Basic realm="decant"'
