@@ -149,6 +149,7 @@ static Err *make_request(Cli *cli, const RunValues *v, const Arguments *args, Co
 	if (here && v->terminal && !isatty(STDIN_FILENO) && v->interactive)
 		return cli_usage(cli, "the input device is not a TTY");
 	*r = (ContainerRequest){
+		.image_typed = str_from(args->at[0]),
 		.name = cli_run_text(v->name),
 		.hostname = cli_run_text(v->hostname),
 		.detach = v->detach,

@@ -58,6 +58,7 @@
 	X(cp)         \
 	X(export)     \
 	X(port)       \
+	X(top)        \
 	X(rm)         \
 	X(container_prune) \
 	X(system_df)  \

@@ -233,7 +233,6 @@ static const struct {
 	{ "pause", "'decant kill -s STOP' stops what handles it, 'decant stop' ends it" },
 	{ "stats", "the host's own tools show a container's processes" },
 	{ "swarm", "there is no daemon" },
-	{ "top", "the host's own tools show a container's processes" },
 	{ "update", "make it anew with other limits: decant run" },
 	{ "volume", "give a directory of the host: --volume DIR:DIR" },
 };

@@ -88,8 +88,6 @@ NODISCARD Err *container_exec(ContainerRun *run, const ContainerStreams *streams
 /* What of a spec is the command's: argv, environment, user, rights, its ends. */
 NODISCARD Err *container_command(const ContainerRun *run, const ContainerStreams *streams,
                                  int events_fd, SandboxSpec *ret);
-/* argv as docker joins ENTRYPOINT and CMD; ERR_INPUT if there is nothing to run. */
-NODISCARD Err *container_argv(const ContainerRequest *r, Arena *a, Strs *ret);
 
 /* --- container_log.c ------------------------------------------------------------------------- */
 /* To write to. */

@@ -96,7 +96,9 @@ static Err *make_record(const ContainerRequest *r, Arena *a, ContainerRecord *re
 	Strs argv;
 	TRY(container_argv(r, a, &argv));
 	Str image_name = r->image_name.len ? r->image_name : STR("");
-	if (r->image.ref.len > 0) {
+	if (r->image_typed.len) {
+		image_name = r->image_typed;
+	} else if (r->image.ref.len > 0) {
 		Reference reference;
 		TRY(reference_parse(a, r->image.ref, &reference));
 		image_name = reference_familiar(a, &reference);

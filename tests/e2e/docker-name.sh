@@ -57,7 +57,7 @@ status "too many arguments" 1
 run docker nope
 status "no such command" 1
 like "says so" "$ERR" "unknown command: docker nope"
-run docker top x
+run docker stats x
 like "one of docker's that is not there says what is" "$ERR" "own tools"
 run docker image nope
 status "nor of a noun" 1
