@@ -8,6 +8,7 @@
 #include "base/base.h"
 
 #include "base/parallel.h"
+#include "exec/image-internal.h"
 #include "exec/load-internal.h"
 #include "layer/foreign.h"
 #include "layer/layer.h"
@@ -201,7 +202,6 @@ static void put_variant(StoreRef *ref, const StoreVariant *v)
 static StoreRef ref_of(const Spool *spool, const LoadImages *images, Str name)
 {
 	Arena *a = spool->arena;
-	Platform host = platform_host();
 	StoreVariant *all = arena_alloc(a, images->len * sizeof *all, _Alignof(StoreVariant));
 	StoreRef ref = { .name = name, .variants = all };
 	for (size_t i = 0; i < images->len; i++) {
@@ -211,11 +211,7 @@ static StoreRef ref_of(const Spool *spool, const LoadImages *images, Str name)
 		if (has_name(image, name))
 			put_variant(&ref, &v);
 	}
-	const StoreVariant *main = image_variant(&ref, &host, a);
-	ref.config = (main ? main : &all[0])->config;
-	ref.manifest = (main ? main : &all[0])->manifest;
-	if (ref.variant_count == 1)
-		ref.variant_count = 0;
+	image_ref_set_main(&ref, a);
 	return ref;
 }
 
