@@ -40,7 +40,12 @@
 	X(search)     \
 	X(rmi)        \
 	X(manifest_inspect) \
+	X(manifest_create) \
+	X(manifest_annotate) \
+	X(manifest_push) \
+	X(manifest_rm) \
 	X(imagetools_inspect) \
+	X(imagetools_create) \
 	X(image_prune) \
 	X(run)        \
 	X(create)     \

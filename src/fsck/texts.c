@@ -49,6 +49,15 @@ Err *fsck_look_sealed(Fsck *f, const Str *path, const Digest *d)
 	return NULL;
 }
 
+Err *fsck_look_manifests(Fsck *f, const Str *path, const Digest *d)
+{
+	AUTO_BUF Buf text = BUF_INIT;
+	(void)d;
+	(void)read_text(f, path, &text, FIX_MOVE, "create the list again: 'decant manifest create'",
+	                NULL);
+	return NULL;
+}
+
 /* --- records -----------------------------------------------------------------------------------
  */
 

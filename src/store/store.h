@@ -181,6 +181,13 @@ NODISCARD Err *store_attest_get(Store *s, const Digest *image, Buf *out);
 /* TEXT "": none any more.  What it names ("sha256:...") stays as long as the image. */
 NODISCARD Err *store_attest_put(Store *s, const Digest *image, Str text);
 
+/* --- lists of manifests, on their way to a registry (manifests.c) ----------------------------- */
+/* The text that is kept under the full reference NAME; ERR_NOT_FOUND, ERR_CORRUPT. */
+NODISCARD Err *store_manifests_get(Store *s, Str name, Buf *out);
+NODISCARD Err *store_manifests_put(Store *s, Str name, Str text);
+/* Absent is no error. */
+NODISCARD Err *store_manifests_remove(Store *s, Str name);
+
 /* --- other directories ----------------------------------------------------------------------- */
 /* "ctx", "logs", "containers": opened, made if absent. */
 NODISCARD Err *store_subdir(Store *s, const char *name, int *ret_fd);
