@@ -236,7 +236,10 @@ static Err *receive_at(void *context, Endpoint *e)
 		return fetch_wrong(b, "its digest does not match");
 	/* What one endpoint began another may finish: the same digest is the same bytes. */
 	b->endpoint = e;
-	return receive(b);
+	Err *err = receive(b);
+	if (err && e->mirror && b->received == b->d.size && err_kind(err) == ERR_CORRUPT)
+		endpoint_drop(b->r, e, err);
+	return err;
 }
 
 static void *receive_thread(void *context)

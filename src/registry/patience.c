@@ -78,3 +78,9 @@ Err *patience_read(Patience *ret)
 	*ret = p;
 	return NULL;
 }
+
+Err *patience_helper(unsigned *ret_ms)
+{
+	*ret_ms = 60 * 1000;
+	return read_time("DECANT_HELPER_TIMEOUT", 100, ret_ms);
+}

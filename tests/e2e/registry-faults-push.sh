@@ -35,6 +35,9 @@ ok "R16: what is missing goes again" [ "$(asked 'PATCH ')" -gt 5 ]
 push up-416
 status "R16 a part in the wrong place (416)" 0
 is "R16: the right place is asked for" "$(asked 'GET .*/blobs/uploads/')" 2
+push up-one
+status "R16 an upload of which one byte came: 0-0 may be one byte or none" 0
+is "R16: so that session is left, and another begun" "$(asked 'POST .*/blobs/uploads/')" 3
 push up-none
 is "R16 parts that are accepted and not kept: fails" "$STATUS" 4
 like "R16: says so" "$ERR" 'accepts parts and keeps none'
