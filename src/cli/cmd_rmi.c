@@ -74,14 +74,12 @@ static Err *run_rmi(Cli *cli, const void *values, const Arguments *args)
 		deleted = deleted || removed.deleted_count;
 		changed = true;
 	}
-	if (changed)
-		TRY(store_layout_write(s));
 	if (!deleted || v->no_prune)
-		return NULL;
+		return changed ? store_layout_write(s) : NULL;
 	uint64_t freed;
 	TRY(sandbox_enter()); /* layers of an ordinary user have owners that only its namespace may
 	                         touch */
-	return store_gc_if_free(s, &freed);
+	return store_names_gone(s, &freed);
 }
 
 const Command command_rmi = {

@@ -79,9 +79,9 @@ static const StoreRef *find_by_manifest(const ImageRefs *refs, const Reference *
 
 /* The ref that NAME is; *ret NULL if there is none.  *RET_ID is set if NAME is about one of its
  * images that is not the usual one. */
-static Err *find_by_name(Store *s, const ImageRefs *refs, Str name, Arena *a, const StoreRef **ret,
-                         Digest *ret_id)
+static Err *find_by_name(Store *s, Str name, Arena *a, const StoreRef **ret, Digest *ret_id)
 {
+	ImageRefs refs;
 	Reference wanted;
 	TRY(reference_parse(a, name, &wanted));
 	*ret = NULL;
@@ -94,7 +94,11 @@ static Err *find_by_name(Store *s, const ImageRefs *refs, Str name, Arena *a, co
 	if (err_kind(e) != ERR_NOT_FOUND)
 		return e;
 	err_free(e); /* it may still be an ID, or a name with the digest of a manifest */
-	if (!wanted.has_digest || !(*ret = find_by_manifest(refs, &wanted, a)))
+	if (!wanted.has_digest)
+		return NULL;
+	TRY(store_ref_list(s, a, &refs.at, &refs.count));
+	*ret = find_by_manifest(&refs, &wanted, a);
+	if (!*ret)
 		return NULL;
 	for (size_t i = 0; i < (*ret)->variant_count; i++)
 		if (digest_eq(&(*ret)->variants[i].manifest, &wanted.digest))
@@ -140,21 +144,21 @@ Err *image_read(Store *s, const Digest *id, Arena *a, Image *ret)
 
 Err *image_find(Store *s, Str name, Arena *a, Image *ret)
 {
-	ImageRefs refs;
-	TRY(store_ref_list(s, a, &refs.at, &refs.count));
 	Image image = { .ref = STR(""), .store_ref = { .name = STR("") } };
 	Digest id = { 0 };
 	bool is_id = str_starts(name, STR("sha256:"));
 	Str hex = is_id ? str_from_at(name, strlen("sha256:")) : name;
 	const StoreRef *ref = NULL;
 	if (!is_id)
-		TRY(find_by_name(s, &refs, name, a, &ref, &id));
+		TRY(find_by_name(s, name, a, &ref, &id));
 	if (ref) {
 		if (digest_is_zero(&id))
 			id = ref->config;
 		image.ref = ref->name;
 		image.store_ref = *ref;
 	} else if (is_hex_prefix(hex)) {
+		ImageRefs refs;
+		TRY(store_ref_list(s, a, &refs.at, &refs.count));
 		TRY(find_by_id(&refs, hex, name, &id));
 	} else {
 		return no_such_image(name);

@@ -56,20 +56,13 @@ Err *load_name_add(const Spool *spool, LoadImage *image, Str name)
 
 /* --- results --------------------------------------------------------------------------------- */
 
-static bool is_told(const Loaded *loaded, size_t count, Str name)
-{
-	for (size_t i = 0; i < count; i++)
-		if (str_eq(loaded[i].name, name))
-			return true;
-	return false;
-}
-
 static Err *fill_loaded(const LoadImages *images, Arena *a, Loaded **ret, size_t *ret_count)
 {
 	size_t count = 0;
 	for (size_t i = 0; i < images->len; i++)
 		count += images->at[i].name_count ? images->at[i].name_count : 1;
 	Loaded *loaded = arena_alloc(a, (count + 1) * sizeof *loaded, _Alignof(Loaded));
+	AUTO_MAP Map told = MAP_INIT;
 	count = 0;
 	for (size_t i = 0; i < images->len; i++) {
 		const LoadImage *image = &images->at[i];
@@ -79,8 +72,10 @@ static Err *fill_loaded(const LoadImages *images, Arena *a, Loaded **ret, size_t
 			Reference ref;
 			TRY(reference_parse(a, image->names[j], &ref));
 			Str name = reference_familiar(a, &ref);
-			if (!is_told(loaded, count, name)) /* of several platforms: once */
-				loaded[count++] = (Loaded){ name, image->id };
+			if (map_find(&told, name))
+				continue; /* of several platforms: once */
+			(void)map_put(&told, name, NULL);
+			loaded[count++] = (Loaded){ name, image->id };
 		}
 	}
 	*ret = loaded;

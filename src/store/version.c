@@ -29,7 +29,8 @@ const StorePart store_parts[] = {
 	{ "builds", true, true },     { "lists", true, true },   { "init", true, false },
 	{ "manifests", true, false },
 	{ "oci-layout", false, true }, { "index.json", false, true }, { "version", false, true },
-	{ "catalog", false, false },   { STORE_LOST_AND_FOUND, true, false },
+	{ "catalog", false, false },   { "documents", false, false },
+	{ STORE_LOST_AND_FOUND, true, false },
 };
 /* clang-format on */
 const size_t store_part_count = ARRAY_LEN(store_parts);
