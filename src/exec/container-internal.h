@@ -119,6 +119,8 @@ typedef struct RelayOptions {
 	Cancel *kill; /* set when the user insists */
 	/* Called once, from a thread, when the command has started or could not be. */
 	void (*started)(void *context, SandboxEvent event);
+	/* Before that, if its resources cannot be limited; NULL: nobody asks. */
+	void (*unlimited)(void *context, Str reason);
 	void *context;
 } RelayOptions;
 /* Blocks the signals it listens to in the calling thread: before any other thread is started. */

@@ -51,6 +51,8 @@ typedef struct ContainerRequest {
 	bool privileged, read_only, unconfined, no_new_privs;
 	bool remove, interactive, terminal;
 	bool detach;
+	/* Told what cannot be had of what was asked for, from any thread; NULL: nobody. */
+	void (*warn)(Str text);
 	int cidfile_fd; /* gets its ID as soon as it has one; 0 or less: none */
 } ContainerRequest;
 
@@ -83,8 +85,12 @@ NODISCARD Err *container_size(Store *s, const Container *c, uint64_t *ret);
 NODISCARD Err *container_processes(const Container *c, Arena *a, pid_t **ret, size_t *ret_count);
 /* Make it, to be started later. */
 NODISCARD Err *container_make(Store *s, const ContainerRequest *request, Arena *a, Str *ret_id);
-/* Run one that does not run, as it was asked for: left behind, or (ATTACH) here. */
-NODISCARD Err *container_start(Store *s, const Container *c, bool attach, bool interactive,
+/* Run one that does not run, as it was asked for: left behind, or (attach) here. */
+typedef struct ContainerStart {
+	bool attach, interactive;
+	void (*warn)(Str text); /* as ContainerRequest's */
+} ContainerStart;
+NODISCARD Err *container_start(Store *s, const Container *c, const ContainerStart *how,
                                const Cancel *cancel, Arena *a, int *ret_status);
 /* Send signal NUMBER to its command. */
 NODISCARD Err *container_kill(Store *s, const Container *c, int number);

@@ -197,8 +197,14 @@ static void tell_started(Supervisor *s)
 	char event = s->not_started           ? SANDBOX_NOT_FOUND
 	             : s->fallback != NET_OWN ? SANDBOX_STARTED_ON_HOST_NETWORK
 	                                      : SANDBOX_STARTED;
-	if (s->events_fd >= 0)
-		(void)send(s->events_fd, &event, 1, MSG_NOSIGNAL); /* who asked may be gone */
+	AUTO_BUF Buf bytes = BUF_INIT;
+	if (s->result.unlimited) {
+		buf_addf(&bytes, "%c%s", SANDBOX_UNLIMITED, s->result.unlimited_reason);
+		buf_add_char(&bytes, '\0');
+	}
+	buf_add_char(&bytes, event);
+	if (s->events_fd >= 0) /* who asked may be gone */
+		(void)send(s->events_fd, bytes.ptr, bytes.len, MSG_NOSIGNAL);
 }
 
 /* False: no more will come. */

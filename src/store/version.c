@@ -30,7 +30,7 @@ const StorePart store_parts[] = {
 	{ "manifests", true, false },
 	{ "oci-layout", false, true }, { "index.json", false, true }, { "version", false, true },
 	{ "catalog", false, false },   { "documents", false, false },
-	{ STORE_LOST_AND_FOUND, true, false },
+	{ "builders", true, false }, { STORE_LOST_AND_FOUND, true, false },
 };
 /* clang-format on */
 const size_t store_part_count = ARRAY_LEN(store_parts);
