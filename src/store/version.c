@@ -307,8 +307,12 @@ Err *store_version_mend(Store *s)
 	Err *e = read_version(s, &says);
 	bool newer = !e && says > STORE_VERSION;
 	err_free(e); /* what is damaged is written anew */
-	if (high > STORE_VERSION || (newer && !high))
-		return refuse_version(s, high ? high : says);
+	if (newer) /* what else is new there than its layers nobody can tell */
+		return err_note(refuse_version(s, says),
+		                "if no newer decant has ever used it, remove its file 'version': fsck "
+		                "--repair then tells the number from the layers");
+	if (high > STORE_VERSION)
+		return refuse_version(s, high);
 	if (low && low < STORE_VERSION)
 		TRY(path_write_file(s->dir_fd, "version", STR("1\n"), 0600, true));
 	else
