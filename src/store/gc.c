@@ -119,6 +119,14 @@ static Err *list_one(void *context, int dir_fd, const char *name)
 	return NULL;
 }
 
+/* Its directory is made when it is needed, and not here: a prune takes nothing. */
+static Err *each_attest(const Marks *m, StoreNameFn *fn, void *context)
+{
+	if (faccessat(m->store->dir_fd, "attest", F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT)
+		return NULL;
+	return store_each_name(m->store, "attest", fn, context);
+}
+
 static bool is_in(const Map *map, const Digest *d)
 {
 	return map_find(map, store_digest_key(d)) != NULL;
@@ -146,7 +154,7 @@ static void mark_small(Marks *m, const char *prefix, const Digest *d, StoreMenti
 static Err *mark_reached(Marks *m)
 {
 	TRY(store_each_name(m->store, "map", list_one, &(Listing){ m, &m->maps }));
-	TRY(store_each_name(m->store, "attest", list_one, &(Listing){ m, &m->attests }));
+	TRY(each_attest(m, list_one, &(Listing){ m, &m->attests }));
 	TRY(store_each_name(m->store, "layers", list_one, &(Listing){ m, &m->data }));
 	for (size_t i = 0; i < m->marked.len; i++) {
 		Digest d;
@@ -207,7 +215,7 @@ static Err *sweep(Marks *m, uint64_t *freed)
 	TRY(store_each_name(m->store, "layers", sweep_one, &w));
 	TRY(store_documents_each_blob(m->documents, sweep_one, &w));
 	TRY(store_each_name(m->store, "map", sweep_one, &w));
-	TRY(store_each_name(m->store, "attest", sweep_one, &w));
+	TRY(each_attest(m, sweep_one, &w));
 	*freed = w.freed.bytes;
 	return NULL;
 }
@@ -230,9 +238,7 @@ static Err *mark_and_sweep(Marks *m, const StoreCatalog *catalog, uint64_t *ret_
 static Err *collect(Store *s, const StoreCatalog *catalog, StoreDocuments *documents,
                     uint64_t *ret_freed_bytes)
 {
-	AUTO_CLOSE int attest = -1;
 	TRY(store_reap(s));
-	TRY(store_subdir(s, "attest", &attest)); /* stores of older versions have none */
 	Marks m = { .store = s, .documents = documents };
 	Err *e = mark_and_sweep(&m, catalog, ret_freed_bytes);
 	map_done(&m.marked);

@@ -48,6 +48,8 @@ bool store_read_small(Store *s, const char *path, Buf *out, int *ret_errno);
 NODISCARD Err *store_write_small(Store *s, const char *path, Str text, bool sync);
 /* Is the blob D small, and does it begin as a JSON object does?  Others are data. */
 bool store_blob_is_json(Store *s, const Digest *d);
+/* Directories of locks that every removal takes: made by it they would take what it frees. */
+void store_make_lock_dirs(Store *s);
 /* Root, looking at somebody's store, leaves nothing of its own there. */
 bool store_is_own(Store *s);
 NODISCARD Err *store_sync_dir(Store *s, const char *path);

@@ -76,6 +76,7 @@ Err *store_make_parts(Store *s)
 	for (size_t i = 0; i < store_part_count; i++)
 		if (store_parts[i].is_dir && store_parts[i].always)
 			TRY(make_dir(s, store_parts[i].name));
+	store_make_lock_dirs(s);
 	return make_dir(s, "blobs/sha256");
 }
 
@@ -307,10 +308,11 @@ Err *store_version_mend(Store *s)
 	Err *e = read_version(s, &says);
 	bool newer = !e && says > STORE_VERSION;
 	err_free(e); /* what is damaged is written anew */
-	if (newer) /* what else is new there than its layers nobody can tell */
-		return err_note(refuse_version(s, says),
-		                "if no newer decant has ever used it, remove its file 'version': fsck "
-		                "--repair then tells the number from the layers");
+	if (newer)   /* what else is new there than its layers nobody can tell */
+		return err_note(
+			refuse_version(s, says),
+			"if no newer decant has ever used it, remove its file 'version': fsck "
+			"--repair then tells the number from the layers");
 	if (high > STORE_VERSION)
 		return refuse_version(s, high);
 	if (low && low < STORE_VERSION)
