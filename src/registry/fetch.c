@@ -179,8 +179,11 @@ static Err *receive_once(BlobReader *b, Arena *a)
 	HttpHeader headers[2] = { { STR("Accept-Encoding"), STR("identity") } };
 	size_t count = 1;
 	unsigned connections = fetch_connections(b);
-	if (connections > 1)
-		return fetch_pieces(b, connections);
+	if (connections > 1) {
+		TRY(fetch_pieces(b, connections));
+		if (b->received == b->d.size)
+			return NULL;
+	}
 	if (b->received)
 		headers[count++] =
 			(HttpHeader){ STR("Range"), arena_strf(a, "bytes=%llu-",

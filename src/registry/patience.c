@@ -1,6 +1,6 @@
 /* patience.c - how often and how long a registry is asked, from the environment.
  *
- * The command line's --retry, --retry-delay, --stall-timeout and --connections set these variables
+ * The command line's --retry, --retry-delay and --stall-timeout set three of these variables
  * (cli/connection.c).
  */
 /* SPDX-License-Identifier: Apache-2.0 */
