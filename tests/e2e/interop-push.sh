@@ -4,6 +4,7 @@
 # gzip members and zstd frames, one is empty.
 . "$(dirname "$0")/../lib/e2e.sh"
 needs python3 skopeo zstd
+# shellcheck disable=SC2119 # no login
 registry_start
 tree() { python3 "$E2E_ROOT/tests/lib/tree.py" "$@"; }
 
