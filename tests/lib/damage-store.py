@@ -14,7 +14,7 @@ HOWS = ["delete", "empty", "half", "flip", "dir", "symlink", "mode", "owner"]
 # What need not be found, and why.
 NOT_FOUND = [
     (r"locks/.*|tmp/.*", None, "empty, made when needed"),
-    (r"(refs|cache|ctx|builds|lists|attest|mounts)/.*|logs/.*|catalog|documents|.*\.ok|init|index", {"delete"},
+    (r"(refs|cache|ctx|builds|lists|attest|mounts)/.*|logs/.*|catalog|documents|.*\.ok|init|index|attest", {"delete"},
      "a thing that is not there is no damage: names, records and caches come and go"),
     (r"containers/[^/]*/(upper|work|scratch|log|lock)(/.*)?", None, "the container writes it"),
     (r"mounts/[^/]*/(\d+(/.*|\.lock)?|lock)", None, "the user's RUN writes it"),
