@@ -16,7 +16,7 @@ NOT_FOUND = [
     (r"locks/.*|tmp/.*", None, "empty, made when needed"),
     (r"(refs|cache|ctx|builds|lists|attest|mounts)/.*|logs/.*|catalog|documents|.*\.ok|init|index|attest", {"delete"},
      "a thing that is not there is no damage: names, records and caches come and go"),
-    (r"containers/[^/]*/(upper|work|scratch|log|lock)(/.*)?", None, "the container writes it"),
+    (r"containers/[^/]*/(upper|work|scratch|log|log\.lines|lock)(/.*)?", None, "the container writes it"),
     (r"mounts/[^/]*/(\d+(/.*|\.lock)?|lock)", None, "the user's RUN writes it"),
     (r"blobs/sha256/.*", {"delete"}, "a blob that nothing needs, or the other form of a layer that is a directory"),
     (r"map/.*", {"delete"}, "the blob is packed again; if a manifest has it, it is found"),
