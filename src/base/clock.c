@@ -144,3 +144,14 @@ Err *clock_parse(Str text, int64_t *ret_real_ns)
 	*ret_real_ns = seconds * NS + ns;
 	return NULL;
 }
+
+const char *clock_span_text(int64_t ms, char text[static CLOCK_SPAN_LEN])
+{
+	bool fine = ms < 10000 && ms % 1000 != 0;
+	snprintf(text, CLOCK_SPAN_LEN,
+	         fine                      ? "%lld ms"
+	         : ms < 2000 && ms >= 1000 ? "%lld second"
+	                                   : "%lld seconds",
+	         (long long)(fine ? ms : ms / 1000));
+	return text;
+}

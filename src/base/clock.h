@@ -20,3 +20,6 @@ Str clock_format(int64_t real_ns, char text[static CLOCK_TEXT_BYTES]);
 NODISCARD Err *clock_parse(Str text, int64_t *ret_real_ns);
 /* Go's time.ParseDuration for what is not negative: "1h30m", "1.5s", "0". */
 bool clock_parse_duration(Str text, int64_t *ret_ns);
+/* "30 seconds", or "1500 ms" where seconds would be too coarse (below ten). */
+enum { CLOCK_SPAN_LEN = 32 };
+const char *clock_span_text(int64_t ms, char text[static CLOCK_SPAN_LEN]);

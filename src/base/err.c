@@ -107,6 +107,14 @@ Err *err_note(Err *e, const char *fmt, ...)
 	return e;
 }
 
+void err_set_notes(Err *e, Str notes)
+{
+	AUTO_BUF Buf copy = BUF_INIT; /* they may be its own */
+	buf_add_str(&copy, notes);
+	buf_reset(&e->notes);
+	buf_add_str(&e->notes, buf_str(&copy));
+}
+
 ErrKind err_kind(const Err *e)
 {
 	return e->kind;

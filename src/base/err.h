@@ -78,6 +78,8 @@ Str err_notes(const Err *err);
 int err_exit_status(const Err *err);
 NODISCARD Err *err_set_exit_status(Err *err, int status);
 NODISCARD Err *err_set_kind(Err *err, ErrKind kind);
+/* Instead of those that it has, a line each; NOTES as err_notes() gives them. */
+void err_set_notes(Err *err, Str notes);
 void err_free(Err *err); /* NULL is fine */
 /* Line and column (both from 1, column in bytes) of a byte offset. */
 void err_line_column(Span span, unsigned *ret_line, unsigned *ret_column);

@@ -21,11 +21,19 @@ static uint64_t map_seed(void)
 	return s;
 }
 
+/* Eight bytes at a time, each a product with a secret number whose halves are folded: keys are
+ * digests as often as names. */
 static uint64_t hash_key(uint64_t seed, Str key)
 {
-	uint64_t h = 0xcbf29ce484222325ull ^ seed;
-	for (size_t i = 0; i < key.len; i++)
-		h = (h ^ (unsigned char)key.ptr[i]) * 0x100000001b3ull;
+	uint64_t h = key.len ^ 0x9e3779b97f4a7c15ull;
+	while (key.len > 0) {
+		uint64_t word = 0;
+		size_t n = key.len < sizeof word ? key.len : sizeof word;
+		memcpy(&word, key.ptr, n);
+		__extension__ unsigned __int128 product = (unsigned __int128)(h ^ word) * seed;
+		h = (uint64_t)product ^ (uint64_t)(product >> 64) ^ (h << 1);
+		key = str_from_at(key, n);
+	}
 	return h ^ (h >> 32);
 }
 
@@ -71,16 +79,18 @@ static void grow(Map *m, uint64_t seed)
 
 void *map_put(Map *m, Str key, void *value)
 {
-	MapSlot *slot = map_find(m, key);
-	if (slot) {
+	uint64_t seed = map_seed();
+	uint32_t *bucket = m->buckets ? find_bucket(m, seed, key) : NULL;
+	if (bucket && *bucket) {
+		MapSlot *slot = &m->slots[*bucket - 1];
 		void *old = slot->value;
 		slot->value = value;
 		return old;
 	}
-	uint64_t seed = map_seed();
-	if (!m->slots || m->len == m->cap)
+	if (!bucket || m->len == m->cap) {
 		grow(m, seed);
-	uint32_t *bucket = find_bucket(m, seed, key);
+		bucket = find_bucket(m, seed, key);
+	}
 	m->slots[m->len++] = (MapSlot){ key, value };
 	*bucket = (uint32_t)m->len;
 	return NULL;

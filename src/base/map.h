@@ -3,7 +3,7 @@
  *
  * Keys are borrowed: they must live as long as the map (put them into an Arena).
  * A NULL value cannot be told from an absent key by map_get(); use map_find().
- * Open addressing, FNV-1a seeded per process (keys come from outside).
+ * Open addressing, a hash with a seed of the process (keys come from outside).
  * Cannot fail.  Not thread-safe.
  */
 /* SPDX-License-Identifier: Apache-2.0 */

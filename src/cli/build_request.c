@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "cli/build_args.h"
 #include "cli/build_proxies.h"
+#include "cli/platforms.h"
 
 static void set_labels(Arena *a, const BuildValues *v, BuildRequest *r)
 {
@@ -92,15 +93,6 @@ static void set_targets(Cli *cli, const BuildValues *v, BuildRequest *r)
 	r->target_count = targets.count;
 }
 
-static bool has_platform(const Platform *list, size_t count, const Platform *p)
-{
-	for (size_t i = 0; i < count; i++)
-		if (str_eq(list[i].os, p->os) && str_eq(list[i].arch, p->arch) &&
-		    str_eq(list[i].variant, p->variant))
-			return true;
-	return false;
-}
-
 /* --os, --arch, --variant; NULL: none of them is given. */
 static const char *platform_of_parts(Arena *a, const BuildValues *v)
 {
@@ -119,21 +111,16 @@ static Err *set_platforms(Cli *cli, const BuildValues *v, BuildRequest *r)
 	if (!usual)
 		usual = getenv("DOCKER_DEFAULT_PLATFORM");
 	const OptionList of_environment = { &usual, usual && *usual };
-	Strs texts = split(cli->arena, v->platforms.count ? &v->platforms : &of_environment);
+	const Platform *given;
+	TRY(cli_platforms(cli, v->platforms.count ? &v->platforms : &of_environment, &given,
+	                  &r->platform_count));
 	Platform *list =
-		arena_alloc(cli->arena, (texts.count + 1) * sizeof *list, _Alignof(Platform));
-	for (size_t i = 0; i < texts.count; i++) {
-		Platform p;
-		Err *e = platform_parse(cli->arena, texts.at[i], &p);
-		if (e) {
-			cli->usage_error = true;
-			return err_while(e, "reading --platform");
-		}
-		if (!str_eqc(p.os, "linux"))
+		arena_alloc(cli->arena, (r->platform_count + 1) * sizeof *list, _Alignof(Platform));
+	for (size_t i = 0; i < r->platform_count; i++) {
+		list[i] = given[i];
+		if (!str_eqc(given[i].os, "linux"))
 			return err_new(ERR_INPUT, "only linux images can be built, not %s",
-			               platform_text(cli->arena, &p).ptr);
-		if (!has_platform(list, r->platform_count, &p))
-			list[r->platform_count++] = p;
+			               platform_text(cli->arena, &given[i]).ptr);
 	}
 	r->platform_given = r->platform_count;
 	if (!r->platform_count)

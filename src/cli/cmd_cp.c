@@ -99,6 +99,8 @@ static Err *open_owner(Cli *cli, Side *side, bool write, int *ret_lock_fd)
 	Container c = { 0 };
 	Image image = { 0 };
 	TRY(find_owner(cli, side->owner, &s, &c, &image));
+	side->place.owner = arena_strf(cli->arena, "%s %.*s", c.id.len ? "container" : "image",
+	                               STR_ARG(side->owner));
 	if (write && !c.id.len)
 		return err_note(err_new(ERR_INPUT, "'%.*s' is an image: it does not change",
 		                        STR_ARG(side->owner)),
@@ -151,7 +153,7 @@ static Err *run_cp(Cli *cli, const void *values, const Arguments *args)
 	TRY(open_owner(cli, other, from.place.host, &lock_fd));
 	AUTO_CLOSE int root = other->place.root_fd;
 	AUTO_CLOSE int lock = lock_fd;
-	TRY(copy(v, &from, &to, &how));
+	TRY_WHILE(copy(v, &from, &to, &how), "copying from '%s' to '%s'", args->at[0], args->at[1]);
 	if (!v->quiet && isatty(STDERR_FILENO))
 		fprintf(stderr, "Successfully copied to %s\n", args->at[1]);
 	return NULL;

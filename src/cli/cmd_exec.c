@@ -85,7 +85,7 @@ static Err *read_what(Cli *cli, const ExecValues *v, const Arguments *args, Cont
 	for (size_t i = 1; i < args->count; i++)
 		strs_push(cli->arena, &ret->command, str_from(args->at[i]));
 	if (v->interactive && v->terminal && !v->detach && !isatty(STDIN_FILENO))
-		return err_new(ERR_INPUT, "the input device is not a TTY");
+		return cli_no_terminal();
 	return NULL;
 }
 

@@ -145,7 +145,7 @@ static void print_table(Arena *a, const ImagesValues *v, const ImageRowVec *rows
 		         created_since(a, row).ptr, cli_size(a, row->image.size_bytes).ptr);
 		lines[i + 1] = arena_str(a, buf_str(&line));
 	}
-	listing_print_lines(lines, rows->len + 1);
+	listing_print_lines(lines, rows->len + 1, LISTING_COLUMN_MIN);
 }
 
 static Err *print_rows(Cli *cli, Store *s, StoreCatalog *catalog, const ImagesValues *v,

@@ -37,14 +37,13 @@ static const Option inspect_options[] = {
 	{ .name = "size",
 	  .letter = 's',
 	  .kind = OPTION_FLAG,
-	  .hidden = true,
-	  .help = "Accepted, no effect",
+	  .help = "Of containers also how much they take: SizeRw, SizeRootFs",
 	  .offset = offsetof(InspectValues, size) },
 };
 
 /* Which kinds are meant: --type, or the noun of "image inspect". */
 typedef struct Kinds {
-	bool images, containers;
+	bool images, containers, size;
 	const char *platform; /* of images; NULL: the usual one */
 } Kinds;
 
@@ -57,6 +56,7 @@ static Err *kinds_of(Cli *cli, const InspectValues *v, Kinds *ret)
 		(void)str_cut(str_from(cli->called), ' ', &noun);
 	*ret = (Kinds){ .images = !noun.len || str_eqc(noun, "image"),
 		        .containers = !v->platform && (!noun.len || str_eqc(noun, "container")),
+		        .size = v->size,
 		        .platform = v->platform };
 	if (!ret->images && !ret->containers)
 		return cli_usage(cli, "\"%.*s\" is not a valid value for --type", STR_ARG(noun));
@@ -76,7 +76,7 @@ static Err *inspect_one(Cli *cli, Store *s, Str name, Kinds kinds, Str *ret_json
 	if (s && kinds.containers) {
 		e = container_find(s, name, cli->arena, &c);
 		if (!e) {
-			TRY(inspect_container(cli->arena, &c, &w));
+			TRY(inspect_container(s, cli->arena, &c, kinds.size, &w));
 			*ret_json = arena_str(cli->arena, buf_str(&json));
 			return NULL;
 		}
@@ -143,6 +143,10 @@ static Err *run_inspect(Cli *cli, const void *values, const Arguments *args)
 		TRY(template_parse(cli->arena, source, &t));
 	}
 	TRY(cli_store_existing(cli, &s));
+	if (s && v->size) {
+		TRY(sandbox_enter()); /* files may be those of subordinate ids */
+		TRY(store_reopen(s));
+	}
 	Str *objects = arena_alloc(cli->arena, (args->count + 1) * sizeof *objects, _Alignof(Str));
 	size_t count = 0;
 	for (size_t i = 0; i < args->count; i++) {

@@ -2,7 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
 
-#include "cli/command.h"
+#include "cli/platforms.h"
 #include "exec/load.h"
 
 #include <fcntl.h>
@@ -10,7 +10,8 @@
 #include <sys/stat.h>
 
 typedef struct LoadValues {
-	const char *input, *platform;
+	const char *input;
+	OptionList platforms;
 	bool quiet;
 } LoadValues;
 
@@ -26,7 +27,11 @@ static const Option load_options[] = {
 	  .kind = OPTION_FLAG,
 	  .help = "Only the names of what was loaded",
 	  .offset = offsetof(LoadValues, quiet) },
-	{ .name = "platform", .kind = OPTION_REFUSED, .help = "" },
+	{ .name = "platform",
+	  .kind = OPTION_LIST,
+	  .help = "Only the images for these platforms: os/arch[/variant], ... (default all there "
+	          "are)",
+	  .offset = offsetof(LoadValues, platforms) },
 };
 
 /* What a service manager or `</dev/null` gives as standard input. */
@@ -53,6 +58,8 @@ static Err *run_load(Cli *cli, const void *values, const Arguments *args)
 	}
 	Store *s = NULL;
 	Cancel *cancel = NULL;
+	LoadWanted wanted;
+	TRY(cli_platforms(cli, &v->platforms, &wanted.platforms, &wanted.count));
 	Loaded *loaded;
 	size_t count = 0;
 	TRY(cli_store(cli, &s));
@@ -60,8 +67,9 @@ static Err *run_load(Cli *cli, const void *values, const Arguments *args)
 	AUTO_READER Reader *in = reader_from_fd(v->input ? file : STDIN_FILENO, name);
 	struct stat st;
 	bool is_folder = v->input && fstat(file, &st) == 0 && S_ISDIR(st.st_mode);
-	Err *e = is_folder ? load_folder(s, file, name, cancel, cli->arena, &loaded, &count)
-	                   : load_archive(s, in, name, cancel, cli->arena, &loaded, &count);
+	Err *e = is_folder
+	                 ? load_folder(s, file, name, &wanted, cancel, cli->arena, &loaded, &count)
+	                 : load_archive(s, in, name, &wanted, cancel, cli->arena, &loaded, &count);
 	if (e) /* damaged is the archive, not the store */
 		return err_kind(e) == ERR_CORRUPT ? err_set_kind(e, ERR_INPUT) : e;
 	for (size_t i = 0; i < count; i++)

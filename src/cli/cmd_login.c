@@ -3,6 +3,7 @@
 #include "base/base.h"
 
 #include "cli/connection.h"
+#include "cli/names.h"
 #include "cli/password.h"
 #include "registry/login.h"
 
@@ -149,8 +150,8 @@ static Err *check_known(Login *l)
 {
 	fprintf(stderr,
 	        "Authenticating with existing credentials... [Username: %.*s]\n\n"
-	        "note: to login with a different account, run 'decant logout' first\n\n",
-	        STR_ARG(l->as.user.len ? l->as.user : STR("<token>")));
+	        "note: to login with a different account, run '%s logout' first\n\n",
+	        STR_ARG(l->as.user.len ? l->as.user : STR("<token>")), l->cli->program->name);
 	Err *err = check(l);
 	if (!err || err_kind(err) != ERR_DENIED || !isatty(STDIN_FILENO))
 		return err;

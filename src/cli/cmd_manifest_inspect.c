@@ -4,6 +4,7 @@
 
 #include "base/limits.h"
 #include "cli/connection.h"
+#include "cli/manifest_list.h"
 #include "codec/json.h"
 #include "codec/template.h"
 #include "registry/registry.h"
@@ -156,11 +157,48 @@ static Err *print_verbose(Cli *cli, Registry *r, const Document *d)
 	return print_json(buf_str(&json));
 }
 
+/* A list that was begun here, with one name; with two the image NAME of LIST.  *RET_DONE false:
+ * there is none of this name. */
+static Err *print_begun(Cli *cli, const Arguments *args, bool *ret_done)
+{
+	Store *s = NULL;
+	Reference list, image;
+	Index index;
+	Str json, type;
+	TRY(cli_reference(cli, args->at[0], &list));
+	TRY(cli_store_existing(cli, &s));
+	Err *e = manifest_list_read(cli, s, &list, &index);
+	*ret_done = !e;
+	if (e && (err_kind(e) != ERR_NOT_FOUND || args->count > 1))
+		return e;
+	err_free(e); /* the registry may know it */
+	if (args->count > 1) {
+		AUTO_BUF Buf one = BUF_INIT;
+		TRY(cli_reference(cli, args->at[1], &image));
+		const Descriptor *d =
+			manifest_list_find(&index, reference_full(cli->arena, &image));
+		if (!d)
+			return err_new(ERR_NOT_FOUND, "No such manifest: %s",
+			               reference_full(cli->arena, &image).ptr);
+		manifest_format_descriptor(d, &one);
+		return print_json(buf_str(&one));
+	}
+	if (!*ret_done)
+		return NULL;
+	TRY(manifest_list_format(cli, &list, &index, &json, &type));
+	printf("%.*s\n", STR_ARG(json));
+	return NULL;
+}
+
 static Err *run_manifest_inspect(Cli *cli, const void *values, const Arguments *args)
 {
 	const ManifestValues *v = values;
 	AUTO_REGISTRY Registry *r = NULL;
 	Document d;
+	bool done;
+	TRY(print_begun(cli, args, &done));
+	if (done)
+		return NULL;
 	TRY(open_document(cli, v, args->at[0], &r, &d));
 	return v->verbose ? print_verbose(cli, r, &d) : print_json(d.json);
 }
@@ -169,14 +207,16 @@ const Command command_manifest_inspect = {
 	.name = "manifest-inspect",
 	.aliases = "manifest inspect",
 	.group = GROUP_IMAGES,
-	.synopsis = "[OPTIONS] NAME[:TAG|@DIGEST]",
+	.synopsis = "[OPTIONS] [LIST] NAME[:TAG|@DIGEST]",
 	.help = "Show what a name means in its registry",
-	.about = "The registry is asked; images of the store that were not pushed are not seen.",
+	.about = "The registry is asked; images of the store that were not pushed are not seen. A "
+		 "list that\n'manifest create' has begun is shown as it would be pushed; LIST NAME "
+		 "is one image's entry in it.",
 	.options = manifest_options,
 	.option_count = ARRAY_LEN(manifest_options),
 	.values_size = sizeof(ManifestValues),
 	.arguments_min = 1,
-	.arguments_max = 1,
+	.arguments_max = 2,
 	.run = run_manifest_inspect,
 };
 

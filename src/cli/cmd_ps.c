@@ -3,10 +3,12 @@
 #include "base/base.h"
 
 #include "base/clock.h"
+#include "base/rune.h"
 #include "cli/command.h"
 #include "cli/listing.h"
 #include "codec/json.h"
 #include "exec/container.h"
+#include "oci/reference.h"
 
 #include <stdio.h>
 
@@ -45,8 +47,7 @@ static const Option ps_options[] = {
 	{ .name = "size",
 	  .letter = 's',
 	  .kind = OPTION_FLAG,
-	  .hidden = true,
-	  .help = "Accepted, no effect",
+	  .help = "Show how much each takes: its own files (virtual: with those of its image)",
 	  .offset = offsetof(PsValues, size) },
 	{ .name = "format",
 	  .kind = OPTION_TEXT,
@@ -75,10 +76,10 @@ static Str status_of(Arena *a, const Container *c)
 	                  cli_age(a, now - c->finished_ns).ptr);
 }
 
-/* In quotes; cut with an ellipsis, control characters as blanks: a row stays a row. */
+/* In Go's quotes; cut with an ellipsis. */
 static Str command_of(Arena *a, Str command, bool full)
 {
-	AUTO_BUF Buf text = BUF_INIT;
+	AUTO_BUF Buf text = BUF_INIT, quoted = BUF_INIT;
 	size_t columns = 0;
 	for (size_t i = 0; i < command.len; i++) {
 		char c = command.ptr[i];
@@ -87,9 +88,10 @@ static Str command_of(Arena *a, Str command, bool full)
 			buf_add_str(&text, STR("\xe2\x80\xa6"));
 			break;
 		}
-		buf_add_char(&text, (unsigned char)c < ' ' ? ' ' : c);
+		buf_add_char(&text, c);
 	}
-	return arena_strf(a, "\"%.*s\"", STR_ARG(buf_str(&text)));
+	rune_add_quoted(&quoted, buf_str(&text));
+	return arena_str(a, buf_str(&quoted));
 }
 
 static Str state_of(const Container *c)
@@ -131,13 +133,24 @@ static bool has_label(const ContainerRequest *r, Str wanted)
 	return false;
 }
 
+/* "alpine" → "alpine:latest"; what is none stays. */
+static Str whole_name(Arena *a, Str name)
+{
+	Reference ref;
+	AUTO_ERR Err *e = reference_parse(a, name, &ref);
+	return e ? name : reference_familiar(a, &ref);
+}
+
+/* A name without a tag is that of all tags. */
 static bool is_of_image(const Container *c, Str wanted)
 {
-	Str name;
-	(void)str_cut(c->image_name, ':', &name);
+	AUTO_ARENA Arena a = ARENA_INIT;
+	Str whole = whole_name(&a, c->image_name), name;
+	(void)str_cut(whole, ':', &name);
 	char digest[DIGEST_TEXT_LEN + 1];
 	Str id = digest_text(&c->image_id, digest);
-	return str_eq(c->image_name, wanted) || str_eq(name, wanted) || str_eq(id, wanted) ||
+	return str_eq(whole, whole_name(&a, wanted)) || str_eq(name, wanted) ||
+	       str_eq(id, wanted) ||
 	       (wanted.len >= SHORT_ID && str_starts(str_from_at(id, strlen("sha256:")), wanted));
 }
 
@@ -204,7 +217,23 @@ static bool asks_for_state(const OptionList *filters)
 	return false;
 }
 
-static Str row_json(Arena *a, const Container *c, const ContainerRequest *r, bool full)
+/* "5B (virtual 77.8MB)"; "0B" where nobody asks. */
+static Err *size_of(Store *s, Arena *a, const Container *c, bool asked, Str *ret)
+{
+	uint64_t own = 0;
+	ContainerRequest r;
+	*ret = STR("0B");
+	if (!asked)
+		return NULL;
+	TRY(container_size(s, c, &own));
+	TRY(container_request_whole(s, c, a, &r));
+	uint64_t all = own + r.image.size_bytes;
+	Str text = cli_size(a, own);
+	*ret = all ? arena_strf(a, "%s (virtual %s)", text.ptr, cli_size(a, all).ptr) : text;
+	return NULL;
+}
+
+static Str row_json(Arena *a, const Container *c, const ContainerRequest *r, Str size, bool full)
 {
 	AUTO_BUF Buf json = BUF_INIT;
 	JsonWriter w = { .out = &json };
@@ -224,6 +253,7 @@ static Str row_json(Arena *a, const Container *c, const ContainerRequest *r, boo
 	json_write_member(&w, "Ports", c->running ? c->ports : STR(""));
 	json_write_member(&w, "RunningFor",
 	                  arena_strf(a, "%s ago", cli_age(a, clock_real_ns() - c->created_ns).ptr));
+	json_write_member(&w, "Size", size);
 	json_write_member(&w, "State", state_of(c));
 	json_write_member(&w, "Status", status_of(a, c));
 	json_write_object_end(&w);
@@ -233,22 +263,16 @@ static Str row_json(Arena *a, const Container *c, const ContainerRequest *r, boo
 static const ListingColumn columns[] = {
 	{ "ID", "CONTAINER ID" },    { "Image", "IMAGE" },   { "Command", "COMMAND" },
 	{ "RunningFor", "CREATED" }, { "Status", "STATUS" }, { "Ports", "PORTS" },
-	{ "Names", "NAMES" },
+	{ "Names", "NAMES" },        { "Size", "SIZE" }, /* only if it is asked for */
 };
 static const ListingColumn titles[] = {
-	{ "ID", "CONTAINER ID" },
-	{ "Image", "IMAGE" },
-	{ "Command", "COMMAND" },
-	{ "RunningFor", "CREATED" },
-	{ "Status", "STATUS" },
-	{ "Ports", "PORTS" },
-	{ "Names", "NAMES" },
-	{ "State", "STATE" },
-	{ "CreatedAt", "CREATED AT" },
-	{ "Labels", "LABELS" },
-	{ "Mounts", "MOUNTS" },
-	{ "Networks", "NETWORKS" },
-	{ "LocalVolumes", "LOCAL VOLUMES" },
+	{ "ID", "CONTAINER ID" },   { "Image", "IMAGE" },
+	{ "Command", "COMMAND" },   { "RunningFor", "CREATED" },
+	{ "Status", "STATUS" },     { "Ports", "PORTS" },
+	{ "Names", "NAMES" },       { "Size", "SIZE" },
+	{ "State", "STATE" },       { "CreatedAt", "CREATED AT" },
+	{ "Labels", "LABELS" },     { "Mounts", "MOUNTS" },
+	{ "Networks", "NETWORKS" }, { "LocalVolumes", "LOCAL VOLUMES" },
 };
 
 static Err *run_ps(Cli *cli, const void *values, const Arguments *args)
@@ -260,30 +284,38 @@ static Err *run_ps(Cli *cli, const void *values, const Arguments *args)
 	Container *all = NULL;
 	size_t count = 0, shown = 0, taken = 0;
 	unsigned last = v->latest ? 1 : v->last;
+	bool size = v->size || (v->format && strstr(v->format, ".Size"));
 	bool any_state = v->all || last || asks_for_state(&v->filters);
 	TRY(check_filters(cli, &v->filters));
 	TRY(cli_store_existing(cli, &s));
+	if (s && size) {
+		TRY(sandbox_enter()); /* files may be those of subordinate ids */
+		TRY(store_reopen(s));
+	}
 	if (s)
 		TRY(container_list(s, a, &all, &count));
 	Str *rows = arena_alloc(a, (count + 1) * sizeof *rows, _Alignof(Str));
 	for (size_t i = 0; i < count; i++) {
 		ContainerRequest r;
+		Str bytes;
 		if ((!all[i].running && !any_state) || (last && taken == last))
 			continue;
 		TRY(container_request_read(&all[i], a, &r));
 		if (!passes(&all[i], &r, &v->filters))
 			continue;
 		taken++;
-		if (v->quiet)
+		if (v->quiet) {
 			printf("%.*s\n",
 			       STR_ARG(v->no_trunc ? all[i].id : str_head(all[i].id, SHORT_ID)));
-		else
-			rows[shown++] = row_json(a, &all[i], &r, v->no_trunc);
+			continue;
+		}
+		TRY(size_of(s, a, &all[i], size, &bytes));
+		rows[shown++] = row_json(a, &all[i], &r, bytes, v->no_trunc);
 	}
 	if (v->quiet)
 		return NULL;
-	return listing_print(a, v->format, columns, ARRAY_LEN(columns), titles, ARRAY_LEN(titles),
-	                     rows, shown);
+	return listing_print(a, v->format, columns, ARRAY_LEN(columns) - !v->size, titles,
+	                     ARRAY_LEN(titles), rows, shown);
 }
 
 const Command command_ps = {

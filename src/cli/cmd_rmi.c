@@ -2,7 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
 
-#include "cli/command.h"
+#include "cli/platforms.h"
 #include "exec/image.h"
 #include "sandbox/sandbox.h"
 
@@ -14,6 +14,7 @@ enum { EXIT_NOT_REMOVED = 1 };
 
 typedef struct RmiValues {
 	bool force, no_prune;
+	OptionList platforms;
 } RmiValues;
 
 static const Option rmi_options[] = {
@@ -26,6 +27,10 @@ static const Option rmi_options[] = {
 	  .kind = OPTION_FLAG,
 	  .help = "Leave layers that nothing needs any more",
 	  .offset = offsetof(RmiValues, no_prune) },
+	{ .name = "platform",
+	  .kind = OPTION_LIST,
+	  .help = "Only the images for these platforms (os/arch[/variant], ...); needs --force",
+	  .offset = offsetof(RmiValues, platforms) },
 };
 
 static void print_removed(Arena *a, const ImageRemoved *removed)
@@ -41,13 +46,21 @@ static Err *run_rmi(Cli *cli, const void *values, const Arguments *args)
 	const RmiValues *v = values;
 	Store *s = NULL;
 	bool deleted = false, changed = false;
+	const Platform *platforms;
+	size_t platform_count;
+	TRY(cli_platforms(cli, &v->platforms, &platforms, &platform_count));
+	if (platform_count && !v->force)
+		return cli_usage(cli, "content will be removed from all images referencing this "
+		                      "variant: use --force to force delete");
 	TRY(cli_store(cli, &s));
 	TRY(store_hold(s, NULL)); /* until our own gc */
 	for (size_t i = 0; i < args->count; i++) {
 		ImageRemoved removed = { 0 };
-		Err *e = cli_of_name(
-			cli, args->at[i],
-			image_remove(s, str_from(args->at[i]), v->force, cli->arena, &removed));
+		Str name = str_from(args->at[i]);
+		Err *e = platform_count ? image_remove_platforms(s, name, platforms, platform_count,
+		                                                 cli->arena, &removed)
+		                        : image_remove(s, name, v->force, cli->arena, &removed);
+		e = cli_of_name(cli, args->at[i], e);
 		if (e) {
 			int status = cli->exit_status;
 			bool missing = err_kind(e) == ERR_NOT_FOUND;
@@ -61,14 +74,12 @@ static Err *run_rmi(Cli *cli, const void *values, const Arguments *args)
 		deleted = deleted || removed.deleted_count;
 		changed = true;
 	}
-	if (changed)
-		TRY(store_layout_write(s));
 	if (!deleted || v->no_prune)
-		return NULL;
+		return changed ? store_layout_write(s) : NULL;
 	uint64_t freed;
 	TRY(sandbox_enter()); /* layers of an ordinary user have owners that only its namespace may
 	                         touch */
-	return store_gc_if_free(s, &freed);
+	return store_names_gone(s, &freed);
 }
 
 const Command command_rmi = {
@@ -81,7 +92,9 @@ const Command command_rmi = {
 		 "Layers that the\n"
 		 "build cache needs stay. While builds run nothing is waited for: what the images "
 		 "alone\n"
-		 "needed then goes with the next 'rmi' or 'prune'.",
+		 "needed then goes with the next 'rmi' or 'prune'.\n\n"
+		 "--platform takes the images for some platforms out of every name that has them; "
+		 "the others stay.",
 	.options = rmi_options,
 	.option_count = ARRAY_LEN(rmi_options),
 	.values_size = sizeof(RmiValues),

@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
 
+#include "cli/each_container.h"
 #include "cli/run_given.h"
 #include "cli/run_request.h"
 #include "exec/container.h"
@@ -147,8 +148,10 @@ static Err *make_request(Cli *cli, const RunValues *v, const Arguments *args, Co
 {
 	bool here = !v->detach && strcmp(cli->command->name, "run") == 0;
 	if (here && v->terminal && !isatty(STDIN_FILENO) && v->interactive)
-		return cli_usage(cli, "the input device is not a TTY");
+		return cli_no_terminal();
 	*r = (ContainerRequest){
+		.warn = cli_warn_of_container,
+		.image_typed = str_from(args->at[0]),
 		.name = cli_run_text(v->name),
 		.hostname = cli_run_text(v->hostname),
 		.detach = v->detach,

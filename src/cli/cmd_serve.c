@@ -204,7 +204,7 @@ static void wait_for_end(Store *s, const Cancel *cancel, ServeLog *log)
 		if (n != 0 || cancel_requested(cancel))
 			continue;
 		uint64_t freed;
-		AUTO_ERR Err *e = store_gc_if_free(s, &freed);
+		AUTO_ERR Err *e = store_names_gone(s, &freed);
 		if (e)
 			log_trouble(log, err_cause(e));
 	}

@@ -38,7 +38,8 @@ static Err *start_one(Cli *cli, Store *s, const Container *c, const void *values
 	int status;
 	if (c->running)
 		return NULL; /* as docker */
-	return container_start(s, c, false, false, NULL, cli->arena, &status);
+	ContainerStart how = { .warn = cli_warn_of_container };
+	return container_start(s, c, &how, NULL, cli->arena, &status);
 }
 
 static Err *run_start(Cli *cli, const void *values, const Arguments *args)
@@ -59,7 +60,8 @@ static Err *run_start(Cli *cli, const void *values, const Arguments *args)
 		return err_note(err_new(ERR_INPUT, "the container runs already"),
 		                "'decant attach %s' shows what it writes", args->at[0]);
 	TRY(cli_cancel(cli, &cancel));
-	return container_start(s, &c, true, v->interactive, cancel, cli->arena, &cli->exit_status);
+	ContainerStart how = { true, v->interactive, cli_warn_of_container };
+	return container_start(s, &c, &how, cancel, cli->arena, &cli->exit_status);
 }
 
 const Command command_start = {

@@ -66,7 +66,8 @@ static Err *restart_one(Cli *cli, Store *s, const Container *c, const void *valu
 {
 	int status;
 	TRY(stop_one(cli, s, c, values));
-	return container_start(s, c, false, false, NULL, cli->arena, &status);
+	ContainerStart how = { .warn = cli_warn_of_container };
+	return container_start(s, c, &how, NULL, cli->arena, &status);
 }
 
 static Err *kill_one(Cli *cli, Store *s, const Container *c, const void *values)

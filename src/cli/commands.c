@@ -41,7 +41,12 @@
 	X(serve)      \
 	X(rmi)        \
 	X(manifest_inspect) \
+	X(manifest_create) \
+	X(manifest_annotate) \
+	X(manifest_push) \
+	X(manifest_rm) \
 	X(imagetools_inspect) \
+	X(imagetools_create) \
 	X(image_prune) \
 	X(run)        \
 	X(create)     \
@@ -59,6 +64,7 @@
 	X(cp)         \
 	X(export)     \
 	X(port)       \
+	X(top)        \
 	X(rm)         \
 	X(container_prune) \
 	X(system_df)  \

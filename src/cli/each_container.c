@@ -14,6 +14,11 @@ Err *cli_container(Cli *cli, const char *name, Store **ret_store, Container *ret
 	return container_find(*ret_store, str_from(name), cli->arena, ret);
 }
 
+void cli_warn_of_container(Str text)
+{
+	fprintf(stderr, "WARNING: %.*s\n", STR_ARG(text));
+}
+
 Err *cli_signal(Cli *cli, const char *text, int *ret)
 {
 	*ret = text ? container_signal_number(str_from(text)) : 0;

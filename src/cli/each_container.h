@@ -12,5 +12,7 @@ NODISCARD Err *cli_each_container(Cli *cli, const Arguments *args, bool silent, 
                                   const void *values);
 /* The one that NAME is; there may be no store. */
 NODISCARD Err *cli_container(Cli *cli, const char *name, Store **ret_store, Container *ret);
+/* ContainerRequest.warn, ContainerStart.warn: docker's "WARNING: TEXT" on stderr. */
+void cli_warn_of_container(Str text);
 /* --signal; 0 for NULL */
 NODISCARD Err *cli_signal(Cli *cli, const char *text, int *ret);

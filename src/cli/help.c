@@ -72,8 +72,11 @@ void help_command(const char *program, const Command *c)
 	AUTO_ARENA Arena a = ARENA_INIT;
 	printf("Usage:  %s %s%s%s\n\n%s\n", program, command_title(c, &a), *c->synopsis ? " " : "",
 	       c->synopsis, c->help);
-	if (c->about)
-		printf("\n%s\n", c->about);
+	if (c->about) {
+		AUTO_BUF Buf about = BUF_INIT;
+		program_text(program, str_from(c->about), &about);
+		printf("\n%s\n", about.ptr);
+	}
 	const char *const *spellings = command_spellings(c, &a);
 	if (spellings[1]) {
 		printf("\nAliases:\n  ");

@@ -99,6 +99,6 @@ Err *images_print_tree(Cli *cli, Store *s, StoreCatalog *catalog, const ImageRow
 	for (size_t i = 0; i < rows->len; i++)
 		TRY(add_name(cli, s, catalog, &rows->at[i], containers, count, &lines));
 	printf("U: in use by a container\n\n");
-	listing_print_lines(lines.at, lines.len);
+	listing_print_lines(lines.at, lines.len, LISTING_COLUMN_MIN);
 	return NULL;
 }

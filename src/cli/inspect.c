@@ -51,29 +51,32 @@ static Err *write_names(Store *s, Arena *a, const Image *image, JsonWriter *w)
 	return NULL;
 }
 
-/* docker's config of an image, with null for what it has and this image has not. */
-static Err *write_config(const ImageConfig *c, JsonWriter *w)
+Err *inspect_config(const ImageConfig *c, Str more, JsonWriter *w)
 {
 	static const char *const always[] = { "Cmd", "Entrypoint", "Labels", "OnBuild", "Volumes" };
 	static const char *const texts[] = { "User", "WorkingDir" };
-	AUTO_BUF Buf run = BUF_INIT;
+	AUTO_BUF Buf own = BUF_INIT, all = BUF_INIT;
 	JsonValue *is;
-	image_config_format_run(c, &run);
-	TRY(json_parse(buf_str(&run), IMAGE_CONFIG_BYTES_MAX, "config", &is));
+	image_config_format_run(c, &own);
+	Str members = str_from_at(buf_str(&own), 1); /* without its first brace ... */
+	members.len--;                               /* ... and its last one */
+	buf_addf(&all, "{%.*s%s%.*s}", STR_ARG(more), more.len && members.len ? "," : "",
+	         STR_ARG(members));
+	TRY(json_parse(buf_str(&all), IMAGE_CONFIG_BYTES_MAX * 2, "config", &is));
 	bool comma = json_member_count(is) > 0;
-	run.len--; /* its last brace */
+	all.len--;
 	for (size_t i = 0; i < ARRAY_LEN(always); i++)
 		if (!json_member(is, always[i])) {
-			buf_addf(&run, "%s\"%s\":null", comma ? "," : "", always[i]);
+			buf_addf(&all, "%s\"%s\":null", comma ? "," : "", always[i]);
 			comma = true;
 		}
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
 		if (!json_member(is, texts[i]))
-			buf_addf(&run, ",\"%s\":\"\"", texts[i]);
-	buf_add_char(&run, '}');
+			buf_addf(&all, ",\"%s\":\"\"", texts[i]);
+	buf_add_char(&all, '}');
 	json_free(is);
 	json_write_key(w, "Config");
-	json_write_raw(w, buf_str(&run));
+	json_write_raw(w, buf_str(&all));
 	return NULL;
 }
 
@@ -135,7 +138,7 @@ Err *inspect_image(Store *s, Arena *a, const Image *image, JsonWriter *w)
 	                                                   : STR(""));
 	json_write_member(w, "DockerVersion", STR(""));
 	json_write_member(w, "Author", c->author);
-	TRY(write_config(c, w));
+	TRY(inspect_config(c, STR(""), w));
 	json_write_member(w, "Architecture", c->platform.arch);
 	if (c->platform.variant.len)
 		json_write_member(w, "Variant", c->platform.variant);

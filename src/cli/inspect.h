@@ -6,4 +6,8 @@
 #include "exec/container.h"
 
 NODISCARD Err *inspect_image(Store *s, Arena *a, const Image *image, JsonWriter *w);
-NODISCARD Err *inspect_container(Arena *a, const Container *c, JsonWriter *w);
+/* SIZE: with how much it takes; after sandbox_enter. */
+NODISCARD Err *inspect_container(Store *s, Arena *a, const Container *c, bool size, JsonWriter *w);
+/* The member "Config" with docker's null for what C has not.  MORE: "key":value,... to be in it as
+ * well, or "". */
+NODISCARD Err *inspect_config(const ImageConfig *c, Str more, JsonWriter *w);

@@ -37,7 +37,16 @@ static void words(JsonWriter *w, const char *key, const Strs *list)
 	json_write_array_end(w);
 }
 
-static void write_state(const Container *c, JsonWriter *w)
+/* Docker's is the command's number on the host; 0 if it cannot be told. */
+static pid_t first_process(Arena *a, const Container *c)
+{
+	pid_t *pids = NULL;
+	size_t count = 0;
+	AUTO_ERR Err *e = c->running ? container_processes(c, a, &pids, &count) : NULL;
+	return e || !count ? 0 : pids[0];
+}
+
+static void write_state(Arena *a, const Container *c, JsonWriter *w)
 {
 	json_write_key(w, "State");
 	json_write_object(w);
@@ -50,7 +59,7 @@ static void write_state(const Container *c, JsonWriter *w)
 	flag(w, "Restarting", false);
 	flag(w, "OOMKilled", false);
 	flag(w, "Dead", false);
-	number(w, "Pid", c->running ? c->monitor : 0);
+	number(w, "Pid", first_process(a, c));
 	number(w, "ExitCode", c->running ? 0 : c->exit_status);
 	json_write_member(w, "Error", STR(""));
 	time_member(w, "StartedAt", c->started_ns);
@@ -58,59 +67,70 @@ static void write_state(const Container *c, JsonWriter *w)
 	json_write_object_end(w);
 }
 
-static void write_labels(const ContainerRequest *r, JsonWriter *w)
+/* Of `attach` and `start` only the output can be had. */
+static Err *write_config(const Container *c, const ContainerRequest *r, const ImageConfig *config,
+                         JsonWriter *w)
 {
-	json_write_key(w, "Labels");
-	json_write_object(w);
-	for (size_t i = 0; i < r->labels.count; i++) {
-		bool again = false;
-		Str name, later, value = str_cut(r->labels.at[i], '=', &name);
-		for (size_t k = i + 1; k < r->labels.count && !again; k++) {
-			(void)str_cut(r->labels.at[k], '=', &later);
-			again = str_eq(name, later);
-		}
-		if (again)
-			continue; /* the last one counts */
-		json_write_key_str(w, name);
-		json_write_str(w, value);
+	AUTO_BUF Buf more = BUF_INIT;
+	JsonWriter m = { .out = &more };
+	json_write_member(&m, "Hostname", r->hostname.len ? r->hostname : str_head(c->id, 12));
+	json_write_member(&m, "Domainname", STR(""));
+	flag(&m, "AttachStdin", r->interactive);
+	flag(&m, "AttachStdout", true);
+	flag(&m, "AttachStderr", true);
+	flag(&m, "Tty", r->terminal);
+	flag(&m, "OpenStdin", r->interactive);
+	flag(&m, "StdinOnce", r->interactive);
+	json_write_member(&m, "Image", c->image_name);
+	if (!config->env.count) {
+		json_write_key(&m, "Env");
+		json_write_null(&m);
 	}
-	json_write_object_end(w);
+	if (!config->label_count) { /* an object always, so that one can be asked for */
+		json_write_key(&m, "Labels");
+		json_write_object(&m);
+		json_write_object_end(&m);
+	}
+	return inspect_config(config, buf_str(&more), w);
 }
 
-static void write_config(const Container *c, const ContainerRequest *r, JsonWriter *w)
+/* All of one port of the container stand together, where the first of them is. */
+static void write_port(Arena *a, const ContainerRequest *r, size_t first, JsonWriter *w)
 {
-	json_write_key(w, "Config");
-	json_write_object(w);
-	json_write_member(w, "Hostname", r->hostname.len ? r->hostname : str_head(c->id, 12));
-	json_write_member(w, "User", r->user);
-	flag(w, "Tty", r->terminal);
-	flag(w, "OpenStdin", r->interactive);
-	words(w, "Env", &r->env);
-	words(w, "Cmd", &r->command);
-	json_write_member(w, "Image", c->image_name);
-	json_write_member(w, "WorkingDir", r->working_dir);
-	words(w, "Entrypoint", &r->entrypoint);
-	write_labels(r, w);
-	if (r->stop_signal.len)
-		json_write_member(w, "StopSignal", r->stop_signal);
-	json_write_object_end(w);
-}
-
-static void write_ports(Arena *a, const ContainerRequest *r, const char *key, JsonWriter *w)
-{
-	json_write_key(w, key);
-	json_write_object(w);
-	for (size_t i = 0; i < r->port_count; i++) {
-		const SandboxPort *p = &r->ports[i];
-		json_write_key_str(w, arena_strf(a, "%u/%s", p->port, p->udp ? "udp" : "tcp"));
-		json_write_array(w);
+	const SandboxPort *p = &r->ports[first];
+	for (size_t i = 0; i < first; i++)
+		if (r->ports[i].port == p->port && r->ports[i].udp == p->udp)
+			return;
+	json_write_key_str(w, arena_strf(a, "%u/%s", p->port, p->udp ? "udp" : "tcp"));
+	json_write_array(w);
+	for (size_t i = first; i < r->port_count; i++) {
+		const SandboxPort *q = &r->ports[i];
+		if (q->port != p->port || q->udp != p->udp)
+			continue;
 		json_write_object(w);
-		json_write_member(w, "HostIp", str_from(*p->host_ip ? p->host_ip : "0.0.0.0"));
-		json_write_member(w, "HostPort", arena_strf(a, "%u", p->host_port));
+		json_write_member(w, "HostIp", str_from(*q->host_ip ? q->host_ip : "0.0.0.0"));
+		json_write_member(w, "HostPort", arena_strf(a, "%u", q->host_port));
 		json_write_object_end(w);
-		json_write_array_end(w);
 	}
+	json_write_array_end(w);
+}
+
+static void write_bindings(Arena *a, const ContainerRequest *r, JsonWriter *w)
+{
+	json_write_key(w, "PortBindings");
+	json_write_object(w);
+	for (size_t i = 0; i < r->port_count; i++)
+		write_port(a, r, i, w);
 	json_write_object_end(w);
+}
+
+static bool is_published(Arena *a, const ContainerRequest *r, Str port)
+{
+	for (size_t i = 0; i < r->port_count; i++)
+		if (str_eq(port, arena_strf(a, "%u/%s", r->ports[i].port,
+		                            r->ports[i].udp ? "udp" : "tcp")))
+			return true;
+	return false;
 }
 
 static Str network_name(const ContainerRequest *r)
@@ -120,12 +140,34 @@ static Str network_name(const ContainerRequest *r)
 	                                        : STR("bridge");
 }
 
+/* As they may be typed. */
+static void write_volumes(Arena *a, const ContainerRequest *r, JsonWriter *w)
+{
+	bool any = false;
+	json_write_key(w, "Binds");
+	for (size_t i = 0; i < r->bind_count; i++) {
+		const ContainerBind *b = &r->binds[i];
+		if (b->kind != SANDBOX_MOUNT_BIND)
+			continue;
+		if (!any)
+			json_write_array(w);
+		any = true;
+		json_write_str(w, arena_strf(a, "%.*s:%.*s%s", STR_ARG(b->source),
+		                             STR_ARG(b->target), b->read_only ? ":ro" : ""));
+	}
+	if (any)
+		json_write_array_end(w);
+	else
+		json_write_null(w);
+}
+
 static void write_host_config(Arena *a, const ContainerRequest *r, JsonWriter *w)
 {
 	json_write_key(w, "HostConfig");
 	json_write_object(w);
+	write_volumes(a, r, w);
 	json_write_member(w, "NetworkMode", network_name(r));
-	write_ports(a, r, "PortBindings", w);
+	write_bindings(a, r, w);
 	json_write_key(w, "RestartPolicy");
 	json_write_object(w);
 	json_write_member(w, "Name", STR("no"));
@@ -164,26 +206,85 @@ static void write_mounts(const ContainerRequest *r, JsonWriter *w)
 	json_write_array_end(w);
 }
 
-Err *inspect_container(Arena *a, const Container *c, JsonWriter *w)
+/* Its network is one way: nothing on the host reaches its address, so none is told. */
+static void write_network(Arena *a, const Container *c, const ContainerRequest *r,
+                          const ImageConfig *config, JsonWriter *w)
+{
+	json_write_key(w, "NetworkSettings");
+	json_write_object(w);
+	json_write_key(w, "Ports");
+	json_write_object(w);
+	for (size_t i = 0; c->running && i < r->port_count; i++)
+		write_port(a, r, i, w);
+	for (size_t i = 0; c->running && i < config->exposed_ports.count; i++) {
+		Str port = config->exposed_ports.at[i];
+		if (is_published(a, r, port))
+			continue;
+		json_write_key_str(w, port);
+		json_write_null(w);
+	}
+	json_write_object_end(w);
+	json_write_member(w, "Gateway", STR(""));
+	json_write_member(w, "IPAddress", STR(""));
+	json_write_member(w, "MacAddress", STR(""));
+	json_write_key(w, "Networks");
+	json_write_object(w);
+	json_write_key_str(w, network_name(r));
+	json_write_object(w);
+	json_write_member(w, "Gateway", STR(""));
+	json_write_member(w, "IPAddress", STR(""));
+	json_write_member(w, "MacAddress", STR(""));
+	json_write_object_end(w);
+	json_write_object_end(w);
+	json_write_object_end(w);
+}
+
+static void write_command(const Strs *argv, JsonWriter *w)
+{
+	json_write_member(w, "Path", argv->count ? argv->at[0] : STR(""));
+	json_write_key(w, "Args");
+	json_write_array(w);
+	for (size_t i = 1; i < argv->count; i++)
+		json_write_str(w, argv->at[i]);
+	json_write_array_end(w);
+}
+
+static Err *write_sizes(Store *s, const Container *c, const ContainerRequest *r, JsonWriter *w)
+{
+	uint64_t own = 0;
+	TRY(container_size(s, c, &own));
+	number(w, "SizeRw", (int64_t)own);
+	number(w, "SizeRootFs", (int64_t)(own + r->image.size_bytes));
+	return NULL;
+}
+
+Err *inspect_container(Store *s, Arena *a, const Container *c, bool size, JsonWriter *w)
 {
 	ContainerRequest r;
-	TRY(container_request_read(c, a, &r));
+	ImageConfig config;
+	Strs argv = { 0 };
+	TRY(container_request_whole(s, c, a, &r));
+	container_config(&r, a, &config);
+	AUTO_ERR Err *nothing = container_argv(&r, a, &argv); /* of an image that is damaged */
 	json_write_object(w);
 	json_write_member(w, "Id", c->id);
 	time_member(w, "Created", c->created_ns);
-	write_state(c, w);
+	write_command(&argv, w);
+	write_state(a, c, w);
 	json_write_member(w, "Image", digest_arena_text(a, &c->image_id));
+	json_write_member(
+		w, "LogPath",
+		arena_strf(a, "%s/containers/%.*s/log.lines", store_path(s), STR_ARG(c->id)));
 	json_write_member(w, "Name", arena_strf(a, "/%.*s", STR_ARG(c->name)));
 	number(w, "RestartCount", 0);
 	json_write_member(w, "Driver", STR("overlay2"));
 	json_write_member(w, "Platform", STR("linux"));
 	write_host_config(a, &r, w);
+	if (size)
+		TRY(write_sizes(s, c, &r, w));
 	write_mounts(&r, w);
-	write_config(c, &r, w);
-	json_write_key(w, "NetworkSettings");
-	json_write_object(w);
-	write_ports(a, &r, "Ports", w);
-	json_write_object_end(w);
+	TRY(write_config(c, &r, &config, w));
+	write_network(a, c, &r, &config, w);
 	json_write_object_end(w);
 	return NULL;
 }

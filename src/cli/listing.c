@@ -9,7 +9,7 @@
 
 #include <stdio.h>
 
-enum { COLUMN_MIN = 10, COLUMN_PADDING = 3 };
+enum { COLUMN_PADDING = 3 };
 
 typedef VEC(Str) StrVec;
 
@@ -42,7 +42,7 @@ static size_t count_cells(Str line)
 	return count;
 }
 
-void listing_print_lines(const Str *lines, size_t count)
+void listing_print_lines(const Str *lines, size_t count, size_t column_min)
 {
 	size_t columns = 0;
 	for (size_t i = 0; i < count; i++)
@@ -63,7 +63,7 @@ void listing_print_lines(const Str *lines, size_t count)
 		for (size_t column = 0; str_find(rest, '\t') >= 0; column++) {
 			Str cell;
 			rest = str_cut(rest, '\t', &cell);
-			size_t width = widths[column] < COLUMN_MIN ? COLUMN_MIN : widths[column];
+			size_t width = widths[column] < column_min ? column_min : widths[column];
 			printf("%.*s%*s", STR_ARG(cell), (int)(width - width_of(cell)), "");
 		}
 		printf("%.*s\n", STR_ARG(rest));
@@ -107,7 +107,7 @@ static Err *print_table(Arena *a, const Template *t, const ListingColumn *titles
 		TRY(run_row(t, i ? rows[i - 1] : titles_row(a, titles, title_count), &line));
 		VEC_PUSH(&lines, arena_str(a, buf_str(&line)));
 	}
-	listing_print_lines(lines.at, lines.len);
+	listing_print_lines(lines.at, lines.len, LISTING_COLUMN_MIN);
 	return NULL;
 }
 

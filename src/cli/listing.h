@@ -23,8 +23,10 @@ NODISCARD Err *listing_print(Arena *a, const char *format, const ListingColumn *
                              size_t column_count, const ListingColumn *titles, size_t title_count,
                              const Str *rows_json, size_t row_count);
 
-/* LINES with tabs between their cells, aligned.  The last cell of a line is not padded. */
-void listing_print_lines(const Str *lines, size_t count);
+/* LINES with tabs between their cells, aligned, no column narrower than COLUMN_MIN.  The last cell
+ * of a line is not padded. */
+enum { LISTING_COLUMN_MIN = 10 }; /* the usual */
+void listing_print_lines(const Str *lines, size_t count, size_t column_min);
 
 /* "\t" and "\n" as they are typed in a format → the bytes (outside of actions too). */
 Str listing_unescape(Arena *a, const char *format);

@@ -200,18 +200,28 @@ static void print_failure(const Cli *cli, const Err *err)
 		fprintf(stderr, "See '%s --help'.\n", cli->program->name);
 }
 
+/* Notes that name a command name it as this program is called. */
+static Err *in_own_words(const Cli *cli, Err *err)
+{
+	AUTO_BUF Buf notes = BUF_INIT;
+	program_text(cli->program->name, err_notes(err), &notes);
+	err_set_notes(err, buf_str(&notes));
+	return err;
+}
+
 Err *cli_advise(const Cli *cli, Err *err)
 {
 	struct statvfs fs;
 	if (err_errno(err) != ENOSPC && err_errno(err) != EDQUOT)
-		return err;
+		return in_own_words(cli, err);
 	if (cli->store && fstatvfs(store_dir_fd(cli->store), &fs) == 0)
 		err = err_note(err, "the store '%s' has %s free on its file system",
 		               store_path(cli->store),
 		               cli_size(cli->arena, (uint64_t)fs.f_bavail * fs.f_frsize).ptr);
-	return err_note(err, "remove what nothing needs with 'decant system prune', images with "
-	                     "'decant rmi', or use another file system with "
-	                     "--root DIR");
+	err = err_note(err, "remove what nothing needs with 'decant system prune', images with "
+	                    "'decant rmi', or use another file system with "
+	                    "--root DIR");
+	return in_own_words(cli, err);
 }
 
 void cli_report(Cli *cli, Err *err)
@@ -233,7 +243,6 @@ static const struct {
 	{ "pause", "'decant kill -s STOP' stops what handles it, 'decant stop' ends it" },
 	{ "stats", "the host's own tools show a container's processes" },
 	{ "swarm", "there is no daemon" },
-	{ "top", "the host's own tools show a container's processes" },
 	{ "update", "make it anew with other limits: decant run" },
 	{ "volume", "give a directory of the host: --volume DIR:DIR" },
 };
@@ -259,7 +268,7 @@ static Err *unknown_command(Cli *cli, const char *word)
 	return near ? err_note(e, "did you mean '%s %s'?", cli->program->name, near) : e;
 }
 
-static Err *check_count(Cli *cli, const Arguments *args)
+static Err *wrong_count(Cli *cli, const Arguments *args)
 {
 	const Command *c = cli->command;
 	unsigned min = c->arguments_min, max = c->arguments_max;
@@ -277,6 +286,13 @@ static Err *check_count(Cli *cli, const Arguments *args)
 		                 cli->called, min, plural);
 	return cli_usage(cli, "'%s %s' requires at most %u argument%s", cli->program->name,
 	                 cli->called, max, plural);
+}
+
+/* docker's 125 is for options and the engine: it is not asked here. */
+static Err *check_count(Cli *cli, const Arguments *args)
+{
+	Err *e = wrong_count(cli, args);
+	return e && cli->program->docker_statuses ? err_set_exit_status(e, EXIT_BUILD_FAILED) : e;
 }
 
 static Err *run_command(Cli *cli, GlobalValues *globals, int argc, char *const *argv)

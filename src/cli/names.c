@@ -116,6 +116,40 @@ const Program *program_find(const char *argv0)
 	return &programs[0];
 }
 
+/* Does a command's name begin TEXT? */
+static bool begins_with_command(Str text)
+{
+	char word[32];
+	size_t n = 0;
+	int words;
+	while (n < text.len && ((text.ptr[n] >= 'a' && text.ptr[n] <= 'z') || text.ptr[n] == '-'))
+		n++;
+	if (!n || n >= sizeof word)
+		return false;
+	memcpy(word, text.ptr, n);
+	word[n] = '\0';
+	char *argv[] = { word, NULL };
+	return command_find(1, argv, &words) || command_is_noun(word);
+}
+
+void program_text(const char *name, Str text, Buf *out)
+{
+	static const char own[] = "decant ";
+	const Program *p = program_find(name);
+	for (size_t i = 0; i < text.len;) {
+		Str rest = str_from_at(text, i);
+		bool word = i == 0 || strchr(" '\"(\n", text.ptr[i - 1]);
+		/* what kaniko's name takes is one command alone */
+		if (!p->first && word && str_starts(rest, STR("decant ")) &&
+		    begins_with_command(str_from_at(rest, sizeof own - 1))) {
+			buf_addf(out, "%s ", p->name);
+			i += sizeof own - 1;
+			continue;
+		}
+		buf_add_char(out, text.ptr[i++]);
+	}
+}
+
 static char *arena_text(Arena *a, const char *text)
 {
 	size_t bytes = strlen(text) + 1;

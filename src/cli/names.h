@@ -27,6 +27,9 @@ struct Program {
 const Program *program_find(const char *argv0);
 /* ARGV (without the program) as decant has it, NULL at its end; in A. */
 char **program_words(const Program *p, int argc, char **argv, Arena *a, int *ret_argc);
+/* TEXT as whoever called NAME may type it: "'decant images' shows them" becomes 'docker images'.
+ * The word is changed where a command's name follows. */
+void program_text(const char *name, Str text, Buf *out);
 /* Options before the command that P takes beside decant's: into GlobalValues. */
 extern const Option program_options[];
 extern const size_t program_option_count;

@@ -4,6 +4,7 @@
 
 #include "base/limits.h"
 #include "cli/build_limits.h"
+#include "cli/names.h"
 #include "cli/run_given.h"
 #include "fs/path.h"
 
@@ -14,17 +15,40 @@
 
 typedef void TakeLine(Arena *a, Str line, ContainerRequest *r);
 
+/* docker's rules: blanks before a line count for nothing, those at its end for something; a name
+ * has none. */
+static Err *read_line(Cli *cli, const Source *source, Str line, TakeLine *take, ContainerRequest *r)
+{
+	Str name;
+	while (line.len && strchr(" \t", *line.ptr))
+		line = str_from_at(line, 1);
+	if (str_ends(line, STR("\r")))
+		line.len--;
+	if (!line.len || *line.ptr == '#')
+		return NULL;
+	(void)str_cut(line, '=', &name);
+	uint32_t start = (uint32_t)(line.ptr - source->text.ptr);
+	Span span = { source, start, start + (uint32_t)line.len };
+	if (!name.len)
+		return err_at(span, "there is no name before the '='");
+	if (str_find(name, ' ') >= 0 || str_find(name, '\t') >= 0)
+		return err_at(span, "the name '%.*s' has a blank in it", STR_ARG(name));
+	take(cli->arena, line, r);
+	return NULL;
+}
+
 static Err *read_lines(Cli *cli, const OptionList *files, TakeLine *take, ContainerRequest *r)
 {
 	for (size_t i = 0; i < files->count; i++) {
 		AUTO_BUF Buf text = BUF_INIT;
 		TRY(path_read_file(AT_FDCWD, files->at[i], DOCKERFILE_BYTES_MAX, &text));
+		Source *source = arena_new(cli->arena, Source);
+		*source = (Source){ files->at[i], arena_str(cli->arena, buf_str(&text)) };
+		TRY(err_check_text(source, DOCKERFILE_BYTES_MAX));
 		Str line;
-		for (Str rest = arena_str(cli->arena, buf_str(&text)); rest.len;) {
+		for (Str rest = source->text; rest.len;) {
 			rest = str_cut(rest, '\n', &line);
-			line = str_trim(line);
-			if (line.len && *line.ptr != '#')
-				take(cli->arena, line, r);
+			TRY(read_line(cli, source, line, take, r));
 		}
 	}
 	return NULL;
@@ -246,8 +270,9 @@ static Err *set_cpus(Cli *cli, const char *cpus, SandboxResources *r)
 	enum { PERIOD_US = 100000 };
 	char *end;
 	double count = strtod(cpus, &end);
-	if (*end || end == cpus || !(count > 0 && count < 100000))
-		return cli_usage(cli, "invalid value for --cpus: '%s'", cpus);
+	if (*end || end == cpus || !(count >= 0.01 && count < 100000))
+		return err_note(cli_usage(cli, "invalid value for --cpus: '%s'", cpus),
+		                "a number of processors, 0.01 or more");
 	r->cpu_period_us = PERIOD_US;
 	r->cpu_quota_us = (uint64_t)(count * PERIOD_US);
 	return NULL;
@@ -316,7 +341,10 @@ Err *cli_run_more(Cli *cli, const RunGivenValues *v, ContainerRequest *r)
 	TRY(set_capabilities(cli, v, r));
 	TRY(set_limits(cli, v, r));
 	TRY(set_end(cli, v, r));
-	for (size_t i = 0; i < v->ignored.count; i++)
-		fprintf(stderr, "warning: %s\n", v->ignored.at[i]);
+	for (size_t i = 0; i < v->ignored.count; i++) {
+		AUTO_BUF Buf text = BUF_INIT;
+		program_text(cli->program->name, str_from(v->ignored.at[i]), &text);
+		fprintf(stderr, "warning: %s\n", text.ptr);
+	}
 	return NULL;
 }

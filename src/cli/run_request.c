@@ -69,6 +69,11 @@ static Err *set_network(Cli *cli, const char *network, ContainerRequest *r)
 	return NULL;
 }
 
+Err *cli_no_terminal(void)
+{
+	return err_set_exit_status(err_new(ERR_INPUT, "the input device is not a TTY"), 1);
+}
+
 Str cli_run_text(const char *text)
 {
 	return str_from(text ? text : "");

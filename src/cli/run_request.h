@@ -39,6 +39,8 @@ typedef struct RunRequestValues {
 
 /* What they say, but for --pull, added to R. */
 NODISCARD Err *cli_run_given(Cli *cli, const RunRequestValues *v, ContainerRequest *r);
+/* -it where standard input is none; docker ends with 1. */
+ERR_MAKER Err *cli_no_terminal(void);
 /* "" for NULL, as requests have what was not given. */
 Str cli_run_text(const char *text);
 /* The image NAME for PLATFORM (NULL: this machine's), fetched (QUIET: without a word) by --pull

@@ -202,5 +202,5 @@ Writer *comp_gzip_writer(Writer *below, const CompressionSpec *spec)
 {
 	static const BlockOps ops = { MEMBER_BYTES, deflate_open, deflate_close, deflate_bound,
 		                      deflate_compress };
-	return comp_blocks_writer(below, &ops, spec->level, spec->threads);
+	return comp_blocks_writer(below, &ops, spec);
 }

@@ -126,7 +126,7 @@ Writer *comp_zstd_writer(Writer *below, const CompressionSpec *spec)
 {
 	static const BlockOps ops = { FRAME_BYTES, frame_open, frame_close, ZSTD_compressBound,
 		                      frame_compress };
-	return comp_blocks_writer(below, &ops, spec->level, spec->threads);
+	return comp_blocks_writer(below, &ops, spec);
 }
 
 /* --- single frames --------------------------------------------------------------------------- */

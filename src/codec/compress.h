@@ -22,10 +22,14 @@ typedef enum CompressionId {
 	COMPRESSION_COUNT
 } CompressionId;
 
+/* Threads and buffers that several writers of one compression share; each has its own without. */
+typedef struct CompressPool CompressPool;
+
 typedef struct CompressionSpec {
 	CompressionId id;
-	int level;        /* 0: the default of the table */
-	unsigned threads; /* 0: one a core; never changes the bytes */
+	int level;          /* 0: the default of the table */
+	unsigned threads;   /* 0: one a core; never changes the bytes */
+	CompressPool *pool; /* instead of THREADS; NULL: none.  Borrowed */
 } CompressionSpec;
 
 typedef struct Compressor {
@@ -46,6 +50,14 @@ CompressionId compressor_sniff(Str head);
 const char *compressor_foreign(Str head);
 Reader *compressor_reader(CompressionId id, Reader *below);
 Writer *compressor_writer(const CompressionSpec *spec, Writer *below);
+/* THREADS 0: one a core.  Free it after all its writers. */
+CompressPool *compressor_pool_new(unsigned threads);
+void compressor_pool_free(CompressPool *p);
+static inline void compressor_pool_freep(CompressPool **p)
+{
+	compressor_pool_free(*p);
+}
+#define AUTO_COMPRESS_POOL CLEANUP(compressor_pool_freep)
 
 /* --- zstd frames by hand: for logs, which grow while they are read ---------------------------- */
 

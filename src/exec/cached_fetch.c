@@ -133,7 +133,7 @@ Err *cached_fetch(Build *b, const Digest *diff_id, unsigned line, bool *ret_here
 	for (size_t at = 0;
 	     !*ret_here && cache_sources_layer(b->request->cached, diff_id, at, &blob); at++) {
 		char text[DIGEST_TEXT_LEN + 1];
-		PullSource source = { cache_blob_open, blob.source };
+		PullSource source = { .open = cache_blob_open, .context = blob.source };
 		const Str *marks = blob.layer->marked ? &blob.layer->marks : NULL;
 		Err *e = pull_layer_from(b->store, &source, blob.blob, diff_id, marks, b->progress,
 		                         line, b->cancel);

@@ -88,8 +88,6 @@ NODISCARD Err *container_exec(ContainerRun *run, const ContainerStreams *streams
 /* What of a spec is the command's: argv, environment, user, rights, its ends. */
 NODISCARD Err *container_command(const ContainerRun *run, const ContainerStreams *streams,
                                  int events_fd, SandboxSpec *ret);
-/* argv as docker joins ENTRYPOINT and CMD; ERR_INPUT if there is nothing to run. */
-NODISCARD Err *container_argv(const ContainerRequest *r, Arena *a, Strs *ret);
 
 /* --- container_log.c ------------------------------------------------------------------------- */
 /* To write to. */
@@ -121,6 +119,8 @@ typedef struct RelayOptions {
 	Cancel *kill; /* set when the user insists */
 	/* Called once, from a thread, when the command has started or could not be. */
 	void (*started)(void *context, SandboxEvent event);
+	/* Before that, if its resources cannot be limited; NULL: nobody asks. */
+	void (*unlimited)(void *context, Str reason);
 	void *context;
 } RelayOptions;
 /* Blocks the signals it listens to in the calling thread: before any other thread is started. */

@@ -36,7 +36,9 @@ typedef struct Session {
 	int *bind_fds;
 	Cancel kill;
 	Waiter waiter;
+	Arena heard;    /* of the relay's thread */
 	Str existing;   /* the ID of one that is there already; "" it is made */
+	Str unlimited;  /* why it runs without its limits; "" it has them */
 	bool not_found; /* the command could not be started; its stderr says more */
 	bool user_gone; /* nobody reads the output of a run in the foreground */
 } Session;
@@ -53,6 +55,7 @@ static void session_done(Session *s)
 	closep(&s->lock_fd); /* from now on it is seen as ended */
 	if (s->kill.fd >= 0)
 		cancel_close(&s->kill);
+	arena_done(&s->heard);
 }
 
 /* --- the record ------------------------------------------------------------------------------ */
@@ -96,7 +99,9 @@ static Err *make_record(const ContainerRequest *r, Arena *a, ContainerRecord *re
 	Strs argv;
 	TRY(container_argv(r, a, &argv));
 	Str image_name = r->image_name.len ? r->image_name : STR("");
-	if (r->image.ref.len > 0) {
+	if (r->image_typed.len) {
+		image_name = r->image_typed;
+	} else if (r->image.ref.len > 0) {
 		Reference reference;
 		TRY(reference_parse(a, r->image.ref, &reference));
 		image_name = reference_familiar(a, &reference);
@@ -123,6 +128,12 @@ static Err *make_record(const ContainerRequest *r, Arena *a, ContainerRecord *re
 
 /* --- starting -------------------------------------------------------------------------------- */
 
+static bool is_device(int fd)
+{
+	struct stat st;
+	return fstat(fd, &st) == 0 && (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode));
+}
+
 static Err *open_binds(Session *s)
 {
 	const ContainerRequest *r = s->run.request;
@@ -132,11 +143,15 @@ static Err *open_binds(Session *s)
 	for (size_t i = 0; i < r->bind_count; i++) {
 		/* The user's own path, on his own file system: followed as he sees it. */
 		const char *path = arena_str(s->run.arena, r->binds[i].source).ptr;
+		bool device = r->binds[i].kind == SANDBOX_MOUNT_DEVICE;
 		if (r->binds[i].kind == SANDBOX_MOUNT_TMPFS)
 			continue;
 		s->bind_fds[i] = openat(AT_FDCWD, path, O_PATH | O_CLOEXEC);
 		if (s->bind_fds[i] < 0)
-			return err_sys(errno, "cannot open the volume '%s'", path);
+			return err_sys(errno, "cannot open the %s '%s'",
+			               device ? "device" : "volume", path);
+		if (device && !is_device(s->bind_fds[i]))
+			return err_new(ERR_INPUT, "'%s' is not a device", path);
 	}
 	s->run.bind_fds = s->bind_fds;
 	return NULL;
@@ -174,13 +189,14 @@ static Err *prepare(Session *s)
 	return container_open_sandbox(&s->run);
 }
 
-static void tell(Waiter *w, const Err *e, Str id)
+static void tell(Waiter *w, const Err *e, Str id, Str unlimited)
 {
 	if (w->fd < 0 || w->told)
 		return;
 	AUTO_BUF Buf bytes = BUF_INIT;
 	wire_put_err(&bytes, e);
 	wire_put_str(&bytes, id);
+	wire_put_str(&bytes, unlimited);
 	err_free(wire_send(w->fd, buf_str(&bytes), NULL, 0)); /* it may have been killed */
 	w->told = true;
 }
@@ -197,7 +213,24 @@ static void on_started(void *context, SandboxEvent event)
 	if (event == SANDBOX_STARTED_ON_HOST_NETWORK)
 		s->record.network = STR("host");
 	err_free(container_rewrite(s->run.dir_fd, &s->record)); /* written again at the end */
-	tell(&s->waiter, NULL, s->record.c.id);
+	tell(&s->waiter, NULL, s->record.c.id, s->unlimited);
+}
+
+static void warn(const ContainerRequest *r, Str unlimited)
+{
+	AUTO_ARENA Arena a = ARENA_INIT;
+	if (r->warn && unlimited.len)
+		r->warn(arena_strf(&a, "memory and processors are not limited: %.*s",
+		                   STR_ARG(unlimited)));
+}
+
+/* In the relay's thread, before it is started.  Of one left behind who waits is told. */
+static void on_unlimited(void *context, Str reason)
+{
+	Session *s = context;
+	s->unlimited = arena_str(&s->heard, reason);
+	if (s->waiter.fd < 0)
+		warn(s->run.request, reason);
 }
 
 static Err *execute(Session *s, bool foreground, const Cancel *cancel, SandboxResult *ret)
@@ -217,6 +250,7 @@ static Err *execute(Session *s, bool foreground, const Cancel *cancel, SandboxRe
 		.user_gone = foreground ? &s->user_gone : NULL,
 		.kill = &s->kill,
 		.started = on_started,
+		.unlimited = on_unlimited,
 		.context = s,
 	};
 	int events_fd;
@@ -275,7 +309,7 @@ static Err *live(Session *s, bool foreground, const Cancel *cancel, int *ret_sta
 		e = start_failure(s, result.exit_status);
 	sandbox_close(TAKE_PTR(s->run.sandbox)); /* nothing is mounted or running after it */
 	AUTO_ERR Err *e2 = finish(s, e, &result);
-	tell(&s->waiter, e ? e : e2, s->record.c.id);
+	tell(&s->waiter, e ? e : e2, s->record.c.id, s->unlimited);
 	/* As a client ends that writes where nobody reads. */
 	*ret_status = s->user_gone ? 128 + SIGPIPE : result.exit_status;
 	if (e)
@@ -327,7 +361,7 @@ NORETURN static void monitor_main(const char *store_root, const ContainerRequest
 		e = store_open(store_root, &s.run.store);
 	if (!e)
 		e = live(&s, false, NULL, &status);
-	tell(&s.waiter, e, STR(""));
+	tell(&s.waiter, e, STR(""), STR(""));
 	err_free(e);
 	session_done(&s);
 	if (s.run.store)
@@ -366,6 +400,7 @@ static Err *run_detached(Store *store, const ContainerRequest *request, Str exis
 	WireReader r = { .rest = buf_str(&bytes) };
 	TRY(wire_get_err(&r));
 	*ret_id = arena_str(a, wire_get_str(&r));
+	warn(request, wire_get_str(&r));
 	return NULL;
 }
 
@@ -419,16 +454,17 @@ Err *container_make(Store *store, const ContainerRequest *request, Arena *a, Str
 	return e;
 }
 
-Err *container_start(Store *s, const Container *c, bool attach, bool interactive,
-                     const Cancel *cancel, Arena *a, int *ret_status)
+Err *container_start(Store *s, const Container *c, const ContainerStart *how, const Cancel *cancel,
+                     Arena *a, int *ret_status)
 {
 	ContainerRequest request;
 	Str id;
 	TRY(container_request_read(c, a, &request));
 	TRY(image_read(s, &c->image_id, a, &request.image));
-	request.detach = !attach;
+	request.detach = !how->attach;
+	request.warn = how->warn;
 	request.remove = false; /* as its record has it */
-	if (attach)             /* what is not connected is not open */
-		request.interactive = interactive;
+	if (how->attach)        /* what is not connected is not open */
+		request.interactive = how->interactive;
 	return run(s, &request, c->id, cancel, a, &id, ret_status);
 }

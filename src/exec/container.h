@@ -26,6 +26,7 @@ typedef struct ContainerBind {
 typedef struct ContainerRequest {
 	Image image;
 	Str image_name;  /* set: the image is none of the store, but layers of it under this name */
+	Str image_typed; /* what is told as the image's name; "" the one that it was found by */
 	Str name;        /* "" = made up */
 	Strs command;    /* after the image name; replaces Cmd */
 	Strs entrypoint; /* .set: --entrypoint given */
@@ -50,6 +51,8 @@ typedef struct ContainerRequest {
 	bool privileged, read_only, unconfined, no_new_privs;
 	bool remove, interactive, terminal;
 	bool detach;
+	/* Told what cannot be had of what was asked for, from any thread; NULL: nobody. */
+	void (*warn)(Str text);
 	int cidfile_fd; /* gets its ID as soon as it has one; 0 or less: none */
 } ContainerRequest;
 
@@ -69,10 +72,25 @@ typedef struct Container {
 
 /* The request as it was; its image is not set. */
 NODISCARD Err *container_request_read(const Container *c, Arena *a, ContainerRequest *ret);
+/* The same with its image, which is empty if it cannot be read any more. */
+NODISCARD Err *container_request_whole(Store *s, const Container *c, Arena *a,
+                                       ContainerRequest *ret);
+/* The config that the command of such a request has: its own over its image's. */
+void container_config(const ContainerRequest *r, Arena *a, ImageConfig *ret);
+/* argv as docker joins ENTRYPOINT and CMD; ERR_INPUT if there is nothing to run. */
+NODISCARD Err *container_argv(const ContainerRequest *r, Arena *a, Strs *ret);
+/* Bytes of the files that it has beside its image.  After sandbox_enter. */
+NODISCARD Err *container_size(Store *s, const Container *c, uint64_t *ret);
+/* Its processes as this system numbers them, PID 1 of it first; in A. */
+NODISCARD Err *container_processes(const Container *c, Arena *a, pid_t **ret, size_t *ret_count);
 /* Make it, to be started later. */
 NODISCARD Err *container_make(Store *s, const ContainerRequest *request, Arena *a, Str *ret_id);
-/* Run one that does not run, as it was asked for: left behind, or (ATTACH) here. */
-NODISCARD Err *container_start(Store *s, const Container *c, bool attach, bool interactive,
+/* Run one that does not run, as it was asked for: left behind, or (attach) here. */
+typedef struct ContainerStart {
+	bool attach, interactive;
+	void (*warn)(Str text); /* as ContainerRequest's */
+} ContainerStart;
+NODISCARD Err *container_start(Store *s, const Container *c, const ContainerStart *how,
                                const Cancel *cancel, Arena *a, int *ret_status);
 /* Send signal NUMBER to its command. */
 NODISCARD Err *container_kill(Store *s, const Container *c, int number);

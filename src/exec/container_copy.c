@@ -69,11 +69,11 @@ static Err *find_named(const TreePlace *p, bool follow, Named *ret)
 static Err *find_source(const TreePlace *from, bool follow, Named *ret)
 {
 	TRY(find_named(from, follow, ret));
-	return ret->fd >= 0 ? NULL
-	                    : err_new(ERR_NOT_FOUND,
-	                              from->host ? "no such file: '%.*s'"
-	                                         : "Could not find the file %.*s",
-	                              STR_ARG(from->path));
+	if (ret->fd >= 0)
+		return NULL;
+	return from->host ? err_new(ERR_NOT_FOUND, "no such file: '%.*s'", STR_ARG(from->path))
+	                  : err_new(ERR_NOT_FOUND, "Could not find the file %.*s in %.*s",
+	                            STR_ARG(from->path), STR_ARG(from->owner));
 }
 
 /* The last component of a typed path, "" for a root. */

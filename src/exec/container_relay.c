@@ -150,12 +150,28 @@ static void take_signal(ContainerRelay *r)
 	}
 }
 
+/* The text that follows the event, up to its NUL; it was sent with it. */
+static void take_reason(ContainerRelay *r)
+{
+	char text[SANDBOX_REASON_MAX], one = '\1';
+	size_t len = 0;
+	while (one && recv(r->fds[AT_EVENT], &one, 1, MSG_DONTWAIT) == 1)
+		if (one && len < sizeof text)
+			text[len++] = one;
+	if (r->options.unlimited)
+		r->options.unlimited(r->options.context, (Str){ text, len });
+}
+
 static bool take_event(ContainerRelay *r)
 {
 	char event;
 	ssize_t n = recv(r->fds[AT_EVENT], &event, 1, 0);
 	if (n <= 0)
 		return n < 0 && errno == EINTR;
+	if (event == SANDBOX_UNLIMITED) {
+		take_reason(r);
+		return true;
+	}
 	/* It has them: with ours closed, the pipes end when it ends. */
 	for (size_t i = 0; i < ARRAY_LEN(r->command_fds); i++) {
 		closep(&r->command_fds[i]);
@@ -174,8 +190,8 @@ static void drain(ContainerRelay *r)
 {
 	static const Watch outputs[] = { AT_OUT, AT_ERR };
 	struct pollfd event = { .fd = r->fds[AT_EVENT], .events = POLLIN };
-	if (event.fd >= 0 && poll(&event, 1, 0) > 0 && (event.revents & POLLIN))
-		(void)take_event(r);
+	while (event.fd >= 0 && poll(&event, 1, 0) > 0 && (event.revents & POLLIN) && take_event(r))
+		;
 	for (size_t i = 0; i < ARRAY_LEN(outputs); i++) {
 		struct pollfd p = { .fd = r->fds[outputs[i]], .events = POLLIN };
 		while (p.fd >= 0 && poll(&p, 1, 0) > 0 && (p.revents & POLLIN) &&

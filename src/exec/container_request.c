@@ -54,6 +54,8 @@ static const struct {
 	MEMBER(KIND_PATH, "CpusetMems", resources.cpuset_mems),
 };
 
+enum { MODE_MAX = 07777 };
+
 static const char where[] = "container.json: Request";
 
 /* --- writing --------------------------------------------------------------------------------- */
@@ -197,7 +199,7 @@ static Err *read_port(const JsonValue *v, Arena *a, SandboxPort *ret)
 	TRY(read_number(v, "Host", &host));
 	TRY(read_number(v, "Port", &port));
 	TRY(read_number(v, "Udp", &udp));
-	if (host > UINT16_MAX || port > UINT16_MAX)
+	if (!host || host > UINT16_MAX || !port || port > UINT16_MAX)
 		return err_new(ERR_CORRUPT, "%s: a port that is none", where);
 	*ret = (SandboxPort){ (uint16_t)host, (uint16_t)port, udp != 0, arena_str(a, ip).ptr };
 	return NULL;
@@ -213,11 +215,14 @@ static Err *read_mount(const JsonValue *v, Arena *a, ContainerBind *ret)
 	TRY(read_number(v, "ReadOnly", &read_only));
 	TRY(read_number(v, "Size", &ret->size_bytes));
 	TRY(read_number(v, "Mode", &ret->mode));
+	if (kind != SANDBOX_MOUNT_BIND && kind != SANDBOX_MOUNT_DEVICE &&
+	    kind != SANDBOX_MOUNT_TMPFS)
+		return err_new(ERR_CORRUPT, "%s: a mount of no known kind", where);
+	if (!str_starts(ret->target, STR("/")) || ret->mode > MODE_MAX)
+		return err_new(ERR_CORRUPT, "%s: a mount that is none", where);
 	ret->kind = (SandboxMountKind)kind;
 	ret->read_only = read_only != 0;
-	bool known = ret->kind == SANDBOX_MOUNT_BIND || ret->kind == SANDBOX_MOUNT_DEVICE ||
-	             ret->kind == SANDBOX_MOUNT_TMPFS;
-	return known ? NULL : err_new(ERR_CORRUPT, "%s: a mount of no known kind", where);
+	return NULL;
 }
 
 static Err *read_limit(const JsonValue *v, Arena *a, SandboxLimit *ret)
@@ -235,10 +240,24 @@ static Err *read_limit(const JsonValue *v, Arena *a, SandboxLimit *ret)
 	return NULL;
 }
 
+/* Absent is none. */
+static Err *find_list(const JsonValue *v, const char *key, const JsonValue **ret)
+{
+	*ret = json_member(v, key);
+	if (!json_value_is_null(*ret) && !json_value_is_array(*ret))
+		return err_new(ERR_CORRUPT, "%s.%s: expected an array", where, key);
+	for (size_t i = 0; i < json_length(*ret); i++)
+		if (!json_value_is_object(json_at(*ret, i)))
+			return err_new(ERR_CORRUPT, "%s.%s: expected objects", where, key);
+	return NULL;
+}
+
 static Err *read_lists(const JsonValue *v, Arena *a, ContainerRequest *r)
 {
-	const JsonValue *ports = json_member(v, "Ports"), *mounts = json_member(v, "Mounts"),
-			*limits = json_member(v, "Limits");
+	const JsonValue *ports, *mounts, *limits;
+	TRY(find_list(v, "Ports", &ports));
+	TRY(find_list(v, "Mounts", &mounts));
+	TRY(find_list(v, "Limits", &limits));
 	r->port_count = json_length(ports);
 	r->bind_count = json_length(mounts);
 	r->limit_count = json_length(limits);
@@ -261,6 +280,8 @@ static Err *read_lists(const JsonValue *v, Arena *a, ContainerRequest *r)
 static Err *read_all(const JsonValue *v, Arena *a, ContainerRequest *r)
 {
 	uint64_t network = 0;
+	if (!json_value_is_object(v))
+		return err_new(ERR_CORRUPT, "%s: expected an object", where);
 	for (size_t i = 0; i < ARRAY_LEN(members); i++)
 		TRY(read_member(v, members[i].key, members[i].kind, a,
 		                (char *)r + members[i].offset));

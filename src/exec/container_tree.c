@@ -11,6 +11,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 /* --- the process inside ---------------------------------------------------------------------- */
 
@@ -60,9 +61,8 @@ static bool is_below(const Processes *all, const Process *p, pid_t ancestor)
 	return false;
 }
 
-Err *tree_first_process(const Container *c, pid_t *ret)
+static Err *read_processes(Processes *all)
 {
-	AUTO_VEC Processes all = { 0 };
 	DIR *dir = opendir("/proc");
 	if (!dir)
 		return err_sys(errno, "cannot read '/proc'");
@@ -71,12 +71,17 @@ Err *tree_first_process(const Container *c, pid_t *ret)
 		if (d->d_name[0] < '1' || d->d_name[0] > '9')
 			continue;
 		read_process(d->d_name, &p);
-		VEC_PUSH(&all, p);
+		VEC_PUSH(all, p);
 	}
 	closedir(dir);
-	for (size_t i = 0; i < all.len; i++) {
-		const Process *p = &all.at[i];
-		if (p->depth == 2 && p->inner == 1 && is_below(&all, p, c->monitor)) {
+	return NULL;
+}
+
+static Err *find_first(const Container *c, const Processes *all, pid_t *ret)
+{
+	for (size_t i = 0; i < all->len; i++) {
+		const Process *p = &all->at[i];
+		if (p->depth == 2 && p->inner == 1 && is_below(all, p, c->monitor)) {
 			*ret = p->pid;
 			return NULL;
 		}
@@ -85,6 +90,45 @@ Err *tree_first_process(const Container *c, pid_t *ret)
 	               "container '%.*s' has no process (it is just starting, or "
 	               "ending)",
 	               STR_ARG(c->name));
+}
+
+Err *tree_first_process(const Container *c, pid_t *ret)
+{
+	AUTO_VEC Processes all = { 0 };
+	TRY(read_processes(&all));
+	return find_first(c, &all, ret);
+}
+
+/* 0: there is none, or it is not ours to look at. */
+static ino_t namespace_of(pid_t pid)
+{
+	char path[48];
+	struct stat st;
+	(void)snprintf(path, sizeof path, "/proc/%d/ns/pid", (int)pid);
+	return stat(path, &st) == 0 ? st.st_ino : 0;
+}
+
+/* Those of `exec` have a parent outside, those of a namespace inside another one a parent in it. */
+Err *container_processes(const Container *c, Arena *a, pid_t **ret, size_t *ret_count)
+{
+	AUTO_VEC Processes all = { 0 };
+	pid_t first = 0;
+	size_t count = 0;
+	TRY(read_processes(&all));
+	TRY(find_first(c, &all, &first));
+	ino_t own = namespace_of(first);
+	pid_t *pids = arena_alloc(a, (all.len + 1) * sizeof *pids, _Alignof(pid_t));
+	pids[count++] = first;
+	for (size_t i = 0; i < all.len; i++) {
+		const Process *p = &all.at[i];
+		if (p->pid == first || p->depth < 2)
+			continue;
+		if (is_below(&all, p, first) || (own && namespace_of(p->pid) == own))
+			pids[count++] = p->pid;
+	}
+	*ret = pids;
+	*ret_count = count;
+	return NULL;
 }
 
 /* --- the root -------------------------------------------------------------------------------- */

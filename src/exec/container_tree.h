@@ -19,6 +19,7 @@ typedef struct TreePlace {
 	int root_fd;
 	Str path; /* as typed: a "/" or "/." at its end counts */
 	bool host;
+	Str owner; /* container or image, for messages */
 } TreePlace;
 
 typedef struct TreeCopy {

@@ -53,8 +53,10 @@ const StoreVariant *image_variant(const StoreRef *ref, const Platform *platform,
 NODISCARD Err *image_name_pulled(Store *s, const StoreRef *one, const Platform *platform,
                                  bool replace, const Cancel *cancel, bool *ret_joined);
 
+/* --- image_remove.c --------------------------------------------------------------------------- */
+
 typedef struct ImageRemoved {
-	Str *untagged; /* familiar names */
+	Str *untagged; /* familiar names, and NAME@DIGEST with the last tag of a repository */
 	size_t untagged_count;
 	Digest *deleted; /* image IDs */
 	size_t deleted_count;
@@ -63,3 +65,7 @@ typedef struct ImageRemoved {
  * so does an image of a container.  What a running container uses loses its name at most, never its
  * layers. ERR_INPUT "conflict: ...". */
 NODISCARD Err *image_remove(Store *s, Str name, bool force, Arena *a, ImageRemoved *ret);
+/* Of NAME's images those for PLATFORMS alone, from every name that has them.  ERR_NOT_FOUND lists
+ * the platforms that there are; ERR_INPUT "conflict: ..." while a container of it runs. */
+NODISCARD Err *image_remove_platforms(Store *s, Str name, const Platform *platforms, size_t count,
+                                      Arena *a, ImageRemoved *ret);

@@ -7,7 +7,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
 
-#include "exec/image.h"
+#include "exec/image-internal.h"
 
 /* How well V runs on PLATFORM: platform_fit(). */
 static int fit_of(const StoreVariant *v, const Platform *platform, Arena *a)
@@ -31,11 +31,20 @@ const StoreVariant *image_variant(const StoreRef *ref, const Platform *platform,
 	return best;
 }
 
+void image_ref_set_main(StoreRef *ref, Arena *a)
+{
+	Platform host = platform_host();
+	const StoreVariant *main = image_variant(ref, &host, a);
+	ref->config = (main ? main : &ref->variants[0])->config;
+	ref->manifest = (main ? main : &ref->variants[0])->manifest;
+	if (ref->variant_count == 1)
+		ref->variant_count = 0;
+}
+
 /* OLD's images and ONE, to RET. */
 static Err *join(Store *s, const StoreRef *old, const StoreRef *one, const Platform *platform,
                  Arena *a, StoreRef *ret)
 {
-	Platform host = platform_host();
 	size_t count = old->variant_count;
 	StoreVariant *all = arena_alloc(a, (count + 2) * sizeof *all, _Alignof(StoreVariant));
 	if (count)
@@ -53,9 +62,7 @@ static Err *join(Store *s, const StoreRef *old, const StoreRef *one, const Platf
 	*ret = (StoreRef){
 		.name = one->name, .pulled = one->pulled, .variants = all, .variant_count = count
 	};
-	const StoreVariant *main = image_variant(ret, &host, a);
-	ret->config = (main ? main : &all[0])->config;
-	ret->manifest = (main ? main : &all[0])->manifest;
+	image_ref_set_main(ret, a);
 	return NULL;
 }
 

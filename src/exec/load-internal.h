@@ -6,6 +6,7 @@
  *   load_folder.c  the same of a folder
  *   load_oci.c     index.json → LoadImages
  *   load_docker.c  manifest.json → LoadImages
+ *   load_wanted.c  of the LoadImages those for some platforms
  *   load_commit.c  LoadImages → layers, configs, names
  *   load_root.c    a root file system tar → an image of one layer
  */
@@ -78,4 +79,6 @@ NODISCARD Err *load_docker_read(const Spool *spool, const Member *m, LoadImages 
 NODISCARD Err *load_config_read(const Spool *spool, const Member *m, size_t count, LoadImage *ret);
 /* Add NAME, as it stands in an archive, to the names of IMAGE. */
 NODISCARD Err *load_name_add(const Spool *spool, LoadImage *image, Str name);
+/* Leave in IMAGES what is WANTED. */
+NODISCARD Err *load_wanted_keep(const Spool *spool, const LoadWanted *wanted, LoadImages *images);
 NODISCARD Err *load_commit(const Spool *spool, const LoadImages *images);

@@ -56,20 +56,13 @@ Err *load_name_add(const Spool *spool, LoadImage *image, Str name)
 
 /* --- results --------------------------------------------------------------------------------- */
 
-static bool is_told(const Loaded *loaded, size_t count, Str name)
-{
-	for (size_t i = 0; i < count; i++)
-		if (str_eq(loaded[i].name, name))
-			return true;
-	return false;
-}
-
 static Err *fill_loaded(const LoadImages *images, Arena *a, Loaded **ret, size_t *ret_count)
 {
 	size_t count = 0;
 	for (size_t i = 0; i < images->len; i++)
 		count += images->at[i].name_count ? images->at[i].name_count : 1;
 	Loaded *loaded = arena_alloc(a, (count + 1) * sizeof *loaded, _Alignof(Loaded));
+	AUTO_MAP Map told = MAP_INIT;
 	count = 0;
 	for (size_t i = 0; i < images->len; i++) {
 		const LoadImage *image = &images->at[i];
@@ -79,8 +72,10 @@ static Err *fill_loaded(const LoadImages *images, Arena *a, Loaded **ret, size_t
 			Reference ref;
 			TRY(reference_parse(a, image->names[j], &ref));
 			Str name = reference_familiar(a, &ref);
-			if (!is_told(loaded, count, name)) /* of several platforms: once */
-				loaded[count++] = (Loaded){ name, image->id };
+			if (map_find(&told, name))
+				continue; /* of several platforms: once */
+			(void)map_put(&told, name, NULL);
+			loaded[count++] = (Loaded){ name, image->id };
 		}
 	}
 	*ret = loaded;
@@ -119,17 +114,19 @@ static Err *spool_archive(Spool *spool, Reader *in)
 	return load_spool_read(spool, tar);
 }
 
-static Err *load_into(Spool *spool, Reader *in, LoadImages *images)
+static Err *load_into(Spool *spool, Reader *in, const LoadWanted *wanted, LoadImages *images)
 {
 	if (in)
 		TRY(spool_archive(spool, in));
 	TRY(read_documents(spool, images));
+	if (wanted && wanted->count)
+		TRY(load_wanted_keep(spool, wanted, images));
 	return load_commit(spool, images);
 }
 
 /* IN NULL: of the folder DIR_FD. */
-static Err *load(Store *s, Reader *in, int dir_fd, const char *name, const Cancel *cancel, Arena *a,
-                 Loaded **ret, size_t *ret_count)
+static Err *load(Store *s, Reader *in, int dir_fd, const char *name, const LoadWanted *wanted,
+                 const Cancel *cancel, Arena *a, Loaded **ret, size_t *ret_count)
 {
 	AUTO_LOCK StoreLock gc = STORE_LOCK_NONE;
 	AUTO_ARENA Arena arena = ARENA_INIT;
@@ -141,7 +138,7 @@ static Err *load(Store *s, Reader *in, int dir_fd, const char *name, const Cance
 	/* Nothing of it is named yet: gc may not run before the names say that it is needed. */
 	TRY(store_lock_gc(s, false, cancel, &gc));
 	TRY(store_tmp_fd(s, &spool.tmp_fd));
-	Err *err = load_into(&spool, in, &images);
+	Err *err = load_into(&spool, in, wanted, &images);
 	if (!err)
 		err = fill_loaded(&images, a, ret, ret_count);
 	load_spool_done(&spool);
@@ -149,15 +146,15 @@ static Err *load(Store *s, Reader *in, int dir_fd, const char *name, const Cance
 	return err_while(err, "loading '%s'", name);
 }
 
-Err *load_archive(Store *s, Reader *in, const char *name, const Cancel *cancel, Arena *a,
-                  Loaded **ret, size_t *ret_count)
+Err *load_archive(Store *s, Reader *in, const char *name, const LoadWanted *wanted,
+                  const Cancel *cancel, Arena *a, Loaded **ret, size_t *ret_count)
 {
 	AUTO_READER Reader *until = reader_until(in, cancel); /* zeros after its end, for ever */
-	return load(s, until, -1, name, cancel, a, ret, ret_count);
+	return load(s, until, -1, name, wanted, cancel, a, ret, ret_count);
 }
 
-Err *load_folder(Store *s, int dir_fd, const char *name, const Cancel *cancel, Arena *a,
-                 Loaded **ret, size_t *ret_count)
+Err *load_folder(Store *s, int dir_fd, const char *name, const LoadWanted *wanted,
+                 const Cancel *cancel, Arena *a, Loaded **ret, size_t *ret_count)
 {
-	return load(s, NULL, dir_fd, name, cancel, a, ret, ret_count);
+	return load(s, NULL, dir_fd, name, wanted, cancel, a, ret, ret_count);
 }

@@ -20,11 +20,19 @@ typedef struct Loaded {
 	Digest id;
 } Loaded;
 
-NODISCARD Err *load_archive(Store *s, Reader *in, const char *name, const Cancel *cancel, Arena *a,
+/* Of several platforms those alone that fit best; each of them, and one for each name, must be
+ * there (ERR_NOT_FOUND). */
+typedef struct LoadWanted {
+	const Platform *platforms;
+	size_t count; /* 0: all */
+} LoadWanted;
+
+NODISCARD Err *load_archive(Store *s, Reader *in, const char *name,
+                            const LoadWanted *wanted /* or NULL */, const Cancel *cancel, Arena *a,
                             Loaded **ret, size_t *ret_count);
 /* The same of a folder: an OCI layout, an unpacked docker archive, skopeo's dir:. */
-NODISCARD Err *load_folder(Store *s, int dir_fd, const char *name, const Cancel *cancel, Arena *a,
-                           Loaded **ret, size_t *ret_count);
+NODISCARD Err *load_folder(Store *s, int dir_fd, const char *name, const LoadWanted *wanted,
+                           const Cancel *cancel, Arena *a, Loaded **ret, size_t *ret_count);
 /* A root file system tar → an image of one layer. CHANGES: "CMD ...", "ENV a=b" ...; MESSAGE for
  * history. */
 NODISCARD Err *load_root(Store *s, Reader *in, const char *name, const Reference *ref /* or NULL */,

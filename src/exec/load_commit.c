@@ -8,6 +8,7 @@
 #include "base/base.h"
 
 #include "base/parallel.h"
+#include "exec/image-internal.h"
 #include "exec/load-internal.h"
 #include "layer/foreign.h"
 #include "layer/layer.h"
@@ -148,44 +149,41 @@ static Err *commit_one(void *context, size_t i)
 
 static void gather_layers(Commit *c, const LoadImages *images)
 {
+	AUTO_MAP Map known = MAP_INIT;
 	for (size_t i = 0; i < images->len; i++) {
 		const LoadImage *image = &images->at[i];
 		for (size_t j = 0; j < image->config.diff_id_count; j++) {
 			OneLayer l = { &image->layers[j], image->config.diff_ids[j] };
-			bool known = false;
-			for (size_t k = 0; k < c->layers.len && !known; k++)
-				known = c->layers.at[k].layer->member == l.layer->member &&
-				        digest_eq(&c->layers.at[k].diff_id, &l.diff_id);
-			if (!known)
-				VEC_PUSH(&c->layers, l);
+			char hex[DIGEST_HEX_LEN + 1];
+			Str key = arena_strf(c->spool->arena, "%s %.*s",
+			                     digest_hex(&l.diff_id, hex).ptr,
+			                     STR_ARG(l.layer->member->name));
+			if (map_find(&known, key))
+				continue;
+			(void)map_put(&known, key, NULL);
+			VEC_PUSH(&c->layers, l);
 		}
 	}
 }
 
 /* --- names ----------------------------------------------------------------------------------- */
 
-/* An image without a name is kept under its ID, unless it has a name here already. */
-static Err *keep_nameless(const Spool *spool, const LoadImage *image)
-{
-	StoreRef *refs;
-	size_t count;
-	TRY(store_ref_list(spool->store, spool->arena, &refs, &count));
-	for (size_t i = 0; i < count; i++)
-		if (store_ref_has(&refs[i], &image->id))
-			return NULL;
-	StoreRef ref = { .name = digest_arena_text(spool->arena, &image->id),
-		         .config = image->id,
-		         .manifest = image->manifest };
-	return store_ref_set(spool->store, &ref);
-}
+/* From here on one sync of the file system is cheaper than two a document. */
+enum { SYNCED_ONE_BY_ONE_MAX = 16 };
 
-static bool has_name(const LoadImage *image, Str name)
-{
-	for (size_t i = 0; i < image->name_count; i++)
-		if (str_eq(image->names[i], name))
-			return true;
-	return false;
-}
+typedef VEC(const LoadImage *) ImageVec;
+
+/* A name of the archive, and the images that have it, in their order. */
+typedef struct Named {
+	Str name;
+	ImageVec images;
+} Named;
+
+typedef struct Naming {
+	const Spool *spool;
+	Map by_name; /* → Named, in order of their first image */
+	VEC(StoreRef) refs;
+} Naming;
 
 /* Of two for one platform the later counts. */
 static void put_variant(StoreRef *ref, const StoreVariant *v)
@@ -197,69 +195,126 @@ static void put_variant(StoreRef *ref, const StoreVariant *v)
 	ref->variant_count += at == ref->variant_count;
 }
 
-/* NAME with its images, one a platform. */
-static StoreRef ref_of(const Spool *spool, const LoadImages *images, Str name)
+/* NAMED with its images, one a platform. */
+static StoreRef ref_of(const Spool *spool, const Named *named)
 {
 	Arena *a = spool->arena;
-	Platform host = platform_host();
-	StoreVariant *all = arena_alloc(a, images->len * sizeof *all, _Alignof(StoreVariant));
-	StoreRef ref = { .name = name, .variants = all };
-	for (size_t i = 0; i < images->len; i++) {
-		const LoadImage *image = &images->at[i];
+	StoreVariant *all = arena_alloc(a, named->images.len * sizeof *all, _Alignof(StoreVariant));
+	StoreRef ref = { .name = named->name, .variants = all };
+	for (size_t i = 0; i < named->images.len; i++) {
+		const LoadImage *image = named->images.at[i];
 		StoreVariant v = { platform_text(a, &image->config.platform), image->id,
 			           image->manifest };
-		if (has_name(image, name))
-			put_variant(&ref, &v);
+		put_variant(&ref, &v);
 	}
-	const StoreVariant *main = image_variant(&ref, &host, a);
-	ref.config = (main ? main : &all[0])->config;
-	ref.manifest = (main ? main : &all[0])->manifest;
-	if (ref.variant_count == 1)
-		ref.variant_count = 0;
+	image_ref_set_main(&ref, a);
 	return ref;
 }
 
-static Err *commit_names(const Spool *spool, const LoadImages *images, size_t number)
+static void gather_names(Naming *n, const LoadImages *images)
 {
-	const LoadImage *image = &images->at[number];
-	if (image->name_count == 0)
-		return keep_nameless(spool, image);
-	for (size_t i = 0; i < image->name_count; i++) {
-		bool told = false;
-		for (size_t k = 0; k < number && !told; k++)
-			told = has_name(&images->at[k], image->names[i]);
-		if (told)
+	for (size_t i = 0; i < images->len; i++) {
+		const LoadImage *image = &images->at[i];
+		for (size_t k = 0; k < image->name_count; k++) {
+			Named *named = map_get(&n->by_name, image->names[k]);
+			if (!named) {
+				named = arena_new(n->spool->arena, Named);
+				named->name = image->names[k];
+				(void)map_put(&n->by_name, named->name, named);
+			}
+			VEC_PUSH(&named->images, image);
+		}
+	}
+	for (size_t i = 0; i < n->by_name.len; i++)
+		VEC_PUSH(&n->refs, ref_of(n->spool, n->by_name.slots[i].value));
+}
+
+static Str id_key(const Digest *id)
+{
+	return (Str){ (const char *)id->bytes, sizeof id->bytes };
+}
+
+/* Which images names lead to. */
+static void add_ids(const StoreRef *refs, size_t count, Map *ids)
+{
+	for (size_t i = 0; i < count; i++) {
+		(void)map_put(ids, id_key(&refs[i].config), NULL);
+		for (size_t k = 0; k < refs[i].variant_count; k++)
+			(void)map_put(ids, id_key(&refs[i].variants[k].config), NULL);
+	}
+}
+
+/* An image without a name is kept under its ID, unless it has a name here already. */
+static Err *gather_nameless(Naming *n, const LoadImages *images)
+{
+	AUTO_MAP Map ids = MAP_INIT;
+	StoreRef *here = NULL;
+	size_t count = 0;
+	bool listed = false;
+	for (size_t i = 0; i < images->len; i++) {
+		const LoadImage *image = &images->at[i];
+		if (image->name_count)
 			continue;
-		StoreRef ref = ref_of(spool, images, image->names[i]);
-		TRY_WHILE(store_ref_set(spool->store, &ref), "naming the image '%.*s'",
-		          STR_ARG(ref.name));
+		if (!listed) {
+			TRY(store_ref_list(n->spool->store, n->spool->arena, &here, &count));
+			add_ids(here, count, &ids);
+			listed = true;
+		}
+		if (map_find(&ids, id_key(&image->id)))
+			continue;
+		(void)map_put(&ids, id_key(&image->id), NULL);
+		StoreRef ref = { .name = digest_arena_text(n->spool->arena, &image->id),
+			         .config = image->id,
+			         .manifest = image->manifest };
+		VEC_PUSH(&n->refs, ref);
 	}
 	return NULL;
 }
 
-static Err *put_documents(const Spool *spool, const LoadImage *image)
+static Err *commit_names(const Spool *spool, const LoadImages *images)
+{
+	Naming n = { .spool = spool };
+	gather_names(&n, images);
+	Err *e = gather_nameless(&n, images);
+	if (!e)
+		e = store_ref_set_all(spool->store, n.refs.at, n.refs.len);
+	for (size_t i = 0; i < n.by_name.len; i++)
+		VEC_DONE(&((Named *)n.by_name.slots[i].value)->images);
+	map_done(&n.by_name);
+	VEC_DONE(&n.refs);
+	return e;
+}
+
+static Err *put_documents(const Spool *spool, const LoadImage *image, bool sync)
 {
 	Digest d;
-	TRY(store_blob_put(spool->store, image->config_json, true, &d));
+	TRY(store_blob_put(spool->store, image->config_json, sync, &d));
 	if (image->manifest_json.len == 0)
 		return NULL;
-	return store_blob_put(spool->store, image->manifest_json, true, &d);
+	return store_blob_put(spool->store, image->manifest_json, sync, &d);
+}
+
+static Err *put_all_documents(const Spool *spool, const LoadImages *images, bool *ret_any_manifest)
+{
+	bool one_by_one = images->len <= SYNCED_ONE_BY_ONE_MAX;
+	*ret_any_manifest = false;
+	for (size_t i = 0; i < images->len; i++) {
+		TRY(cancel_check(spool->cancel));
+		TRY(put_documents(spool, &images->at[i], one_by_one));
+		*ret_any_manifest = *ret_any_manifest || images->at[i].manifest_json.len > 0;
+	}
+	return one_by_one ? NULL : store_sync_all(spool->store);
 }
 
 Err *load_commit(const Spool *spool, const LoadImages *images)
 {
-	bool any_manifest = false;
+	bool any_manifest;
 	Commit c = { .spool = spool };
 	gather_layers(&c, images);
 	Err *err = parallel_each(c.layers.len, 0, commit_one, &c);
 	VEC_DONE(&c.layers);
-	for (size_t i = 0; i < images->len && !err; i++) {
-		err = put_documents(spool, &images->at[i]);
-		any_manifest = any_manifest || images->at[i].manifest_json.len > 0;
-	}
-	for (size_t i = 0; i < images->len && !err; i++)
-		err = commit_names(spool, images, i);
-	if (!err && any_manifest)
-		err = store_layout_write(spool->store);
-	return err;
+	TRY(err);
+	TRY(put_all_documents(spool, images, &any_manifest));
+	TRY(commit_names(spool, images));
+	return any_manifest ? store_layout_write(spool->store) : NULL;
 }

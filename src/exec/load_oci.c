@@ -77,62 +77,57 @@ static Str image_name(const Descriptor *d)
 	return d->container_name.len ? d->container_name : d->ref_name;
 }
 
-/* Where the image is, or images->len: under another name it is still one LoadImage. */
-static size_t find_image(const LoadImages *images, const Digest *manifest)
-{
-	size_t i = 0;
-	while (i < images->len && !digest_eq(&images->at[i].manifest, manifest))
-		i++;
-	return i;
-}
+/* What has been read: *RET grows, so its images are known by their place, one more than it. */
+typedef struct Taken {
+	const Spool *spool;
+	LoadImages *images;
+	Map by_manifest; /* the bytes of its digest → the image: under another name it is one */
+	Map by_name;     /* "NAME PLATFORM" → NULL: the first one counts */
+} Taken;
 
-static bool has_name(const LoadImage *image, Str full)
-{
-	for (size_t i = 0; i < image->name_count; i++)
-		if (str_eq(image->names[i], full))
-			return true;
-	return false;
-}
-
-/* Has NAME ("" none: no) an image for P already?  The first one counts. */
-static Err *is_taken(const Spool *spool, const LoadImages *images, Str name, const Platform *p,
-                     bool *ret)
+/* The full name that NAME is; "": none, or none to keep it under. */
+static Err *full_name(const Spool *spool, Str name, Str *ret)
 {
 	LoadImage named = { 0 };
-	*ret = false;
+	*ret = STR("");
 	if (name.len)
 		TRY(load_name_add(spool, &named, name));
-	for (size_t i = 0; i < images->len && named.name_count; i++) {
-		const LoadImage *image = &images->at[i];
-		Str own = platform_text(spool->arena, &image->config.platform);
-		*ret = *ret || (has_name(image, named.names[0]) &&
-		                str_eq(own, platform_text(spool->arena, p)));
-	}
+	if (named.name_count)
+		*ret = named.names[0];
 	return NULL;
 }
 
-static Err *take_image(const Spool *spool, Str json, const char *digest, Str name, LoadImages *ret)
+static Err *take_image(Taken *t, Str json, const char *digest, Str name)
 {
+	Arena *a = t->spool->arena;
 	LoadImage image = { 0 };
-	bool taken;
-	TRY(read_manifest(spool, json, digest, &image));
-	TRY(is_taken(spool, ret, name, &image.config.platform, &taken));
-	size_t at = find_image(ret, &image.manifest);
-	if (taken && at == ret->len)
+	Str full;
+	TRY(read_manifest(t->spool, json, digest, &image));
+	TRY(full_name(t->spool, name, &full));
+	Str as = arena_strf(a, "%.*s %s", STR_ARG(full),
+	                    platform_text(a, &image.config.platform).ptr);
+	bool taken = full.len && map_find(&t->by_name, as);
+	Str key = arena_str(a, (Str){ (char *)image.manifest.bytes, sizeof image.manifest.bytes });
+	size_t at = (size_t)(uintptr_t)map_get(&t->by_manifest, key);
+	if (taken && !at)
 		return NULL;
-	if (at == ret->len)
-		VEC_PUSH(ret, image);
-	return name.len ? load_name_add(spool, &ret->at[at], name) : NULL;
+	if (!at) {
+		VEC_PUSH(t->images, image);
+		at = t->images->len;
+		(void)map_put(&t->by_manifest, key, (void *)(uintptr_t)at); /* NOLINT: a number */
+	}
+	if (full.len)
+		(void)map_put(&t->by_name, as, NULL);
+	return name.len ? load_name_add(t->spool, &t->images->at[at - 1], name) : NULL;
 }
 
-static Err *take_index(const Spool *spool, Str json, const char *digest, Str name, unsigned depth,
-                       LoadImages *ret);
+static Err *take_index(Taken *t, Str json, const char *digest, Str name, unsigned depth);
 
 /* D, a manifest or an index.  With MAY_LACK it need not be in the archive: docker saves the
  * platforms that it has. */
-static Err *take(const Spool *spool, const Descriptor *d, Str name, unsigned depth, bool may_lack,
-                 LoadImages *ret)
+static Err *take(Taken *t, const Descriptor *d, Str name, unsigned depth, bool may_lack)
 {
+	const Spool *spool = t->spool;
 	char text[DIGEST_TEXT_LEN + 1];
 	const Member *m = NULL;
 	ManifestKind kind;
@@ -147,34 +142,34 @@ static Err *take(const Spool *spool, const Descriptor *d, Str name, unsigned dep
 	TRY(load_spool_read_file(spool, m, MANIFEST_BYTES_MAX, &buf));
 	Str json = arena_str(spool->arena, buf_str(&buf));
 	TRY(err_set_kind(manifest_kind(json, d->media_type, text, &kind), ERR_CORRUPT));
-	return kind == MANIFEST_IMAGE ? take_image(spool, json, text, name, ret)
-	                              : take_index(spool, json, text, name, depth, ret);
+	return kind == MANIFEST_IMAGE ? take_image(t, json, text, name)
+	                              : take_index(t, json, text, name, depth);
 }
 
-static Err *take_index(const Spool *spool, Str json, const char *digest, Str name, unsigned depth,
-                       LoadImages *ret)
+static Err *take_index(Taken *t, Str json, const char *digest, Str name, unsigned depth)
 {
 	Index index;
 	size_t images = 0;
 	if (depth >= INDEX_DEPTH_MAX)
 		return err_new(ERR_CORRUPT, "more than %d indexes inside each other",
 		               INDEX_DEPTH_MAX);
-	TRY(index_parse(spool->arena, json, digest, &index));
+	TRY(index_parse(t->spool->arena, json, digest, &index));
 	for (size_t i = 0; i < index.count; i++) {
 		const Descriptor *d = &index.manifests[i];
 		if (descriptor_is_artifact(d) || !is_document(d->media_type))
 			continue;
 		images++;
-		TRY(take(spool, d, name, depth + 1, true, ret));
+		TRY(take(t, d, name, depth + 1, true));
 	}
 	return images ? NULL : err_new(ERR_CORRUPT, "the index %s has no image", digest);
 }
 
-static Err *take_entry(const Spool *spool, const Index *index, size_t i, LoadImages *ret)
+static void taken_done(Taken *t)
 {
-	const Descriptor *d = &index->manifests[i];
-	return take(spool, d, image_name(d), 1, false, ret);
+	map_done(&t->by_manifest);
+	map_done(&t->by_name);
 }
+#define AUTO_TAKEN CLEANUP(taken_done)
 
 static Err *check_layout(const Spool *spool)
 {
@@ -201,12 +196,14 @@ Err *load_oci_read(const Spool *spool, LoadImages *ret)
 	TRY(load_spool_find(spool, STR("index.json"), &m));
 	TRY(load_spool_read_file(spool, m, MANIFEST_BYTES_MAX, &json));
 	TRY(index_parse(spool->arena, buf_str(&json), "index.json", &index));
+	AUTO_TAKEN Taken t = { .spool = spool, .images = ret };
 	for (size_t i = 0; i < index.count; i++) {
+		const Descriptor *d = &index.manifests[i];
 		char text[DIGEST_TEXT_LEN + 1];
-		if (descriptor_is_artifact(&index.manifests[i]))
+		if (descriptor_is_artifact(d))
 			continue;
-		TRY_WHILE(take_entry(spool, &index, i, ret), "reading the image %s",
-		          digest_text(&index.manifests[i].digest, text).ptr);
+		TRY_WHILE(take(&t, d, image_name(d), 1, false), "reading the image %s",
+		          digest_text(&d->digest, text).ptr);
 	}
 	return NULL;
 }
@@ -219,6 +216,7 @@ Err *load_flat_read(const Spool *spool, const Member *m, LoadImages *ret)
 	TRY(load_spool_read_file(spool, m, MANIFEST_BYTES_MAX, &buf));
 	Str json = arena_str(spool->arena, buf_str(&buf));
 	TRY(err_set_kind(manifest_kind(json, STR(""), name, &kind), ERR_CORRUPT));
-	return kind == MANIFEST_IMAGE ? take_image(spool, json, name, STR(""), ret)
-	                              : take_index(spool, json, name, STR(""), 1, ret);
+	AUTO_TAKEN Taken t = { .spool = spool, .images = ret };
+	return kind == MANIFEST_IMAGE ? take_image(&t, json, name, STR(""))
+	                              : take_index(&t, json, name, STR(""), 1);
 }

@@ -169,7 +169,7 @@ static Err *fetch_into(Pull *p, const Descriptor *d, const Digest *diff_id, int 
 	return store_map_add(p->store, diff_id, &known);
 }
 
-static Err *fetch(Pull *p, const Descriptor *d, const Digest *diff_id)
+static Err *fetch_once(Pull *p, const Descriptor *d, const Digest *diff_id)
 {
 	int tmp;
 	char name[32];
@@ -182,6 +182,21 @@ static Err *fetch(Pull *p, const Descriptor *d, const Digest *diff_id)
 	if (err)
 		(void)unlinkat(tmp, name, 0); /* the first error is the one that is told */
 	return err;
+}
+
+/* A mirror whose bytes were wrong is not asked again: the next one, or the registry itself, may do.
+ */
+static Err *fetch(Pull *p, const Descriptor *d, const Digest *diff_id)
+{
+	const PullSource *source = p->source;
+	for (;;) {
+		unsigned before = source->dropped ? source->dropped(source->context) : 0;
+		Err *err = fetch_once(p, d, diff_id);
+		if (!err || err_kind(err) != ERR_CORRUPT || !source->dropped ||
+		    source->dropped(source->context) == before)
+			return err;
+		err_free(err); /* told by the one that is asked last */
+	}
 }
 
 /* Is the layer in the store, and whole? */
@@ -287,6 +302,12 @@ static Err *open_remote(void *context, const Descriptor *d, Progress *progress, 
 	return registry_fetch_blob(from->registry, from->ref, d, progress, line, ret);
 }
 
+static unsigned dropped_remote(const void *context)
+{
+	const FromRegistry *from = context;
+	return registry_dropped(from->registry);
+}
+
 static Err *pull_from_registry(Store *s, Registry *r, const Reference *ref,
                                const RegistryImage *image, Progress *progress,
                                const PullListener *listener, const Cancel *cancel,
@@ -294,7 +315,7 @@ static Err *pull_from_registry(Store *s, Registry *r, const Reference *ref,
 {
 	AUTO_ARENA Arena a = ARENA_INIT;
 	FromRegistry from = { r, ref };
-	PullSource source = { open_remote, &from };
+	PullSource source = { .open = open_remote, .dropped = dropped_remote, .context = &from };
 	return pull_into(s, &source, reference_familiar(&a, ref).ptr, image, progress, listener,
 	                 cancel, ret_fetched);
 }

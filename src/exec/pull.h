@@ -37,6 +37,9 @@ typedef struct PullSource {
 	 * threads.  LINE gets progress_bytes. */
 	Err *(*open)(void *context, const Descriptor *d, Progress *progress, unsigned line,
 	             Reader **ret);
+	/* How many places with wrong bytes it has left behind: after one more, a layer that was
+	 * ERR_CORRUPT is asked for again.  NULL: there is but one place. */
+	unsigned (*dropped)(const void *context);
 	void *context;
 } PullSource;
 

@@ -432,7 +432,7 @@ static Err *keep_image(Build *b, const Resolved *r, Arena *a)
 static Err *pull(Build *b, Resolved *r)
 {
 	if (r->in_layout) {
-		PullSource source = { layout_open_blob, &r->layout };
+		PullSource source = { .open = layout_open_blob, .context = &r->layout };
 		return of_registry(pull_layers_from(b->store, &source, r->name.ptr, &r->remote,
 		                                    b->progress, NULL, b->cancel));
 	}

@@ -2,6 +2,7 @@
  * why.h - why a step was not in the cache: two keys compared, in words.
  *
  *   why.c          the story of a step: its counterpart in an earlier build, and what led to it
+ *   why_story.c    what differs in its inputs, and which step made what it stands on another
  *   why_match.c    which earlier build, and which of its steps
  *   why_compare.c  two preimages → what differs, by the table of key_inputs.def
  *   why_files.c    the same of their files
@@ -18,6 +19,7 @@
 
 /* Causes told of one step; more are counted. */
 enum { WHY_CAUSES_MAX = 20 };
+enum { WHY_DIGEST_SHOWN = 12 };
 
 typedef VEC(StoreCause) WhyCauses;
 
@@ -83,3 +85,11 @@ typedef struct WhyPartner {
 const Digest *why_content_key(const Build *b, const StoreStep *old);
 /* Under b->why_mutex. */
 NODISCARD Err *why_partner(Build *b, const Step *step, const Digest *key, WhyPartner *ret);
+
+/* --- why_story.c --- */
+StoreCause why_cause(const char *code);
+void why_diff_done(WhyDiff *d);
+/* Against the step of PARTNER, which is not NULL; CONTENT: the key with the files of other steps.
+ */
+void why_explain_inputs(Build *b, const Step *step, const StepKey *key, const StepKey *content,
+                        const WhyPartner *partner, WhyDiff *d);

@@ -177,6 +177,7 @@ typedef struct Packing {
 	const ExportRecipe *recipe;
 	Descriptor *layers;
 	CompressionId *compressions;
+	CompressionSpec spec; /* the recipe's, with a pool */
 } Packing;
 
 /* The blob that the layer came with, if it came from elsewhere; best one that is compressed as
@@ -211,8 +212,8 @@ static Err *pack_one(void *context, size_t i)
 	if (!p->recipe->force)
 		TRY(find_foreign(p, diff_id, &blob, &found));
 	if (!found)
-		TRY(layer_pack(job->store, diff_id, &p->recipe->compression, job->progress,
-		               job->line, job->cancel, &blob));
+		TRY(layer_pack(job->store, diff_id, &p->spec, job->progress, job->line, job->cancel,
+		               &blob));
 	p->layers[i].digest = blob.digest;
 	p->layers[i].size = blob.size;
 	p->compressions[i] = blob.compression;
@@ -246,7 +247,9 @@ static Err *make(const ExportJob *job, const Image *image, const ExportRecipe *r
 	};
 	m.layers = arena_alloc(a, (count + 1) * sizeof *m.layers, _Alignof(Descriptor));
 	AUTO_FREE CompressionId *compressions = xcalloc(count + 1, sizeof *compressions);
-	Packing p = { job, image, recipe, m.layers, compressions };
+	AUTO_COMPRESS_POOL CompressPool *pool = compressor_pool_new(recipe->compression.threads);
+	Packing p = { job, image, recipe, m.layers, compressions, recipe->compression };
+	p.spec.pool = pool;
 	TRY(parallel_each(count, PACK_LAYERS, pack_one, &p));
 	for (size_t i = 0; i < count; i++)
 		m.layers[i].media_type = layer_type(a, docker, compressions[i]);

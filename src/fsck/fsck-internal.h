@@ -122,6 +122,7 @@ NODISCARD Err *fsck_look_layer(Fsck *f, const Str *path, const Digest *d);
 NODISCARD Err *fsck_look_record(Fsck *f, const Str *path, const Digest *d);
 NODISCARD Err *fsck_look_map(Fsck *f, const Str *path, const Digest *d);
 NODISCARD Err *fsck_look_attest(Fsck *f, const Str *path, const Digest *d);
+NODISCARD Err *fsck_look_manifests(Fsck *f, const Str *path, const Digest *d);
 NODISCARD Err *fsck_look_sealed(Fsck *f, const Str *path, const Digest *d);
 NODISCARD Err *fsck_look_list(Fsck *f, const Str *path, const Digest *d);
 NODISCARD Err *fsck_look_log(Fsck *f, const Str *path, const Digest *d);

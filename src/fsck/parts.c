@@ -136,6 +136,7 @@ static bool name_layer(Fsck *f, Str name, Str path, const struct stat *st)
 HEX_NAME(name_map, file_item, fsck_look_map)
 HEX_NAME(name_record, file_item, fsck_look_record)
 HEX_NAME(name_attest, file_item, fsck_look_attest)
+HEX_NAME(name_manifests, file_item, fsck_look_manifests)
 HEX_NAME(name_list, file_item, fsck_look_list)
 HEX_NAME(name_ctx, file_item, fsck_look_ctx)
 HEX_NAME(name_mount, dir_item, fsck_look_mount)
@@ -193,13 +194,13 @@ static const struct {
 	const char *path;
 	NameFn *fn;
 } dirs[] = {
-	{ "blobs", name_blobs },    { "blobs/sha256", name_blob }, { "layers", name_layer },
-	{ "map", name_map },        { "cache", name_record },      { "attest", name_attest },
-	{ "lists", name_list },     { "ctx", name_ctx },           { "mounts", name_mount },
-	{ "builds", name_build },   { "logs", name_logs },         { "containers", name_container },
-	{ "locks", name_lock },     { "refs", name_anything }, /* uses.c */
-	{ "tmp", name_anything },   { "init", name_anything },     { "repos", name_repo },
-	{ "uploads", name_upload },
+	{ "blobs", name_blobs },  { "blobs/sha256", name_blob }, { "layers", name_layer },
+	{ "map", name_map },      { "cache", name_record },      { "attest", name_attest },
+	{ "lists", name_list },   { "ctx", name_ctx },           { "mounts", name_mount },
+	{ "builds", name_build }, { "logs", name_logs },         { "containers", name_container },
+	{ "locks", name_lock },   { "refs", name_anything }, /* uses.c */
+	{ "tmp", name_anything }, { "init", name_anything },     { "manifests", name_manifests },
+	{ "repos", name_repo },   { "uploads", name_upload },
 };
 
 static Err *list_dir(Fsck *f, const char *path, NameFn *fn)

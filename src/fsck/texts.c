@@ -49,6 +49,15 @@ Err *fsck_look_sealed(Fsck *f, const Str *path, const Digest *d)
 	return NULL;
 }
 
+Err *fsck_look_manifests(Fsck *f, const Str *path, const Digest *d)
+{
+	AUTO_BUF Buf text = BUF_INIT;
+	(void)d;
+	(void)read_text(f, path, &text, FIX_MOVE, "create the list again: 'decant manifest create'",
+	                NULL);
+	return NULL;
+}
+
 /* --- records -----------------------------------------------------------------------------------
  */
 
@@ -306,6 +315,9 @@ Err *fsck_look_layout(Fsck *f, const Str *path, const Digest *d)
 	if (!store_catalog_is_whole(f->store))
 		found(f, STR("catalog"), "is damaged", FIX_REMOVE,
 		      "the next listing makes it again", NULL);
+	if (!store_documents_are_whole(f->store))
+		found(f, STR("documents"), "is damaged", FIX_REMOVE,
+		      "the next prune makes it again", NULL);
 	if (f->broken_refs)
 		return NULL;
 	size_t listed = 0;

@@ -219,7 +219,11 @@ static Err *redirect(Exchange *x, HttpRequest *request, Arena *a, const HttpResp
 		return err_new(ERR_NETWORK,
 		               "refused: a redirect from https to plain http, to '%.*s'",
 		               STR_ARG(to.authority));
-	x->with_credentials = x->with_credentials && http_url_same_origin(&from, &to);
+	bool same = http_url_same_origin(&from, &to);
+	x->with_credentials = x->with_credentials && same;
+	if (!same) /* what one host may do is no leave for the next */
+		request->insecure_tls = request->insecure_at &&
+		                        request->insecure_at(request->insecure_context, &to);
 	/* RFC 9110 15.4: after 303 (and by custom after 301, 302 of a POST) the next request is a
 	 * GET */
 	bool post = strcmp(request->method, "POST") == 0;

@@ -20,6 +20,7 @@
 #include "base/arena.h"
 #include "base/cancel.h"
 #include "base/err.h"
+#include "http/url.h"
 
 typedef struct HttpClient HttpClient;
 
@@ -60,7 +61,10 @@ typedef struct HttpRequest {
 	HttpSinkFn *sink; /* body of 2xx answers; NULL: into response.body (limit_bytes) */
 	void *sink_context;
 	size_t limit_bytes; /* of response.body; more is ERR_NETWORK "answer too large" */
-	bool insecure_tls;
+	bool insecure_tls;  /* at the URL's own host and port */
+	/* The same for another that it redirects to; NULL: never. */
+	bool (*insecure_at)(void *context, const HttpUrl *url);
+	void *insecure_context;
 	HttpTls tls;
 	unsigned connect_timeout_ms; /* 0: 10000 */
 	unsigned stall_timeout_ms;   /* no byte for so long: ERR_NETWORK; 0: the client's */
@@ -110,6 +114,10 @@ NODISCARD Err *http_client_send(HttpClient *c, Arena *a, const HttpRequest *requ
                                 HttpResponse *ret);
 /* The first header of this name; "" if absent. */
 Str http_response_header(const HttpResponse *r, const char *lower_name);
+/* How long a server's Retry-After is waited for; one that wants more gets no second try. */
+enum { HTTP_WAIT_MOST_S = 60 };
+/* What R's Retry-After asks for, in seconds from NOW_REAL_NS; false: nothing, or nonsense. */
+bool http_response_wait(const HttpResponse *r, int64_t now_real_ns, int64_t *ret_s);
 /* An HTTP date (RFC 9110 5.6.7) as seconds since 1970; false: it is none. */
 bool http_parse_date(Str text, int64_t *ret_s);
 

@@ -308,16 +308,22 @@ static void set_options(CURL *easy, State *s, const HttpUrl *url, const char *ur
 
 /* --- running --------------------------------------------------------------------------------- */
 
+static int64_t stall_ms_of(const State *s)
+{
+	unsigned own = s->x->request->stall_timeout_ms;
+	return own ? own : s->x->stall_timeout_ms;
+}
+
 static Err *check_stall(State *s)
 {
-	const HttpRequest *r = s->x->request;
-	int64_t stall_ms = r->stall_timeout_ms ? r->stall_timeout_ms : s->x->stall_timeout_ms;
+	char span[CLOCK_SPAN_LEN];
+	int64_t stall_ms = stall_ms_of(s);
 	if (s->source_ended)
 		stall_ms *= ANSWER_PATIENCE;
 	int64_t now = clock_mono_ns();
 	if (now - s->last_ns >= stall_ms * 1000000)
-		return err_new(ERR_NETWORK, "the transfer stalled: nothing came for %lld seconds",
-		               (long long)((now - s->last_ns) / 1000000000));
+		return err_new(ERR_NETWORK, "the transfer stalled: nothing came for %s",
+		               clock_span_text((now - s->last_ns) / 1000000, span));
 	int64_t waited_ms = (now - s->window_ns - s->busy_ns) / 1000000;
 	if (waited_ms < stall_ms)
 		return NULL;
@@ -325,8 +331,8 @@ static Err *check_stall(State *s)
 	s->crawls = slow && s->moved ? s->crawls + 1 : 0;
 	/* A first answer may be late and small, what is under way may not crawl. */
 	if (slow && (s->x->consumed || s->crawls > 1))
-		return err_new(ERR_NETWORK, "the transfer stalled: %llu bytes in %lld seconds",
-		               (unsigned long long)s->moved, (long long)(waited_ms / 1000));
+		return err_new(ERR_NETWORK, "the transfer stalled: %llu bytes in %s",
+		               (unsigned long long)s->moved, clock_span_text(waited_ms, span));
 	s->window_ns = now;
 	s->busy_ns = 0;
 	s->moved = 0;
@@ -356,6 +362,8 @@ static Err *drive(Slot *slot, State *s, CURLcode *ret_code)
 	const Libcurl *c = s->x->curl;
 	struct curl_waitfd wait[2];
 	unsigned waits = wake_fds(&s->x->cancels, wait);
+	int64_t look_ms = stall_ms_of(s) / 4; /* a short patience is looked at more often */
+	look_ms = look_ms < 10 ? 10 : look_ms > 1000 ? 1000 : look_ms;
 	for (;;) {
 		int running = 0, left;
 		CURLMcode code = c->multi_perform(slot->multi, &running);
@@ -369,7 +377,7 @@ static Err *drive(Slot *slot, State *s, CURLcode *ret_code)
 		TRY(cancels_check(&s->x->cancels));
 		TRY(check_stall(s));
 		if (code == CURLM_OK)
-			code = c->multi_poll(slot->multi, wait, waits, 1000, NULL);
+			code = c->multi_poll(slot->multi, wait, waits, (int)look_ms, NULL);
 		if (code != CURLM_OK)
 			return err_new(ERR_NETWORK, "libcurl: %s", c->multi_strerror(code));
 	}

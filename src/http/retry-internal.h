@@ -10,7 +10,7 @@ bool retry_status(int status);
  * Milliseconds to wait after the TRIED-th try (1, 2 ...): FIRST_MS, doubled each time up to five
  * seconds.  RETRY_AFTER: that header, "" if absent:
  * seconds or an HTTP date; nonsense counts as absent.  RETRY_NEVER: the server wants more than
- * 30 s: a build that waits longer looks hung, and quotas come back after hours.
+ * HTTP_WAIT_MOST_S: a build that waits longer looks hung, and quotas come back after hours.
  */
 enum { RETRY_NEVER = -1 };
 int64_t retry_delay_ms(unsigned tried, int64_t first_ms, Str retry_after, int64_t now_real_ns);

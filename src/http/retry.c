@@ -7,7 +7,6 @@
 
 enum {
 	MOST_MS = 5000, /* unless the first is longer: who asked for that gets it each time */
-	SERVER_MOST_MS = 30000,
 };
 
 bool retry_status(int status)
@@ -34,20 +33,25 @@ static bool is_number(Str s)
 }
 
 /* RFC 9110 10.2.3: delay-seconds or HTTP-date.  False if it is neither. */
-static bool read_retry_after(Str text, int64_t now_real_ns, int64_t *ret_ms)
+static bool read_retry_after(Str text, int64_t now_real_ns, int64_t *ret_s)
 {
 	uint64_t seconds;
 	if (is_number(text)) {
-		bool fits = str_to_u64(text, &seconds) && seconds <= SERVER_MOST_MS / 1000;
-		*ret_ms = fits ? (int64_t)seconds * 1000 : RETRY_NEVER;
+		bool fits = str_to_u64(text, &seconds) && seconds <= INT64_MAX / 1000;
+		*ret_s = fits ? (int64_t)seconds : INT64_MAX / 1000;
 		return true;
 	}
 	int64_t date;
 	if (!http_parse_date(text, &date))
 		return false;
-	int64_t ms = (date - now_real_ns / 1000000000) * 1000;
-	*ret_ms = ms < 0 ? 0 : ms > SERVER_MOST_MS ? RETRY_NEVER : ms;
+	int64_t s = date - now_real_ns / 1000000000;
+	*ret_s = s < 0 ? 0 : s;
 	return true;
+}
+
+bool http_response_wait(const HttpResponse *r, int64_t now_real_ns, int64_t *ret_s)
+{
+	return read_retry_after(http_response_header(r, "retry-after"), now_real_ns, ret_s);
 }
 
 int64_t retry_delay_ms(unsigned tried, int64_t first_ms, Str retry_after, int64_t now_real_ns)
@@ -58,10 +62,12 @@ int64_t retry_delay_ms(unsigned tried, int64_t first_ms, Str retry_after, int64_
 		ms *= 2;
 	if (ms > most)
 		ms = most;
-	int64_t server_ms;
-	if (!read_retry_after(retry_after, now_real_ns, &server_ms))
+	int64_t server_s;
+	if (!read_retry_after(retry_after, now_real_ns, &server_s))
 		return ms;
-	return server_ms == RETRY_NEVER || server_ms > ms ? server_ms : ms;
+	if (server_s > HTTP_WAIT_MOST_S)
+		return RETRY_NEVER;
+	return server_s * 1000 > ms ? server_s * 1000 : ms;
 }
 
 int64_t retry_jitter_ms(int64_t ms, uint32_t random)

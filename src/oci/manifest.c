@@ -146,21 +146,31 @@ Err *manifest_kind(Str json, Str content_type, const char *name, ManifestKind *r
 	return NULL;
 }
 
-static Err *read_platform(const JsonValue *object, const char *where, Arena *a, Platform *ret)
+/* PARTIAL: what is missing is added by who asks. */
+static Err *read_platform(const JsonValue *object, const char *where, bool partial, Arena *a,
+                          Descriptor *d)
 {
 	Platform p = { { "", 0 }, { "", 0 }, { "", 0 } };
+	Str *features = NULL;
 	if (!json_value_is_object(object))
 		return err_new(ERR_CORRUPT, "%s: expected an object", where);
 	TRY_CORRUPT(json_get_str(object, where, "os", a, &p.os));
 	TRY_CORRUPT(json_get_str(object, where, "architecture", a, &p.arch));
 	TRY_CORRUPT(json_get_str(object, where, "variant", a, &p.variant));
+	TRY_CORRUPT(json_get_str(object, where, "os.version", a, &d->os_version));
+	TRY_CORRUPT(
+		json_get_strs(object, where, "os.features", a, &features, &d->os_feature_count));
+	d->os_features = features;
 	/* v8 is the only arm64 there is: platform.h has it as "" */
-	if (str_eqc(p.arch, "arm64") && str_eqc(p.variant, "v8"))
+	if (str_eqc(p.arch, "arm64") && str_eqc(p.variant, "v8")) {
+		d->variant = p.variant;
 		p.variant = (Str){ "", 0 };
-	if (!p.os.len || !p.arch.len)
+	}
+	if (!partial && (!p.os.len || !p.arch.len))
 		return err_new(ERR_CORRUPT, "%s.platform.%s: missing", where,
 		               p.os.len ? "architecture" : "os");
-	*ret = p;
+	d->platform = p;
+	d->has_platform = true;
 	return NULL;
 }
 
@@ -228,20 +238,22 @@ static Err *read_descriptor_annotations(const JsonValue *object, const char *whe
 	return NULL;
 }
 
-static Err *read_descriptor(const JsonValue *object, const char *where, Arena *a, Descriptor *ret)
+static Err *read_any_descriptor(const JsonValue *object, const char *where, bool partial, Arena *a,
+                                Descriptor *ret)
 {
 	if (!json_value_is_object(object))
 		return err_new(ERR_CORRUPT, "%s: expected a descriptor", where);
 	Descriptor d = { 0 };
-	int64_t size = -1;
+	int64_t size = partial ? 0 : -1;
 	Str digest = { "", 0 };
-	d.media_type = (Str){ "", 0 };
+	d.media_type = d.variant = d.os_version = (Str){ "", 0 };
 	TRY_CORRUPT(json_get_str(object, where, "mediaType", a, &d.media_type));
 	TRY_CORRUPT(json_get_str(object, where, "digest", a, &digest));
 	TRY_CORRUPT(json_get_int(object, where, "size", &size));
-	if (!d.media_type.len)
+	if (!d.media_type.len && !partial)
 		return err_new(ERR_CORRUPT, "%s.mediaType: missing", where);
-	TRY(descriptor_check_type(d.media_type, where, "mediaType"));
+	if (d.media_type.len)
+		TRY(descriptor_check_type(d.media_type, where, "mediaType"));
 	TRY_WHILE(corrupt(digest_parse(digest, &d.digest)), "reading %s.digest", where);
 	if (size < 0)
 		return err_new(ERR_CORRUPT, "%s.size: %s", where,
@@ -249,10 +261,8 @@ static Err *read_descriptor(const JsonValue *object, const char *where, Arena *a
 	d.size = (uint64_t)size;
 
 	const JsonValue *platform = json_member(object, "platform");
-	if (!json_value_is_null(platform)) {
-		TRY_WHILE(read_platform(platform, where, a, &d.platform), "reading the platform");
-		d.has_platform = true;
-	}
+	if (!json_value_is_null(platform))
+		TRY_WHILE(read_platform(platform, where, partial, a, &d), "reading the platform");
 	d.artifact_type = (Str){ "", 0 };
 	TRY_CORRUPT(json_get_str(object, where, "artifactType", a, &d.artifact_type));
 	if (d.artifact_type.len)
@@ -263,6 +273,11 @@ static Err *read_descriptor(const JsonValue *object, const char *where, Arena *a
 	d.foreign = json_length(json_member(object, "urls")) > 0;
 	*ret = d;
 	return NULL;
+}
+
+static Err *read_descriptor(const JsonValue *object, const char *where, Arena *a, Descriptor *ret)
+{
+	return read_any_descriptor(object, where, false, a, ret);
 }
 
 /* What the document is about, if it says so: nothing that we use, but a descriptor. */
@@ -343,4 +358,21 @@ Err *index_parse(Arena *a, Str json, const char *name, Index *ret)
 	TRY(read_annotations(doc, name, a, &i.annotations, &i.annotation_count));
 	*ret = i;
 	return NULL;
+}
+
+Err *manifest_parse_descriptor(Arena *a, Str json, const char *name, Descriptor *ret)
+{
+	AUTO_JSON JsonValue *doc = NULL;
+	TRY(read_document(json, name, &doc));
+	if (is_present(doc, "schemaVersion"))
+		return err_new(ERR_CORRUPT,
+		               "%s: expected a descriptor, found a manifest or an index", name);
+	return read_any_descriptor(doc, name, true, a, ret);
+}
+
+Err *manifest_platform_of_config(Arena *a, Str json, const char *name, Descriptor *ret)
+{
+	AUTO_JSON JsonValue *doc = NULL;
+	TRY(read_document(json, name, &doc));
+	return read_platform(doc, name, true, a, ret);
 }

@@ -33,6 +33,10 @@ typedef struct Descriptor {
 	uint64_t size; /* bytes */
 	bool has_platform;
 	Platform platform;
+	Str variant; /* as it was written, where .platform has another spelling of it; "" else */
+	Str os_version;
+	const Str *os_features;
+	size_t os_feature_count;
 	Str ref_name;       /* annotation org.opencontainers.image.ref.name, "" if none */
 	Str container_name; /* annotation io.containerd.image.name, "" if none */
 	const Annotation *annotations; /* the others; written sorted by key, the last of equals */
@@ -64,6 +68,10 @@ typedef enum ManifestKind { MANIFEST_IMAGE, MANIFEST_INDEX } ManifestKind;
 NODISCARD Err *manifest_kind(Str json, Str content_type, const char *name, ManifestKind *ret);
 NODISCARD Err *manifest_parse(Arena *a, Str json, const char *name, Manifest *ret);
 NODISCARD Err *index_parse(Arena *a, Str json, const char *name, Index *ret);
+/* One descriptor alone, as a user gives it: all but the digest may be missing (size 0). */
+NODISCARD Err *manifest_parse_descriptor(Arena *a, Str json, const char *name, Descriptor *ret);
+/* The platform that an image's config says: .has_platform, .platform, .variant, .os_version ... */
+NODISCARD Err *manifest_platform_of_config(Arena *a, Str json, const char *name, Descriptor *ret);
 void manifest_format(const Manifest *m, Buf *out);
 /* One descriptor alone, as both write it. */
 void manifest_format_descriptor(const Descriptor *d, Buf *out);

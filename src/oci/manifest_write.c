@@ -47,6 +47,27 @@ static void write_descriptor_annotations(JsonWriter *w, const Descriptor *d)
 	write_annotations(w, all, count);
 }
 
+static void write_platform(JsonWriter *w, const Descriptor *d)
+{
+	Str variant = d->variant.len ? d->variant : d->platform.variant;
+	json_write_key(w, "platform");
+	json_write_object(w);
+	json_write_member(w, "architecture", d->platform.arch);
+	json_write_member(w, "os", d->platform.os);
+	if (d->os_version.len)
+		json_write_member(w, "os.version", d->os_version);
+	if (d->os_feature_count) {
+		json_write_key(w, "os.features");
+		json_write_array(w);
+		for (size_t i = 0; i < d->os_feature_count; i++)
+			json_write_str(w, d->os_features[i]);
+		json_write_array_end(w);
+	}
+	if (variant.len)
+		json_write_member(w, "variant", variant);
+	json_write_object_end(w);
+}
+
 /* Members in the order of Go's v1.Descriptor, so that others' tools write the same bytes. */
 static void write_descriptor(JsonWriter *w, const Descriptor *d)
 {
@@ -59,19 +80,8 @@ static void write_descriptor(JsonWriter *w, const Descriptor *d)
 	json_write_key(w, "size");
 	json_write_int(w, (int64_t)d->size);
 	write_descriptor_annotations(w, d);
-	if (d->has_platform) {
-		json_write_key(w, "platform");
-		json_write_object(w);
-		json_write_key(w, "architecture");
-		json_write_str(w, d->platform.arch);
-		json_write_key(w, "os");
-		json_write_str(w, d->platform.os);
-		if (d->platform.variant.len) {
-			json_write_key(w, "variant");
-			json_write_str(w, d->platform.variant);
-		}
-		json_write_object_end(w);
-	}
+	if (d->has_platform)
+		write_platform(w, d);
 	if (d->artifact_type.len) {
 		json_write_key(w, "artifactType");
 		json_write_str(w, d->artifact_type);

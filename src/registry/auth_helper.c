@@ -23,7 +23,6 @@
 #include <time.h>
 
 enum {
-	HELPER_TIMEOUT_S = 60, /* some ask the user to touch a key */
 	HELPER_BYTES_MAX = 1 << 20,
 };
 
@@ -32,6 +31,7 @@ extern char **environ;
 typedef struct Helper {
 	pid_t pid;
 	int fd; /* a socket: both its standard input and output */
+	unsigned limit_ms;
 	int status;
 } Helper;
 
@@ -73,6 +73,14 @@ static Err *helper_start(const char *program, const char *verb, Helper *ret)
 	return NULL;
 }
 
+static Err *helper_late(const Helper *h, const char *program)
+{
+	char span[CLOCK_SPAN_LEN];
+	return err_note(err_new(ERR_DENIED, "'%s' did not answer within %s", program,
+	                        clock_span_text(h->limit_ms, span)),
+	                "DECANT_HELPER_TIMEOUT=2m gives it more time");
+}
+
 static Err *helper_talk(Helper *h, const char *program, Str input, int64_t deadline_ns,
                         const Cancel *cancel, Buf *out)
 {
@@ -83,8 +91,7 @@ static Err *helper_talk(Helper *h, const char *program, Str input, int64_t deadl
 		int64_t left_ms = (deadline_ns - clock_mono_ns()) / 1000000;
 		TRY(cancel_check(cancel));
 		if (left_ms <= 0)
-			return err_new(ERR_DENIED, "'%s' did not answer within %d seconds", program,
-			               HELPER_TIMEOUT_S);
+			return helper_late(h, program);
 		struct pollfd p[] = { { .fd = h->fd, .events = POLLIN },
 			              { .fd = cancel_fd(cancel), .events = POLLIN } };
 		if (poll(p, 2, (int)left_ms) < 0 && errno != EINTR)
@@ -160,9 +167,10 @@ static Err *helper_call(Arena *a, Str helper, const char *verb, Str input, const
 		return err_new(ERR_INPUT, "not a name of a credential helper: '%.*s'",
 		               STR_ARG(str_head(helper, 100)));
 	const char *program = arena_strf(a, "docker-credential-%.*s", STR_ARG(helper)).ptr;
-	int64_t deadline_ns = clock_mono_ns() + (int64_t)HELPER_TIMEOUT_S * 1000000000;
 	AUTO_BUF Buf out = BUF_INIT;
 	Helper h = { .fd = -1 };
+	TRY(patience_helper(&h.limit_ms));
+	int64_t deadline_ns = clock_mono_ns() + (int64_t)h.limit_ms * 1000000;
 	TRY(helper_start(program, verb, &h));
 	Err *err = helper_talk(&h, program, input, deadline_ns, cancel, &out);
 	helper_end(&h, err ? 0 : deadline_ns);

@@ -7,6 +7,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
 
+#include "base/clock.h"
 #include "codec/json.h"
 #include "registry/registry-internal.h"
 
@@ -60,6 +61,18 @@ void endpoint_free(Endpoint *e)
 	arena_done(&e->arena);
 	pthread_mutex_destroy(&e->lock);
 	free(e);
+}
+
+/* May the server at URL have any certificate? */
+static bool is_insecure(const Registry *r, const HttpUrl *url)
+{
+	return http_host_is_loopback(url->host) ||
+	       registry_config_insecure(&r->config, url->authority, url->host);
+}
+
+static bool insecure_at(void *context, const HttpUrl *url)
+{
+	return is_insecure(context, url);
 }
 
 /* --- which endpoints ------------------------------------------------------------------------- */
@@ -133,6 +146,8 @@ static Err *try_base(Registry *r, Endpoint *e, bool https, unsigned tries, unsig
 		                .url = url,
 		                .limit_bytes = 1 << 20,
 		                .insecure_tls = trust_blindly,
+		                .insecure_at = insecure_at,
+		                .insecure_context = r,
 		                .tls = e->tls,
 		                .connect_timeout_ms = timeout_ms,
 		                .stall_timeout_ms = timeout_ms,
@@ -178,7 +193,7 @@ Err *endpoint_open(Registry *r, Endpoint *e, unsigned timeout_ms)
 {
 	Err *err = NULL;
 	pthread_mutex_lock(&e->lock);
-	if (!e->ready && e->dead) {
+	if (e->dead) {
 		err = err_new(ERR_NETWORK, "%.*s", STR_ARG(e->dead_cause));
 	} else if (!e->ready) {
 		err = open_locked(r, e, timeout_ms);
@@ -191,6 +206,21 @@ Err *endpoint_open(Registry *r, Endpoint *e, unsigned timeout_ms)
 	pthread_mutex_unlock(&e->lock);
 	return err_while(err, "connecting to %s %.*s", e->mirror ? "the mirror" : "the registry",
 	                 STR_ARG(e->authority));
+}
+
+void endpoint_drop(Registry *r, Endpoint *e, const Err *why)
+{
+	pthread_mutex_lock(&e->lock);
+	if (!e->dead)
+		e->dead_cause = arena_str(&e->arena, err_cause(why));
+	e->dead = true;
+	pthread_mutex_unlock(&e->lock);
+	__atomic_add_fetch(&r->dropped, 1, __ATOMIC_RELEASE);
+}
+
+unsigned registry_dropped(const Registry *r)
+{
+	return __atomic_load_n(&r->dropped, __ATOMIC_ACQUIRE);
 }
 
 Err *endpoint_own(Registry *r, const Reference *ref, Endpoint **ret)
@@ -233,8 +263,8 @@ static bool learn(Endpoint *e, const HttpResponse *answer, Str scope, Str refuse
 	return again;
 }
 
-static Err *send_once(Registry *r, const Call *call, Str url, Str authorization, Arena *a,
-                      HttpResponse *ret)
+static Err *send_once(Registry *r, const Call *call, Str url, const HttpUrl *to, bool ours,
+                      Str authorization, Arena *a, HttpResponse *ret)
 {
 	HttpHeader headers[HEADERS_MAX];
 	size_t n = 0;
@@ -254,10 +284,15 @@ static Err *send_once(Registry *r, const Call *call, Str url, Str authorization,
 		                .sink = call->sink,
 		                .sink_context = call->context,
 		                .limit_bytes = call->limit_bytes,
-		                .insecure_tls = call->endpoint->insecure_tls,
+		                .insecure_tls =
+		                        ours ? call->endpoint->insecure_tls : is_insecure(r, to),
+		                .insecure_at = insecure_at,
+		                .insecure_context = r,
 		                .tls = call->endpoint->tls,
 		                .tries = call->tries,
 		                .stop = call->stop };
+	if (!ours)
+		request.tls.certificate = request.tls.key = NULL;
 	return http_client_send(r->http, a, &request, ret);
 }
 
@@ -289,7 +324,7 @@ Err *endpoint_send(Registry *r, const Call *call, Arena *a, HttpResponse *ret)
 		if (ours)
 			TRY_WHILE(auth_header(r, e, call->ref, scope, a, &authorization),
 			          "authorising at %.*s", STR_ARG(e->authority));
-		TRY_WHILE(send_once(r, call, url, authorization, a, ret), "asking %.*s",
+		TRY_WHILE(send_once(r, call, url, &to, ours, authorization, a, ret), "asking %.*s",
 		          STR_ARG(to.authority));
 		if (ret->status != 401 || !ours || round > 0)
 			return NULL;
@@ -387,6 +422,20 @@ static Err *denied_error(const Endpoint *e, const Reference *ref, int status, bo
 		name_len, e->domain.ptr);
 }
 
+/* A registry that wants to be left alone for longer than we wait is believed: there was no second
+ * try. */
+static Err *note_wait(const HttpResponse *r, Err *err)
+{
+	int64_t s;
+	bool may_pass = r->status == 408 || r->status == 429 || r->status >= 500;
+	if (!may_pass || !http_response_wait(r, clock_real_ns(), &s) || s <= HTTP_WAIT_MOST_S)
+		return err;
+	return err_note(
+		err,
+		"the registry asks to wait %lld seconds, decant waits at most %d: try again then",
+		(long long)s, HTTP_WAIT_MOST_S);
+}
+
 Err *endpoint_status_error(Endpoint *e, const Reference *ref, const HttpResponse *r,
                            const char *what, bool push)
 {
@@ -406,10 +455,6 @@ Err *endpoint_status_error(Endpoint *e, const Reference *ref, const HttpResponse
 	case 429:
 		err = err_new(ERR_NETWORK, "%.*s: too many requests", STR_ARG(repository));
 		err = err_note(err, "registries allow more to those who log in: decant login");
-		if (http_response_header(r, "retry-after").len)
-			err = err_note(
-				err, "the registry asks to wait %.*s seconds",
-				STR_ARG(str_head(http_response_header(r, "retry-after"), 40)));
 		break;
 	default:
 		err = err_new(r->status >= 500 || push ? ERR_NETWORK : ERR_CORRUPT,
@@ -418,6 +463,7 @@ Err *endpoint_status_error(Endpoint *e, const Reference *ref, const HttpResponse
 	}
 	if (r->tries > 1)
 		err = err_note(err, "tried %u times", r->tries);
+	err = note_wait(r, err);
 	Str words = server_words(&a, r->body);
 	return words.len ? err_note(err, "the registry says: %.*s", STR_ARG(words)) : err;
 }

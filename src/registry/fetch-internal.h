@@ -48,6 +48,7 @@ NODISCARD Err *fetch_status_error(const BlobReader *b, const HttpResponse *answe
 unsigned fetch_connections(const BlobReader *b);
 /*
  * The rest of the blob, piece by piece over COUNT connections.  An error that may pass leaves B as
- * it is after the last good byte; b->no_pieces tells that this way leads no further.
+ * it is after the last good byte; b->no_pieces tells that this way leads no further.  No error and
+ * not all of it: one connection is quick enough for what is left.
  */
 NODISCARD Err *fetch_pieces(BlobReader *b, unsigned count);

@@ -179,8 +179,11 @@ static Err *receive_once(BlobReader *b, Arena *a)
 	HttpHeader headers[2] = { { STR("Accept-Encoding"), STR("identity") } };
 	size_t count = 1;
 	unsigned connections = fetch_connections(b);
-	if (connections > 1)
-		return fetch_pieces(b, connections);
+	if (connections > 1) {
+		TRY(fetch_pieces(b, connections));
+		if (b->received == b->d.size)
+			return NULL;
+	}
 	if (b->received)
 		headers[count++] =
 			(HttpHeader){ STR("Range"), arena_strf(a, "bytes=%llu-",
@@ -236,7 +239,10 @@ static Err *receive_at(void *context, Endpoint *e)
 		return fetch_wrong(b, "its digest does not match");
 	/* What one endpoint began another may finish: the same digest is the same bytes. */
 	b->endpoint = e;
-	return receive(b);
+	Err *err = receive(b);
+	if (err && e->mirror && b->received == b->d.size && err_kind(err) == ERR_CORRUPT)
+		endpoint_drop(b->r, e, err);
+	return err;
 }
 
 static void *receive_thread(void *context)

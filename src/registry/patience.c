@@ -1,6 +1,6 @@
 /* patience.c - how often and how long a registry is asked, from the environment.
  *
- * The command line's --retry, --retry-delay, --stall-timeout and --connections set these variables
+ * The command line's --retry, --retry-delay and --stall-timeout set three of these variables
  * (cli/connection.c).
  */
 /* SPDX-License-Identifier: Apache-2.0 */
@@ -77,4 +77,10 @@ Err *patience_read(Patience *ret)
 	p.http.tries = again + 1;
 	*ret = p;
 	return NULL;
+}
+
+Err *patience_helper(unsigned *ret_ms)
+{
+	*ret_ms = 60 * 1000;
+	return read_time("DECANT_HELPER_TIMEOUT", 100, ret_ms);
 }

@@ -62,6 +62,9 @@ typedef struct Patience {
 /* From $DECANT_RETRY, $DECANT_RETRY_DELAY, $DECANT_STALL_TIMEOUT, $DECANT_CONNECTIONS,
  * $DECANT_CHUNK_SIZE. */
 NODISCARD Err *patience_read(Patience *ret);
+/* How long a credential helper may take, from $DECANT_HELPER_TIMEOUT: a minute if unset, since some
+ * ask the user to touch a key. */
+NODISCARD Err *patience_helper(unsigned *ret_ms);
 
 /* --- auth.c: credentials --------------------------------------------------------------------- */
 
@@ -152,6 +155,7 @@ struct Registry {
 	RegistryConfig config;
 	Patience patience;
 	unsigned fetching;    /* large blobs on their way; atomically */
+	unsigned dropped;     /* mirrors that gave wrong bytes; atomically */
 	pthread_mutex_t lock; /* over what follows */
 	VEC(Endpoint *) endpoints;
 	VEC(int) files; /* certificates and keys in memory */
@@ -165,6 +169,8 @@ void endpoint_free(Endpoint *e);
 /* Find out whether E answers and how (https or http, who may come in).  Done once; cheap after
  * that. */
 NODISCARD Err *endpoint_open(Registry *r, Endpoint *e, unsigned timeout_ms);
+/* The mirror E is not asked again, because of WHY. */
+void endpoint_drop(Registry *r, Endpoint *e, const Err *why);
 
 typedef struct Call {
 	Endpoint *endpoint;

@@ -58,6 +58,12 @@ NODISCARD Err *registry_resolve_any(Registry *r, const Reference *ref, const Pla
  */
 NODISCARD Err *registry_fetch_blob(Registry *r, const Reference *ref, const Descriptor *d,
                                    Progress *progress, unsigned line, Reader **ret);
+/*
+ * How many mirrors have been dropped because a blob of theirs was wrong as a whole.  Its bytes are
+ * with the reader by then, so nobody can go on in its middle; but who sees this number grow after
+ * an ERR_CORRUPT may fetch again from the beginning: another will be asked.
+ */
+unsigned registry_dropped(const Registry *r);
 NODISCARD Err *registry_has_blob(Registry *r, const Reference *ref, const Digest *digest,
                                  bool *ret);
 /*

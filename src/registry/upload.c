@@ -122,7 +122,10 @@ static Str with_digest(const Upload *u, Arena *a)
 	return arena_str(a, buf_str(&url));
 }
 
-/* "0-99", "bytes=0-99": 100 bytes are there.  "0-0" is what registries say of none at all. */
+/*
+ * "0-99", "bytes=0-99": 100 bytes are there.  "0-0" is one byte by the letter, and what the
+ * registry that most run (distribution) says of none at all as well: *ret is 1 then.
+ */
 static bool read_range(Str text, uint64_t *ret)
 {
 	Str first;
@@ -132,7 +135,7 @@ static bool read_range(Str text, uint64_t *ret)
 	Str last = str_cut(text, '-', &first);
 	if (!str_to_u64(first, &from) || from != 0 || !str_to_u64(last, &to) || to == UINT64_MAX)
 		return false;
-	*ret = to ? to + 1 : 0;
+	*ret = to + 1;
 	return true;
 }
 
@@ -146,6 +149,8 @@ static Err *take_range(Upload *u, const HttpResponse *answer, uint64_t sent)
 	if (text.len && !read_range(text, &there))
 		return err_new(ERR_NETWORK, "the Range of an upload is '%.*s'",
 		               STR_ARG(str_head(text, 60)));
+	if (there == 1 && sent > 1) /* of a part that was accepted: nothing of it was kept */
+		there = 0;
 	if (there > sent)
 		return err_new(ERR_NETWORK,
 		               "the registry says that it has %" PRIu64 " bytes of the %" PRIu64
@@ -199,7 +204,11 @@ static Err *ask(Upload *u, uint64_t sent, bool *ret_lost)
 		      .limit_bytes = ANSWER_BYTES_MAX };
 	TRY(endpoint_send(u->r, &call, &a, &answer));
 	bool known = answer.status >= 200 && answer.status < 300;
-	*ret_lost = !known || !http_response_header(&answer, "range").len;
+	Str range = http_response_header(&answer, "range");
+	/* One byte or none, nobody knows: a new session costs less than a wrong guess. */
+	uint64_t there;
+	bool unclear = read_range(range, &there) && there == 1 && u->broke;
+	*ret_lost = !known || !range.len || unclear;
 	if (*ret_lost)
 		return NULL;
 	TRY(take_range(u, &answer, sent));
@@ -270,6 +279,7 @@ static Err *step(Upload *u, Step *ret)
 	Str url = last ? with_digest(u, &a) : u->location;
 	Err *err = send_part(u, last ? "PUT" : "PATCH", url, &a, &answer);
 	*ret = STEP_ASK;
+	u->broke = err || answer.status == 416 || answer.status >= 500;
 	if (err) {
 		u->failures = err_kind(err) == ERR_NETWORK ? u->failures + 1 : UINT32_MAX;
 		return err;

@@ -80,7 +80,8 @@ static Err *own_cgroup(const char *controller, Buf *out)
 static Err *make_group(const char *base, const char *parent, unsigned run, Cgroups *ret)
 {
 	AUTO_BUF Buf path = BUF_INIT;
-	buf_addf(&path, "%s/%s/decant-%d-%u", base, parent, (int)getpid(), run);
+	buf_addf(&path, "%s%s%s/decant-%d-%u", base, *parent == '/' ? "" : "/", parent,
+	         (int)getpid(), run);
 	if (mkdirat(AT_FDCWD, path.ptr, 0755) < 0 && errno != EEXIST)
 		return err_sys(errno, "cannot make the cgroup '%s'", path.ptr);
 	ret->paths[ret->count] = xstrdup(path.ptr);
@@ -254,7 +255,7 @@ static Err *make_v1(const SandboxResources *r, unsigned run, Cgroups *ret)
 			buf_addf(&parent, "%s", r->cgroup_parent);
 		else
 			TRY(own_cgroup(controllers[i].name, &parent));
-		buf_addf(&whole, "%s/%s", base.ptr, parent.ptr);
+		buf_addf(&whole, "%s%s%s", base.ptr, *parent.ptr == '/' ? "" : "/", parent.ptr);
 		TRY(make_dirs(whole.ptr));
 		TRY(make_group(base.ptr, parent.ptr, run, ret));
 		TRY(controllers[i].set(r, last_group(ret)));

@@ -32,7 +32,7 @@ static bool runs(const Machine *m)
 {
 	AUTO_BUF Buf program = BUF_INIT;
 	AUTO_CLOSE int fd = memfd_create("decant-try", MFD_CLOEXEC);
-	machine_program(m, &program);
+	machine_program(m, (Str){ m->code, m->code_bytes }, &program);
 	AUTO_ERR Err *e = fd < 0 ? NULL : path_write_all(fd, program.ptr, program.len, "a program");
 	if (fd < 0 || e)
 		return false;

@@ -151,7 +151,7 @@ NORETURN void inside_main(const Inside *in)
 {
 	AUTO_ERR Err *e = prepare(in);
 	if (!e)
-		command_become(in->spec, in->report_fd);
+		command_become(in->spec, in->host->gate_fd, in->report_fd);
 	AUTO_BUF Buf bytes = BUF_INIT;
 	wire_put_err(&bytes, e);
 	err_free(wire_send(in->report_fd, buf_str(&bytes), NULL, 0)); /* nobody is left to tell */

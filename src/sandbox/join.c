@@ -37,7 +37,9 @@ typedef struct Joiner {
 	FdList fds;
 	SandboxSpec spec;
 	SandboxResult result;
-	pid_t pid; /* the command */
+	int gate_fd;     /* of gate_open() */
+	int start_errno; /* from the gate; 0: it has started the command */
+	pid_t pid;       /* the command */
 } Joiner;
 
 /* --- in the namespaces ----------------------------------------------------------------------- */
@@ -111,6 +113,7 @@ static Err *become(Joiner *j)
 {
 	Host host = { 0 };
 	TRY(filter_build(&host.filter));
+	j->gate_fd = gate_open();
 	if (cgroup_wanted(&j->spec.resources))
 		TRY(cgroup_join_of(j->first));
 	TRY(enter_namespaces(j));
@@ -125,16 +128,20 @@ static Err *become(Joiner *j)
 
 /* --- the command ----------------------------------------------------------------------------- */
 
+/* What the command's process has open beside its own ends, until it becomes the command. */
+enum { REPORT = 3, GATE = 4 };
+
 static Err *prepare_command(const Joiner *j, int report_fd)
 {
-	enum { REPORT = 3 };
 	if (!j->stays)
 		TRY(child_die_with(report_fd));
 	(void)setsid(); /* a fresh child leads nothing yet */
 	TRY(inside_set_stdio(&j->spec));
 	if (report_fd != REPORT && dup3(report_fd, REPORT, O_CLOEXEC) < 0)
 		return err_sys(errno, "cannot set up the command's files");
-	if (syscall(SYS_close_range, REPORT + 1, ~0u, 0u) < 0)
+	if (j->gate_fd >= 0 && j->gate_fd != GATE && dup3(j->gate_fd, GATE, O_CLOEXEC) < 0)
+		return err_sys(errno, "cannot set up the command's files");
+	if (syscall(SYS_close_range, GATE + 1, ~0u, 0u) < 0)
 		return err_sys(errno, "cannot close the caller's files");
 	return NULL;
 }
@@ -143,7 +150,7 @@ NORETURN static void command_main(const Joiner *j, int report_fd)
 {
 	AUTO_ERR Err *e = prepare_command(j, report_fd);
 	if (!e)
-		command_become(&j->spec, 3);
+		command_become(&j->spec, j->gate_fd < 0 ? -1 : GATE, REPORT);
 	AUTO_BUF Buf bytes = BUF_INIT;
 	wire_put_err(&bytes, e);
 	err_free(wire_send(report_fd, buf_str(&bytes), NULL, 0)); /* nobody is left to tell */
@@ -151,7 +158,7 @@ NORETURN static void command_main(const Joiner *j, int report_fd)
 }
 
 /* Until the command has been started; *ret_event: how that went. */
-static Err *take_report(int report_fd, SandboxEvent *ret_event)
+static Err *take_report(Joiner *j, int report_fd, SandboxEvent *ret_event)
 {
 	*ret_event = SANDBOX_STARTED;
 	for (;;) {
@@ -162,9 +169,11 @@ static Err *take_report(int report_fd, SandboxEvent *ret_event)
 		if (e || end)
 			return NULL; /* exec has closed it */
 		WireReader r = { .rest = buf_str(&bytes) };
-		if (bytes.len)
+		if (bytes.len > 1)
 			return wire_get_err(&r);
 		*ret_event = SANDBOX_NOT_FOUND;
+		if (bytes.len)
+			j->start_errno = (unsigned char)*bytes.ptr;
 	}
 }
 
@@ -183,7 +192,10 @@ static Err *start(Joiner *j)
 	close(ends[1]);
 	if (j->pid < 0)
 		return err_sys(errno, "cannot start a process in the container");
-	Err *e = take_report(report_fd, &event);
+	Err *e = take_report(j, report_fd, &event);
+	if (j->start_errno)
+		j->result.exit_status =
+			command_explain(&j->spec, j->spec.stderr_fd, j->start_errno);
 	char byte = (char)event;
 	if (!e && j->spec.events_fd > 0)
 		(void)send(j->spec.events_fd, &byte, 1, MSG_NOSIGNAL); /* who asked may be gone */
@@ -244,7 +256,9 @@ static Err *run(Joiner *j)
 		if (errno != EINTR)
 			return e ? e : err_sys(errno, "cannot wait for the command");
 	j->result.signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
-	j->result.exit_status = j->result.signal ? 128 + j->result.signal : WEXITSTATUS(status);
+	if (!j->start_errno)
+		j->result.exit_status =
+			j->result.signal ? 128 + j->result.signal : WEXITSTATUS(status);
 	return e ? e : cancelled ? err_new(ERR_CANCELLED, "cancelled") : NULL;
 }
 

@@ -92,12 +92,12 @@ void machine_magic(const Machine *m, uint8_t magic[MACHINE_HEADER_BYTES],
 	mask[EI_NIDENT + m->big_endian] = 0xfe; /* ET_EXEC is 2, ET_DYN 3 */
 }
 
-void machine_program(const Machine *m, Buf *out)
+void machine_program(const Machine *m, Str code, Buf *out)
 {
 	const unsigned word = m->bits / 8;
 	const size_t head = m->bits == 64 ? sizeof(Elf64_Ehdr) : sizeof(Elf32_Ehdr);
 	const size_t segment = m->bits == 64 ? sizeof(Elf64_Phdr) : sizeof(Elf32_Phdr);
-	const uint64_t base = 0x400000, start = head + segment, size = start + m->code_bytes;
+	const uint64_t base = 0x400000, start = head + segment, size = start + code.len;
 	put_start(out, m);
 	put(out, m, EV_CURRENT, 4);
 	put(out, m, base + start, word); /* e_entry */
@@ -121,5 +121,5 @@ void machine_program(const Machine *m, Buf *out)
 	if (m->bits == 32)
 		put(out, m, PF_R | PF_X, 4);
 	put(out, m, 0x10000, word); /* p_align: pages of any size */
-	buf_add(out, m->code, m->code_bytes);
+	buf_add_str(out, code);
 }

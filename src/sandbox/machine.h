@@ -29,5 +29,5 @@ const Machine *machine_find(Str arch); /* NULL: not known */
  * (ET_EXEC, ET_DYN), any ABI. */
 void machine_magic(const Machine *m, uint8_t magic[MACHINE_HEADER_BYTES],
                    uint8_t mask[MACHINE_HEADER_BYTES]);
-/* An ELF program that ends with status 0. */
-void machine_program(const Machine *m, Buf *out);
+/* An ELF program of CODE, which may lie anywhere: m->code is one that ends with status 0. */
+void machine_program(const Machine *m, Str code, Buf *out);

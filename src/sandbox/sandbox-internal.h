@@ -6,7 +6,8 @@
  *                                          clones of bind sources, network; waits, answers, cleans
  *                                          up, and serves the next run that comes to its socket
  *                                            └ PID 1 of the run (inside.c): mounts, pivot, rights
- *                                              dropped, filter, exec
+ *                                              dropped, filter, exec of the gate (gate.c), which
+ *                                              execs the command
  *            The main process and the run's supervisor talk over a socket pair of their own.
  * DEATH      Nobody is left behind: a supervisor that loses the main process (its control socket
  *            hangs up) or the caller (its run socket hangs up) kills PID 1, and with PID 1 the
@@ -35,6 +36,7 @@ typedef struct Host {
 	bool lowerdir_plus;       /* overlay takes "lowerdir+" (Linux 6.7) */
 	bool cgroup2;             /* /sys/fs/cgroup is a cgroup2 file system */
 	struct sock_fprog filter; /* seccomp */
+	int gate_fd;              /* of gate_open() */
 	Nat *nat;                 /* NULL: not started */
 } Host;
 
@@ -147,11 +149,23 @@ NODISCARD Err *rights_drop(const Host *host, const SandboxSpec *spec);
 /* --- filter.c -------------------------------------------------------------------------------- */
 NODISCARD Err *filter_build(struct sock_fprog *ret); /* docker's default profile as BPF, malloc'd */
 
+/* --- gate.c ---------------------------------------------------------------------------------- */
+/* The gate, for gate_pass(); -1: there is none for this processor, or memory may not be executed.
+ */
+int gate_open(void);
+/* Become the gate, which becomes FILE.  Returns only if the former fails: errno.  The latter's
+ * errno comes to REPORT_FD as one byte. */
+int gate_pass(int gate_fd, int report_fd, const char *file, const char *const *argv,
+              const char *const *env);
+
 /* --- command.c ------------------------------------------------------------------------------- */
-/* Look argv[0] up in PATH as execvp does, but with the command's own environment, and become it.
- * Does not return: what keeps it from starting is said on stderr and by an empty message to
- * REPORT_FD, status 126 or 127. */
-NORETURN void command_become(const SandboxSpec *spec, int report_fd);
+/* Look argv[0] up in PATH as execvp does, but with the command's own environment, and become it, by
+ * GATE_FD unless that is -1.  Does not return: what keeps it from starting is said on stderr and by
+ * an empty message to REPORT_FD, status 126 or 127; or comes from the gate. */
+NORETURN void command_become(const SandboxSpec *spec, int gate_fd, int report_fd);
+/* For who gets the errno of the gate: say it on STDERR_FD (-1: nowhere), as command_become() would;
+ * the status that the command ends with. */
+int command_explain(const SandboxSpec *spec, int stderr_fd, int errnum);
 
 /* --- inside.c: PID 1 ------------------------------------------------------------------------- */
 struct Inside {

@@ -159,7 +159,11 @@ typedef enum SandboxEvent {
 	SANDBOX_STARTED = 'S',
 	SANDBOX_STARTED_ON_HOST_NETWORK = 'H', /* NET_DEFAULT could not be had */
 	SANDBOX_NOT_FOUND = 'N',               /* or not executable: its stderr says more */
+	/* Before one of these: resources could not be limited.  The reason follows, and a NUL. */
+	SANDBOX_UNLIMITED = 'U',
 } SandboxEvent;
+
+enum { SANDBOX_REASON_MAX = 160 };
 
 typedef struct SandboxResult {
 	int exit_status; /* 0..255 of the command; 128 + N if signal N ended it; 127/126 as a shell
@@ -169,7 +173,7 @@ typedef struct SandboxResult {
 	bool network_fell_back; /* the host's network was used instead of NAT: tell the user once */
 	const char *network_reason; /* static text: why */
 	bool unlimited;             /* resources could not be limited; says why: */
-	char unlimited_reason[160];
+	char unlimited_reason[SANDBOX_REASON_MAX];
 } SandboxResult;
 
 /* Fork the server.  SCRATCH_FD: a directory for mount points and generated files (resolv.conf,

@@ -39,6 +39,8 @@ typedef struct Supervisor {
 	pid_t pid;
 	int pid_fd, mount_ns_fd;
 	int events_fd;
+	int stderr_fd;   /* the command's, until it is started */
+	int start_errno; /* from the gate; 0: it has started the command */
 	bool not_started;
 	bool reusable; /* this process may serve another run */
 	Stubs stubs;
@@ -153,6 +155,7 @@ static Err *start(Supervisor *s, Str resolv_conf, int *ret_report_fd)
 static void close_inherited(Supervisor *s)
 {
 	s->events_fd = s->spec.events_fd < 0 ? -1 : fcntl(s->spec.events_fd, F_DUPFD_CLOEXEC, 3);
+	s->stderr_fd = s->spec.stderr_fd < 0 ? -1 : fcntl(s->spec.stderr_fd, F_DUPFD_CLOEXEC, 3);
 	int upper = s->spec.upper_fd < 0 ? -1 : fcntl(s->spec.upper_fd, F_DUPFD_CLOEXEC, 3);
 	wire_close_fds(&s->fds);
 	wire_close_fds(&s->mounts);
@@ -181,8 +184,9 @@ static bool take_report(Supervisor *s, int report_fd, Err **ret_error)
 	AUTO_ERR Err *e = wire_recv(report_fd, &bytes, &none, &end);
 	if (e || end)
 		return false; /* exec has closed it, or it was killed: its status says which */
-	if (bytes.len == 0) {
+	if (bytes.len <= 1) {
 		s->not_started = true;
+		s->start_errno = bytes.len ? (unsigned char)*bytes.ptr : 0;
 		return true;
 	}
 	WireReader r = { .rest = buf_str(&bytes) };
@@ -192,13 +196,24 @@ static bool take_report(Supervisor *s, int report_fd, Err **ret_error)
 	return true;
 }
 
+/* PID 1 has no more to report. */
 static void tell_started(Supervisor *s)
 {
+	if (s->start_errno)
+		s->result.exit_status = command_explain(&s->spec, s->stderr_fd, s->start_errno);
+	closep(&s->stderr_fd);
+	s->stderr_fd = -1;
 	char event = s->not_started           ? SANDBOX_NOT_FOUND
 	             : s->fallback != NET_OWN ? SANDBOX_STARTED_ON_HOST_NETWORK
 	                                      : SANDBOX_STARTED;
-	if (s->events_fd >= 0)
-		(void)send(s->events_fd, &event, 1, MSG_NOSIGNAL); /* who asked may be gone */
+	AUTO_BUF Buf bytes = BUF_INIT;
+	if (s->result.unlimited) {
+		buf_addf(&bytes, "%c%s", SANDBOX_UNLIMITED, s->result.unlimited_reason);
+		buf_add_char(&bytes, '\0');
+	}
+	buf_add_char(&bytes, event);
+	if (s->events_fd >= 0) /* who asked may be gone */
+		(void)send(s->events_fd, bytes.ptr, bytes.len, MSG_NOSIGNAL);
 }
 
 /* False: no more will come. */
@@ -265,7 +280,9 @@ static Err *reap(Supervisor *s)
 		if (errno != EINTR)
 			return err_sys(errno, "cannot wait for the command");
 	s->result.signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
-	s->result.exit_status = s->result.signal ? 128 + s->result.signal : WEXITSTATUS(status);
+	if (!s->start_errno)
+		s->result.exit_status =
+			s->result.signal ? 128 + s->result.signal : WEXITSTATUS(status);
 	s->result.max_rss_bytes = (int64_t)usage.ru_maxrss * 1024;
 	s->result.cpu_ns = ((int64_t)usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000000 +
 	                   ((int64_t)usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1000;
@@ -377,7 +394,7 @@ static void release_mounts(Supervisor *s)
 
 static void forget_run(Supervisor *s)
 {
-	const int fds[] = { s->root_fd, s->console_fd, s->pid_fd, s->events_fd };
+	const int fds[] = { s->root_fd, s->console_fd, s->pid_fd, s->events_fd, s->stderr_fd };
 	for (size_t i = 0; i < ARRAY_LEN(fds); i++)
 		if (fds[i] >= 0)
 			close(fds[i]);
@@ -395,6 +412,7 @@ static void forget_run(Supervisor *s)
 		           .console_fd = -1,
 		           .pid_fd = -1,
 		           .mount_ns_fd = -1,
+		           .stderr_fd = -1,
 		           .events_fd = -1 };
 }
 
@@ -416,7 +434,7 @@ static bool serve_run(Supervisor *s)
 NORETURN void supervise_main(const Host *host, int run_fd, unsigned run)
 {
 	Supervisor s = { .host = host, .run_fd = run_fd, .run = run };
-	s.root_fd = s.console_fd = s.pid_fd = s.mount_ns_fd = s.events_fd = -1;
+	s.root_fd = s.console_fd = s.pid_fd = s.mount_ns_fd = s.events_fd = s.stderr_fd = -1;
 	while (serve_run(&s))
 		forget_run(&s);
 	release_mounts(&s);

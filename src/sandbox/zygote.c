@@ -234,6 +234,7 @@ void zygote_main(int control_fd, int scratch_fd)
 		_exit(1);
 	/* After the report: the main process has other things to do meanwhile. */
 	z->broken = filter_build(&z->host.filter);
+	z->host.gate_fd = gate_open();
 	struct pollfd watched[] = { { .fd = z->host.control_fd, .events = POLLIN },
 		                    { .fd = z->child_fd, .events = POLLIN } };
 	for (bool on = true; on;) {

@@ -4,13 +4,7 @@
 
 #include "base/map.h"
 #include "base/vec.h"
-#include "store/store-internal.h"
-
-/* What tells a directory or a file from another, and from itself after a change. */
-typedef struct StoreStamp {
-	uint64_t device, inode, size;
-	int64_t modified_ns, changed_ns;
-} StoreStamp;
+#include "store/stamp-internal.h"
 
 typedef struct CatalogName {
 	StoreRef ref;
@@ -20,7 +14,7 @@ typedef struct CatalogName {
 typedef struct CatalogImage {
 	StoreSummary summary;
 	bool seen; /* its config is in the store */
-	bool used; /* somebody has asked for it */
+	bool kept; /* it is in the file that is being written */
 } CatalogImage;
 
 /* What the file says; everything lives in the arena. */

@@ -13,6 +13,7 @@
 #include "base/map.h"
 #include "fs/path.h"
 #include "store/account.h"
+#include "store/documents-internal.h"
 #include "store/freed.h"
 #include "store/parts.h"
 #include "store/repos.h"
@@ -20,52 +21,26 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <sys/stat.h>
 
 typedef struct Marks {
 	Store *store;
+	StoreDocuments *documents;
 	Arena arena;
-	Map hex; /* 64 hex digits → marked; walked in order of insertion as the work list */
+	Map marked; /* the bytes of a digest → NULL; walked in order of insertion as the work list
+	             */
+	Map maps, attests; /* the same: which have a file in map/, in attest/ */
+	Map data;          /* the same: layers and their blobs, which name nothing */
 } Marks;
 
-static void mark_hex(Marks *m, Str hex)
+static void mark(void *context, const Digest *d)
 {
-	if (!map_find(&m->hex, hex))
-		(void)map_put(&m->hex, arena_str(&m->arena, hex), m);
-}
-
-static void mark_text(Marks *m, Str text)
-{
-	static const char prefix[] = "sha256:";
-	const size_t need = sizeof prefix - 1 + DIGEST_HEX_LEN;
-	while (text.len >= need) {
-		const char *at = memmem(text.ptr, text.len, prefix, sizeof prefix - 1);
-		if (!at || text.len - (size_t)(at - text.ptr) < need)
-			return;
-		Digest d;
-		Err *e = digest_parse((Str){ at, need }, &d);
-		if (!e)
-			mark_hex(m, (Str){ at + sizeof prefix - 1, DIGEST_HEX_LEN });
-		err_free(e); /* no digest after all */
-		text = str_from_at(text, (size_t)(at - text.ptr) + sizeof prefix - 1);
-	}
-}
-
-typedef Err *NameFn(void *context, int dir_fd, const char *name);
-
-static Err *each_name(Store *s, const char *path, NameFn *fn, void *context)
-{
-	int fd = openat(s->dir_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	if (!dir)
-		return err_sys(errno, "cannot read '%s/%s'", s->path, path);
-	Err *e = NULL;
-	for (struct dirent *d; !e && (d = readdir(dir));)
-		if (d->d_name[0] != '.')
-			e = fn(context, fd, d->d_name);
-	(void)closedir(dir);
-	return e;
+	Marks *m = context;
+	if (digest_is_zero(d) || map_find(&m->marked, store_digest_key(d)))
+		return;
+	Digest *own = arena_new(&m->arena, Digest);
+	*own = *d;
+	(void)map_put(&m->marked, store_digest_key(own), NULL);
 }
 
 static Err *mark_file(void *context, int dir_fd, const char *name)
@@ -76,7 +51,7 @@ static Err *mark_file(void *context, int dir_fd, const char *name)
 	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode))
 		return NULL;
 	TRY(path_read_file(dir_fd, name, LIST_BYTES_MAX, &text));
-	mark_text(m, buf_str(&text));
+	store_each_mention(buf_str(&text), mark, m);
 	return NULL;
 }
 
@@ -89,33 +64,117 @@ static Err *mark_container(void *context, int dir_fd, const char *name)
 		return NULL;
 	AUTO_ERR Err *e = path_read_file(fd, "container.json", JSON_BYTES_MAX, &text);
 	if (!e) /* a container without its file is not there yet, or going */
-		mark_text(m, buf_str(&text));
+		store_each_mention(buf_str(&text), mark, m);
 	return NULL;
 }
 
 static void mark_link(void *context, Str text)
 {
-	mark_text(context, text);
+	store_each_mention(text, mark, context);
 }
 
-static void mark_small(Marks *m, const char *prefix, const Digest *d)
+static void mark_refs(Marks *m, const StoreCatalog *catalog)
+{
+	size_t count;
+	const StoreRef *refs = store_catalog_refs(catalog, &count);
+	for (size_t i = 0; i < count; i++) {
+		mark(m, &refs[i].config);
+		mark(m, &refs[i].manifest);
+		mark(m, &refs[i].pulled);
+		for (size_t k = 0; k < refs[i].variant_count; k++) {
+			mark(m, &refs[i].variants[k].config);
+			mark(m, &refs[i].variants[k].manifest);
+		}
+	}
+}
+
+/* CATALOG may be NULL.  A name's file that is damaged keeps what can be read in it. */
+static Err *mark_names(Marks *m, const StoreCatalog *catalog)
+{
+	AUTO_CATALOG StoreCatalog *own = NULL;
+	if (!catalog) {
+		Err *e = store_catalog_open(m->store, &own);
+		if (e && err_kind(e) == ERR_CORRUPT) {
+			err_free(e); /* fsck's to tell */
+			return store_each_name(m->store, "refs", mark_file, m);
+		}
+		TRY(e);
+		catalog = own;
+	}
+	mark_refs(m, catalog);
+	return NULL;
+}
+
+typedef struct Listing {
+	Marks *marks;
+	Map *map;
+} Listing;
+
+static Err *list_one(void *context, int dir_fd, const char *name)
+{
+	Listing *l = context;
+	Digest *d = arena_new(&l->marks->arena, Digest);
+	Str text = str_from(name);
+	(void)dir_fd;
+	if (str_ends(text, STR(".meta"))) /* of a layer */
+		text = str_head(text, text.len - strlen(".meta"));
+	Err *e = digest_parse_hex(text, d);
+	if (!e)
+		(void)map_put(l->map, store_digest_key(d), NULL);
+	err_free(e); /* of nobody: swept */
+	return NULL;
+}
+
+/* Its directory is made when it is needed, and not here: a prune takes nothing. */
+static Err *each_attest(const Marks *m, StoreNameFn *fn, void *context)
+{
+	if (faccessat(m->store->dir_fd, "attest", F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT)
+		return NULL;
+	return store_each_name(m->store, "attest", fn, context);
+}
+
+static bool is_in(const Map *map, const Digest *d)
+{
+	return map_find(map, store_digest_key(d)) != NULL;
+}
+
+/* A blob of a layer. */
+static void mark_data(void *context, const Digest *d)
+{
+	Marks *m = context;
+	mark(m, d);
+	const MapSlot *own = map_find(&m->marked, store_digest_key(d));
+	if (own)
+		(void)map_put(&m->data, own->key, NULL);
+}
+
+static void mark_small(Marks *m, const char *prefix, const Digest *d, StoreMentionFn *fn)
 {
 	AUTO_BUF Buf text = BUF_INIT;
 	int errnum;
 	if (store_read_small(m->store, store_path_of(prefix, d, "").text, &text, &errnum))
-		mark_text(m, buf_str(&text));
+		store_each_mention(buf_str(&text), fn, m);
 }
 
 /* Configs and manifests name others; layers of any size are data and are not read. */
 static Err *mark_reached(Marks *m)
 {
-	for (size_t i = 0; i < m->hex.len; i++) {
+	TRY(store_each_name(m->store, "map", list_one, &(Listing){ m, &m->maps }));
+	TRY(each_attest(m, list_one, &(Listing){ m, &m->attests }));
+	TRY(store_each_name(m->store, "layers", list_one, &(Listing){ m, &m->data }));
+	for (size_t i = 0; i < m->marked.len; i++) {
 		Digest d;
-		TRY(digest_parse_hex(m->hex.slots[i].key, &d));
-		mark_small(m, "map", &d);
-		mark_small(m, "attest", &d);
-		if (store_blob_is_json(m->store, &d))
-			mark_small(m, "blobs/sha256", &d);
+		const StoreDocument *doc;
+		memcpy(d.bytes, m->marked.slots[i].key.ptr, sizeof d.bytes);
+		if (is_in(&m->maps, &d))
+			mark_small(m, "map", &d, mark_data);
+		if (is_in(&m->attests, &d))
+			mark_small(m, "attest", &d, mark);
+		if (is_in(&m->data, &d))
+			continue;
+		TRY(store_documents_get(m->documents, &d, &doc));
+		for (size_t k = 0; doc && k < doc->mention_count; k++)
+			mark(m, &doc->mentions[k]);
 	}
 	return NULL;
 }
@@ -127,7 +186,11 @@ typedef struct Sweep {
 
 static bool is_marked(const Marks *m, const char *name)
 {
-	return map_find(&m->hex, str_head(str_from(name), DIGEST_HEX_LEN)) != NULL;
+	Digest d;
+	Str text = str_from(name);
+	AUTO_ERR Err *e = digest_parse_hex(
+		str_head(text, text.len < DIGEST_HEX_LEN ? text.len : DIGEST_HEX_LEN), &d);
+	return !e && map_find(&m->marked, store_digest_key(&d)) != NULL;
 }
 
 static Err *sweep_one(void *context, int dir_fd, const char *name)
@@ -154,15 +217,43 @@ static void sweep_done(Sweep *w)
 static Err *sweep(Marks *m, uint64_t *freed)
 {
 	CLEANUP(sweep_done) Sweep w = { .marks = m };
-	TRY(each_name(m->store, "layers", sweep_meta, &w));
-	TRY(each_name(m->store, "layers", sweep_one, &w));
-	TRY(each_name(m->store, "blobs/sha256", sweep_one, &w));
-	TRY(each_name(m->store, "map", sweep_one, &w));
-	AUTO_CLOSE int attest = -1; /* stores of older versions have none */
-	TRY(store_subdir(m->store, "attest", &attest));
-	TRY(each_name(m->store, "attest", sweep_one, &w));
+	TRY(store_each_name(m->store, "layers", sweep_meta, &w));
+	TRY(store_each_name(m->store, "layers", sweep_one, &w));
+	TRY(store_documents_each_blob(m->documents, sweep_one, &w));
+	TRY(store_each_name(m->store, "map", sweep_one, &w));
+	TRY(each_attest(m, sweep_one, &w));
 	*freed = w.freed.bytes;
 	return NULL;
+}
+
+static Err *mark_and_sweep(Marks *m, const StoreCatalog *catalog, uint64_t *ret_freed_bytes)
+{
+	Store *s = m->store;
+	TRY(mark_names(m, catalog));
+	TRY(store_each_name(s, "cache", mark_file, m));
+	TRY(store_each_name(s, "containers", mark_container, m));
+	if (faccessat(s->dir_fd, "index.json", F_OK, 0) == 0)
+		TRY(mark_file(m, s->dir_fd, "index.json")); /* indexes are named there alone */
+	TRY(store_repo_mark(s, mark_link, m));
+	TRY(mark_reached(m));
+	TRY(sweep(m, ret_freed_bytes));
+	store_account_add(s, -(int64_t)*ret_freed_bytes);
+	return NULL;
+}
+
+/* The gc lock is held alone.  CATALOG may be NULL; both were opened since. */
+static Err *collect(Store *s, const StoreCatalog *catalog, StoreDocuments *documents,
+                    uint64_t *ret_freed_bytes)
+{
+	TRY(store_reap(s));
+	Marks m = { .store = s, .documents = documents };
+	Err *e = mark_and_sweep(&m, catalog, ret_freed_bytes);
+	map_done(&m.marked);
+	map_done(&m.maps);
+	map_done(&m.attests);
+	map_done(&m.data);
+	arena_done(&m.arena);
+	return e;
 }
 
 Err *store_gc(Store *s, const Cancel *cancel, uint64_t *ret_freed_bytes)
@@ -172,35 +263,36 @@ Err *store_gc(Store *s, const Cancel *cancel, uint64_t *ret_freed_bytes)
 	return store_gc_locked(s, ret_freed_bytes);
 }
 
-Err *store_gc_if_free(Store *s, uint64_t *ret_freed_bytes)
+Err *store_gc_locked(Store *s, uint64_t *ret_freed_bytes)
+{
+	StoreDocuments *documents = store_documents_open(s);
+	Err *e = collect(s, NULL, documents, ret_freed_bytes);
+	store_documents_close(documents, e == NULL);
+	return e;
+}
+
+static Err *write_layout(Store *s, const StoreCatalog *catalog, StoreDocuments *documents)
 {
 	AUTO_LOCK StoreLock lock = STORE_LOCK_NONE;
+	TRY(store_lock_layout(s, &lock));
+	return store_layout_write_of(s, catalog, documents);
+}
+
+Err *store_names_gone(Store *s, uint64_t *ret_freed_bytes)
+{
+	AUTO_LOCK StoreLock lock = STORE_LOCK_NONE;
+	AUTO_CATALOG StoreCatalog *catalog = NULL;
 	bool got;
 	*ret_freed_bytes = 0;
 	TRY(store_try_lock_gc(s, true, &lock, &got));
-	return got ? store_gc_locked(s, ret_freed_bytes) : NULL;
-}
-
-Err *store_gc_locked(Store *s, uint64_t *ret_freed_bytes)
-{
-	TRY(store_reap(s));
-	Marks m = { .store = s };
-	Err *e = each_name(s, "refs", mark_file, &m);
+	if (!got)
+		return store_layout_write(s);
+	/* Ten thousand names are looked at once for both. */
+	TRY(store_catalog_open(s, &catalog));
+	StoreDocuments *documents = store_documents_open(s);
+	Err *e = write_layout(s, catalog, documents);
 	if (!e)
-		e = each_name(s, "cache", mark_file, &m);
-	if (!e)
-		e = each_name(s, "containers", mark_container, &m);
-	if (!e && faccessat(s->dir_fd, "index.json", F_OK, 0) == 0)
-		e = mark_file(&m, s->dir_fd, "index.json"); /* indexes are named there alone */
-	if (!e)
-		e = store_repo_mark(s, mark_link, &m);
-	if (!e)
-		e = mark_reached(&m);
-	if (!e)
-		e = sweep(&m, ret_freed_bytes);
-	if (!e)
-		store_account_add(s, -(int64_t)*ret_freed_bytes);
-	map_done(&m.hex);
-	arena_done(&m.arena);
+		e = collect(s, catalog, documents, ret_freed_bytes);
+	store_documents_close(documents, e == NULL);
 	return e;
 }

@@ -52,6 +52,13 @@ Err *store_lock(Store *s, const char *kind, const Digest *key, const Cancel *can
 	return lock_path(s, path.text, LOCK_EX, cancel, ret);
 }
 
+void store_make_lock_dirs(Store *s)
+{
+	static const char *const kinds[] = { "locks/layout", "locks/refs" };
+	for (size_t i = 0; store_is_own(s) && i < ARRAY_LEN(kinds); i++)
+		(void)mkdirat(s->dir_fd, kinds[i], 0700); /* who locks makes it else, or tells */
+}
+
 Err *store_lock_gc(Store *s, bool exclusive, const Cancel *cancel, StoreLock *ret)
 {
 	if (exclusive) /* nobody waits for himself */

@@ -59,6 +59,8 @@ bool store_ref_name_inside(Str text, Str *ret);
 bool store_ref_name(Str file, Buf *out);
 /* Can the catalog of names be read, or is there none? */
 bool store_catalog_is_whole(Store *s);
+/* The same of the file "documents". */
+bool store_documents_are_whole(Store *s);
 /* The bytes that index.json should have, and how many images it lists. */
 NODISCARD Err *store_layout_format(Store *s, Buf *out, size_t *ret_listed);
 extern const char store_layout_marker[]; /* those of oci-layout */

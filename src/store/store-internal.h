@@ -25,6 +25,12 @@ struct Store {
 	int64_t added_bytes; /* atomic; what the account does not know yet (account.h) */
 };
 
+/* The key of D in a Map. */
+static inline Str store_digest_key(const Digest *d)
+{
+	return (Str){ (const char *)d->bytes, sizeof d->bytes };
+}
+
 /* "PREFIX/<hex of D>SUFFIX" below the store, NUL-terminated. */
 typedef struct StorePath {
 	char text[128];
@@ -42,6 +48,10 @@ bool store_read_small(Store *s, const char *path, Buf *out, int *ret_errno);
 NODISCARD Err *store_write_small(Store *s, const char *path, Str text, bool sync);
 /* Is the blob D small, and does it begin as a JSON object does?  Others are data. */
 bool store_blob_is_json(Store *s, const Digest *d);
+/* Directories of locks that every removal takes: made by it they would take what it frees. */
+void store_make_lock_dirs(Store *s);
+/* Root, looking at somebody's store, leaves nothing of its own there. */
+bool store_is_own(Store *s);
 NODISCARD Err *store_sync_dir(Store *s, const char *path);
 
 /* The name that the file FILE of refs/ holds; *ret_found false: it is gone. */

@@ -292,6 +292,17 @@ bool store_read_small(Store *s, const char *path, Buf *out, int *ret_errno)
 	return true;
 }
 
+bool store_is_own(Store *s)
+{
+	struct stat st;
+	return fstat(s->dir_fd, &st) == 0 && st.st_uid == geteuid();
+}
+
+Err *store_sync_all(Store *s)
+{
+	return syncfs(s->dir_fd) < 0 ? err_sys(errno, "cannot sync the store '%s'", s->path) : NULL;
+}
+
 Err *store_sync_dir(Store *s, const char *path)
 {
 	AUTO_CLOSE int fd = openat(s->dir_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

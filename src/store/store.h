@@ -36,6 +36,10 @@ const char *store_path(const Store *s); /* for messages and skopeo hints only */
 /* Sync layers before refs move, and refs before success is said (--durable). */
 void store_set_durable(Store *s, bool durable);
 
+/* All that was written so far, by anybody, is on the disk: cheaper than one sync a file for many.
+ */
+NODISCARD Err *store_sync_all(Store *s);
+
 /* --- scratch space: tmp/<pid.start>/, held by a lock, reaped by others once we are dead ------ */
 /* fd of this process's scratch directory (made at the first call). */
 NODISCARD Err *store_tmp_fd(Store *s, int *ret_fd);
@@ -87,6 +91,9 @@ void store_ref_set_manifest(StoreRef *ref, const Digest *config, const Digest *m
 NODISCARD Err *store_ref_get(Store *s, Str name, Arena *a, StoreRef *ret); /* ERR_NOT_FOUND */
 NODISCARD Err *store_ref_set(Store *s,
                              const StoreRef *ref); /* fsynced, atomic; no write if equal */
+/* The same for many, each name once: together they are synced at once.  Who is killed meanwhile has
+ * set some of them. */
+NODISCARD Err *store_ref_set_all(Store *s, const StoreRef *refs, size_t count);
 /* When NAME was last written; false: there is none. */
 bool store_ref_time(Store *s, Str name, int64_t *ret_real_ns);
 /* The same for who has store_lock_refs(). */
@@ -95,6 +102,8 @@ NODISCARD Err *store_ref_remove(Store *s, Str name);
 /* Many with one sync; absent ones are no error. */
 NODISCARD Err *store_ref_remove_all(Store *s, const Str *names, size_t count);
 NODISCARD Err *store_ref_list(Store *s, Arena *a, StoreRef **ret, size_t *ret_count); /* by name */
+/* Setting a name writes index.json only if the name has lost its manifest: whoever gives one calls
+ * store_layout_write(). */
 /*
  * Images that have lost their last tag stay as untagged refs named "sha256:<hex>" until removed:
  * store_ref_set under a name that moves makes them, and takes away those of images that it names.
@@ -181,6 +190,13 @@ NODISCARD Err *store_attest_get(Store *s, const Digest *image, Buf *out);
 /* TEXT "": none any more.  What it names ("sha256:...") stays as long as the image. */
 NODISCARD Err *store_attest_put(Store *s, const Digest *image, Str text);
 
+/* --- lists of manifests, on their way to a registry (manifests.c) ----------------------------- */
+/* The text that is kept under the full reference NAME; ERR_NOT_FOUND, ERR_CORRUPT. */
+NODISCARD Err *store_manifests_get(Store *s, Str name, Buf *out);
+NODISCARD Err *store_manifests_put(Store *s, Str name, Str text);
+/* Absent is no error. */
+NODISCARD Err *store_manifests_remove(Store *s, Str name);
+
 /* --- other directories ----------------------------------------------------------------------- */
 /* "ctx", "logs", "containers": opened, made if absent. */
 NODISCARD Err *store_subdir(Store *s, const char *name, int *ret_fd);
@@ -208,8 +224,9 @@ void store_release(Store *s);
 /* --- gc, check, layout ----------------------------------------------------------------------- */
 /* Remove blobs, layers and maps that no ref and no cache record needs.  Takes the gc lock. */
 NODISCARD Err *store_gc(Store *s, const Cancel *cancel, uint64_t *ret_freed_bytes);
-/* The same, but nothing is removed while builds or pulls run: that is left to the next gc. */
-NODISCARD Err *store_gc_if_free(Store *s, uint64_t *ret_freed_bytes);
+/* Names have been taken away: index.json is written, and what they alone needed removed.  While
+ * builds or pulls run nothing is removed: that is left to the next gc. */
+NODISCARD Err *store_names_gone(Store *s, uint64_t *ret_freed_bytes);
 /* The same for who holds that lock alone.  The bytes are blocks, as du counts them. */
 NODISCARD Err *store_gc_locked(Store *s, uint64_t *ret_freed_bytes);
 /* Write oci-layout and index.json for images whose manifest is fixed and whose blobs are all here.

@@ -245,6 +245,7 @@ static Err *scan_rest(Scan *c, const char *path)
 Err *store_survey(Store *s, const Cancel *cancel, Arena *a, StoreSurvey *ret)
 {
 	*ret = (StoreSurvey){ .store = s, .arena = a };
+	store_make_lock_dirs(s);
 	Scan c = { .survey = ret, .cancel = cancel };
 	c.other = new_thing(ret, STORE_THING_OTHER, STR("other"));
 	c.journal = new_thing(ret, STORE_THING_JOURNAL, STR("journal"));

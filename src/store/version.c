@@ -27,10 +27,12 @@ const StorePart store_parts[] = {
 	{ "ctx", true, true },        { "logs", true, true },    { "tmp", true, true },
 	{ "locks", true, true },      { "mounts", true, true },  { "containers", true, true },
 	{ "builds", true, true },     { "lists", true, true },   { "init", true, false },
-	{ "proj", true, false },
+	{ "manifests", true, false },
 	{ "oci-layout", false, true }, { "index.json", false, true }, { "version", false, true },
-	{ "catalog", false, false },   { "repos", true, false },
-	{ "uploads", true, false },    { STORE_LOST_AND_FOUND, true, false },
+	{ "catalog", false, false },   { "documents", false, false },
+	{ "builders", true, false },   { "proj", true, false },
+	{ "repos", true, false },      { "uploads", true, false },
+	{ STORE_LOST_AND_FOUND, true, false },
 };
 /* clang-format on */
 const size_t store_part_count = ARRAY_LEN(store_parts);
@@ -76,6 +78,7 @@ Err *store_make_parts(Store *s)
 	for (size_t i = 0; i < store_part_count; i++)
 		if (store_parts[i].is_dir && store_parts[i].always)
 			TRY(make_dir(s, store_parts[i].name));
+	store_make_lock_dirs(s);
 	return make_dir(s, "blobs/sha256");
 }
 
@@ -307,8 +310,13 @@ Err *store_version_mend(Store *s)
 	Err *e = read_version(s, &says);
 	bool newer = !e && says > STORE_VERSION;
 	err_free(e); /* what is damaged is written anew */
-	if (high > STORE_VERSION || (newer && !high))
-		return refuse_version(s, high ? high : says);
+	if (newer)   /* what else is new there than its layers nobody can tell */
+		return err_note(
+			refuse_version(s, says),
+			"if no newer decant has ever used it, remove its file 'version': fsck "
+			"--repair then tells the number from the layers");
+	if (high > STORE_VERSION)
+		return refuse_version(s, high);
 	if (low && low < STORE_VERSION)
 		TRY(path_write_file(s->dir_fd, "version", STR("1\n"), 0600, true));
 	else

@@ -65,7 +65,7 @@ run decant ps -f nope=1
 status "no such filter" 2
 decant create --name three -p 127.0.0.1:8080:80 -v "$T:/v:ro" -e X=1 -l a=1 -l a=2 -m 64m alpine:edge echo hi >/dev/null
 is "inspect tells what it was asked for" "$(decant inspect three --format '{{.State.Status}} {{json .Config.Env}} {{json .Config.Cmd}} {{.Config.Labels.a}} {{.HostConfig.Memory}} {{json .HostConfig.PortBindings}} {{range .Mounts}}{{.Destination}} {{.RW}}{{end}}')" \
-	'created ["X=1"] ["echo","hi"] 2 67108864 {"80/tcp":[{"HostIp":"127.0.0.1","HostPort":"8080"}]} /v false'
+	'created ["X=1","PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"] ["echo","hi"] 2 67108864 {"80/tcp":[{"HostIp":"127.0.0.1","HostPort":"8080"}]} /v false'
 decant rm one two three >/dev/null
 
 # --- while it runs ----------------------------------------------------------------------------------

@@ -39,7 +39,8 @@ decant cp app:/dir/one through
 is "links on the way, inside" "$(cat through)" one
 run decant cp app:/nope x
 status "what is not there" 1
-like "says so" "$ERR" "Could not find the file /nope"
+like "says so" "$ERR" "Could not find the file /nope in image app"
+like "and what was to be done" "$ERR" "while copying from 'app:/nope' to 'x'"
 run decant cp app:/data/one nowhere/
 ok "a directory that is not there" [ "$STATUS" -ne 0 ]
 run decant cp app:/data here

@@ -47,6 +47,16 @@ like "as text" "$(docker info)" '^ Storage Driver: overlay2'
 like "help speaks of docker" "$(docker images --help)" '^Usage:  docker images'
 like "decant's own of decant" "$(decant images --help)" '^Usage:  decant images'
 
+# --- notes name commands as it is called ---
+run docker commit x
+like "a note" "$ERR" "'docker export' gives all files"
+run decant commit x
+like "decant's own" "$ERR" "'decant export' gives all files"
+like "help" "$(docker logs --help)" "BUILD is an ID of 'docker builds'"
+unlike "in all its texts" "$(docker logs --help)" "decant (builds|why)"
+run docker run --restart always -d x
+like "within a sentence" "$ERR" "let systemd run 'docker run'"
+
 # --- how it ends ----------------------------------------------------------------------------------
 run docker images --foo
 status "an option that is not there" 125
@@ -57,10 +67,18 @@ status "too many arguments" 1
 run docker nope
 status "no such command" 1
 like "says so" "$ERR" "unknown command: docker nope"
-run docker top x
+run docker stats x
 like "one of docker's that is not there says what is" "$ERR" "own tools"
 run docker image nope
 status "nor of a noun" 1
+run docker run
+is "run without an image" "$STATUS $(head -n 1 <<<"$ERR")" "1 error: 'docker run' requires at least 1 argument"
+run docker run --foo x
+status "run with an option that is not there" 125
+run docker run -it go-server /hello </dev/null
+is "run -it without a terminal" "$STATUS $ERR" "1 error: the input device is not a TTY"
+run docker run --pull never nope
+status "run of an image that is not there" 125
 run decant images --foo
 status "decant has its own numbers" 2
 run docker rmi nope
@@ -89,16 +107,38 @@ like "one is heard: progress is plain" "$ERR" '^#[0-9]+ '
 unlike "none is complained of" "$ERR" '(warning|error):'
 
 # --- buildx, contexts -----------------------------------------------------------------------------
-is "buildx create" "$(docker buildx create --name ci --driver docker-container --use --bootstrap)" ci
-run docker buildx use ci
-status "buildx use" 0
-like "buildx inspect" "$(docker buildx inspect --bootstrap ci)" '^Driver: decant'
-like "buildx ls" "$(docker buildx ls)" '^default\*'
+run docker buildx inspect ci
+is "no such builder, in buildx' words" "$STATUS $(head -n 1 <<<"$ERR")" '1 error: no builder "ci" found'
+like "how one is made" "$ERR" "docker buildx create --name"
+like "buildx ls: the default one" "$(docker buildx ls)" '^default\*'
 is "as a template" "$(docker buildx ls --format '{{.Name}}')" default
+is "buildx create" "$(docker buildx create --name ci --driver docker-container --bootstrap)" ci
+like "it is remembered" "$(docker buildx ls)" '^ci +decant'
+like "but not the current one" "$(docker buildx inspect)" '^Name: +default'
+run docker buildx create --name ci
+is "not twice" "$STATUS $(cut -c1-47 <<<"$ERR")" '1 error: existing instance for "ci" but no append'
+run docker buildx create --name ci --append --use
+is "but with --append" "$STATUS $OUT" "0 ci"
+like "--use" "$(docker buildx inspect --bootstrap)" '^Name: +ci'
+like "its driver" "$(docker buildx inspect ci)" '^Driver: decant'
+run docker buildx use default
+like "buildx use" "$STATUS $(docker buildx ls)" '^default\*'
+run docker buildx use nope
+is "none of that name" "$STATUS $(head -n 1 <<<"$ERR")" '1 error: no builder "nope" found'
+run docker buildx use ci
+is "and back" "$(docker buildx ls --format '{{.Name}} {{.Current}}' | tr '\n' ' ')" "ci true default false "
+run docker buildx create --name ../x
+is "a name that is a path" "$STATUS $(head -n 1 <<<"$ERR" | cut -c1-35)" "1 error: invalid builder name '../x':"
+like "one without a name gets one" "$(docker buildx create)" '^decant[0-9]$'
+is "rm of all others" "$(docker buildx rm --all-inactive)" "decant0 removed"
 like "buildx version" "$(docker buildx version)" "$version"
 run docker buildx build -t bx --load app
 status "buildx build --load" 0
-is "buildx rm" "$(docker buildx rm ci)" "ci removed"
+run docker buildx rm nope ci
+is "buildx rm, of the one that is there" "$STATUS $OUT" "1 ci removed"
+is "it is forgotten" "$(docker buildx ls --format '{{.Name}} {{.Current}}')" "default true"
+run docker fsck --quick
+status "a store with builders is whole" 0
 run docker buildx nope
 status "no such buildx command" 1
 like "is named" "$ERR" "docker buildx nope"

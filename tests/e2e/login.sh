@@ -226,6 +226,12 @@ kill -TERM "$pid"
 wait "$pid"
 is "R18 a helper that hangs: ^C ends it" "$?" 143
 ok "and the helper with it" [ ! -d "/proc/$(cat hanging)" ]
+run env DECANT_HELPER_TIMEOUT=200ms "$DECANT" pull -q "$K/app"
+status "R18 a helper that hangs: its time ends" 4
+like "R18 says so" "$ERR" "'docker-credential-hang' did not answer within 200 ms"
+ok "R18 and the helper has ended" [ ! -d "/proc/$(cat hanging)" ]
+run env DECANT_HELPER_TIMEOUT=never "$DECANT" pull -q "$K/app"
+like "R18 a time that is none" "$ERR" "DECANT_HELPER_TIMEOUT is 'never': expected a time"
 rm "$config"
 
 # --- on a terminal

@@ -20,7 +20,7 @@ auth_start_more() { # the second half, which needs ports of the first
 	. "$T/more.info"
 }
 auth_start_more "REALM=realm,realm=https://0.0.0.0:$AUTH_PORT/token,cert=any.pem,key=any.key" \
-	"DOWN=realm,realm=http://127.0.0.1:$A_PORT/token,cert=any.pem,key=any.key" "LEAP=realm,realm=http://localhost:$A_PORT/token"
+	OPENTLS=open,cert=any.pem,key=any.key "DOWN=realm,realm=http://127.0.0.1:$A_PORT/token,cert=any.pem,key=any.key" "LEAP=realm,realm=http://localhost:$A_PORT/token"
 A=127.0.0.1:$A_PORT B=127.0.0.1:$B_PORT
 mkdir -p "$HOME/.docker" "$HOME/.config/decant"
 logins() { # host...
@@ -104,6 +104,20 @@ rm -rf "$DECANT_ROOT"
 auth_forget
 run decant pull -q "$B/app"
 unlike "R07 another port is another registry" "$(auth_log)" 'auth=user'
+
+# --- a redirect: the other host has to prove itself, whatever the registry may do
+rm -f more.info
+auth_start_more "GO=redirect,at=https://0.0.0.0:$OPENTLS_PORT"
+logins
+ask "127.0.0.1:$GO_PORT"
+ok "R14 a loopback registry redirects to a host that nobody vouches for: fails" [ "$STATUS" -ne 0 ]
+like "R14 says so" "$ERR" '[Cc]ertificate'
+unlike "R14 it was asked for nothing" "$(auth_log)" '^OPENTLS GET'
+ask "127.0.0.1:$GO_PORT" --ca ca.pem
+status "R14 an authority vouches for it" 0
+ask "127.0.0.1:$GO_PORT" --insecure-registry "0.0.0.0:$OPENTLS_PORT"
+status "R14 it may be insecure itself" 0
+like "R14 it was asked" "$(auth_log)" '^OPENTLS GET /v2/.*/blobs/'
 
 # --- R20: proxies
 logins

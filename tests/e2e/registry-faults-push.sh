@@ -35,6 +35,9 @@ ok "R16: what is missing goes again" [ "$(asked 'PATCH ')" -gt 5 ]
 push up-416
 status "R16 a part in the wrong place (416)" 0
 is "R16: the right place is asked for" "$(asked 'GET .*/blobs/uploads/')" 2
+push up-one
+status "R16 an upload of which one byte came: 0-0 may be one byte or none" 0
+is "R16: so that session is left, and another begun" "$(asked 'POST .*/blobs/uploads/')" 3
 push up-none
 is "R16 parts that are accepted and not kept: fails" "$STATUS" 4
 like "R16: says so" "$ERR" 'accepts parts and keeps none'
@@ -87,7 +90,8 @@ echo "{\"auths\":{\"$FAULT\":{\"auth\":\"$(printf user:pass | base64)\"}}}" >"$H
 DECANT_CHUNK_SIZE=100k push up-token
 status "R10 tokens that run out between the parts of an upload" 0
 ok "R10: are renewed" [ "$(asked '/up-token/token')" -ge 4 ]
-is "R10: the uploads go on in their sessions" "$(asked 'POST .*/blobs/uploads/')" 2
+# (the token may run out at the question for a session too, which is then asked again)
+is "R10: the uploads go on in their sessions" "$(fault_log | grep -oE '/blobs/uploads/[0-9]+' | sort -u | wc -l)" 2
 rm "$HOME/.docker/config.json"
 
 # R17 two at once, one of which is cut

@@ -20,7 +20,10 @@ for what in one date; do
 done
 SECONDS=0
 refused gone 'too many requests' "R09 429 with Retry-After: 1000000000"
-like "R09: says what it wants" "$ERR" 'asks to wait 1000000000 seconds'
+like "R09: says what it wants" "$ERR" 'asks to wait 1000000000 seconds, decant waits at most 60'
+is "R09: nothing was asked twice" "$(fault_log | grep -c 'manifests/latest')" 1
+refused after-late 'unexpected status 503' "R09 503 with Retry-After: 3600"
+like "R09: 503 says what it wants as well" "$ERR" 'asks to wait 3600 seconds, decant waits at most 60'
 ok "R09: we do not" [ "$SECONDS" -lt 20 ]
 refused storm 'unexpected status 500' "R09 a broken server" --retry 2 --retry-delay 1ms
 is "R09: --retry 2 is three tries of the manifest" "$(fault_log | grep -c 'manifests/latest')" 3
@@ -33,6 +36,7 @@ for way in stall trickle; do
 	SECONDS=0
 	refused "$way" 'stalled' "R09 $way" --retry 0 --stall-timeout 500ms
 	ok "R09: given up in time ($way)" [ "$SECONDS" -lt 30 ]
+	like "R09: says after what time ($way)" "$ERR" 'stalled: .* (for|in) ([0-9]{3,4} ms|1 second|[2-9] seconds|[1-9][0-9]+ seconds)( |$)'
 done
 SECONDS=0
 refused drip 'stalled' "R09 a manifest byte by byte" --retry 0 --stall-timeout 500ms
@@ -60,6 +64,15 @@ is "R09 ^C: exit status" "$?" 130
 took=$((($(date +%s%N) - began) / 1000000))
 ok "R09 ^C: at once (${took} ms)" [ "$took" -lt 1000 ]
 is "R09 ^C: nothing in the store" "$(fault_rest)" ""
+
+# A mirror whose bytes are wrong: the layer comes again, from the registry
+taken good "a mirror with a flipped bit" --registry-map "$FAULT=$FAULT/flip-layer-63"
+is "it was asked for the layer" "$(fault_log | grep -c "flip-layer-63/good/img/blobs/$LAYER")" 1
+is "and then the registry" "$(fault_log | grep -c "/v2/good/img/blobs/$LAYER")" 1
+is "nothing left over of the first" "$(leftovers)" ""
+refused good 'digest does not match' "mirrors with a flipped bit alone" --registry-map "$FAULT=$FAULT/flip-layer-63;$FAULT=$FAULT/flip-layer-3" --skip-default-registry-fallback
+is "each was asked once" "$(fault_log | grep -c "/flip-layer-[0-9]*/good/img/blobs/$LAYER")" 2
+like "and is named" "$ERR" "the mirror $FAULT was tried first: .*digest does not match"
 
 # R10 tokens that run out on the way
 mkdir -p "$HOME/.docker"

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # K08, K10: whatever is done to any file of a store, fsck finds it, nothing crashes or gives wrong bytes, a repair and the
-# next build make it whole.  A sample here, all of it with FAULTS=all (make torture).
+# next build make it whole.  A sample here, all of it with FAULTS=all (make torture); FAULTS_STATE is then a folder in which
+# the store and the trials that are done are kept: stopped and started again, the test goes on.
 . "$(dirname "$0")/../lib/e2e.sh"
 needs_run
 needs python3
@@ -71,10 +72,21 @@ is "leftovers are taken away" "$STATUS $(ls "$DECANT_ROOT/tmp") $(find "$DECANT_
 # --- K08 ---
 inside cp -a "$DECANT_ROOT" "$T/kept"
 mkdir "$T/scratch"
-all=()
+all=() from=$T
 [ "${FAULTS:-}" != all ] || all=(--all)
+if [ -n "${FAULTS_STATE:-}" ]; then
+	from=$FAULTS_STATE
+	if [ ! -e "$from/ready" ]; then
+		inside rm -rf "$from"
+		mkdir -p "$from"
+		inside cp -a "$T/kept" "$T/base.tar" "$T/ctx" "$from"
+		: >"$from/ready"
+	fi
+	all+=(--done "$from/done")
+fi
 python() { if [ "$(id -u)" -eq 0 ]; then python3 "$@"; else unshare --map-auto --map-root-user python3 "$@"; fi; }
-run python "$E2E_ROOT/tests/lib/damage-store.py" "$T/kept" "$T/scratch" "$T/base.tar" "$T/ctx" "${all[@]}"
+run python "$E2E_ROOT/tests/lib/damage-store.py" "$from/kept" "$T/scratch" "$from/base.tar" "$from/ctx" "${all[@]}"
 is "K08 $(tail -n 1 <<<"$OUT")" "$STATUS $(sed '$d' <<<"$OUT")" "0 "
 is "nothing is left" "$(leftovers)" ""
+[ -z "${FAULTS_STATE:-}" ] || [ "$E2E_FAILED" -gt 0 ] || inside rm -rf "$FAULTS_STATE"
 done_testing

@@ -40,7 +40,12 @@ for command in images "build -q ." fsck "rmi seed:1"; do
 	like "$command: and what to do" "$ERR" "use the decant that made it, or another store"
 done
 run decant fsck --repair
-is "but not one whose layers are all of ours: that is a damaged number" "$STATUS $(version)" "0 2"
+like "a repair refuses it too, though all layers are ours" "$STATUS $ERR" "^[1-9].* has version 3, this decant reads 2"
+like "... and says how a damaged number is told from it" "$ERR" "if no newer decant has ever used it, remove its file 'version'"
+is "... and leaves it as it is" "$(version)" 3
+rm "$DECANT_ROOT/version"
+run decant fsck --repair
+is "a number that was damaged is told from the layers then" "$STATUS $(version)" "0 2"
 sed -i 's/^decant-layer 2/decant-layer 9/' "$DECANT_ROOT"/layers/*.meta
 python3 - "$DECANT_ROOT" <<'P'
 import glob, hashlib, re, sys

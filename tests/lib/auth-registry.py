@@ -11,6 +11,7 @@ Each NAME is a server with a port of its own; every repository there has one ima
     anonymous       bearer tokens of /token, for everybody
     identity        as token; a login gets the refresh token "refresh-1", which is good for tokens (POST) too
     realm           bearer tokens of another place: realm=URL
+    redirect        open; blobs are at another place: at=URL, the same path there
     empty           404 for everything but /v2/
     search          open, with a catalogue and /v1/search
     pages           open; catalogue and tags come two a page, with Link
@@ -178,6 +179,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         blob = MANIFEST if parts[-2] == "manifests" and ":" not in parts[-1] else BLOBS.get(parts[-1])
         if blob is None:
             return self.reply(404, dump({"errors": [{"code": "BLOB_UNKNOWN"}]}))
+        if self.server.mode == "redirect" and parts[-2] == "blobs":
+            return self.reply(307, b"", [("Location", self.server.word("at") + path)])
         kind = OCI + "manifest.v1+json" if blob is MANIFEST else "application/octet-stream"
         return self.reply(200, blob, [("Content-Type", kind), ("Docker-Content-Digest", sha256(blob))])
 

@@ -88,7 +88,7 @@ realm-file      ... from file:///etc/passwd
 busy            every second request is answered by 503, Retry-After: 0
 storm           always 500
 gone            429 with Retry-After: 1000000000
-after-WHAT      the first request for the manifest is answered by 503 with Retry-After: WHAT is zero, one, date, past, garbage, none
+after-WHAT      the first request for the manifest is answered by 503 with Retry-After: WHAT is zero, one, date, past, garbage, late, none
 trickle         the second half of a blob comes at one byte a second
 break           the first answer for a blob is reset half-way; ranges work
 throttle-N      a connection gives N KiB a second; ranges work
@@ -104,6 +104,7 @@ up-slow         (push) reads uploads at a trickle
 up-full         (push) 500 for each upload
 up-resume       (push) the first PUT is cut; what came is kept, GET tells, PATCH goes on
 up-half         (push) the same, and PATCHes keep half of what they bring (202 with a shorter Range)
+up-one          (push) the first PUT is cut, and one byte of it is kept: "0-0", which is also said of none
 up-416          (push) the same, and the first PATCH is answered by 416
 up-none         (push) PATCHes are accepted and nothing of them is kept
 up-more         (push) PATCHes say that more is there than was sent
@@ -374,7 +375,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             name = "latest"
         if fault.startswith("after-") and self.server.state.count(fault, name) == 1:
             date = {"date": 2, "past": -3600}.get(fault[6:], 0)
-            value = {"zero": "0", "one": "1", "garbage": "soon, perhaps"}.get(fault[6:], formatdate(time.time() + date, usegmt=True))
+            value = {"zero": "0", "one": "1", "late": "3600", "garbage": "soon, perhaps"}.get(fault[6:], formatdate(time.time() + date, usegmt=True))
             return self.error(503, "UNAVAILABLE", [] if fault == "after-none" else [("Retry-After", value)])
         found = self.manifest_for(fault, name)
         if found is None:
@@ -507,7 +508,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.read_body()
             return self.error(413, "TOOLARGE")
         if self.command == "PUT" and length > 10000 and state.count(fault, repository) == 1 and not limit:
-            held += self.read_body(length // 2)
+            held += self.read_body(1 if fault == "up-one" else length // 2)
             self.close_connection = True
             return self.connection.close()
         body = self.read_body()
@@ -546,7 +547,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             least = re.fullmatch(r"up-max-\d+-(\d+)", fault)
             return self.reply(202, b"", ([("OCI-Chunk-Min-Length", least[1])] if least else []) + [
                 ("Location", f"/v2/{repository}/blobs/uploads/{number}?_state=a%2Fb%3D%3D~{number}&x=1")])
-        if re.match("up-(resume|half|416|none|more|quiet|token|max-)", fault):
+        if re.match("up-(resume|one|half|416|none|more|quiet|token|max-)", fault):
             return self.session(fault, repository, rest)
         match = re.fullmatch(r"(\d+)\?_state=a%2Fb%3D%3D~(\d+)&x=1&digest=(sha256%3A[0-9a-f]{64})", rest)
         if not match or match[1] != match[2]:

@@ -127,6 +127,22 @@ static void test_map(void **state)
 	assert_true(str_eq(m.slots[4998].key, STR("key4998")));
 }
 
+static void test_clock_span(void **state)
+{
+	(void)state;
+	static const struct {
+		int64_t ms;
+		const char *text;
+	} cases[] = {
+		{ 0, "0 seconds" },   { 1, "1 ms" },           { 512, "512 ms" },
+		{ 1000, "1 second" }, { 1500, "1500 ms" },     { 2000, "2 seconds" },
+		{ 9999, "9999 ms" },  { 10001, "10 seconds" }, { 60000, "60 seconds" },
+	};
+	char text[CLOCK_SPAN_LEN];
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		assert_string_equal(clock_span_text(cases[i].ms, text), cases[i].text);
+}
+
 static void test_clock(void **state)
 {
 	(void)state;
@@ -260,6 +276,7 @@ int main(void)
 		cmocka_unit_test(test_sizes),
 		cmocka_unit_test(test_map),
 		cmocka_unit_test(test_clock),
+		cmocka_unit_test(test_clock_span),
 		cmocka_unit_test(test_parallel),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

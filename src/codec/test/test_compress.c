@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
 
+#include "base/parallel.h"
 #include "codec/compress.h"
 #include "codec/test/tests.h"
 
@@ -208,6 +209,59 @@ static void test_compress_error_below(void **state)
 	}
 }
 
+typedef struct Shared {
+	CompressPool *pool;
+	Str plain;
+	Buf packed[6];
+} Shared;
+
+/* Writer I of a pool that others use at the same time: every third one cannot write, the last ones
+ * want another level than the pool's. */
+static Err *write_shared(void *context, size_t i)
+{
+	static const WriterOps full_ops = { .write = full_write };
+	Shared *s = context;
+	CompressionSpec spec = { .id = COMPRESSION_ZSTD, .level = i < 4 ? 3 : 1, .pool = s->pool };
+	if (i % 3 != 1) {
+		pack(&spec, s->plain, 70000, &s->packed[i]);
+		return NULL;
+	}
+	Writer full = { &full_ops };
+	AUTO_WRITER Writer *w = compressor_writer(&spec, &full);
+	AUTO_ERR Err *err = writer_write(w, s->plain.ptr, s->plain.len);
+	if (!err)
+		err = writer_finish(w);
+	assert_true(err && err_errno(err) == ENOSPC);
+	return NULL;
+}
+
+static void test_compress_shared_pool(void **state)
+{
+	(void)state;
+	static const unsigned threads[] = { 1, 2, 8 };
+	AUTO_BUF Buf plain = BUF_INIT, want3 = BUF_INIT, want1 = BUF_INIT;
+	add_sample(&plain, (17 << 20) + 17);
+	pack(&(CompressionSpec){ .id = COMPRESSION_ZSTD, .level = 3 }, buf_str(&plain), 70000,
+	     &want3);
+	pack(&(CompressionSpec){ .id = COMPRESSION_ZSTD, .level = 1 }, buf_str(&plain), 70000,
+	     &want1);
+	assert_false(str_eq(buf_str(&want3), buf_str(&want1)));
+	for (size_t t = 0; t < ARRAY_LEN(threads); t++) {
+		AUTO_COMPRESS_POOL CompressPool *pool = compressor_pool_new(threads[t]);
+		Shared s = { .pool = pool, .plain = buf_str(&plain) };
+		AUTO_BUF Buf first = BUF_INIT; /* says what the pool's level is */
+		pack(&(CompressionSpec){ .id = COMPRESSION_ZSTD, .level = 3, .pool = pool },
+		     buf_str(&plain), 1 << 20, &first);
+		assert_null(parallel_each(ARRAY_LEN(s.packed), 4, write_shared, &s));
+		for (size_t i = 0; i < ARRAY_LEN(s.packed); i++) {
+			if (i % 3 != 1)
+				assert_true(str_eq(buf_str(&s.packed[i]),
+				                   buf_str(i < 4 ? &want3 : &want1)));
+			buf_done(&s.packed[i]);
+		}
+	}
+}
+
 static void test_compress_parse(void **state)
 {
 	(void)state;
@@ -317,6 +371,7 @@ int test_compress_run(void)
 		cmocka_unit_test(test_compress_damage),
 		cmocka_unit_test(test_compress_stays_failed),
 		cmocka_unit_test(test_compress_error_below),
+		cmocka_unit_test(test_compress_shared_pool),
 		cmocka_unit_test(test_compress_parse),
 		cmocka_unit_test(test_compress_sniff),
 		cmocka_unit_test(test_gzip_header_in_pieces),

@@ -86,7 +86,7 @@ static Err *load(Fixture *f, const Part *parts, Loaded **ret, size_t *ret_count)
 	AUTO_BUF Buf archive = BUF_INIT;
 	make_archive(parts, &archive);
 	AUTO_READER Reader *in = reader_from_memory(buf_str(&archive));
-	return load_archive(f->store, in, "x.tar", NULL, &f->arena, ret, ret_count);
+	return load_archive(f->store, in, "x.tar", NULL, NULL, &f->arena, ret, ret_count);
 }
 
 static Str config_of(Fixture *f, const char *diff_ids, const char *more)
@@ -386,17 +386,18 @@ static void test_packed_archives(void **state)
 		AUTO_READER Reader *in = reader_from_memory(buf_str(&packed));
 		Loaded *loaded;
 		size_t count;
-		must(load_archive(f->store, in, "x", NULL, &f->arena, &loaded, &count));
+		must(load_archive(f->store, in, "x", NULL, NULL, &f->arena, &loaded, &count));
 		AUTO_READER Reader *cut =
 			reader_from_memory(str_head(buf_str(&packed), packed.len - 9));
 		AUTO_ERR Err *err =
-			load_archive(f->store, cut, "x", NULL, &f->arena, &loaded, &count);
+			load_archive(f->store, cut, "x", NULL, NULL, &f->arena, &loaded, &count);
 		assert_true(err && err_kind(err) == ERR_CORRUPT);
 	}
 	AUTO_READER Reader *empty = reader_from_memory(STR(""));
 	Loaded *loaded;
 	size_t count;
-	AUTO_ERR Err *err = load_archive(f->store, empty, "x", NULL, &f->arena, &loaded, &count);
+	AUTO_ERR Err *err =
+		load_archive(f->store, empty, "x", NULL, NULL, &f->arena, &loaded, &count);
 	assert_true(err && str_eq(err_cause(err), STR("it is empty")));
 }
 

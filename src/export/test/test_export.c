@@ -285,7 +285,7 @@ static void test_archives_load_again(void **state)
 		AUTO_READER Reader *in = reader_from_memory(bytes);
 		Loaded *loaded;
 		size_t count;
-		must(load_archive(other, in, name, NULL, &f->arena, &loaded, &count));
+		must(load_archive(other, in, name, NULL, NULL, &f->arena, &loaded, &count));
 		assert_int_equal(count, 1);
 		assert_string_equal(loaded[0].name.ptr, "img:1");
 		assert_true(digest_eq(&loaded[0].id, &f->built.id));

@@ -167,6 +167,8 @@ static void test_retry_delay(void **state)
 		{ 40, "", 5000 },
 		{ 1, "0", 200 },
 		{ 1, "2", 2000 },
+		{ 1, "60", 60000 },
+		{ 1, "61", RETRY_NEVER },
 		{ 1, "1000000000", RETRY_NEVER },
 		{ 1, "99999999999999999999999", RETRY_NEVER },
 		{ 1, "soon", 200 },

@@ -21,7 +21,7 @@
 static void write_program(int dir_fd, const char *name, const Machine *m)
 {
 	AUTO_BUF Buf program = BUF_INIT;
-	machine_program(m, &program);
+	machine_program(m, (Str){ m->code, m->code_bytes }, &program);
 	must(path_write_file(dir_fd, name, buf_str(&program), 0755, false));
 }
 
@@ -45,7 +45,9 @@ static void test_headers(void **state)
 		machine_magic(&machine_table[i], magic, mask);
 		for (size_t k = 0; k < machine_count; k++) {
 			AUTO_BUF Buf program = BUF_INIT;
-			machine_program(&machine_table[k], &program);
+			machine_program(&machine_table[k],
+			                (Str){ machine_table[k].code, machine_table[k].code_bytes },
+			                &program);
 			bool same = true;
 			for (size_t n = 0; n < MACHINE_HEADER_BYTES; n++)
 				same = same && !(((uint8_t)program.ptr[n] ^ magic[n]) & mask[n]);
