@@ -212,7 +212,7 @@ static Err *in_own_words(const Cli *cli, Err *err)
 Err *cli_advise(const Cli *cli, Err *err)
 {
 	struct statvfs fs;
-	if (err_errno(err) != ENOSPC && err_errno(err) != EDQUOT)
+	if ((err_errno(err) != ENOSPC && err_errno(err) != EDQUOT) || err_is_elsewhere(err))
 		return in_own_words(cli, err);
 	if (cli->store && fstatvfs(store_dir_fd(cli->store), &fs) == 0)
 		err = err_note(err, "the store '%s' has %s free on its file system",
