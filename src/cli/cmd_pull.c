@@ -88,8 +88,9 @@ static Err *pull_one(Pulling *p, const Reference *ref, bool *ret_new)
 	say(p, "%.*s: Pulling from %.*s\n", STR_ARG(tag), STR_ARG(ref->path));
 	TRY(transfer_open("Pulling", p->quiet || p->out != stdout, &p->show));
 	PullListener listener = { transfer_layer, &p->show };
-	TRY(cli_of_registry(pull_image(p->store, p->registry, ref, p->platform, transfer_progress(&p->show),
-	                     &listener, p->cancel, a, &result)));
+	TRY(cli_of_registry(pull_image(p->store, p->registry, ref, p->platform,
+	                               transfer_progress(&p->show), &listener, p->cancel, a,
+	                               &result)));
 	transfer_close(&p->show);
 	say(p, "Digest: %s\n", digest_arena_text(a, &result.image.top_digest).ptr);
 	*ret_new = *ret_new || !result.was_here;
@@ -136,7 +137,7 @@ static Err *pull_tags(Pulling *p, const Reference *repository)
 	bool new = false;
 	TRY(open_pulling(p));
 	TRY(cli_of_registry(registry_list(p->registry, repository->domain, repository->path,
-	                        CATALOG_NAMES_MAX, NULL, NULL, a, &tags)));
+	                                  CATALOG_NAMES_MAX, NULL, NULL, a, &tags)));
 	if (tags.count == 0)
 		return err_new(ERR_NETWORK, "%.*s: no tags",
 		               STR_ARG(reference_familiar_name(a, repository)));

@@ -74,10 +74,9 @@ static Str split_term(Arena *a, const char *text, Str *ret_domain)
 {
 	Str term = str_from(text), first;
 	Str rest = str_cut(term, '/', &first);
-	bool host = is_address(term) ||
-	            (first.len < term.len &&
-	             (str_find(first, '.') >= 0 || str_find(first, ':') >= 0 ||
-	              str_eqc(first, "localhost")));
+	bool host = is_address(term) || (first.len < term.len &&
+	                                 (str_find(first, '.') >= 0 || str_find(first, ':') >= 0 ||
+	                                  str_eqc(first, "localhost")));
 	*ret_domain = host ? arena_str(a, first) : STR("docker.io");
 	if (str_eqc(*ret_domain, "index.docker.io"))
 		*ret_domain = STR("docker.io");

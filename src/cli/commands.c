@@ -47,6 +47,7 @@
 	X(imagetools_inspect) \
 	X(imagetools_create) \
 	X(image_prune) \
+	X(image_exists) \
 	X(run)        \
 	X(create)     \
 	X(start)      \
@@ -69,6 +70,8 @@
 	X(system_df)  \
 	X(system_prune) \
 	X(du)         \
+	X(volume_ls) \
+	X(network_ls) \
 	X(volume_prune) \
 	X(network_prune) \
 	X(completion) \

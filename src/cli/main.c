@@ -237,6 +237,8 @@ void cli_report(Cli *cli, Err *err)
 static const struct {
 	const char *word, *advice;
 } foreign_commands[] = {
+	{ "bake", "bake files are not read: 'decant build --target A,B -t NAME:{target} .' builds "
+	          "several targets at once" },
 	{ "commit", "write the change into the Dockerfile; 'decant export' gives all files" },
 	{ "events", "there is no daemon that would tell them" },
 	{ "network", "containers have a network of their own, none, or the host's: --network" },
@@ -361,8 +363,9 @@ static Err *dispatch(Cli *cli, int argc, char **argv)
 		if (!command_is_noun(argv[0]))
 			return unknown_command(cli, argv[0]);
 		if (argc > 1 && argv[1][0] != '-')
-			return cli_usage(cli, "unknown command: %s %s %s", cli->program->name,
-			                 argv[0], argv[1]);
+			return with_advice(argv[strcmp(argv[0], "buildx") == 0],
+			                   cli_usage(cli, "unknown command: %s %s %s",
+			                             cli->program->name, argv[0], argv[1]));
 		help_noun(cli->program->name, argv[0]);
 		return NULL;
 	}

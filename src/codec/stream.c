@@ -256,8 +256,9 @@ Writer *writer_to_fd(int fd, const char *name)
 	static const WriterOps ops = { fd_write, finish_nothing, writer_free };
 	FdWriter *f = xcalloc(1, sizeof *f);
 	bool is_stdout = strcmp(name, "-") == 0;
-	*f = (FdWriter){ { &ops }, fd, is_stdout ? "to standard output" : name,
-		         is_stdout ? "" : "'", true };
+	*f = (FdWriter){
+		{ &ops }, fd, is_stdout ? "to standard output" : name, is_stdout ? "" : "'", true
+	};
 	return &f->writer;
 }
 
