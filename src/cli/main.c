@@ -109,7 +109,7 @@ Err *cli_image(Cli *cli, Store *s, const char *name, Image *ret)
 	if (!s) {
 		/* an ID is no reference, and is not there either */
 		Err *e = strlen(name) == DIGEST_HEX_LEN ? NULL : cli_reference(cli, name, &ref);
-		return e ? e : err_new(ERR_NOT_FOUND, "No such image: %s", name);
+		return e ? e : image_no_such(str_from(name));
 	}
 	TRY(store_hold(s, cli->cancel_open ? &cli->cancel : NULL));
 	return cli_of_name(cli, name, image_find(s, str_from(name), cli->arena, ret));
