@@ -97,5 +97,5 @@ like "network create is none" "$ERR" "unknown command: docker network create"
 like "... and says what there is" "$ERR" "note: containers have a network of their own"
 run docker buildx bake -f docker-bake.hcl
 is "buildx bake" "$STATUS" 1
-like "... says what to use" "$ERR" "note: bake files are not read: 'decant build --target A,B"
+like "... says what to use" "$ERR" "note: bake files are not read: 'docker build --target A,B"
 done_testing
