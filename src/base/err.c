@@ -8,6 +8,7 @@ struct Err {
 	ErrKind kind;
 	int errnum;
 	int exit_status; /* of the user's command, for ERR_RUN */
+	bool elsewhere;
 	Span span;
 	Buf cause;  /* one line */
 	Buf whiles; /* one per line, innermost first */
@@ -155,6 +156,18 @@ Err *err_set_exit_status(Err *e, int status)
 	if (e)
 		e->exit_status = status;
 	return e;
+}
+
+Err *err_set_elsewhere(Err *err)
+{
+	if (err)
+		err->elsewhere = true;
+	return err;
+}
+
+bool err_is_elsewhere(const Err *err)
+{
+	return err->elsewhere;
 }
 
 Err *err_set_kind(Err *e, ErrKind kind)

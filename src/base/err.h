@@ -80,6 +80,10 @@ NODISCARD Err *err_set_exit_status(Err *err, int status);
 NODISCARD Err *err_set_kind(Err *err, ErrKind kind);
 /* Instead of those that it has, a line each; NOTES as err_notes() gives them. */
 void err_set_notes(Err *err, Str notes);
+/* It is about what the user writes to, not about what we keep: a full disk there is no full store.
+ * NULL is fine. */
+NODISCARD Err *err_set_elsewhere(Err *err);
+bool err_is_elsewhere(const Err *err);
 void err_free(Err *err); /* NULL is fine */
 /* Line and column (both from 1, column in bytes) of a byte offset. */
 void err_line_column(Span span, unsigned *ret_line, unsigned *ret_column);

@@ -44,12 +44,12 @@ static Err *write_file(const char *file, Str bytes)
 	struct stat st;
 	TRY(split_path(&a, file, &dir, &name));
 	if (fstatat(dir, name, &st, 0) < 0 || S_ISREG(st.st_mode))
-		return err_while(path_write_file(dir, name, bytes, 0644, false), "writing '%s'",
-		                 file);
+		return err_while(err_set_elsewhere(path_write_file(dir, name, bytes, 0644, false)),
+		                 "writing '%s'", file);
 	AUTO_CLOSE int fd = openat(dir, name, O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
 		return err_sys(errno, "cannot open '%s'", file);
-	return path_write_all(fd, bytes.ptr, bytes.len, file);
+	return err_set_elsewhere(path_write_all(fd, bytes.ptr, bytes.len, file));
 }
 
 /* The ID of an earlier build must not be taken for this one's, if this one fails. */

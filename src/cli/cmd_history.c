@@ -57,8 +57,8 @@ static void history_defaults(void *values)
 }
 
 /* The first CREATED_BY_COLUMNS characters, the last of them an ellipsis; tabs would break the
- * table. */
-static Str created_by(Arena *a, Str text, bool full)
+ * table, and line ends do, where there is one. */
+static Str created_by(Arena *a, Str text, bool full, bool in_table)
 {
 	AUTO_BUF Buf out = BUF_INIT;
 	size_t columns = 0, at = 0;
@@ -67,8 +67,8 @@ static Str created_by(Arena *a, Str text, bool full)
 		columns += starts;
 		if (!full && starts && columns > CREATED_BY_COLUMNS)
 			break;
-		buf_add_char(&out,
-		             text.ptr[at] == '\t' || text.ptr[at] == '\n' ? ' ' : text.ptr[at]);
+		char c = text.ptr[at];
+		buf_add_char(&out, c == '\t' || (c == '\n' && in_table) ? ' ' : c);
 	}
 	if (at < text.len) {
 		while (out.len && ((unsigned char)out.ptr[out.len - 1] & 0xc0) == 0x80)
@@ -86,6 +86,11 @@ static Str created_since(Arena *a, int64_t ns)
 	return arena_strf(a, "%s ago", cli_age(a, clock_real_ns() - ns).ptr);
 }
 
+static bool is_table(const HistoryValues *v)
+{
+	return !v->format || !*v->format || strncmp(v->format, "table", 5) == 0;
+}
+
 static Str row_json(Arena *a, const HistoryValues *v, const History *h, Str id, uint64_t size,
                     const unsigned *line)
 {
@@ -94,12 +99,12 @@ static Str row_json(Arena *a, const HistoryValues *v, const History *h, Str id, 
 	JsonWriter w = { .out = &json };
 	/* whole seconds, as docker */
 	Str at = h->created_ns == IMAGE_TIME_NONE
-	                 ? STR("")
+	                 ? STR("1970-01-01T00:00:00Z") /* as there */
 	                 : clock_format(h->created_ns - h->created_ns % 1000000000, time);
 	json_write_object(&w);
 	json_write_member(&w, "Comment", h->comment);
 	json_write_member(&w, "CreatedAt", at);
-	json_write_member(&w, "CreatedBy", created_by(a, h->created_by, v->no_trunc));
+	json_write_member(&w, "CreatedBy", created_by(a, h->created_by, v->no_trunc, is_table(v)));
 	json_write_member(&w, "CreatedSince", v->human ? created_since(a, h->created_ns) : at);
 	json_write_member(&w, "ID", id);
 	if (line)
@@ -148,6 +153,8 @@ static Err *run_history(Cli *cli, const void *values, const Arguments *args)
 	bool wants_lines = v->lines || (v->format && strstr(v->format, ".Line"));
 	const unsigned *lines = wants_lines ? history_lines(s, a, &image) : NULL;
 	size_t layer = c->diff_id_count;
+	/* as docker: a template of one's own says itself what is shown */
+	bool quiet = v->quiet && (!v->format || !*v->format || strcmp(v->format, "table") == 0);
 	for (size_t i = 0; i < c->history_count; i++) {
 		/* newest first; the layers belong to the entries that are not empty, from the end
 		 */
@@ -159,12 +166,12 @@ static Err *run_history(Cli *cli, const void *values, const Arguments *args)
 		Str id = i             ? STR("<missing>")
 		         : v->no_trunc ? full
 		                       : arena_strf(a, "%.12s", full.ptr + 7);
-		if (v->quiet)
+		if (quiet)
 			printf("%s\n", id.ptr);
 		rows[i] = row_json(a, v, h, id, size,
 		                   lines ? &lines[c->history_count - 1 - i] : NULL);
 	}
-	if (v->quiet)
+	if (quiet)
 		return NULL;
 	size_t shown_count = v->lines ? ARRAY_LEN(columns_with_lines) : ARRAY_LEN(columns);
 	const ListingColumn *shown = v->lines ? columns_with_lines : columns;

@@ -11,7 +11,7 @@
 #include <stdio.h>
 
 typedef struct ImagesValues {
-	bool all, digests, no_trunc, quiet, tree;
+	bool all, digests, no_trunc, no_heading, quiet, tree;
 	const char *format;
 	OptionList filters;
 } ImagesValues;
@@ -42,6 +42,12 @@ static const Option images_options[] = {
 	  .kind = OPTION_FLAG,
 	  .help = "Show IDs in full",
 	  .offset = offsetof(ImagesValues, no_trunc) },
+	{ .name = "noheading", /* podman, buildah */
+	  .letter = 'n',
+	  .kind = OPTION_FLAG,
+	  .hidden = true,
+	  .help = "Leave the line with the titles away",
+	  .offset = offsetof(ImagesValues, no_heading) },
 	{ .name = "quiet",
 	  .letter = 'q',
 	  .kind = OPTION_FLAG,
@@ -145,7 +151,8 @@ static void print_table(Arena *a, const ImagesValues *v, const ImageRowVec *rows
 		         created_since(a, row).ptr, cli_size(a, row->image.size_bytes).ptr);
 		lines[i + 1] = arena_str(a, buf_str(&line));
 	}
-	listing_print_lines(lines, rows->len + 1, LISTING_COLUMN_MIN);
+	size_t head = v->no_heading ? 1 : 0;
+	listing_print_lines(lines + head, rows->len + 1 - head, LISTING_COLUMN_MIN);
 }
 
 static Err *print_rows(Cli *cli, Store *s, StoreCatalog *catalog, const ImagesValues *v,

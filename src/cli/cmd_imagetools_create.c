@@ -389,9 +389,9 @@ static Err *write_metadata(const Create *c, const Composed *made)
 	TRY(json_parse(buf_str(&json), SIZE_MAX, "metadata", &v));
 	json_dump_indent(v, 2, &out);
 	json_free(v);
-	return err_while(
-		path_write_file(AT_FDCWD, c->values->metadata_file, buf_str(&out), 0644, false),
-		"writing '%s'", c->values->metadata_file);
+	return err_while(err_set_elsewhere(path_write_file(AT_FDCWD, c->values->metadata_file,
+	                                                   buf_str(&out), 0644, false)),
+	                 "writing '%s'", c->values->metadata_file);
 }
 
 static Err *create(Create *c, const Arguments *args)
@@ -432,8 +432,7 @@ static Err *run_imagetools_create(Cli *cli, const void *values, const Arguments 
 	c.registry = registry;
 	Err *e = create(&c, args);
 	VEC_DONE(&c.given);
-	/* nonsense of a registry is no damage of ours */
-	return e && err_kind(e) == ERR_CORRUPT ? err_set_kind(e, ERR_NETWORK) : e;
+	return cli_of_registry(e);
 }
 
 const Command command_imagetools_create = {

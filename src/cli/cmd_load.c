@@ -72,12 +72,18 @@ static Err *run_load(Cli *cli, const void *values, const Arguments *args)
 	                 : load_archive(s, in, name, &wanted, cancel, cli->arena, &loaded, &count);
 	if (e) /* damaged is the archive, not the store */
 		return err_kind(e) == ERR_CORRUPT ? err_set_kind(e, ERR_INPUT) : e;
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
+		if (!digest_is_zero(&loaded[i].renamed))
+			printf("The image %.*s already exists, renaming the old one with ID %s to "
+			       "empty string\n",
+			       STR_ARG(loaded[i].name),
+			       digest_arena_text(cli->arena, &loaded[i].renamed).ptr);
 		if (loaded[i].name.len)
 			printf("Loaded image: %.*s\n", STR_ARG(loaded[i].name));
 		else
 			printf("Loaded image ID: %s\n",
 			       digest_arena_text(cli->arena, &loaded[i].id).ptr);
+	}
 	return NULL;
 }
 

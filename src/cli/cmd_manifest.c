@@ -146,8 +146,7 @@ static Err *run_create(Cli *cli, const void *values, const Arguments *args)
 	index.manifests = all;
 	for (size_t i = 1; i < args->count; i++) {
 		Err *e = add_source(cli, r, args->at[i], &index);
-		/* nonsense of a registry is no damage of ours */
-		TRY(e && err_kind(e) == ERR_CORRUPT ? err_set_kind(e, ERR_NETWORK) : e);
+		TRY(cli_of_registry(e));
 	}
 	TRY(manifest_list_write(cli, s, &list, &index));
 	printf("Created manifest list %s\n", reference_full(cli->arena, &list).ptr);
@@ -308,7 +307,7 @@ static Err *run_push(Cli *cli, const void *values, const Arguments *args)
 	Err *e = push_images(cli, r, &list, &index);
 	if (!e)
 		e = registry_push_manifest(r, &list, type, json, &digest);
-	TRY(e && err_kind(e) == ERR_CORRUPT ? err_set_kind(e, ERR_NETWORK) : e);
+	TRY(cli_of_registry(e));
 	printf("%s\n", digest_arena_text(cli->arena, &digest).ptr);
 	return v->purge ? store_manifests_remove(s, reference_full(cli->arena, &list)) : NULL;
 }

@@ -90,8 +90,7 @@ static Err *open_document(Cli *cli, const ManifestValues *v, const char *name, R
 	if (v->insecure)
 		registry_trust(*ret_r, ref.domain);
 	Err *e = read_document(cli, *ret_r, &ref, ret);
-	/* nonsense of a registry is no damage of ours */
-	return e && err_kind(e) == ERR_CORRUPT ? err_set_kind(e, ERR_NETWORK) : e;
+	return cli_of_registry(e);
 }
 
 static Err *print_json(Str json)

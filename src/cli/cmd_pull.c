@@ -80,13 +80,6 @@ static void say(const Pulling *p, const char *format, ...)
 	va_end(args);
 }
 
-/* What is absent or damaged is so there, not in the store. */
-static Err *there(Err *e)
-{
-	bool theirs = e && (err_kind(e) == ERR_NOT_FOUND || err_kind(e) == ERR_CORRUPT);
-	return theirs ? err_set_kind(e, ERR_NETWORK) : e;
-}
-
 static Err *pull_one(Pulling *p, const Reference *ref, bool *ret_new)
 {
 	Arena *a = p->cli->arena;
@@ -95,8 +88,9 @@ static Err *pull_one(Pulling *p, const Reference *ref, bool *ret_new)
 	say(p, "%.*s: Pulling from %.*s\n", STR_ARG(tag), STR_ARG(ref->path));
 	TRY(transfer_open("Pulling", p->quiet || p->out != stdout, &p->show));
 	PullListener listener = { transfer_layer, &p->show };
-	TRY(there(pull_image(p->store, p->registry, ref, p->platform, transfer_progress(&p->show),
-	                     &listener, p->cancel, a, &result)));
+	TRY(cli_of_registry(pull_image(p->store, p->registry, ref, p->platform,
+	                               transfer_progress(&p->show), &listener, p->cancel, a,
+	                               &result)));
 	transfer_close(&p->show);
 	say(p, "Digest: %s\n", digest_arena_text(a, &result.image.top_digest).ptr);
 	*ret_new = *ret_new || !result.was_here;
@@ -142,8 +136,8 @@ static Err *pull_tags(Pulling *p, const Reference *repository)
 	CatalogNames tags;
 	bool new = false;
 	TRY(open_pulling(p));
-	TRY(there(registry_list(p->registry, repository->domain, repository->path,
-	                        CATALOG_NAMES_MAX, NULL, NULL, a, &tags)));
+	TRY(cli_of_registry(registry_list(p->registry, repository->domain, repository->path,
+	                                  CATALOG_NAMES_MAX, NULL, NULL, a, &tags)));
 	if (tags.count == 0)
 		return err_new(ERR_NETWORK, "%.*s: no tags",
 		               STR_ARG(reference_familiar_name(a, repository)));

@@ -3,6 +3,7 @@
 #include "base/base.h"
 
 #include "cli/connection.h"
+#include "cli/push_elsewhere.h"
 #include "cli/transfer.h"
 #include "export/export.h"
 #include "sandbox/sandbox.h"
@@ -77,7 +78,8 @@ static Err *find_images(const Pushing *p, const char *name, Image *one, Image **
 	return NULL;
 }
 
-static Err *push_one(Pushing *p, const char *name, bool first)
+/* DESTINATION: the name there. */
+static Err *push_one(Pushing *p, const char *name, const char *destination, bool first)
 {
 	const PushValues *v = p->values;
 	Arena *a = p->cli->arena;
@@ -86,7 +88,7 @@ static Err *push_one(Pushing *p, const char *name, bool first)
 	size_t count;
 	Digest manifest;
 	uint64_t size;
-	TRY(cli_reference(p->cli, name, &ref));
+	TRY(cli_reference(p->cli, destination, &ref));
 	TRY(find_images(p, name, &image, &all, &count));
 	const ExportImage pushed = { .images = all, .image_count = count };
 	if (first && !v->quiet)
@@ -129,6 +131,29 @@ static Err *find_names(const Pushing *p, const Reference *repository, const char
 	                       STR_ARG(reference_familiar_name(a, repository)));
 }
 
+/* buildah's and podman's: IMAGE goes to DESTINATION, under whatever name it is here. */
+static Err *push_to(Pushing *p, const char *name, const char *destination)
+{
+	Image image = { 0 }, *all;
+	size_t count;
+	bool transport = push_has_transport(&destination);
+	if (p->values->all_tags)
+		return cli_usage(p->cli, "--all-tags takes no destination");
+	TRY(sandbox_enter()); /* as below */
+	TRY(cli_store(p->cli, &p->store));
+	TRY(cli_cancel(p->cli, &p->cancel));
+	if (!transport) {
+		TRY(registry_open(p->cancel, &p->registry));
+		return push_one(p, name, destination, true);
+	}
+	TRY(find_images(p, name, &image, &all, &count));
+	const ExportImage pushed = { .images = all,
+		                     .image_count = count,
+		                     .names = &image.ref,
+		                     .name_count = image.ref.len ? 1 : 0 };
+	return push_elsewhere(p->cli, p->store, &pushed, destination, &p->compression, p->cancel);
+}
+
 static Err *push_names(Pushing *p, const char *name)
 {
 	Reference ref;
@@ -149,7 +174,7 @@ static Err *push_names(Pushing *p, const char *name)
 	TRY(cli_cancel(p->cli, &p->cancel));
 	TRY(registry_open(p->cancel, &p->registry));
 	for (size_t i = 0; i < count; i++)
-		TRY(push_one(p, names[i], i == 0));
+		TRY(push_one(p, names[i], names[i], i == 0));
 	return NULL;
 }
 
@@ -159,14 +184,21 @@ static Err *run_push(Cli *cli, const void *values, const Arguments *args)
 	Str authorities;
 	Reference ref;
 	TRY(connection_apply(cli, &p.values->connection, &authorities));
-	TRY(cli_reference(cli, args->at[0], &ref));
-	TRY(connection_creds(cli, p.values->creds, ref.domain));
+	bool elsewhere = false;
+	const char *to = args->at[args->count - 1];
+	if (args->count > 1)
+		elsewhere = push_has_transport(&to);
+	if (!elsewhere) {
+		TRY(cli_reference(cli, to, &ref));
+		TRY(connection_creds(cli, p.values->creds, ref.domain));
+	}
 	if (p.values->compression) {
 		Err *e = compressor_parse(str_from(p.values->compression), &p.compression);
 		cli->usage_error = e;
 		TRY(e);
 	}
-	Err *e = push_names(&p, args->at[0]);
+	Err *e = args->count > 1 ? push_to(&p, args->at[0], args->at[1])
+	                         : push_names(&p, args->at[0]);
 	transfer_close(&p.show);
 	registry_closep(&p.registry);
 	return e;
@@ -176,13 +208,16 @@ const Command command_push = {
 	.name = "push",
 	.aliases = "image push",
 	.group = GROUP_IMAGES,
-	.synopsis = "[OPTIONS] NAME[:TAG]",
+	.synopsis = "[OPTIONS] NAME[:TAG] [DESTINATION]",
 	.help = "Send an image to a registry",
+	.about = "With DESTINATION, as buildah and podman have it, the image goes there: another "
+		 "name, or\n"
+		 "oci:DIR[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:NAME], dir:DIR.",
 	.options = push_options,
 	.option_count = ARRAY_LEN(push_options),
 	.values_size = sizeof(PushValues),
 	.arguments_min = 1,
-	.arguments_max = 1,
+	.arguments_max = 2,
 	.choices = "IMAGE",
 	.run = run_push,
 };

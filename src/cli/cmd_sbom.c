@@ -122,8 +122,9 @@ static Err *write_document(Cli *cli, const SbomValues *v, const Image *image, co
 		(void)fwrite(out.ptr, 1, out.len, stdout); /* checked when the program ends */
 		return NULL;
 	}
-	return err_while(path_write_file(AT_FDCWD, v->output, buf_str(&out), 0644, false),
-	                 "writing '%s'", v->output);
+	return err_while(
+		err_set_elsewhere(path_write_file(AT_FDCWD, v->output, buf_str(&out), 0644, false)),
+		"writing '%s'", v->output);
 }
 
 static Err *run_sbom(Cli *cli, const void *values, const Arguments *args)

@@ -61,14 +61,22 @@ typedef struct Filter {
 	bool asks_official, official, asks_automated, automated;
 } Filter;
 
-/* The registry of a TERM like "quay.io/app", and the rest of it. */
+/* "HOST:PORT", which is no word to look for. */
+static bool is_address(Str text)
+{
+	Str host, port = str_cut(text, ':', &host);
+	uint64_t number;
+	return host.len && str_to_u64(port, &number) && number <= UINT16_MAX;
+}
+
+/* The registry of a TERM like "quay.io/app" or "localhost:5000", and the rest of it. */
 static Str split_term(Arena *a, const char *text, Str *ret_domain)
 {
 	Str term = str_from(text), first;
 	Str rest = str_cut(term, '/', &first);
-	bool host =
-		first.len < term.len && (str_find(first, '.') >= 0 || str_find(first, ':') >= 0 ||
-	                                 str_eqc(first, "localhost"));
+	bool host = is_address(term) || (first.len < term.len &&
+	                                 (str_find(first, '.') >= 0 || str_find(first, ':') >= 0 ||
+	                                  str_eqc(first, "localhost")));
 	*ret_domain = host ? arena_str(a, first) : STR("docker.io");
 	if (str_eqc(*ret_domain, "index.docker.io"))
 		*ret_domain = STR("docker.io");
@@ -257,8 +265,7 @@ static Err *run_search(Cli *cli, const void *values, const Arguments *args)
 	TRY(registry_open(cancel, &registry));
 	Err *e = v->list_tags ? list_tags(cli, v, registry, args->at[0])
 	                      : list_hits(cli, v, &filter, registry, domain, term);
-	/* nonsense of a registry is no damage of ours */
-	return e && err_kind(e) == ERR_CORRUPT ? err_set_kind(e, ERR_NETWORK) : e;
+	return cli_of_registry(e);
 }
 
 const Command command_search = {
@@ -268,7 +275,7 @@ const Command command_search = {
 	.help = "Look for images in a registry",
 	.about = "Without REGISTRY it is Docker Hub. Others are asked for their catalogue, then "
 		 "for a search: "
-		 "'decant search localhost:5000/' lists all that there is.",
+		 "'decant search localhost:5000' lists all that there is.",
 	.options = search_options,
 	.option_count = ARRAY_LEN(search_options),
 	.values_size = sizeof(SearchValues),

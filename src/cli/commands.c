@@ -48,6 +48,7 @@
 	X(imagetools_inspect) \
 	X(imagetools_create) \
 	X(image_prune) \
+	X(image_exists) \
 	X(run)        \
 	X(create)     \
 	X(start)      \
@@ -70,6 +71,8 @@
 	X(system_df)  \
 	X(system_prune) \
 	X(du)         \
+	X(volume_ls) \
+	X(network_ls) \
 	X(volume_prune) \
 	X(network_prune) \
 	X(new_build)  \

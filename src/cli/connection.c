@@ -193,3 +193,9 @@ Err *connection_creds(Cli *cli, const char *creds, Str domain)
 	return set_variable("REGISTRY_AUTH_FILE",
 	                    arena_strf(cli->arena, "/proc/self/fd/%d", fd).ptr);
 }
+
+Err *cli_of_registry(Err *e)
+{
+	bool theirs = e && (err_kind(e) == ERR_NOT_FOUND || err_kind(e) == ERR_CORRUPT);
+	return theirs ? err_set_kind(e, ERR_NETWORK) : e;
+}

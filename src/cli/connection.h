@@ -78,3 +78,7 @@ NODISCARD Err *connection_apply(Cli *cli, const ConnectionValues *v, Str *ret_au
 /* What --creds says (NULL: nothing) becomes the login for DOMAIN alone, in an auth file that only
  * memory holds; a missing password is asked for on the terminal. */
 NODISCARD Err *connection_creds(Cli *cli, const char *creds, Str domain);
+
+/* E (taken, given back; NULL is fine) of something asked of a registry: what it has not, and
+ * nonsense of it, is no name and no damage of ours. */
+NODISCARD Err *cli_of_registry(Err *e);

@@ -109,7 +109,7 @@ Err *cli_image(Cli *cli, Store *s, const char *name, Image *ret)
 	if (!s) {
 		/* an ID is no reference, and is not there either */
 		Err *e = strlen(name) == DIGEST_HEX_LEN ? NULL : cli_reference(cli, name, &ref);
-		return e ? e : err_new(ERR_NOT_FOUND, "No such image: %s", name);
+		return e ? e : image_no_such(str_from(name));
 	}
 	TRY(store_hold(s, cli->cancel_open ? &cli->cancel : NULL));
 	return cli_of_name(cli, name, image_find(s, str_from(name), cli->arena, ret));
@@ -212,7 +212,7 @@ static Err *in_own_words(const Cli *cli, Err *err)
 Err *cli_advise(const Cli *cli, Err *err)
 {
 	struct statvfs fs;
-	if (err_errno(err) != ENOSPC && err_errno(err) != EDQUOT)
+	if ((err_errno(err) != ENOSPC && err_errno(err) != EDQUOT) || err_is_elsewhere(err))
 		return in_own_words(cli, err);
 	if (cli->store && fstatvfs(store_dir_fd(cli->store), &fs) == 0)
 		err = err_note(err, "the store '%s' has %s free on its file system",
@@ -237,6 +237,8 @@ void cli_report(Cli *cli, Err *err)
 static const struct {
 	const char *word, *advice;
 } foreign_commands[] = {
+	{ "bake", "bake files are not read: 'decant build --target A,B -t NAME:{target} .' builds "
+	          "several targets at once" },
 	{ "commit", "write the change into the Dockerfile; 'decant export' gives all files" },
 	{ "events", "there is no daemon that would tell them" },
 	{ "network", "containers have a network of their own, none, or the host's: --network" },
@@ -361,8 +363,9 @@ static Err *dispatch(Cli *cli, int argc, char **argv)
 		if (!command_is_noun(argv[0]))
 			return unknown_command(cli, argv[0]);
 		if (argc > 1 && argv[1][0] != '-')
-			return cli_usage(cli, "unknown command: %s %s %s", cli->program->name,
-			                 argv[0], argv[1]);
+			return with_advice(argv[strcmp(argv[0], "buildx") == 0],
+			                   cli_usage(cli, "unknown command: %s %s %s",
+			                             cli->program->name, argv[0], argv[1]));
 		help_noun(cli->program->name, argv[0]);
 		return NULL;
 	}

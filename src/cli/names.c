@@ -46,12 +46,14 @@ static const Program programs[] = {
 	  .version_end = " (decant)" },
 	{ .name = "executor",
 	  .first = "build",
+	  .alone = "version",
 	  .words = kaniko_words,
 	  .word_count = ARRAY_LEN(kaniko_words),
 	  .version = "decant",
 	  .version_end = "" },
 	{ .name = "kaniko",
 	  .first = "build",
+	  .alone = "version",
 	  .words = kaniko_words,
 	  .word_count = ARRAY_LEN(kaniko_words),
 	  .version = "decant",
@@ -163,7 +165,8 @@ char **program_words(const Program *p, int argc, char **argv, Arena *a, int *ret
 	char **words = arena_alloc(a, ((size_t)argc + 2) * sizeof *words, _Alignof(char *));
 	int count = 0;
 	bool plumbing = argc > 0 && strncmp(argv[0], "__", 2) == 0;
-	if (p->first && !plumbing)
+	bool alone = p->alone && argc > 0 && strcmp(argv[0], p->alone) == 0;
+	if (p->first && !plumbing && !alone)
 		words[count++] = arena_text(a, p->first);
 	bool command = !p->first;
 	for (int i = 0; i < argc; i++) {

@@ -16,6 +16,7 @@ typedef struct ProgramWord {
 struct Program {
 	const char *name;
 	const char *first;        /* each command line begins with this word; NULL: as given */
+	const char *alone;        /* ... unless it is this one; NULL: none */
 	const ProgramWord *words; /* commands that are called otherwise there */
 	size_t word_count;
 	bool docker_options;               /* global ones, of docker and podman */

@@ -232,6 +232,7 @@ typedef struct FdWriter {
 	Writer writer;
 	int fd;
 	const char *name, *quote;
+	bool elsewhere; /* none of the store's */
 } FdWriter;
 
 static Err *fd_write(Writer *w, const void *bytes, size_t len)
@@ -241,8 +242,10 @@ static Err *fd_write(Writer *w, const void *bytes, size_t len)
 		ssize_t n = write(f->fd, (const char *)bytes + done, len - done);
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n < 0)
-			return err_sys(errno, "cannot write %s%s%s", f->quote, f->name, f->quote);
+		if (n < 0) {
+			Err *e = err_sys(errno, "cannot write %s%s%s", f->quote, f->name, f->quote);
+			return f->elsewhere ? err_set_elsewhere(e) : e;
+		}
 		done += (size_t)n;
 	}
 	return NULL;
@@ -252,7 +255,10 @@ Writer *writer_to_fd(int fd, const char *name)
 {
 	static const WriterOps ops = { fd_write, finish_nothing, writer_free };
 	FdWriter *f = xcalloc(1, sizeof *f);
-	*f = (FdWriter){ { &ops }, fd, name, "'" };
+	bool is_stdout = strcmp(name, "-") == 0;
+	*f = (FdWriter){
+		{ &ops }, fd, is_stdout ? "to standard output" : name, is_stdout ? "" : "'", true
+	};
 	return &f->writer;
 }
 
@@ -260,6 +266,7 @@ Writer *writer_to_fd_what(int fd, const char *what)
 {
 	Writer *w = writer_to_fd(fd, what);
 	((FdWriter *)w)->quote = "";
+	((FdWriter *)w)->elsewhere = false;
 	return w;
 }
 

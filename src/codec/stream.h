@@ -58,6 +58,7 @@ void writer_close(Writer *w);            /* NULL is fine */
 /* Until the end of FROM, or until CANCEL, which may be NULL. */
 NODISCARD Err *stream_copy(Reader *from, Writer *to, const Cancel *cancel);
 
+/* A file that the user knows by this name, or "-": standard output. */
 Writer *writer_to_fd(int fd /* borrowed */, const char *name);
 /* The same for what has no name that a user knows: "cannot write WHAT". */
 Writer *writer_to_fd_what(int fd /* borrowed */, const char *what);

@@ -11,8 +11,13 @@
 #include "exec/image-internal.h"
 #include "layer/layer.h"
 
-static Err *no_such_image(Str name)
+Err *image_no_such(Str name)
 {
+	AUTO_ARENA Arena a = ARENA_INIT;
+	Reference ref;
+	AUTO_ERR Err *bad = reference_parse(&a, name, &ref);
+	if (!bad) /* docker says which tag it was that was looked for */
+		name = reference_familiar(&a, &ref);
 	return err_new(ERR_NOT_FOUND, "No such image: %.*s", STR_ARG(name));
 }
 
@@ -46,7 +51,7 @@ static Err *find_by_id(const ImageRefs *refs, Str hex, Str name, Digest *ret)
 		}
 	}
 	if (!found)
-		return no_such_image(name);
+		return image_no_such(name);
 	*ret = *found;
 	return NULL;
 }
@@ -161,7 +166,7 @@ Err *image_find(Store *s, Str name, Arena *a, Image *ret)
 		TRY(store_ref_list(s, a, &refs.at, &refs.count));
 		TRY(find_by_id(&refs, hex, name, &id));
 	} else {
-		return no_such_image(name);
+		return image_no_such(name);
 	}
 	TRY(read_into(s, &id, a, &image));
 	*ret = image;

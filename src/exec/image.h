@@ -23,6 +23,8 @@ typedef struct Image {
 	bool lacks_layers;   /* one is not in the store: size_bytes is without it */
 } Image;
 
+/* "No such image: NAME:TAG", of kind ERR_NOT_FOUND. */
+NODISCARD Err *image_no_such(Str name);
 /* NAME: a reference, an ID or a prefix of one (>= 1 hex digits), with or without "sha256:". */
 NODISCARD Err *image_find(Store *s, Str name, Arena *a, Image *ret);
 NODISCARD Err *image_read(Store *s, const Digest *id, Arena *a, Image *ret);

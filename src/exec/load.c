@@ -56,18 +56,49 @@ Err *load_name_add(const Spool *spool, LoadImage *image, Str name)
 
 /* --- results --------------------------------------------------------------------------------- */
 
-static Err *fill_loaded(const LoadImages *images, Arena *a, Loaded **ret, size_t *ret_count)
+static Str key_of(Arena *a, Str full, const Digest *id)
+{
+	return arena_strf(a, "%.*s %s", STR_ARG(full), digest_arena_hex(a, id).ptr);
+}
+
+/* Each name with each image that it has in the archive. */
+static void list_names(const LoadImages *images, Arena *a, Map *ret)
+{
+	for (size_t i = 0; i < images->len; i++)
+		for (size_t k = 0; k < images->at[i].name_count; k++)
+			(void)map_put(ret, key_of(a, images->at[i].names[k], &images->at[i].id),
+			              NULL);
+}
+
+/* Whose name FULL is until now. */
+static Err *find_renamed(Store *s, const Map *names, Str full, Arena *a, Digest *ret)
+{
+	StoreRef old;
+	Err *e = store_ref_get(s, full, a, &old);
+	if (!e && !map_find(names, key_of(a, full, &old.config)))
+		*ret = old.config;
+	if (!e || err_kind(e) == ERR_NOT_FOUND || err_kind(e) == ERR_CORRUPT) {
+		err_free(e); /* a free name, or one that is written anew */
+		return NULL;
+	}
+	return e;
+}
+
+/* Before the names are set. */
+static Err *fill_loaded(Store *s, const LoadImages *images, Arena *a, Loaded **ret,
+                        size_t *ret_count)
 {
 	size_t count = 0;
 	for (size_t i = 0; i < images->len; i++)
 		count += images->at[i].name_count ? images->at[i].name_count : 1;
 	Loaded *loaded = arena_alloc(a, (count + 1) * sizeof *loaded, _Alignof(Loaded));
-	AUTO_MAP Map told = MAP_INIT;
+	AUTO_MAP Map told = MAP_INIT, names = MAP_INIT;
+	list_names(images, a, &names);
 	count = 0;
 	for (size_t i = 0; i < images->len; i++) {
 		const LoadImage *image = &images->at[i];
 		if (image->name_count == 0)
-			loaded[count++] = (Loaded){ STR(""), image->id };
+			loaded[count++] = (Loaded){ .name = STR(""), .id = image->id };
 		for (size_t j = 0; j < image->name_count; j++) {
 			Reference ref;
 			TRY(reference_parse(a, image->names[j], &ref));
@@ -75,7 +106,9 @@ static Err *fill_loaded(const LoadImages *images, Arena *a, Loaded **ret, size_t
 			if (map_find(&told, name))
 				continue; /* of several platforms: once */
 			(void)map_put(&told, name, NULL);
-			loaded[count++] = (Loaded){ name, image->id };
+			Loaded one = { .name = name, .id = image->id };
+			TRY(find_renamed(s, &names, image->names[j], a, &one.renamed));
+			loaded[count++] = one;
 		}
 	}
 	*ret = loaded;
@@ -114,13 +147,15 @@ static Err *spool_archive(Spool *spool, Reader *in)
 	return load_spool_read(spool, tar);
 }
 
-static Err *load_into(Spool *spool, Reader *in, const LoadWanted *wanted, LoadImages *images)
+static Err *load_into(Spool *spool, Reader *in, const LoadWanted *wanted, LoadImages *images,
+                      Arena *a, Loaded **ret, size_t *ret_count)
 {
 	if (in)
 		TRY(spool_archive(spool, in));
 	TRY(read_documents(spool, images));
 	if (wanted && wanted->count)
 		TRY(load_wanted_keep(spool, wanted, images));
+	TRY(fill_loaded(spool->store, images, a, ret, ret_count));
 	return load_commit(spool, images);
 }
 
@@ -138,9 +173,7 @@ static Err *load(Store *s, Reader *in, int dir_fd, const char *name, const LoadW
 	/* Nothing of it is named yet: gc may not run before the names say that it is needed. */
 	TRY(store_lock_gc(s, false, cancel, &gc));
 	TRY(store_tmp_fd(s, &spool.tmp_fd));
-	Err *err = load_into(&spool, in, wanted, &images);
-	if (!err)
-		err = fill_loaded(&images, a, ret, ret_count);
+	Err *err = load_into(&spool, in, wanted, &images, a, ret, ret_count);
 	load_spool_done(&spool);
 	VEC_DONE(&images);
 	return err_while(err, "loading '%s'", name);

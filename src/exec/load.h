@@ -18,6 +18,7 @@
 typedef struct Loaded {
 	Str name; /* familiar name, or "" */
 	Digest id;
+	Digest renamed; /* the image that loses the name to this one; zero: none */
 } Loaded;
 
 /* Of several platforms those alone that fit best; each of them, and one for each name, must be

@@ -229,7 +229,7 @@ static Err *write_file(LocalExport *x, Reader *data)
 		TRY(reader_read(data, x->buf, COPY_BYTES, &n));
 		if (n == 0)
 			return NULL;
-		TRY(path_write_all(fd, x->buf, n, "a file"));
+		TRY(err_set_elsewhere(path_write_all(fd, x->buf, n, "a file")));
 	}
 }
 

@@ -152,6 +152,10 @@ NODISCARD Err *export_publish_all(Store *s, const ExportImage *image,
                                   const CompressionSpec *compression, Progress *progress,
                                   const Cancel *cancel, Digest *ret);
 
+/* skopeo's dir: one image into the folder DEST, which is made. */
+NODISCARD Err *export_folder(Store *s, const Image *image, Str dest,
+                             const CompressionSpec *compression, const Cancel *cancel);
+
 typedef struct PushListener {
 	void (*layer)(void *context, Str short_id,
 	              Str status); /* "Pushed", "Layer already exists", "Mounted from x" */

@@ -49,7 +49,7 @@ static Err *open_tmp(Str dest, ExportFile *f)
 	if (f->fd >= 0)
 		return NULL;
 	f->tmp[0] = '\0';
-	return err_sys(errno, "cannot create '%.*s'", STR_ARG(dest));
+	return err_set_elsewhere(err_sys(errno, "cannot create '%.*s'", STR_ARG(dest)));
 }
 
 static Err *open_file(Arena *a, Str dest, ExportFile *f)
@@ -93,7 +93,7 @@ Err *export_file_commit(ExportFile *f)
 	 */
 	int fd = TAKE_FD(f->fd);
 	if (close(fd) < 0)
-		return err_sys(errno, "cannot write the output");
+		return err_set_elsewhere(err_sys(errno, "cannot write the output"));
 	if (!f->tmp[0])
 		return NULL;
 	if (renameat(f->dir_fd, f->tmp, f->dir_fd, f->name) < 0)

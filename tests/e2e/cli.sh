@@ -84,4 +84,22 @@ if [ "$(id -u)" = 0 ]; then
 	like "a full disk: the store" "$ERR" "note: the store '$T/small/store' has [0-9.]+ ?[kMG]?B free"
 	like "a full disk: what to do" "$ERR" "decant rmi.*--root DIR"
 fi
+
+# What is full is not the store.
+printf 'FROM scratch\nCOPY box /\n' >ctx/Dockerfile
+echo x >ctx/box
+decant build -q -t full:1 ctx >/dev/null
+for line in 'save full:1' 'build -q -o type=tar,dest=- ctx' 'build -q -o type=oci,dest=- ctx' 'images'; do
+	# shellcheck disable=SC2086 # words
+	decant $line >/dev/full 2>err
+	is "$line: nothing fits: status" $? 1
+	like "$line: it is standard output" "$(cat err)" "^error: cannot write to standard output: No space left on device"
+	unlike "$line: the store has no part in it" "$(cat err)" "store"
+done
+for line in 'save -o /dev/full full:1' 'build -q --iidfile /dev/full ctx' 'build -q -o type=oci,dest=/dev/full ctx'; do
+	# shellcheck disable=SC2086
+	run decant $line
+	like "$line: a file is full" "$ERR" "^error: cannot write '/dev/full': No space left on device"
+	unlike "$line: and not the store" "$ERR" "the store"
+done
 done_testing

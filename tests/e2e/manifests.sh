@@ -33,6 +33,12 @@ like "by digest" "$OUT" "^Digest:    $digest$"
 run decant manifest inspect "$REGISTRY/one:none"
 like "a name that is not there" "$ERR" "no such manifest: $REGISTRY/one:none"
 ok "... is an error" [ "$STATUS" -ne 0 ]
+run decant search --list-tags "$REGISTRY/none"
+status "tags of what is not there: the status of pull" 4
+run decant pull -q "$REGISTRY/none"
+status "... which is the same" 4
+run decant imagetools inspect "$REGISTRY/none"
+status "... as that of inspect" 4
 run decant imagetools inspect --raw --format json "$REGISTRY/one:1"
 status "--raw and --format" 2
 done_testing

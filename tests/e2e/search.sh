@@ -41,6 +41,8 @@ $S/tools/four
 $S/tools/three"
 run decant search --format '{{.Name}}' "$S/"
 is "all of it" "$(wc -l <<<"$OUT")" 5
+run decant search --format '{{.Name}}' "$S"
+is "a host alone is asked, not Docker Hub" "$STATUS $(wc -l <<<"$OUT")" "0 5"
 run decant search --format '{{.Name}}' "127.0.0.1:$PAGES_PORT/"
 is "over several pages" "$(wc -l <<<"$OUT")" 5
 run decant search --list-tags "127.0.0.1:$PAGES_PORT/apps/one"

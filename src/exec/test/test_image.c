@@ -98,7 +98,7 @@ static void test_find(void **state)
 		f,
 		arena_strf(&f->arena, "localhost:5000/two@%s", digest_text(&f->ids[2], digest).ptr),
 		&f->ids[1], "localhost:5000/two:x");
-	check_not_found(f, "three", ERR_NOT_FOUND, "No such image: three");
+	check_not_found(f, "three", ERR_NOT_FOUND, "No such image: three:latest");
 	check_not_found(f, "sha256:", ERR_NOT_FOUND, "No such image: sha256:");
 	check_not_found(f, "sha256:zz", ERR_NOT_FOUND, "No such image: sha256:zz");
 	/* image "c" has no name: nothing may find it */
@@ -153,7 +153,7 @@ static void test_remove(void **state)
 	assert_null(image_remove(f->store, STR("one"), false, &f->arena, &removed));
 	assert_int_equal(removed.deleted_count, 1);
 	assert_true(digest_eq(&removed.deleted[0], &f->ids[0]));
-	check_not_found(f, "one", ERR_NOT_FOUND, "No such image: one");
+	check_not_found(f, "one", ERR_NOT_FOUND, "No such image: one:latest");
 	check_not_found(f, id.ptr, ERR_NOT_FOUND,
 	                arena_strf(&f->arena, "No such image: %s", id.ptr).ptr);
 }
