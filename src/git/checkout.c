@@ -23,7 +23,7 @@ typedef struct Work {
 	const Remote *remote;
 	const GitCommit *commit;
 	Arena *arena;
-	bool keep, no_files;
+	bool keep;
 	int scratch_fd;
 } Work;
 
@@ -71,8 +71,6 @@ static Err *fetch(const Work *w, const char *spec, bool shallow, Fetched *ret)
 	GIT_ADD(&run, "fetch", "--progress", "--force", "--update-head-ok");
 	if (shallow)
 		GIT_ADD(&run, "--depth=1");
-	if (w->no_files) /* servers that cannot do it send all */
-		GIT_ADD(&run, "--filter=tree:0");
 	GIT_ADD(&run, spec ? "--no-tags" : "--tags", "--", w->remote->url.ptr,
 	        spec ? spec : "+refs/heads/*:refs/remotes/origin/*");
 	Err *e = git_run(&run);
@@ -361,7 +359,6 @@ Err *git_about(const GitAccess *access, Arena *a, const Remote *remote, const Gi
 		   .remote = remote,
 		   .commit = commit,
 		   .arena = a,
-		   .no_files = true,
 		   .scratch_fd = scratch_fd };
 	Str hex;
 	TRY(make_repository(&w));

@@ -48,8 +48,8 @@ typedef struct GitAbout {
 	Str subject;
 	int64_t time_s; /* of the committer, since 1970 */
 } GitAbout;
-/* Fetched without its files, where the server can do that, to below SCRATCH_FD, an empty directory
- * that is the caller's to remove. */
+/* Fetched to below SCRATCH_FD, an empty directory that is the caller's to remove.  Its files come
+ * too: git asks servers that speak only dumb http without an end for less. */
 NODISCARD Err *git_about(const GitAccess *access, Arena *a, const Remote *remote,
                          const GitCommit *commit, int scratch_fd, GitAbout *ret);
 

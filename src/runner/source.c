@@ -17,7 +17,7 @@ static void authorize(RunnerSource *s)
 	} else if (token && *token) {
 		AUTO_BUF Buf pair = BUF_INIT;
 		buf_addf(&pair, "x-access-token:%s", token);
-		buf_add_str(&s->authorization, STR("basic "));
+		buf_add_str(&s->authorization, STR("Basic "));
 		base64_encode(buf_str(&pair), &s->authorization);
 	}
 	s->access.authorization = buf_str(&s->authorization);

@@ -202,6 +202,23 @@ run decant new-build "http://me:s3cret@${WEB#http://}/cgi/node.git"
 is "a password is not kept" "$STATUS $(grep -c s3cret <<<"$OUT$ERR")" "2 0"
 ok "no secret is in an object" sh -c "! grep -rq \"\$(cat '$DECANT_ROOT/proj/default/secrets/multi-stage-build-webhook')\" '$DECANT_ROOT/proj/default/bc' '$DECANT_ROOT/proj/default/builds' '$DECANT_ROOT/proj/default/logs'"
 
+# --- servers of other kinds
+git -C repos/multi-stage-build.git update-server-info
+decant new-build "$WEB/multi-stage-build.git#$SHA" --name dumb >/dev/null
+run decant logs -f bc/dumb
+like "a server that speaks only dumb http" "$OUT" "^Push successful$"
+is "... gives the same image" "$(digest dumb:latest | cut -c1-7) $(decant inspect --format '{{.Id}}' localhost:5000/default/dumb)" \
+	"sha256: $(decant inspect --format '{{.Id}}' "localhost:5000/default/multi-stage-build@$FIRST")"
+mkdir repos/token && git clone -q --bare src repos/token/mine.git
+run decant new-build "$WEB/cgi/token/mine.git" --name mine
+status "a private repository without a token" 4
+export GIT_AUTH_TOKEN=s3cret
+decant new-build "$WEB/cgi/token/mine.git#$SHA" --name mine >/dev/null
+run decant logs -f bc/mine
+like "... with it" "$OUT" "^Push successful$"
+unset GIT_AUTH_TOKEN
+ok "... which is kept nowhere" sh -c "! grep -rqE 's3cret|eC1hY2Nlc3MtdG9rZW46' '$DECANT_ROOT/proj'"
+
 # --- limits: five of each kind are kept
 git -C src revert -n HEAD && commit "mended"
 for _ in 1 2 3; do decant start-build multi-stage-build -w >/dev/null; done
@@ -212,5 +229,5 @@ run decant project nowhere
 is "a project that is not there" "$STATUS $(head -1 <<<"$ERR")" "1 error: A project named \"nowhere\" does not exist in the store \"$DECANT_ROOT\"."
 decant new-project other >/dev/null
 is "a new one is empty" "$(decant get bc 2>&1) $(decant projects | grep -c '^  \* other')" "No resources found in other namespace. 1"
-is "-n looks into another" "$(decant get bc -n default --no-headers | wc -l)" 3
+is "-n looks into another" "$(decant get bc -n default --no-headers | wc -l)" 5
 done_testing
