@@ -198,12 +198,15 @@ static void get_cache(const JsonValue *doc, Arena *a, ImageConfig *c)
 
 static Err *parse_document(const JsonValue *doc, Arena *a, ImageConfig *c)
 {
+	Str *features = NULL; /* used by nobody here */
+	size_t feature_count = 0;
 	if (!json_value_is_object(doc))
 		return err_new(ERR_INPUT, "expected an object");
 	TRY(json_get_str(doc, "", "architecture", a, &c->platform.arch));
 	TRY(json_get_str(doc, "", "os", a, &c->platform.os));
 	TRY(json_get_str(doc, "", "variant", a, &c->platform.variant));
 	TRY(json_get_str(doc, "", "os.version", a, &c->os_version));
+	TRY(json_get_strs(doc, "", "os.features", a, &features, &feature_count));
 	TRY(json_get_str(doc, "", "author", a, &c->author));
 	if (!c->platform.arch.len || !c->platform.os.len)
 		return err_new(ERR_INPUT, "%s: missing",

@@ -174,6 +174,16 @@ static Err *read_platform(const JsonValue *object, const char *where, bool parti
 	return NULL;
 }
 
+/* "artifactType" of a descriptor, a manifest or an index: absent, or a media type. */
+static Err *read_artifact_type(const JsonValue *object, const char *where, Arena *a, Str *ret)
+{
+	*ret = (Str){ "", 0 };
+	TRY_CORRUPT(json_get_str(object, where, "artifactType", a, ret));
+	return is_present(object, "artifactType")
+	               ? descriptor_check_type(*ret, where, "artifactType")
+	               : NULL;
+}
+
 /* Embedded content ("data") is used by nobody here, but it may not lie. */
 static Err *check_data(const JsonValue *object, const char *where, const Descriptor *d)
 {
@@ -263,10 +273,7 @@ static Err *read_any_descriptor(const JsonValue *object, const char *where, bool
 	const JsonValue *platform = json_member(object, "platform");
 	if (!json_value_is_null(platform))
 		TRY_WHILE(read_platform(platform, where, partial, a, &d), "reading the platform");
-	d.artifact_type = (Str){ "", 0 };
-	TRY_CORRUPT(json_get_str(object, where, "artifactType", a, &d.artifact_type));
-	if (d.artifact_type.len)
-		TRY(descriptor_check_type(d.artifact_type, where, "artifactType"));
+	TRY(read_artifact_type(object, where, a, &d.artifact_type));
 	TRY(descriptor_check_urls(object, where));
 	TRY(read_descriptor_annotations(object, where, a, &d));
 	TRY(check_data(object, where, &d));
@@ -280,11 +287,14 @@ static Err *read_descriptor(const JsonValue *object, const char *where, Arena *a
 	return read_any_descriptor(object, where, false, a, ret);
 }
 
-/* What the document is about, if it says so: nothing that we use, but a descriptor. */
-static Err *check_subject(const JsonValue *doc, const char *name, Arena *a)
+/* What the document says of itself, nothing that we use: its type as an artifact, and what it is
+ * about. */
+static Err *check_artifact(const JsonValue *doc, const char *name, Arena *a)
 {
+	Str type;
 	Descriptor subject;
 	AUTO_BUF Buf where = BUF_INIT;
+	TRY(read_artifact_type(doc, name, a, &type));
 	if (!is_present(doc, "subject"))
 		return NULL;
 	buf_addf(&where, "%s.subject", name);
@@ -333,7 +343,7 @@ Err *manifest_parse(Arena *a, Str json, const char *name, Manifest *ret)
 	buf_addf(&where, "%s.config", name);
 	TRY(read_descriptor(json_member(doc, "config"), where.ptr, a, &m.config));
 	TRY(read_descriptors(doc, name, "layers", IMAGE_LAYERS_MAX, a, &m.layers, &m.layer_count));
-	TRY(check_subject(doc, name, a));
+	TRY(check_artifact(doc, name, a));
 	TRY(read_annotations(doc, name, a, &m.annotations, &m.annotation_count));
 	*ret = m;
 	return NULL;
@@ -354,7 +364,7 @@ Err *index_parse(Arena *a, Str json, const char *name, Index *ret)
 	/* bounded by MANIFEST_BYTES_MAX: a descriptor takes over 100 bytes of it */
 	TRY(read_descriptors(doc, name, "manifests", MANIFEST_BYTES_MAX / 64, a, &i.manifests,
 	                     &i.count));
-	TRY(check_subject(doc, name, a));
+	TRY(check_artifact(doc, name, a));
 	TRY(read_annotations(doc, name, a, &i.annotations, &i.annotation_count));
 	*ret = i;
 	return NULL;

@@ -80,5 +80,12 @@ refused "data without its padding" descriptor '{"mediaType":"text/plain","size":
 refused "a subject that is none" manifest "{\"schemaVersion\":2,\"config\":$(d $config),\"layers\":[$(d $layer)],\"subject\":\"no\"}"
 refused "a config that has no media type" manifest "{\"schemaVersion\":2,\"config\":$(d invalid),\"layers\":[$(d $layer)]}"
 refused "an index's subject" index "{\"schemaVersion\":2,\"manifests\":[$(d $manifest)],\"subject\":7}"
+for type in '"x y"' 5 '""'; do
+	refused "an artifact type of a manifest: $type" manifest "{\"schemaVersion\":2,\"artifactType\":$type,\"config\":$(d $config),\"layers\":[$(d $layer)]}"
+	refused "an artifact type of an index: $type" index "{\"schemaVersion\":2,\"artifactType\":$type,\"manifests\":[$(d $manifest)]}"
+done
+for features in '"x"' '[1]'; do
+	refused "os.features of a config: $features" config "{\"architecture\":\"amd64\",\"os\":\"linux\",\"os.features\":$features,\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[\"sha256:$hex\"]}}"
+done
 refused "an Env without a value" config "{\"architecture\":\"amd64\",\"os\":\"linux\",\"config\":{\"Env\":[\"foo\"]},\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[\"sha256:$hex\"]}}"
 done_testing
