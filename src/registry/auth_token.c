@@ -241,12 +241,16 @@ static Token *find_token(const Endpoint *e, Str scope)
 	return NULL;
 }
 
-void auth_forget(Endpoint *e, Str scope, Str refused)
+bool auth_forget(Endpoint *e, Str scope, Str refused)
 {
 	Token *t = find_token(e, scope);
+	if (!t)
+		return false;
 	/* Another thread may have got a new one since: that one stays. */
-	if (t && str_ends(refused, t->text))
-		t->expires_ns = 0;
+	if (!str_ends(refused, t->text))
+		return true;
+	t->expires_ns = 0;
+	return t->uses > 1;
 }
 
 /* The token for Q's scope, perhaps one that is not good any more. */
@@ -264,12 +268,14 @@ static Token *need_token(Endpoint *e, Str scope)
 }
 
 /* T's text as a header; false: it has to be asked for. */
-static bool use_token(Endpoint *e, const Token *t, Arena *a, Str *ret)
+static bool use_token(Endpoint *e, Token *t, Arena *a, Str *ret)
 {
 	pthread_mutex_lock(&e->lock);
 	bool good = t->expires_ns > clock_mono_ns();
-	if (good)
+	if (good) {
 		*ret = arena_strf(a, "Bearer %.*s", STR_ARG(t->text));
+		t->uses++;
+	}
 	pthread_mutex_unlock(&e->lock);
 	return good;
 }
@@ -283,6 +289,7 @@ static Err *renew(const Asking *q, Endpoint *e, Token *t)
 	pthread_mutex_lock(&e->lock);
 	t->text = arena_str(&e->arena, text);
 	t->expires_ns = expires_ns;
+	t->uses = 0;
 	pthread_mutex_unlock(&e->lock);
 	return NULL;
 }
@@ -297,6 +304,16 @@ static Err *bearer(const Asking *q, Endpoint *e, Token *t, Arena *a, Str *ret)
 		err = renew(q, e, t);
 	pthread_mutex_unlock(&t->asking);
 	return err;
+}
+
+/* A token that no other request can spend. */
+static Err *own_bearer(const Asking *q, Arena *a, Str *ret)
+{
+	Str text = STR("");
+	int64_t expires_ns;
+	TRY(get_token(q, a, &text, &expires_ns));
+	*ret = arena_strf(a, "Bearer %.*s", STR_ARG(text));
+	return NULL;
 }
 
 /* What Q needs, all at one time. */
@@ -315,7 +332,8 @@ static Err *look(Asking *q, Endpoint *e, const Reference *ref, Token **ret)
 	return NULL;
 }
 
-Err *auth_header(Registry *r, Endpoint *e, const Reference *ref, Str scope, Arena *a, Str *ret)
+Err *auth_header(Registry *r, Endpoint *e, const Reference *ref, Str scope, bool own, Arena *a,
+                 Str *ret)
 {
 	Asking q = { .registry = r, .endpoint = e, .scope = scope };
 	const Credentials *c = &q.credentials;
@@ -326,7 +344,7 @@ Err *auth_header(Registry *r, Endpoint *e, const Reference *ref, Str scope, Aren
 	pthread_mutex_unlock(&e->lock);
 	TRY(err);
 	if (token)
-		return bearer(&q, e, token, a, ret);
+		return own ? own_bearer(&q, a, ret) : bearer(&q, e, token, a, ret);
 	if (q.challenge.kind == CHALLENGE_BASIC && c->found && c->user.len)
 		*ret = basic_header(a, c);
 	if (q.challenge.kind == CHALLENGE_BEARER)

@@ -250,15 +250,15 @@ static Str scope_of(Arena *a, const Call *call)
 }
 
 /* A 401 in spite of what we sent: take over the challenge, drop the token. True if asking again may
- * help. */
-static bool learn(Endpoint *e, const HttpResponse *answer, Str scope, Str refused)
+ * help. *ret_shared: others have used that token. */
+static bool learn(Endpoint *e, const HttpResponse *answer, Str scope, Str refused, bool *ret_shared)
 {
 	pthread_mutex_lock(&e->lock);
 	Challenge now = auth_challenge(&e->arena, answer);
 	bool again = now.kind == CHALLENGE_BEARER || (now.kind == CHALLENGE_BASIC && !refused.len);
 	if (now.kind != CHALLENGE_NONE)
 		e->challenge = now;
-	auth_forget(e, scope, refused);
+	*ret_shared = auth_forget(e, scope, refused);
 	pthread_mutex_unlock(&e->lock);
 	return again;
 }
@@ -319,16 +319,21 @@ Err *endpoint_send(Registry *r, const Call *call, Arena *a, HttpResponse *ret)
 	 * business. */
 	bool ours = http_url_same_origin(&base, &to);
 	Str scope = scope_of(a, call);
+	/* The token we have, a new one that other requests use too, one of our own. */
+	bool shared = false;
 	for (int round = 0;; round++) {
 		Str authorization = { "", 0 };
 		if (ours)
-			TRY_WHILE(auth_header(r, e, call->ref, scope, a, &authorization),
+			TRY_WHILE(auth_header(r, e, call->ref, scope, call->own_token || round == 2,
+			                      a, &authorization),
 			          "authorising at %.*s", STR_ARG(e->authority));
 		TRY_WHILE(send_once(r, call, url, &to, ours, authorization, a, ret), "asking %.*s",
 		          STR_ARG(to.authority));
-		if (ret->status != 401 || !ours || round > 0)
+		if (ret->status != 401 || !ours || round == 2)
 			return NULL;
-		if (!learn(e, ret, scope, authorization) || call->source)
+		if (!learn(e, ret, scope, authorization, &shared) || call->source)
+			return NULL;
+		if (round == 1 && !shared)
 			return NULL;
 	}
 }

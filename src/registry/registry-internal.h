@@ -122,6 +122,7 @@ typedef struct Token {
 	pthread_mutex_t asking; /* held by whoever asks for a new one: others wait for that */
 	Str text;               /* the endpoint's lock guards it */
 	int64_t expires_ns;     /* the same; monotonic */
+	uint64_t uses;          /* the same: how many requests were given this text */
 } Token;
 
 /* Who we are for one repository. */
@@ -191,11 +192,13 @@ typedef struct Call {
 	size_t limit_bytes;
 	const Cancel *stop;
 	unsigned tries;
+	bool own_token; /* of a token server: one that no other request uses */
 } Call;
 
 /*
- * Send with the authorisation that the endpoint wants; a 401 refreshes it once (a request with a
- * source is not sent again: its 401 comes back, the next one will have a new token).
+ * Send with the authorisation that the endpoint wants; a 401 refreshes it once.  Where other
+ * requests spent the new token too, a second 401 gets one that is this request's own (a request
+ * with a source is not sent again: its 401 comes back, the next one will have a new token).
  */
 NODISCARD Err *endpoint_send(Registry *r, const Call *call, Arena *a, HttpResponse *ret);
 /* What an answer >= 300 means, in words for the user.  WHAT: "manifest", "blob sha256:..",
@@ -226,9 +229,10 @@ NODISCARD Err *hints_unreachable(const Registry *r, const Endpoint *e, const Htt
 
 /* --- auth_token.c ---------------------------------------------------------------------------- */
 /* The Authorization header's value for SCOPE at E ("" if none is wanted).  Takes E's lock, and does
- * not hold it while a token is asked for: tokens of several repositories come side by side. */
-NODISCARD Err *auth_header(Registry *r, Endpoint *e, const Reference *ref, Str scope, Arena *a,
-                           Str *ret);
+ * not hold it while a token is asked for: tokens of several repositories come side by side.
+ * OWN: a token is asked for and shared with nobody. */
+NODISCARD Err *auth_header(Registry *r, Endpoint *e, const Reference *ref, Str scope, bool own,
+                           Arena *a, Str *ret);
 /* The credentials for REPOSITORY, looked for once.  E's lock is held. */
 NODISCARD Err *auth_login(Registry *r, Endpoint *e, Str repository, const Credentials **ret);
 /* Are C good at E, which is open?  *ret_identity: what the token server gives to be kept instead of
@@ -236,8 +240,8 @@ NODISCARD Err *auth_login(Registry *r, Endpoint *e, Str repository, const Creden
 NODISCARD Err *auth_try(Registry *r, Endpoint *e, const Credentials *c, Arena *a,
                         Str *ret_identity);
 /* The header REFUSED was not taken: the next auth_header() asks for a new token.  E's lock is held.
- */
-void auth_forget(Endpoint *e, Str scope, Str refused);
+ * True if other requests had it too, and may have spent it. */
+bool auth_forget(Endpoint *e, Str scope, Str refused);
 
 /* --- fetch.c
  * -------------------------------------------------------------------------------------------------

@@ -29,6 +29,7 @@ typedef struct Upload {
 	uint64_t chunk_min; /* OCI-Chunk-Min-Length */
 	uint64_t chunk;     /* bytes of one PATCH; 0: all in one PUT as long as nothing is there */
 	bool broke;         /* the last request, so that some of it may be there; not: refused */
+	bool refused;       /* the last request, for its token (401) */
 	unsigned failures;  /* in a row, without a byte more */
 	/* the running request */
 	Reader *from; /* owned */

@@ -187,7 +187,8 @@ static Err *send_part(Upload *u, const char *method, Str url, Arena *a, HttpResp
 		      .source_bytes = len,
 		      .context = u,
 		      .limit_bytes = ANSWER_BYTES_MAX,
-		      .tries = 1 };
+		      .tries = 1,
+		      .own_token = u->refused };
 	return endpoint_send(u->r, &call, a, ret);
 }
 
@@ -279,6 +280,7 @@ static Err *step(Upload *u, Step *ret)
 	Str url = last ? with_digest(u, &a) : u->location;
 	Err *err = send_part(u, last ? "PUT" : "PATCH", url, &a, &answer);
 	*ret = STEP_ASK;
+	u->refused = !err && answer.status == 401;
 	u->broke = err || answer.status == 416 || answer.status >= 500;
 	if (err) {
 		u->failures = err_kind(err) == ERR_NETWORK ? u->failures + 1 : UINT32_MAX;

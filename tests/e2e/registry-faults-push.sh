@@ -92,6 +92,13 @@ status "R10 tokens that run out between the parts of an upload" 0
 ok "R10: are renewed" [ "$(asked '/up-token/token')" -ge 4 ]
 # (the token may run out at the question for a session too, which is then asked again)
 is "R10: the uploads go on in their sessions" "$(fault_log | grep -oE '/blobs/uploads/[0-9]+' | sort -u | wc -l)" 2
+for n in 1 2 3; do echo "$n" >"f$n"; done
+printf 'FROM base:1\nCOPY f1 /1\nCOPY f2 /2\nCOPY f3 /3\n' | decant build -q -t layers:1 -f - . >/dev/null
+for n in 1 2 3; do
+	decant tag layers:1 "$FAULT/token/r$n:1"
+	run decant push --retry-delay 1ms "$FAULT/token/r$n:1"
+	status "R10 tokens for three requests, spent by layers that go side by side ($n)" 0
+done
 rm "$HOME/.docker/config.json"
 
 # R17 two at once, one of which is cut
