@@ -410,7 +410,7 @@ static int finish_stdout(int status)
 /* What was done is done: that there may be too much of it is a warning at most. */
 static void keep_budget(Cli *cli)
 {
-	Err *e = disk_budget_after(cli->store);
+	Err *e = disk_budget_after(cli->store, cli->exit_status != 0);
 	if (!e)
 		return;
 	if (err_kind(e) == ERR_INPUT)

@@ -162,17 +162,24 @@ static bool is_due(Store *s, const DiskBudget *b, const StoreAccount *account)
 	return over || age > RECOUNT_NS || age < -RECOUNT_NS;
 }
 
-Err *disk_budget_after(Store *s)
+Err *disk_budget_after(Store *s, bool failed)
 {
 	AUTO_ARENA Arena a = ARENA_INIT;
 	StoreAccount account;
 	DiskBudget b;
 	int64_t added = store_account_added(s);
-	if (!added) /* a build that was in the cache: not even a look */
+	/* A build that was in the cache: not even a look.  One that failed may have done so for
+	 * want of room, and what it had begun is gone again: the next try is to find room. */
+	if (!added && !failed)
 		return NULL;
-	TRY(store_account_flush(s, &account));
+	if (added)
+		TRY(store_account_flush(s, &account));
 	if (added < 0)
 		return NULL;
 	TRY(disk_budget_read(s, &a, &b));
+	if (!added && need_of(s, &b, 0) == 0)
+		return NULL;
+	if (!added)
+		TRY(store_account_flush(s, &account));
 	return is_due(s, &b, &account) ? start(s, &b) : NULL;
 }

@@ -18,6 +18,7 @@ typedef struct DiskBudget {
 } DiskBudget;
 /* ERR_INPUT: a value of the configuration or of the environment that means nothing. */
 NODISCARD Err *disk_budget_read(Store *s, Arena *a, DiskBudget *ret);
-/* At the end of a command, with no thread left: what was added is put to the account, and a child
- * makes room if that is needed.  Errors of the child are nobody's. */
-NODISCARD Err *disk_budget_after(Store *s);
+/* At the end of a command (FAILED: with an error, perhaps for want of room), with no thread left:
+ * what was added is put to the account, and a child makes room if that is needed.  Errors of the
+ * child are nobody's. */
+NODISCARD Err *disk_budget_after(Store *s, bool failed);

@@ -376,8 +376,9 @@ static Err *failed(Build *b, const Step *step, const SandboxResult *result)
 		e = err_note(e, "signal %d ended it", result->signal);
 	if (is_store_full(b->store))
 		e = err_note(e,
-		             "the file system of the store '%s' is full: remove images with "
-		             "'decant rmi', or use another one with --root DIR",
+		             "the file system of the store '%s' is full: remove what nothing needs "
+		             "with 'decant system prune', images with 'decant rmi', or use another "
+		             "one with --root DIR",
 		             store_path(b->store));
 	return err_place(err_set_exit_status(e, result->exit_status), step->span);
 }

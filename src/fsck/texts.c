@@ -252,8 +252,14 @@ Err *fsck_look_container(Fsck *f, const Str *path, const Digest *d)
 	struct stat st;
 	(void)d;
 	Str record = fsck_str(f, "%.*s/container.json", STR_ARG(*path));
+	/* Who may write it may say what the next start mounts and runs. */
+	if (fstatat(store_dir_fd(f->store), record.ptr, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    S_ISREG(st.st_mode))
+		(void)fsck_check_file(f, -1, NULL, record, &st, NULL);
 	Err *e = store_sealed_read(f->store, record.ptr, &text);
-	if (e && fstatat(store_dir_fd(f->store), path->ptr, &st, AT_SYMLINK_NOFOLLOW) == 0)
+	bool unreadable = e && (err_errno(e) == EACCES || err_errno(e) == EPERM);
+	if (e && !unreadable && /* that is one of rights, told above */
+	    fstatat(store_dir_fd(f->store), path->ptr, &st, AT_SYMLINK_NOFOLLOW) == 0)
 		found(f, *path,
 		      err_kind(e) == ERR_NOT_FOUND ? "has no record" : "has a damaged record",
 		      FIX_MOVE, "its files are in 'upper'", NULL);

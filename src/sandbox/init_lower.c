@@ -76,16 +76,22 @@ Err *sandbox_init_lower(int dir_fd, const char *name, int *ret_fd)
 	return NULL;
 }
 
-/* One that is not there, or is of another kind, is counted as wrong. */
+typedef struct Count {
+	size_t right;
+	uid_t owner;
+} Count;
+
+/* One that is not there, or is of another kind or owner, is counted as wrong: where the image has
+ * none of that name, it is what a RUN sees. */
 static Err *count_right(void *context, const WalkFile *f, bool *skip)
 {
-	size_t *right = context;
+	Count *count = context;
 	(void)skip;
 	for (size_t i = 0; i < ARRAY_LEN(init_entries); i++)
 		if (str_eqc(f->path, init_entries[i].path) &&
-		    f->st.st_mode == init_entries[i].mode &&
+		    f->st.st_mode == init_entries[i].mode && f->st.st_uid == count->owner &&
 		    (S_ISDIR(f->st.st_mode) || f->st.st_size == 0)) {
-			++*right;
+			count->right++;
 			return NULL;
 		}
 	return err_new(ERR_CORRUPT, "'%.*s' is none of ours", STR_ARG(f->path));
@@ -93,12 +99,13 @@ static Err *count_right(void *context, const WalkFile *f, bool *skip)
 
 bool sandbox_init_is_whole(int dir_fd, const char *name)
 {
-	size_t right = 0;
+	struct stat st;
 	AUTO_CLOSE int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
+	if (fd < 0 || fstat(dir_fd, &st) < 0)
 		return false;
-	Err *e = walk_tree(fd, NULL, count_right, &right);
-	bool whole = !e && right == ARRAY_LEN(init_entries);
+	Count count = { .owner = st.st_uid };
+	Err *e = walk_tree(fd, NULL, count_right, &count);
+	bool whole = !e && count.right == ARRAY_LEN(init_entries);
 	err_free(e); /* told by the result */
 	return whole;
 }

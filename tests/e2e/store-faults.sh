@@ -61,6 +61,28 @@ run decant fsck --repair
 status "are moved" 0
 is "to lost+found" "$(cat "$DECANT_ROOT/lost+found/notes") $(readlink "$DECANT_ROOT/lost+found/cache.link")" "mine /etc"
 
+# --- whose it is ---
+record=$(cd "$DECANT_ROOT" && echo containers/*/container.json)
+inside chown 7 "$DECANT_ROOT/$record"
+run decant fsck
+like "a record of a container that somebody else may write" "$STATUS $OUT" "^5 $record: has another owner than the store"
+run decant fsck --repair
+status "is given back" 0
+like "and is not moved away" "$(decant ps -a --format '{{.Names}}')" '^kept$'
+chmod 0666 "$DECANT_ROOT/$record"
+run decant fsck
+like "one that all may write" "$STATUS $OUT" "^5 $record: may be written by others"
+chmod 0 "$DECANT_ROOT/$record"
+run decant fsck --repair
+is "one that nobody may read" "$STATUS $(stat -c %a "$DECANT_ROOT/$record") $(ls "$DECANT_ROOT/containers" | wc -l)" "0 600 1"
+inside chown 7 "$DECANT_ROOT/init/etc"
+run decant fsck
+like "a mount point of somebody else, which a RUN would see" "$STATUS $OUT" '^5 init: has other files than mount points'
+run decant fsck --repair
+status "is moved away" 0
+run decant run --rm --network=none app cat /made
+is "and made again by the next that runs" "$STATUS $(find "$DECANT_ROOT/init" -mindepth 1 | wc -l)" "0 7"
+
 # --- K10: what a killed process left ---
 mkdir -p "$DECANT_ROOT/tmp/1.1/upper/work" "$DECANT_ROOT/layers/$(printf '%064d' 7)/etc"
 : >"$DECANT_ROOT/layers/$(printf '%064d' 8).list"
@@ -73,7 +95,7 @@ is "leftovers are taken away" "$STATUS $(ls "$DECANT_ROOT/tmp") $(find "$DECANT_
 inside cp -a "$DECANT_ROOT" "$T/kept"
 mkdir "$T/scratch"
 all=() from=$T
-[ "${FAULTS:-}" != all ] || all=(--all)
+[ "${FAULTS:-}" != all ] || all=(--all --only "${FAULTS_ONLY:-}")
 if [ -n "${FAULTS_STATE:-}" ]; then
 	from=$FAULTS_STATE
 	if [ ! -e "$from/ready" ]; then
