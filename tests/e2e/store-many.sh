@@ -44,7 +44,11 @@ else
 	decant rmi settle:1 >/dev/null
 	decant rmi other:2 >/dev/null
 	decant rmi base:1 >/dev/null
-	at_most "a removal reads no document that was read before" "$(calls 'open.*blobs/sha256/' "$DECANT" rmi image3:1)" 10
+	if [ "$(id -u)" -eq 0 ]; then # a removal enters the user namespace, which nobody may who is traced
+		at_most "a removal reads no document that was read before" "$(calls 'open.*blobs/sha256/' "$DECANT" rmi image3:1)" 10
+	else
+		decant rmi image3:1 >/dev/null
+	fi
 	decant tag image4:1 image3:1
 fi
 is "index.json lists them" "$(python3 -c 'import json, sys; print(len(json.load(sys.stdin)["manifests"]))' <"$DECANT_ROOT/index.json")" $many
