@@ -26,7 +26,7 @@ typedef struct BuildValues {
 	bool shell_on_error;
 	OptionList hit_stages;
 	bool explain;
-	const char *load; /* docker, podman: there as well; true and false: it is in the store */
+	const char *load; /* docker, podman: there as well; true: $DOCKER_HOST's, if it is set */
 	bool check, no_cache, push, quiet, durable;
 	/* where it goes: build_outputs.c, build_metadata.c */
 	OptionList annotations, destinations;

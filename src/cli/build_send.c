@@ -1,21 +1,39 @@
-/* build_send.c - `build --load=docker|podman`: the result into one that runs here. */
+/* build_send.c - `build --load[=docker|podman]`: the result into one that runs here. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
 
 #include "cli/build_send.h"
+#include "cli/names.h"
 #include "sandbox/sandbox.h"
+
+/* What --load says: "docker", "podman", or NULL where decant's store is all.  Without a word it is
+ * the docker of $DOCKER_HOST, which nobody sets for nothing; but under docker's name we are that
+ * docker.
+ */
+static const char *receiver(const Cli *cli, const char *load)
+{
+	const char *host = getenv("DOCKER_HOST");
+	bool yes;
+	if (!load || !str_to_bool(str_from(load), &yes))
+		return load;
+	return yes && host && *host && !cli->program->docker_statuses ? "docker" : NULL;
+}
 
 Err *build_send_open(Cli *cli, const BuildValues *v, Engine **ret)
 {
 	EngineKind kind;
 	Cancel *cancel = NULL;
-	bool in_store;
+	const char *to = receiver(cli, v->load);
 	*ret = NULL;
-	if (!v->load || str_to_bool(str_from(v->load), &in_store))
+	if (!to)
 		return NULL;
-	TRY(send_parse_kind(cli, v->load, &kind));
+	TRY(send_parse_kind(cli, to, &kind));
 	TRY(cli_cancel(cli, &cancel));
-	return err_while(engine_open(kind, NULL, cancel, ret), "preparing --load=%s", v->load);
+	Err *err = err_while(engine_open(kind, NULL, cancel, ret), "preparing --load=%s", to);
+	return err && to != v->load
+	               ? err_note(err, "--load sends to the docker of $DOCKER_HOST; unset that "
+	                               "to keep the image in decant's store alone")
+	               : err;
 }
 
 /* Of several platforms this machine's, which is what its name means by itself. */

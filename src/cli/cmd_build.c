@@ -289,9 +289,9 @@ static const Option build_options[] = {
 	  .kind = OPTION_WORD,
 	  .choices = "docker,podman",
 	  STORED(load),
-	  .help = "Keep the image in the store, as always; =docker or =podman puts it into one "
-	          "that "
-	          "runs here as well" },
+	  .help = "Put the image into a docker or podman that runs here as well; without a word: "
+	          "into the docker of $DOCKER_HOST if that is set, else it is in the store, as "
+	          "always" },
 	{ .name = "builder",
 	  .kind = OPTION_TEXT,
 	  .hidden = true,

@@ -28,7 +28,7 @@ static Err *run_publish(Cli *cli, const void *values, const Arguments *args)
 	Image image = { 0 }, *all;
 	size_t count;
 	Digest digest;
-	CompressionSpec compression = { .id = COMPRESSION_GZIP };
+	CompressionSpec compression;
 	if (v->compression) {
 		Err *e = compressor_parse(str_from(v->compression), &compression);
 		cli->usage_error = e;
@@ -44,7 +44,8 @@ static Err *run_publish(Cli *cli, const void *values, const Arguments *args)
 	for (size_t i = 0; i < count; i++)
 		TRY(image_check(s, &all[i]));
 	const ExportImage published = { .images = all, .image_count = count };
-	TRY(export_publish_all(s, &published, &compression, NULL, cancel, &digest));
+	TRY(export_publish_all(s, &published, v->compression ? &compression : NULL, NULL, cancel,
+	                       &digest));
 	printf("%s\n", digest_arena_text(cli->arena, &digest).ptr);
 	return NULL;
 }

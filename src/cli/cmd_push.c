@@ -53,7 +53,7 @@ static const Option push_options[] = {
 typedef struct Pushing {
 	Cli *cli;
 	const PushValues *values;
-	CompressionSpec compression;
+	const CompressionSpec *compression; /* NULL: none was asked for */
 	Store *store;
 	Registry *registry;
 	Cancel *cancel;
@@ -65,10 +65,12 @@ static Err *find_images(const Pushing *p, const char *name, Image *one, Image **
                         size_t *ret_count)
 {
 	const char *platform = p->values->platform;
-	Err *e = cli_image_for(p->cli, p->store, name, platform, one);
+	Err *e = cli_image_for(p->cli, p->store, name, NULL, one);
 	if (e && err_kind(e) == ERR_NOT_FOUND)
 		e = err_note(e, "give the image this name first: decant tag IMAGE %s", name);
 	TRY(e);
+	if (platform)
+		TRY(cli_image_for(p->cli, p->store, name, platform, one));
 	*ret = one;
 	*ret_count = 1;
 	if (!platform)
@@ -96,7 +98,7 @@ static Err *push_one(Pushing *p, const char *name, const char *destination, bool
 		       STR_ARG(ref.path));
 	TRY(transfer_open("Pushing", v->quiet, &p->show));
 	PushListener listener = { transfer_layer, &p->show };
-	TRY(export_push(p->store, p->registry, &pushed, &ref, &p->compression, v->no_attestations,
+	TRY(export_push(p->store, p->registry, &pushed, &ref, p->compression, v->no_attestations,
 	                transfer_progress(&p->show), &listener, p->cancel, &manifest, &size));
 	transfer_close(&p->show);
 	if (v->quiet)
@@ -151,7 +153,7 @@ static Err *push_to(Pushing *p, const char *name, const char *destination)
 		                     .image_count = count,
 		                     .names = &image.ref,
 		                     .name_count = image.ref.len ? 1 : 0 };
-	return push_elsewhere(p->cli, p->store, &pushed, destination, &p->compression, p->cancel);
+	return push_elsewhere(p->cli, p->store, &pushed, destination, p->compression, p->cancel);
 }
 
 static Err *push_names(Pushing *p, const char *name)
@@ -180,7 +182,8 @@ static Err *push_names(Pushing *p, const char *name)
 
 static Err *run_push(Cli *cli, const void *values, const Arguments *args)
 {
-	Pushing p = { .cli = cli, .values = values, .compression = { .id = COMPRESSION_GZIP } };
+	Pushing p = { .cli = cli, .values = values };
+	CompressionSpec compression;
 	Str authorities;
 	Reference ref;
 	TRY(connection_apply(cli, &p.values->connection, &authorities));
@@ -193,9 +196,10 @@ static Err *run_push(Cli *cli, const void *values, const Arguments *args)
 		TRY(connection_creds(cli, p.values->creds, ref.domain));
 	}
 	if (p.values->compression) {
-		Err *e = compressor_parse(str_from(p.values->compression), &p.compression);
+		Err *e = compressor_parse(str_from(p.values->compression), &compression);
 		cli->usage_error = e;
 		TRY(e);
+		p.compression = &compression;
 	}
 	Err *e = args->count > 1 ? push_to(&p, args->at[0], args->at[1])
 	                         : push_names(&p, args->at[0]);

@@ -112,7 +112,7 @@ static Err *add_lines(Cli *cli, const char *name, const char *option, const char
 	return text.len ? set_variable(name, arena_str(cli->arena, buf_str(&text)).ptr) : NULL;
 }
 
-/* How patient we are; that the values are sensible is said by patience_read(). */
+/* How patient we are. */
 static Err *apply_patience(const ConnectionValues *v)
 {
 	const struct {

@@ -39,7 +39,7 @@ static Err *make_row(Cli *cli, Store *s, StoreCatalog *catalog, const StoreRef *
 	TRY(reference_parse(cli->arena, ref->name, &row->ref));
 	row->full = ref->name;
 	row->repository = reference_familiar_name(cli->arena, &row->ref);
-	if (row->ref.tag.len)
+	if (row->ref.tag.len && !row->ref.has_digest) /* NAME:TAG@DIGEST is no tag here */
 		row->tag = row->ref.tag;
 	return NULL;
 }

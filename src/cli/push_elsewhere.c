@@ -86,8 +86,11 @@ Err *push_elsewhere(Cli *cli, Store *s, const ExportImage *image, const char *de
 		              .image_count = image->image_count,
 		              .names = &name,
 		              .name_count = name.len ? 1 : 0 };
-	OutputSpec out = {
-		.type = str_from(t->type), .dest = path, .tar = t->tar, .compression = *compression
-	};
+	OutputSpec out = { .type = str_from(t->type), .dest = path, .tar = t->tar };
+	if (compression) {
+		out.compression = *compression;
+		out.compression_set = true;
+		out.force_compression = true;
+	}
 	return export_run(s, &out, &there, 1, NULL, cancel);
 }

@@ -52,7 +52,8 @@ NODISCARD Err *load_spool_read_file(const Spool *spool, const Member *m, size_t 
 
 typedef struct LoadLayer {
 	const Member *member;
-	Str media_type; /* of the descriptor; "" in docker archives, which say nothing */
+	Str media_type; /* of the descriptor; "" in docker archives, which say nothing, and where it
+	                 * is wrong in skopeo's dir: */
 } LoadLayer;
 
 typedef struct LoadImage {
@@ -60,8 +61,8 @@ typedef struct LoadImage {
 	Str config_json;
 	ImageConfig config;
 	LoadLayer *layers; /* config.diff_id_count of them */
-	Str manifest_json; /* "" in docker archives */
-	Digest manifest;   /* zero in docker archives */
+	Str manifest_json; /* "" in docker archives, and where a layer's type is wrong */
+	Digest manifest;   /* zero then */
 	Str *names;        /* full references */
 	size_t name_count;
 } LoadImage;

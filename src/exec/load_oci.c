@@ -12,6 +12,8 @@
 #include "codec/json.h"
 #include "exec/load-internal.h"
 
+#include <unistd.h>
+
 static bool is_document(Str media_type)
 {
 	static const char *const types[] = { MEDIA_OCI_MANIFEST, MEDIA_OCI_INDEX,
@@ -52,11 +54,32 @@ static Err *find_blob(const Spool *spool, const Descriptor *d, const Member **re
 	return NULL;
 }
 
+/*
+ * skopeo copies what a docker archive holds to dir: as it is, plain, and says that it is gzip:
+ * there the content decides.  *RET_WRONG: the media type is not that of the content.
+ */
+static Err *look_at(const Spool *spool, const LoadLayer *layer, bool *ret_wrong)
+{
+	enum { HEAD_BYTES = 16 };
+	char head[HEAD_BYTES];
+	Str said;
+	AUTO_CLOSE int fd = -1;
+	TRY(err_set_kind(manifest_layer_compression(layer->media_type, &said), ERR_CORRUPT));
+	TRY(load_spool_open(spool, layer->member, &fd));
+	ssize_t n = pread(fd, head, sizeof head, 0);
+	if (n < 0)
+		return err_sys(errno, "cannot read a layer");
+	CompressionId id = compressor_sniff((Str){ head, (size_t)n });
+	*ret_wrong = !str_eqc(said, id == COMPRESSION_NONE ? "" : compressor_table[id].name);
+	return NULL;
+}
+
 static Err *read_manifest(const Spool *spool, Str json, const char *name, LoadImage *image)
 {
 	Arena *a = spool->arena;
 	Manifest m;
 	const Member *config = NULL;
+	bool is_true = true;
 	TRY(manifest_parse(a, json, name, &m));
 	TRY_WHILE(find_blob(spool, &m.config, &config), "looking for the config");
 	TRY(load_config_read(spool, config, m.layer_count, image));
@@ -65,7 +88,16 @@ static Err *read_manifest(const Spool *spool, Str json, const char *name, LoadIm
 		layer->media_type = m.layers[i].media_type;
 		TRY_WHILE(find_blob(spool, &m.layers[i], &layer->member),
 		          "looking for layer %zu of %zu", i + 1, m.layer_count);
+		bool wrong = false;
+		if (spool->flat)
+			TRY(look_at(spool, layer, &wrong));
+		if (wrong) {
+			layer->media_type = STR("");
+			is_true = false;
+		}
 	}
+	if (!is_true) /* not to be handed on: a push makes another */
+		return NULL;
 	image->manifest_json = json;
 	image->manifest = sha256_of(json);
 	return NULL;
@@ -107,7 +139,8 @@ static Err *take_image(Taken *t, Str json, const char *digest, Str name)
 	Str as = arena_strf(a, "%.*s %s", STR_ARG(full),
 	                    platform_text(a, &image.config.platform).ptr);
 	bool taken = full.len && map_find(&t->by_name, as);
-	Str key = arena_str(a, (Str){ (char *)image.manifest.bytes, sizeof image.manifest.bytes });
+	Digest of = sha256_of(json);
+	Str key = arena_str(a, (Str){ (char *)of.bytes, sizeof of.bytes });
 	size_t at = (size_t)(uintptr_t)map_get(&t->by_manifest, key);
 	if (taken && !at)
 		return NULL;

@@ -380,7 +380,7 @@ Err *pull_image(Store *s, Registry *r, const Reference *ref, const Platform *pla
 	TRY(store_lock_gc(s, false, cancel, &gc));
 	TRY(pull_from_registry(s, r, ref, image, progress, listener, cancel, &fetched));
 
-	StoreRef name = { .name = reference_full(a, ref), .pulled = image->top_digest };
+	StoreRef name = { .name = reference_kept(a, ref), .pulled = image->top_digest };
 	TRY(store_blob_put(s, image->config_json, true, &name.config));
 	TRY(store_blob_put(s, image->manifest_json, true, &name.manifest));
 	TRY(ref_says(s, &name, &known));

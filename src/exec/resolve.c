@@ -190,7 +190,8 @@ static Err *look_local(Build *b, const Reference *ref, const Platform *platform,
 	r->platform = *platform;
 	BuildPull how = b->request->pull;
 	if (how != BUILD_PULL_ALWAYS && b->store)
-		TRY(find_local(b, r->name, platform, a, &r->base, &ret->found, &ret->fits));
+		TRY(find_local(b, reference_kept(a, ref), platform, a, &r->base, &ret->found,
+		               &ret->fits));
 	ret->of_store = r->base;
 	r->local = ret->fits && how != BUILD_PULL_NEWER;
 	if (how == BUILD_PULL_NEVER && !r->local)
@@ -410,7 +411,7 @@ static Err *keep_image(Build *b, const Resolved *r, Arena *a)
 	char text[DIGEST_TEXT_LEN + 1];
 	TRY(store_blob_put(b->store, r->remote.config_json, true, &config));
 	TRY(store_blob_put(b->store, r->remote.manifest_json, true, &manifest));
-	StoreRef ref = { .name = r->name,
+	StoreRef ref = { .name = reference_kept(a, &r->base.ref),
 		         .config = config,
 		         .manifest = manifest,
 		         .pulled = r->remote.top_digest };
@@ -422,7 +423,7 @@ static Err *keep_image(Build *b, const Resolved *r, Arena *a)
 		Reference exact = r->base.ref;
 		exact.has_digest = true;
 		exact.digest = r->remote.manifest_digest;
-		ref.name = reference_full(a, &exact);
+		ref.name = reference_kept(a, &exact);
 		TRY(store_record_put(b->store, &key, digest_text(&config, text)));
 		TRY(store_ref_set(b->store, &ref));
 	}

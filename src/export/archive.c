@@ -126,7 +126,8 @@ static Str blob_path(Arena *a, const Digest *d)
 
 /* --- documents ------------------------------------------------------------------------------- */
 
-/* BuildKit and docker write the tag alone as ref.name.  Where that is not unique it is the name. */
+/* BuildKit and docker write the tag alone as ref.name.  Where that is not unique it is the name;
+ * of several images in a layout the full name, by which skopeo and podman choose one. */
 static Err *tags_are_unique(Layout *l, bool *ret)
 {
 	AUTO_MAP Map seen = MAP_INIT;
@@ -145,10 +146,10 @@ static Err *tags_are_unique(Layout *l, bool *ret)
 	return NULL;
 }
 
-static Err *format_index(Layout *l)
+static Err *format_index(Layout *l, bool docker)
 {
 	VEC(Descriptor) all = { 0 };
-	bool short_names;
+	bool short_names, several = !docker && l->job->count > 1;
 	TRY(tags_are_unique(l, &short_names));
 	for (size_t i = 0; i < l->job->count; i++) {
 		Descriptor d = l->job->documents[i].descriptor;
@@ -159,7 +160,9 @@ static Err *format_index(Layout *l)
 			Reference ref;
 			TRY(reference_parse(l->arena, names[j], &ref));
 			d.container_name = names[j];
-			d.ref_name = short_names ? ref.tag : reference_familiar(l->arena, &ref);
+			d.ref_name = several       ? names[j]
+			             : short_names ? ref.tag
+			                           : reference_familiar(l->arena, &ref);
 			VEC_PUSH(&all, d);
 		}
 		if (count == 0)
@@ -426,7 +429,7 @@ Err *export_layout(ExportJob *job, bool docker)
 	gather_blobs(&l);
 	if (job->out->receiver)
 		leave_out(&l);
-	TRY(format_index(&l));
+	TRY(format_index(&l, docker));
 	if (docker) {
 		TRY(format_docker_manifest(&l));
 		TRY(format_repositories(&l));

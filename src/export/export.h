@@ -142,7 +142,8 @@ NODISCARD Err *export_all(const ExportRequest *r, Arena *a, ExportResult **ret_r
 /* One output alone. */
 NODISCARD Err *export_run(Store *s, const OutputSpec *out, const ExportImage *images, size_t count,
                           Progress *progress, const Cancel *cancel);
-/* Manifest and blobs of an image, made if they do not exist.  *ret_manifest in A. */
+/* Manifest and blobs of an image, made if they do not exist, or if COMPRESSION (NULL: gzip, or what
+ * is fixed) is not theirs.  *ret_manifest in A. */
 NODISCARD Err *export_publish(Store *s, const Image *image, const CompressionSpec *compression,
                               Progress *progress, const Cancel *cancel, Arena *a,
                               Str *ret_manifest_json, Digest *ret_manifest);

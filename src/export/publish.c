@@ -8,7 +8,8 @@
  * manifest of his own (export.h, FIXED).
  *
  * A layer that was pulled keeps its blob, whatever its compression: it is in registries already,
- * and compressing it again would send it all again.  force-compression=true says otherwise.
+ * and compressing it again would send it all again.  force-compression=true says otherwise, and so
+ * does --compression of push and publish: what is not compressed so already is compressed again.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
@@ -64,6 +65,20 @@ static Err *try_fixed(Store *s, const Image *image, const Digest *d, Arena *a, E
 
 /* --- will it do? ----------------------------------------------------------------------------- */
 
+/* Are all layers compressed as SPEC says, at whatever level? */
+static bool is_compressed(const Manifest *m, const CompressionSpec *spec)
+{
+	Str wanted =
+		spec->id == COMPRESSION_NONE ? STR("") : str_from(compressor_table[spec->id].name);
+	for (size_t i = 0; i < m->layer_count; i++) {
+		Str is;
+		AUTO_ERR Err *e = manifest_layer_compression(m->layers[i].media_type, &is);
+		if (e || !str_eq(is, wanted))
+			return false;
+	}
+	return true;
+}
+
 static bool has_plain_layers(const Manifest *m)
 {
 	for (size_t i = 0; i < m->layer_count; i++)
@@ -80,13 +95,15 @@ static bool will_do(const ExportManifest *fixed, const StoreRef *ref, const Expo
 {
 	const Manifest *m = &fixed->manifest;
 	bool docker = str_eqc(m->media_type, MEDIA_DOCKER_MANIFEST);
-	if (recipe->compression_set || recipe->annotation_count)
+	bool same = recipe->same_will_do && is_compressed(m, &recipe->compression);
+	if ((recipe->compression_set && !same) || recipe->annotation_count)
 		return false;
 	if (recipe->exact && m->annotation_count)
 		return false;
 	if (recipe->types != EXPORT_TYPES_ANY && docker != (recipe->types == EXPORT_TYPES_DOCKER))
 		return false;
-	return recipe->plain_will_do || !digest_is_zero(&ref->pulled) || !has_plain_layers(m);
+	return same || recipe->plain_will_do || !digest_is_zero(&ref->pulled) ||
+	       !has_plain_layers(m);
 }
 
 static bool is_mark(Str name)
@@ -191,7 +208,7 @@ static Err *find_foreign(const Packing *p, const Digest *diff_id, StoreBlobOf *r
 	TRY(store_map_list(p->job->store, diff_id, &a, &blobs, &count));
 	for (size_t i = 0; i < count; i++) {
 		bool wanted = blobs[i].compression == p->recipe->compression.id;
-		if (blobs[i].level != 0 || (*ret_found && !wanted))
+		if (blobs[i].level != 0 || (!wanted && (*ret_found || p->recipe->same_will_do)))
 			continue;
 		*ret = blobs[i];
 		*ret_found = true;
@@ -285,8 +302,9 @@ Err *export_publish(Store *s, const Image *image, const CompressionSpec *compres
 	ExportRecipe recipe = { .compression = { .id = COMPRESSION_GZIP } };
 	if (compression)
 		recipe.compression = *compression;
-	recipe.compression_set = recipe.force =
-		recipe.compression.id != COMPRESSION_GZIP || recipe.compression.level != 0;
+	recipe.compression_set = compression != NULL;
+	recipe.same_will_do = compression && compression->level == 0;
+	recipe.force = compression && compression->level != 0;
 	bool fixed;
 	TRY(find_fixed(s, image, &recipe, a, &found, &fixed));
 	if (!fixed) {

@@ -262,6 +262,14 @@ Str reference_full(Arena *a, const Reference *r)
 	return with_suffix(a, arena_strf(a, "%.*s/%.*s", STR_ARG(r->domain), STR_ARG(r->path)), r);
 }
 
+Str reference_kept(Arena *a, const Reference *r)
+{
+	Reference kept = *r;
+	if (kept.has_digest)
+		kept.tag = STR("");
+	return reference_full(a, &kept);
+}
+
 Str reference_familiar_name(Arena *a, const Reference *r)
 {
 	if (str_eqc(r->domain, "docker.io")) {

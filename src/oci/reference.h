@@ -24,6 +24,9 @@ typedef struct Reference {
 NODISCARD Err *reference_parse(Arena *a, Str text, Reference *ret);
 /* "docker.io/library/golang:1.18" (with @digest if it has one): what refs are stored under. */
 Str reference_full(Arena *a, const Reference *r);
+/* The same without the tag where a digest says which image it is: what a pulled image is kept
+ * under, since the tag may mean another one. */
+Str reference_kept(Arena *a, const Reference *r);
 /* What people type: no docker.io/, no library/. "golang:1.18" */
 Str reference_familiar(Arena *a, const Reference *r);
 Str reference_familiar_name(Arena *a, const Reference *r); /* without tag and digest */

@@ -66,6 +66,10 @@ for store in classic containerd podman; do
 	run decant build -q "--load=$receiver" -t app/three .
 	status "$store: build --load=$receiver" 0
 	is "$store: and it is there" "$(last 'e["names"]')" "['app/three:latest']"
+	if [ $receiver = docker ]; then
+		run decant build -q --load -t app/four .
+		is "$store: --load alone goes to DOCKER_HOST" "$STATUS $(last 'e["names"]')" "0 ['app/four:latest']"
+	fi
 
 	engine_start $store lie
 	decant send -q $receiver app/one
@@ -102,7 +106,10 @@ status "no docker: a build does not begin" 4
 run decant image inspect app/late
 status "nothing was built" 1
 run decant build -q --load -t app/late .
-status "--load alone needs none: the store is where it is" 0
+status "nor with --load alone, where DOCKER_HOST is set" 4
+like "which is said" "$ERR" 'note: --load sends to the docker of .DOCKER_HOST'
+run env -u DOCKER_HOST "$DECANT" build -q --load -t app/late .
+status "--load alone without it needs none: the store is where it is" 0
 run decant send -H ssh://host docker app/one
 status "ssh is not spoken" 2
 like "what to do instead" "$ERR" 'decant save IMAGE . ssh host docker load'
