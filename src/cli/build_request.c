@@ -41,10 +41,10 @@ static Err *check_tag(Cli *cli, const char *text, Reference *tag)
 		cli->usage_error = true;
 		return err_while(e, "reading --tag '%s'", text);
 	}
-	return tag->has_digest
-	               ? cli_usage(cli, "invalid tag '%s': a name with a digest cannot be given",
-	                           text)
-	               : NULL;
+	if (tag->has_digest)
+		return cli_usage(cli, "invalid tag '%s': a name with a digest cannot be given",
+		                 text);
+	return cli_new_name(cli, tag);
 }
 
 /* What it will be with the name of a stage; whether it is a name then is known when the stages are.

@@ -125,6 +125,8 @@ static Err *find_context(Cli *cli, const BuildValues *v, const Arguments *args, 
 {
 	static const char dir[] = "dir://", tar[] = "tar://";
 	const char *c = v->context;
+	if (!args->count && !c)
+		c = cli->program->context;
 	if (args->count && c)
 		return cli_usage(cli, "--context and the argument '%s' exclude each other",
 		                 args->at[0]);

@@ -7,7 +7,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
 
-#include "cli/command.h"
+#include "cli/names.h"
 
 #include <stdio.h>
 
@@ -82,12 +82,21 @@ static const struct {
 	{ "fish", fish_script },
 };
 
+/* The program is called as it was here: the shell knows it by that name. */
+static void print_script(Cli *cli, const char *script)
+{
+	static const char own[] = "decant";
+	for (const char *next; (next = strstr(script, own)); script = next + sizeof own - 1)
+		printf("%.*s%s", (int)(next - script), script, cli->program->name);
+	printf("%s", script);
+}
+
 static Err *run_completion(Cli *cli, const void *values, const Arguments *args)
 {
 	(void)values;
 	for (size_t i = 0; i < ARRAY_LEN(scripts); i++)
 		if (strcmp(args->at[0], scripts[i].shell) == 0) {
-			printf("%s", scripts[i].script);
+			print_script(cli, scripts[i].script);
 			return NULL;
 		}
 	return err_note(cli_usage(cli, "unknown shell: '%s'", args->at[0]),

@@ -71,6 +71,7 @@ static Err *run_import(Cli *cli, const void *values, const Arguments *args)
 	Platform platform = platform_host();
 	if (args->count > 1) {
 		TRY(cli_reference(cli, args->at[1], &ref));
+		TRY(cli_new_name(cli, &ref));
 		if (ref.has_digest)
 			return cli_usage(cli, "cannot import under a name with a digest: '%s'",
 			                 args->at[1]);

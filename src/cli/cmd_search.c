@@ -125,7 +125,20 @@ static Str one_line(Arena *a, Str text, bool cut)
 	return arena_str(a, buf_str(&line));
 }
 
-static Str hit_json(Arena *a, Str prefix, const CatalogHit *h, bool full)
+/* The table has a mark, JSON a word. */
+static Str mark(bool is, bool in_json)
+{
+	if (in_json)
+		return is ? STR("true") : STR("false");
+	return is ? STR("[OK]") : STR("");
+}
+
+static bool asks_for_json(const char *format)
+{
+	return format && (strcmp(format, "json") == 0 || strcmp(format, "{{json .}}") == 0);
+}
+
+static Str hit_json(Arena *a, Str prefix, const CatalogHit *h, bool full, bool in_json)
 {
 	AUTO_BUF Buf json = BUF_INIT;
 	JsonWriter w = { .out = &json };
@@ -135,8 +148,8 @@ static Str hit_json(Arena *a, Str prefix, const CatalogHit *h, bool full)
 		one_line(a, arena_strf(a, "%.*s%.*s", STR_ARG(prefix), STR_ARG(h->name)), false));
 	json_write_member(&w, "Description", one_line(a, h->description, !full));
 	json_write_member(&w, "StarCount", arena_strf(a, "%lld", (long long)h->stars));
-	json_write_member(&w, "IsOfficial", h->official ? STR("[OK]") : STR(""));
-	json_write_member(&w, "IsAutomated", h->automated ? STR("[OK]") : STR(""));
+	json_write_member(&w, "IsOfficial", mark(h->official, in_json));
+	json_write_member(&w, "IsAutomated", mark(h->automated, in_json));
 	json_write_object_end(&w);
 	return arena_str(a, buf_str(&json));
 }
@@ -177,7 +190,8 @@ static Err *print_hits(Cli *cli, const SearchValues *v, const Filter *f, Str dom
 		if (hub && str_starts(h.name, library))
 			h.name = str_from_at(h.name, library.len);
 		if (passes(f, &h))
-			rows[shown++] = hit_json(a, prefix, &h, v->no_trunc);
+			rows[shown++] =
+				hit_json(a, prefix, &h, v->no_trunc, asks_for_json(v->format));
 	}
 	return listing_print(a, v->format, hit_columns, ARRAY_LEN(hit_columns), hit_titles,
 	                     ARRAY_LEN(hit_titles), rows, shown);

@@ -15,6 +15,7 @@ static Err *run_tag(Cli *cli, const void *values, const Arguments *args)
 	if (target.has_digest)
 		return cli_usage(cli, "refusing to create a tag with a digest reference: '%s'",
 		                 args->at[1]);
+	TRY(cli_new_name(cli, &target));
 	TRY(cli_store(cli, &s));
 	TRY(cli_image(cli, s, args->at[0], &image));
 	const Digest *manifest = store_ref_manifest(&image.store_ref, &image.id);

@@ -92,6 +92,13 @@ Err *cli_reference(Cli *cli, const char *text, Reference *ret)
 	return e;
 }
 
+Err *cli_new_name(Cli *cli, const Reference *ref)
+{
+	if (!str_eqc(ref->domain, "docker.io") || !str_eqc(ref->path, "library/sha256"))
+		return NULL;
+	return cli_usage(cli, "refusing to create an ambiguous tag using digest algorithm as name");
+}
+
 Err *cli_of_name(Cli *cli, const char *name, Err *e)
 {
 	Reference ref;

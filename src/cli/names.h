@@ -17,6 +17,7 @@ struct Program {
 	const char *name;
 	const char *first;        /* each command line begins with this word; NULL: as given */
 	const char *alone;        /* ... unless it is this one; NULL: none */
+	const char *context;      /* of builds that name none; NULL: they must */
 	const ProgramWord *words; /* commands that are called otherwise there */
 	size_t word_count;
 	bool docker_options;               /* global ones, of docker and podman */

@@ -18,6 +18,11 @@ tab_bash() {
 		_decant
 		printf "%s\n" "${COMPREPLY[@]}"' tab "$@" | sort | tr '\n' ' '
 }
+ln -s "$DECANT" bin/docker
+is "bash: under the name docker" "$(bash -c 'source <(docker completion bash); complete -p docker; COMP_WORDS=(docker sen) COMP_CWORD=1; _docker; echo "${COMPREPLY[@]}"')" 'complete -F _docker docker
+send'
+like "zsh: under the name docker" "$(docker completion zsh)" '^#compdef docker'
+like "fish: under the name docker" "$(docker completion fish)" '^complete -c docker '
 like "bash: commands" "$(tab_bash sen)" '^send $'
 like "bash: the second word" "$(tab_bash image l)" 'load ls|list load|load.*ls'
 like "bash: the first of two words" "$(tab_bash cac)" '^cache $'

@@ -168,6 +168,12 @@ run executor --context "dir://$T/app" --dockerfile Dockerfile --destination r.ex
 status "kaniko's executor" 0
 run executor -c "$T/app" --no-push
 status "its -c is the context" 0
+run executor --customPlatform linux/amd64 --insecure --insecure-pull --skip-tls-verify-pull --skip-tls-verify-registry r.example -c "$T/app" --no-push
+status "its older spellings, and what a registry need not have" 0
+if [ ! -e /workspace ]; then
+	run executor --no-push
+	like "its context is /workspace" "$ERR" '"/workspace" not found'
+fi
 like "its digest" "$(cat k.digest)" '^sha256:[0-9a-f]{64}$'
 ok "its archive" test -s k.tar
 
@@ -176,12 +182,18 @@ shim() { make -s -C "$E2E_ROOT" "$@" DESTDIR="$T/dest" PREFIX=/opt; }
 mkdir -p dest/opt/bin && ln -s "$DECANT" dest/opt/bin/decant
 run shim install-docker-shim
 status "install-docker-shim" 0
+share=dest/opt/share
+ok "with completions" grep -q 'complete -F _docker docker' $share/bash-completion/completions/docker
+ok "of zsh" grep -q '^#compdef docker' $share/zsh/site-functions/_docker
+echo other >$share/fish/vendor_completions.d/docker.fish
 like "it is docker" "$(dest/opt/bin/docker --version)" '^Docker version'
 run shim install-docker-shim
 status "a second time" 0
 run shim uninstall-docker-shim
 status "uninstall-docker-shim" 0
 ok "and it is gone" [ ! -e dest/opt/bin/docker ]
+ok "with its completions" [ ! -e $share/bash-completion/completions/docker ]
+is "but for another's" "$(cat $share/fish/vendor_completions.d/docker.fish)" other
 echo real >dest/opt/bin/docker
 run shim install-docker-shim
 [ "$STATUS" -eq 0 ] || STATUS=1

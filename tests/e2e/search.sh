@@ -23,6 +23,7 @@ like "--no-trunc" "$OUT" 'x{60}$'
 like "--limit is told" "$(auth_log)" 'GET /v1/search\?q=alpine&n=1 auth=-'
 run decant search --ca ca.pem --format json docker.io/alpine
 like "json" "$OUT" '"Name":"alpine"'
+is "is a word there" "$(jq -r .IsOfficial <<<"$OUT" | sort | xargs)" "false true"
 for bad in stars=x stars=-1 is-official=maybe colour=red; do
 	run decant search --filter "$bad" x
 	status "a bad filter: $bad" 2
