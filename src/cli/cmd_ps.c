@@ -104,7 +104,8 @@ static Str labels_of(Arena *a, const ContainerRequest *r)
 {
 	AUTO_BUF Buf text = BUF_INIT;
 	for (size_t i = 0; i < r->labels.count; i++)
-		buf_addf(&text, "%s%.*s", i ? "," : "", STR_ARG(r->labels.at[i]));
+		buf_addf(&text, "%s%.*s%s", i ? "," : "", STR_ARG(r->labels.at[i]),
+		         str_find(r->labels.at[i], '=') < 0 ? "=" : "");
 	return arena_str(a, buf_str(&text));
 }
 

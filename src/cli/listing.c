@@ -70,11 +70,11 @@ void listing_print_lines(const Str *lines, size_t count, size_t column_min)
 	}
 }
 
-static Err *run_row(const Template *t, Str json, Buf *out)
+static Err *run_row(const Template *t, Str json, bool titles, Buf *out)
 {
 	JsonValue *row;
 	TRY(json_parse(json, JSON_BYTES_MAX, "row", &row));
-	Err *e = template_run(t, row, out);
+	Err *e = titles ? template_run_titles(t, row, out) : template_run(t, row, out);
 	json_free(row);
 	return e;
 }
@@ -104,7 +104,8 @@ static Err *print_table(Arena *a, const Template *t, const ListingColumn *titles
 	AUTO_VEC StrVec lines = { 0 };
 	for (size_t i = 0; i <= count; i++) {
 		AUTO_BUF Buf line = BUF_INIT;
-		TRY(run_row(t, i ? rows[i - 1] : titles_row(a, titles, title_count), &line));
+		TRY(run_row(t, i ? rows[i - 1] : titles_row(a, titles, title_count), i == 0,
+		            &line));
 		VEC_PUSH(&lines, arena_str(a, buf_str(&line)));
 	}
 	listing_print_lines(lines.at, lines.len, LISTING_COLUMN_MIN);
@@ -134,7 +135,7 @@ Err *listing_print(Arena *a, const char *format, const ListingColumn *columns, s
 		return print_table(a, t, titles, title_count, rows_json, row_count);
 	for (size_t i = 0; i < row_count; i++) {
 		AUTO_BUF Buf line = BUF_INIT;
-		TRY(run_row(t, rows_json[i], &line));
+		TRY(run_row(t, rows_json[i], false, &line));
 		printf("%.*s\n", STR_ARG(buf_str(&line)));
 	}
 	return NULL;

@@ -41,5 +41,7 @@ Str value_zero_text(Str member);
 void value_print(const Value *v, Buf *out);
 /* Errors have no place yet: the caller knows it. */
 NODISCARD Err *value_member(const Value *v, Str name, Value *ret);
+/* .Label "NAME" of a row of a listing; TITLE: how its column is called. */
+NODISCARD Err *value_label(Arena *a, const Value *v, Str name, bool title, Value *ret);
 NODISCARD Err *value_items(Arena *a, const Value *v, ValueList *ret);
 NODISCARD Err *function_call(Arena *a, Str name, const Value *args, size_t count, Value *ret);

@@ -257,6 +257,12 @@ static Err *parse_operand(Parser *p, Operand *ret)
 	return NULL;
 }
 
+/* .Label "NAME" is the one method. */
+static bool is_method(const Operand *o, size_t count)
+{
+	return count == 2 && o->field_count && str_eqc(o->fields[o->field_count - 1], "Label");
+}
+
 static Err *parse_call(Parser *p, CommandCall *ret)
 {
 	VEC(Operand) operands = { 0 };
@@ -267,7 +273,8 @@ static Err *parse_call(Parser *p, CommandCall *ret)
 		if (!e)
 			VEC_PUSH(&operands, o);
 	} while (!e && p->token.kind != TOKEN_END && !is_sign(p, "|") && !is_sign(p, ")"));
-	if (!e && operands.len > 1 && operands.at[0].kind != OPERAND_FUNCTION)
+	if (!e && operands.len > 1 && operands.at[0].kind != OPERAND_FUNCTION &&
+	    !is_method(&operands.at[0], operands.len))
 		e = err_at(operands.at[0].span, "a function is expected before arguments");
 	if (!e) {
 		ret->operands =
@@ -462,6 +469,10 @@ static Err *parse_action(Parser *p, TemplateNode *node)
 		TRY(advance(p));
 		return end_action(p);
 	}
+	if (take_keyword(p, "define") || take_keyword(p, "template") || take_keyword(p, "block"))
+		return err_at(p->token.span,
+		              "'%.*s' is not there: a template cannot be made of others",
+		              STR_ARG(p->token.text));
 	node->kind = NODE_PRINT;
 	TRY(parse_pipe(p, &node->pipe));
 	return end_action(p);

@@ -14,6 +14,7 @@ typedef struct Variable {
 typedef struct Run {
 	Arena arena; /* values made on the way */
 	Value root;
+	bool titles;             /* the root is the titles of a table */
 	VEC(Variable) variables; /* innermost last */
 	NodeKind jump; /* BREAK, CONTINUE: on the way to the end of the range's body; else TEXT */
 	Buf *out;
@@ -80,6 +81,19 @@ static bool decides(Str function, const Value *v)
 	       (str_eqc(function, "or") && value_is_true(v));
 }
 
+/* OBJECT.Label NAME */
+static Err *run_label(Run *r, const CommandCall *call, const Value *dot, Value *ret)
+{
+	Operand object = call->operands[0];
+	Value of, name;
+	object.field_count--;
+	TRY(run_operand(r, &object, dot, &of));
+	TRY(run_operand(r, &call->operands[1], dot, &name));
+	if (name.kind != VALUE_TEXT)
+		return err_at(call->operands[1].span, "the name of a label is expected, a text");
+	return err_place(value_label(&r->arena, &of, name.text, r->titles, ret), object.span);
+}
+
 /* PIPED (may be NULL): the result of the call before, the last argument. */
 static Err *run_call(Run *r, const CommandCall *call, const Value *dot, const Value *piped,
                      Value *ret)
@@ -88,7 +102,8 @@ static Err *run_call(Run *r, const CommandCall *call, const Value *dot, const Va
 	if (first->kind != OPERAND_FUNCTION) {
 		if (piped)
 			return err_at(first->span, "a function is expected behind '|'");
-		return run_operand(r, first, dot, ret);
+		return call->count > 1 ? run_label(r, call, dot, ret)
+		                       : run_operand(r, first, dot, ret);
 	}
 	Value *args = arena_alloc(&r->arena, (call->count + 1) * sizeof *args, _Alignof(Value));
 	size_t count = 0;
@@ -206,11 +221,21 @@ static Err *run_list(Run *r, const TemplateNode *node, const Value *dot)
 	return NULL;
 }
 
-Err *template_run(const Template *t, const JsonValue *data, Buf *out)
+static Err *run_root(const Template *t, const JsonValue *data, bool titles, Buf *out)
 {
-	Run r = { .out = out, .root = value_json(data) };
+	Run r = { .out = out, .root = value_json(data), .titles = titles };
 	Err *e = run_list(&r, t->first, &r.root);
 	VEC_DONE(&r.variables);
 	arena_done(&r.arena);
 	return e;
+}
+
+Err *template_run(const Template *t, const JsonValue *data, Buf *out)
+{
+	return run_root(t, data, false, out);
+}
+
+Err *template_run_titles(const Template *t, const JsonValue *titles, Buf *out)
+{
+	return run_root(t, titles, true, out);
 }

@@ -4,6 +4,8 @@
 
 #include "codec/template-value.h"
 
+#include <strings.h>
+
 Value value_json(const JsonValue *v)
 {
 	if (!v)
@@ -56,11 +58,12 @@ bool value_is_true(const Value *v)
 	return !json_value_is_array(v->json) || json_length(v->json) > 0;
 }
 
-/* "Digest" is "digest" in documents of the OCI: Go's names begin with a capital. */
+/* Go's names begin with a capital, and differ from JSON's in case alone: "Digest" is "digest" in
+ * documents of the OCI, "ID" is "Id" and "APIVersion" "ApiVersion" in docker's. */
 static bool is_go_name(Str key, Str name)
 {
-	return key.len == name.len && name.len && key.ptr[0] == (name.ptr[0] | 0x20) &&
-	       str_eq(str_from_at(key, 1), str_from_at(name, 1));
+	return key.len == name.len && name.len && name.ptr[0] >= 'A' && name.ptr[0] <= 'Z' &&
+	       strncasecmp(key.ptr, name.ptr, name.len) == 0;
 }
 
 static const JsonValue *find_member(const JsonValue *object, Str name)
@@ -88,6 +91,51 @@ Err *value_member(const Value *v, Str name, Value *ret)
 		               STR_ARG(name));
 	const JsonValue *member = find_member(v->json, name);
 	*ret = value_json(member);
+	return NULL;
+}
+
+/* Of "a=b,c=d", as listings have it; a part without '=' belongs to the value before it. */
+static Str label_of(Str labels, Str name)
+{
+	for (size_t at = 0; at < labels.len;) {
+		Str key, part;
+		(void)str_cut(str_from_at(labels, at), ',', &part);
+		(void)str_cut(part, '=', &key);
+		size_t start = at + key.len + 1, end = at + part.len;
+		while (end < labels.len) {
+			(void)str_cut(str_from_at(labels, end + 1), ',', &part);
+			if (str_find(part, '=') >= 0)
+				break;
+			end += 1 + part.len;
+		}
+		if (str_eq(key, name) && start < end)
+			return str_head(str_from_at(labels, start), end - start);
+		at = end + 1;
+	}
+	return STR("");
+}
+
+/* docker's: the last part of the label's name. */
+static Str label_title(Arena *a, Str name)
+{
+	AUTO_BUF Buf title = BUF_INIT;
+	for (size_t i = 0; i < name.len; i++) {
+		char c = name.ptr[i];
+		if (c == '.')
+			buf_reset(&title);
+		else
+			buf_add_char(&title, c == '-' || c == '_' ? ' ' : c);
+	}
+	return arena_str(a, buf_str(&title));
+}
+
+Err *value_label(Arena *a, const Value *v, Str name, bool title, Value *ret)
+{
+	Value labels;
+	TRY(value_member(v, STR("Labels"), &labels));
+	if (labels.kind != VALUE_TEXT)
+		return err_new(ERR_INPUT, "there are no labels here for .Label");
+	*ret = value_text(title ? label_title(a, name) : label_of(labels.text, name));
 	return NULL;
 }
 

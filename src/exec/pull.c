@@ -353,14 +353,14 @@ Err *pull_layer_from(Store *s, const PullSource *source, const Descriptor *blob,
 	return here ? NULL : fetch(&p, blob, diff_id);
 }
 
-/* Does the name say already what we are about to say? */
-static Err *ref_says(Store *s, const StoreRef *wanted, bool *ret)
+/* Does the name say already what we are about to say?  *RET_IMAGE: its image at least. */
+static Err *ref_says(Store *s, const StoreRef *wanted, bool *ret_image, bool *ret)
 {
 	AUTO_ARENA Arena a = ARENA_INIT;
 	StoreRef is;
 	Err *err = store_ref_get(s, wanted->name, &a, &is);
-	*ret = !err && store_ref_has(&is, &wanted->config) &&
-	       digest_eq(&is.pulled, &wanted->pulled);
+	*ret_image = !err && store_ref_has(&is, &wanted->config);
+	*ret = *ret_image && digest_eq(&is.pulled, &wanted->pulled);
 	if (err && err_kind(err) != ERR_NOT_FOUND && err_kind(err) != ERR_CORRUPT)
 		return err;
 	err_free(err); /* absent or damaged: written anew */
@@ -374,7 +374,7 @@ Err *pull_image(Store *s, Registry *r, const Reference *ref, const Platform *pla
 	AUTO_LOCK StoreLock gc = STORE_LOCK_NONE;
 	RegistryImage *image = &ret->image;
 	unsigned fetched = 0;
-	bool known = false;
+	bool known = false, same = false;
 	TRY(registry_resolve(r, ref, platform, a, image));
 	/* Nothing of it is named yet: gc may not run before the name says that it is needed. */
 	TRY(store_lock_gc(s, false, cancel, &gc));
@@ -383,8 +383,8 @@ Err *pull_image(Store *s, Registry *r, const Reference *ref, const Platform *pla
 	StoreRef name = { .name = reference_kept(a, ref), .pulled = image->top_digest };
 	TRY(store_blob_put(s, image->config_json, true, &name.config));
 	TRY(store_blob_put(s, image->manifest_json, true, &name.manifest));
-	TRY(ref_says(s, &name, &known));
-	ret->was_here = known && fetched == 0;
+	TRY(ref_says(s, &name, &same, &known));
+	ret->was_here = same && fetched == 0;
 	if (!known) {
 		bool joined;
 		ImageConfig config;

@@ -18,7 +18,7 @@
 
 typedef struct PullResult {
 	RegistryImage image;
-	bool was_here; /* nothing had to be fetched and the ref already said so */
+	bool was_here; /* nothing had to be fetched and the name was this image's */
 } PullResult;
 
 /* How a command shows each layer: docker's "abc123: Pull complete". May be NULL; called by one

@@ -52,6 +52,10 @@ done
 
 decant create --name one -l a=b -l c= alpine:edge true >/dev/null
 decant run --name two -l a=x alpine:edge sh -c 'exit 4'
+# shellcheck disable=SC2016 # a template's
+is "a label by its name" "$(decant ps -a -f name=one --format '{{.Label "a"}}|{{.Label "none"}}|')" "b||"
+is "... titled with its last part" "$(decant ps -f name=none --format 'table {{.Label "org.an_owner"}}')" "an owner"
+is "the names that Go has" "$(decant inspect -f '{{.ID}}' one)" "$(decant inspect -f '{{.Id}}' one)"
 is "ps -f label" "$(decant ps -a -f label=a=b --format '{{.Names}}')" one
 is "a label's name alone" "$(decant ps -a -f label=a --format '{{.Names}}' | sort | tr '\n' ' ')" "one two "
 is "all labels" "$(decant ps -aq -f label=a=x -f label=c)" ""

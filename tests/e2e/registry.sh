@@ -32,6 +32,8 @@ DIGEST=$(sed -n 's/^1: digest: \(sha256:[0-9a-f]*\) .*/\1/p' <<<"$OUT")
 run decant push "$REGISTRY/one/app:1"
 is "again: nothing is sent" "$(grep -c ': Layer already exists$' <<<"$OUT")" 3
 like "again: the same digest" "$OUT" "^1: digest: $DIGEST "
+run decant pull "$REGISTRY/one/app:1"
+like "pull of what was pushed from here: up to date" "$OUT" "^Status: Image is up to date for $REGISTRY/one/app:1\$"
 run skopeo inspect --tls-verify=false "docker://$REGISTRY/one/app:1"
 is "skopeo sees that digest" "$(jq -r .Digest <<<"$OUT")" "$DIGEST"
 is "skopeo sees the config" "sha256:$(skopeo inspect --raw --config --tls-verify=false "docker://$REGISTRY/one/app:1" | sha256sum | cut -d' ' -f1)" "$ID"

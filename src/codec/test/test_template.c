@@ -51,6 +51,8 @@ static void test_templates(void **state)
 		{ "{{$.Id}}{{(index .RepoTags 0)}}", "sha256:aba:1" },
 		{ "{{index .Config.Labels \"a.b/c\"}}|{{index .Config.Labels `nope`}}|",
 		  "<first>||" },
+		{ "{{.ID}} {{.SIZE}} {{.config.Env}} {{.Config.ENV}}",
+		  "sha256:ab 1234 [] [PATH=/bin X=y]" },
 		/* functions and pipes */
 		{ "{{json .Config}}",
 		  "{\"Env\":[\"PATH=/bin\",\"X=y\"],\"User\":\"\",\"Labels\":{\"z\":\"last\","
@@ -95,6 +97,11 @@ static void test_templates(void **state)
 		{ "x{{.Id", "error 2: unclosed action" },
 		{ "{{if .Id}}x", "error 3: no end for this block" },
 		{ "{{end}}", "error 3: 'end' without a block" },
+		{ "{{define \"x\"}}a{{end}}",
+		  "error 3: 'define' is not there: a template cannot be made of others" },
+		{ "{{.Label \"x\"}}", "error 3: there are no labels here for .Label" },
+		{ "{{.Label \"x\" \"y\"}}", "error 3: a function is expected before arguments" },
+		{ "{{.Label 1}}", "error 10: the name of a label is expected, a text" },
 		{ "{{if .Id}}a{{else}}b{{else}}c{{end}}", "error 3: a second else" },
 		{ "{{}}", "error 3: the action ends where a value is expected" },
 		{ "{{.Id | }}", "error 9: the action ends where a value is expected" },
