@@ -26,7 +26,11 @@ static const Option logs_options[] = {
 	  .kind = OPTION_FLAG,
 	  .help = "Go on until the container, or the build, ends",
 	  .offset = offsetof(LogsValues, follow) },
-	RESOURCE_NAMESPACE(LogsValues, project),
+	{ .name = "namespace", /* no letter: -n is --tail's */
+	  .kind = OPTION_TEXT,
+	  .value = "project",
+	  .help = "Of a build: its project (default the one that 'project' chose)",
+	  .offset = offsetof(LogsValues, project) },
 	{ .name = "since",
 	  .kind = OPTION_TEXT,
 	  .value = "TIME",
