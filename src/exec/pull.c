@@ -39,9 +39,16 @@ typedef struct Pull {
 	const PullListener *listener;
 	const Cancel *cancel;
 	pthread_mutex_t lock; /* over calls of the listener */
+	bool keep;            /* the manifest stays with a name: each blob in it is needed */
 	bool failed;          /* some layer has: the others stop; read and written atomically */
 	unsigned fetched;     /* layers that came from the registry; atomically */
 } Pull;
+
+typedef struct Wanted {
+	const Descriptor *blob;
+	const Digest *diff_id;
+	bool here; /* the layer is: only the blob is wanted */
+} Wanted;
 
 /* --- the compressed bytes, kept as they pass ------------------------------------------------- */
 
@@ -114,16 +121,30 @@ static Err *find_compression(const Descriptor *d, Str head, CompressionId *ret)
 	return NULL;
 }
 
-/* Inflated in one thread, hashed and extracted in this one. */
-static Err *apply(Pull *p, const Descriptor *d, const Digest *diff_id, Reader *packed,
-                  CompressionId compression)
+static Err *compare(const Digest *diff_id, Reader *tar)
+{
+	char is[DIGEST_TEXT_LEN + 1], want[DIGEST_TEXT_LEN + 1];
+	AUTO_READER Reader *hash = reader_hash(tar);
+	TRY(reader_drain(hash));
+	Digest d = reader_hash_digest(hash);
+	if (digest_eq(&d, diff_id))
+		return NULL;
+	return err_new(ERR_CORRUPT, "its content is %s, the image config says %s",
+	               digest_text(&d, is).ptr, digest_text(diff_id, want).ptr);
+}
+
+/* Inflated in one thread, hashed and extracted in this one; a layer that is here is compared only,
+ * so that a blob of something else is never known as a form of it. */
+static Err *apply(Pull *p, const Wanted *w, Reader *packed, CompressionId compression)
 {
 	char text[DIGEST_TEXT_LEN + 1];
 	StoreLayer layer;
 	AUTO_READER Reader *inflated = compressor_reader(compression, packed);
 	AUTO_READER Reader *tar = reader_ahead(inflated);
-	LayerApply how = { .name = digest_text(&d->digest, text).ptr,
-		           .diff_id = diff_id,
+	if (w->here)
+		return compare(w->diff_id, tar);
+	LayerApply how = { .name = digest_text(&w->blob->digest, text).ptr,
+		           .diff_id = w->diff_id,
 		           .form = LAYER_FORM_DIR,
 		           .marks = p->marks,
 		           .cancel = p->cancel,
@@ -132,11 +153,10 @@ static Err *apply(Pull *p, const Descriptor *d, const Digest *diff_id, Reader *p
 }
 
 /* Into the store; then the rest, so that the blob is known to be whole. */
-static Err *unpack(Pull *p, const Descriptor *d, const Digest *diff_id, Tee *tee,
-                   CompressionId *ret)
+static Err *unpack(Pull *p, const Wanted *w, Tee *tee, CompressionId *ret)
 {
-	TRY(find_compression(d, (Str){ tee->head, tee->head_len }, ret));
-	Err *wrong = apply(p, d, diff_id, &tee->reader, *ret);
+	TRY(find_compression(w->blob, (Str){ tee->head, tee->head_len }, ret));
+	Err *wrong = apply(p, w, &tee->reader, *ret);
 	if (wrong && err_kind(wrong) != ERR_CORRUPT && err_kind(wrong) != ERR_INPUT)
 		return wrong;
 	Err *e = reader_drain(&tee->reader);
@@ -151,25 +171,25 @@ static Err *unpack(Pull *p, const Descriptor *d, const Digest *diff_id, Tee *tee
 	return wrong ? wrong : e;
 }
 
-static Err *fetch_into(Pull *p, const Descriptor *d, const Digest *diff_id, int fd,
-                       const char *name)
+static Err *fetch_into(Pull *p, const Wanted *w, int fd, const char *name)
 {
 	Tee tee;
+	const Descriptor *d = w->blob;
 	CompressionId compression = COMPRESSION_NONE;
 	AUTO_READER Reader *blob = NULL;
 	TRY(p->source->open(p->source->context, d, p->progress, p->line, &blob));
 	TRY(tee_open(&tee, p, blob, fd));
-	TRY(unpack(p, d, diff_id, &tee, &compression));
+	TRY(unpack(p, w, &tee, &compression));
 	TRY(store_blob_publish(p->store, name, &d->digest));
 	if (compression == COMPRESSION_NONE)
 		return NULL; /* the blob is the tar: its digest is the diff ID */
 	const StoreBlobOf known = { .digest = d->digest,
 		                    .size = d->size,
 		                    .compression = compression };
-	return store_map_add(p->store, diff_id, &known);
+	return store_map_add(p->store, w->diff_id, &known);
 }
 
-static Err *fetch_once(Pull *p, const Descriptor *d, const Digest *diff_id)
+static Err *fetch_once(Pull *p, const Wanted *w)
 {
 	int tmp;
 	char name[32];
@@ -178,7 +198,7 @@ static Err *fetch_once(Pull *p, const Descriptor *d, const Digest *diff_id)
 	AUTO_CLOSE int fd = openat(tmp, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	if (fd < 0)
 		return err_sys(errno, "cannot create a scratch file");
-	Err *err = fetch_into(p, d, diff_id, fd, name);
+	Err *err = fetch_into(p, w, fd, name);
 	if (err)
 		(void)unlinkat(tmp, name, 0); /* the first error is the one that is told */
 	return err;
@@ -186,12 +206,12 @@ static Err *fetch_once(Pull *p, const Descriptor *d, const Digest *diff_id)
 
 /* A mirror whose bytes were wrong is not asked again: the next one, or the registry itself, may do.
  */
-static Err *fetch(Pull *p, const Descriptor *d, const Digest *diff_id)
+static Err *fetch(Pull *p, const Wanted *w)
 {
 	const PullSource *source = p->source;
 	for (;;) {
 		unsigned before = source->dropped ? source->dropped(source->context) : 0;
-		Err *err = fetch_once(p, d, diff_id);
+		Err *err = fetch_once(p, w);
 		if (!err || err_kind(err) != ERR_CORRUPT || !source->dropped ||
 		    source->dropped(source->context) == before)
 			return err;
@@ -217,19 +237,18 @@ static Err *pull_layer(void *context, size_t i)
 {
 	Pull *p = context;
 	const Descriptor *d = &p->manifest->layers[i];
-	const Digest *diff_id = &p->config->diff_ids[i];
+	Wanted w = { .blob = d, .diff_id = &p->config->diff_ids[i] };
 	char text[DIGEST_TEXT_LEN + 1];
-	bool here;
 	AUTO_LOCK StoreLock lock = STORE_LOCK_NONE;
 	TRY(cancel_check(p->cancel));
-	TRY(store_lock(p->store, "layer", diff_id, p->cancel, &lock));
-	TRY(is_here(p, diff_id, &here));
-	if (here) {
+	TRY(store_lock(p->store, "layer", w.diff_id, p->cancel, &lock));
+	TRY(is_here(p, w.diff_id, &w.here));
+	if (w.here && (!p->keep || store_blob_exists(p->store, &d->digest, NULL))) {
 		tell(p, d, "Already exists");
 		return NULL;
 	}
 	tell(p, d, "Pulling fs layer");
-	Err *err = fetch(p, d, diff_id);
+	Err *err = fetch(p, &w);
 	if (err) {
 		__atomic_store_n(&p->failed, true, __ATOMIC_RELAXED);
 		return err_while(err, "pulling layer %zu of %zu, %s", i + 1,
@@ -269,7 +288,7 @@ static Err *pull_all(Pull *p, const char *name)
 	return err_while(err, "pulling %s", name);
 }
 
-static Err *pull_into(Store *s, const PullSource *source, const char *name,
+static Err *pull_into(Store *s, const PullSource *source, bool keep, const char *name,
                       const RegistryImage *image, Progress *progress, const PullListener *listener,
                       const Cancel *cancel, unsigned *ret_fetched)
 {
@@ -278,6 +297,7 @@ static Err *pull_into(Store *s, const PullSource *source, const char *name,
 	TRY_WHILE(read_config(image, name, &a, &config), "pulling %s", name);
 	Pull p = { .store = s,
 		   .source = source,
+		   .keep = keep,
 		   .manifest = &image->manifest,
 		   .config = &config,
 		   .progress = progress,
@@ -316,8 +336,16 @@ static Err *pull_from_registry(Store *s, Registry *r, const Reference *ref,
 	AUTO_ARENA Arena a = ARENA_INIT;
 	FromRegistry from = { r, ref };
 	PullSource source = { .open = open_remote, .dropped = dropped_remote, .context = &from };
-	return pull_into(s, &source, reference_familiar(&a, ref).ptr, image, progress, listener,
-	                 cancel, ret_fetched);
+	return pull_into(s, &source, true, reference_familiar(&a, ref).ptr, image, progress,
+	                 listener, cancel, ret_fetched);
+}
+
+bool pull_has_blobs(Store *s, const Manifest *m)
+{
+	for (size_t i = 0; i < m->layer_count; i++)
+		if (!store_blob_exists(s, &m->layers[i].digest, NULL))
+			return false;
+	return true;
 }
 
 Err *pull_layers(Store *s, Registry *r, const Reference *ref, const RegistryImage *image,
@@ -332,14 +360,14 @@ Err *pull_layers_from(Store *s, const PullSource *source, const char *name,
                       const Cancel *cancel)
 {
 	unsigned fetched;
-	return pull_into(s, source, name, image, progress, listener, cancel, &fetched);
+	return pull_into(s, source, false, name, image, progress, listener, cancel, &fetched);
 }
 
 Err *pull_layer_from(Store *s, const PullSource *source, const Descriptor *blob,
                      const Digest *diff_id, const Str *marks, Progress *progress, unsigned line,
                      const Cancel *cancel)
 {
-	bool here;
+	Wanted w = { .blob = blob, .diff_id = diff_id };
 	Pull p = { .store = s,
 		   .source = source,
 		   .marks = marks,
@@ -349,8 +377,8 @@ Err *pull_layer_from(Store *s, const PullSource *source, const Descriptor *blob,
 	AUTO_LOCK StoreLock lock = STORE_LOCK_NONE;
 	TRY(cancel_check(cancel));
 	TRY(store_lock(s, "layer", diff_id, cancel, &lock));
-	TRY(is_here(&p, diff_id, &here));
-	return here ? NULL : fetch(&p, blob, diff_id);
+	TRY(is_here(&p, diff_id, &w.here));
+	return w.here ? NULL : fetch(&p, &w);
 }
 
 /* Does the name say already what we are about to say?  *RET_IMAGE: its image at least. */

@@ -2,8 +2,9 @@
  * pull.h - an image of a registry → the store.
  *
  * WHAT     Resolves, then downloads, verifies, inflates and extracts all layers at once, each into
- *          its own directory; keeps the compressed blobs for pushing again; layers that are here
- *          already are not fetched.  The ref moves when everything is in place.
+ *          its own directory; keeps the compressed blobs for pushing again: a blob is fetched also
+ *          if its layer is here in another form (packed otherwise, or imported), else the manifest
+ *          would name what is not there.  What is here already is not fetched.  The ref moves when everything is in place.
  *          Two processes pulling the same layer do it once (store_lock "layer").
  * ERRORS   those of registry/registry.h; ERR_CORRUPT for a layer whose content, media type or diff ID
  *          is not what manifest and config say (nothing of it is visible then)
@@ -43,11 +44,14 @@ typedef struct PullSource {
 	void *context;
 } PullSource;
 
-/* The layers of an image, called NAME, that SOURCE has. */
+/* The layers of an image, called NAME, that SOURCE has; not the blobs of those that are here. */
 NODISCARD Err *pull_layers_from(Store *s, const PullSource *source, const char *name,
                                 const RegistryImage *image, Progress *progress,
                                 const PullListener *listener, const Cancel *cancel);
-/* The layers of an image that was resolved before; no ref is set.  For FROM in a build. */
+/* Are all layers of M here as the blobs that it names?  What stays under a name needs them. */
+bool pull_has_blobs(Store *s, const Manifest *m);
+/* The layers of an image that was resolved before, with their blobs; no ref is set.  For FROM in a
+ * build. */
 NODISCARD Err *pull_layers(Store *s, Registry *r, const Reference *ref, const RegistryImage *image,
                            Progress *progress, const PullListener *listener, const Cancel *cancel);
 /* One layer that SOURCE has as BLOB, unless it is here; MARKS as LayerApply has them.  LINE gets

@@ -474,6 +474,9 @@ static Err *need_layers(Build *b, const Step *step, StepState *s)
 	if (!r)
 		return err_new(ERR_NOT_FOUND, "the image of '%.*s' is not known",
 		               STR_ARG(step->title));
+	/* It stays under a name, with a manifest: the blobs that this names stay too. */
+	if (!r->local && !r->in_layout)
+		here = here && pull_has_blobs(b->store, &r->remote.manifest);
 	s->trace.pulled = !here;
 	if (!here)
 		TRY(pull(b, r));

@@ -86,6 +86,27 @@ static Err *copy_out(void *context, Reader *tar)
 	return stream_copy(tar, o->to, o->cancel);
 }
 
+/* Its files gave another tar, as E tells.  Are they damaged, or are they whole and only packed as
+ * we do not, by whoever made them?  What is damaged is dropped; what is whole can be used, and
+ * stays. */
+static Err *other_tar(Store *s, const Digest *diff_id, Err *e, const Cancel *cancel)
+{
+	char text[DIGEST_TEXT_LEN + 1];
+	Err *damage = layer_verify(s, diff_id, cancel);
+	if (damage) {
+		if (err_kind(damage) == ERR_CORRUPT)
+			err_free(store_layer_drop(s, diff_id));
+		err_free(damage); /* the first error is the one that is told */
+		return e;
+	}
+	err_free(e);
+	return err_note(err_new(ERR_CORRUPT,
+	                        "the blob of the layer '%s' is gone, and cannot be made again: "
+	                        "it was not decant that packed it",
+	                        digest_text(diff_id, text).ptr),
+	                "its files are whole: the image runs; pull or load it again for the blob");
+}
+
 Err *layer_write_tar(Store *s, const Digest *diff_id, Writer *out, const Cancel *cancel)
 {
 	StoreLayer layer;
@@ -97,9 +118,8 @@ Err *layer_write_tar(Store *s, const Digest *diff_id, Writer *out, const Cancel 
 		TRY(store_map_list(s, diff_id, &a, &blobs, &count));
 		if (count == 0) {
 			Err *e = write_from_dir(s, diff_id, out, cancel);
-			if (e && err_kind(e) == ERR_CORRUPT)
-				err_free(store_layer_drop(s, diff_id));
-			return e;
+			return e && err_kind(e) == ERR_CORRUPT ? other_tar(s, diff_id, e, cancel)
+			                                       : e;
 		}
 	}
 	return with_blob(s, diff_id, copy_out, &(CopyOut){ out, cancel });
