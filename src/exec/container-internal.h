@@ -123,6 +123,10 @@ typedef struct RelayOptions {
 	void (*unlimited)(void *context, Str reason);
 	void *context;
 } RelayOptions;
+/* CONTAINER_STOP_SIGNAL and CONTAINER_KILL_SIGNAL wait from now on until a relay takes them, and
+ * with none end nobody: from before its lock is taken to its end, a process may get them at any
+ * moment. */
+void container_hold_signals(void);
 /* Blocks the signals it listens to in the calling thread: before any other thread is started. */
 NODISCARD Err *container_relay_open(const RelayOptions *options, ContainerStreams *ret_streams,
                                     int *ret_events_fd, ContainerRelay **ret);

@@ -160,6 +160,7 @@ static Err *open_binds(Session *s)
 static Err *make_new(Session *s)
 {
 	AUTO_LOCK StoreLock lock = STORE_LOCK_NONE;
+	container_hold_signals();
 	TRY(make_record(s->run.request, s->run.arena, &s->record));
 	/* Until the record names the image, a gc would not know that it is needed. */
 	TRY(store_lock_gc(s->run.store, false, NULL, &lock));
@@ -171,6 +172,7 @@ static Err *make_new(Session *s)
 
 static Err *take_existing(Session *s)
 {
+	container_hold_signals();
 	TRY(container_take(s->run.store, s->existing, s->run.arena, &s->record, &s->run.dir_fd,
 	                   &s->lock_fd));
 	s->record.c.monitor = getpid();

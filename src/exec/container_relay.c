@@ -242,6 +242,15 @@ static void *relay_main(void *arg)
 
 /* --- opening --------------------------------------------------------------------------------- */
 
+void container_hold_signals(void)
+{
+	sigset_t mask;
+	sigemptyset(&mask);
+	sigaddset(&mask, CONTAINER_STOP_SIGNAL);
+	sigaddset(&mask, CONTAINER_KILL_SIGNAL);
+	(void)pthread_sigmask(SIG_BLOCK, &mask, NULL); /* of good arguments: it does not fail */
+}
+
 static Err *listen_to_signals(ContainerRelay *r)
 {
 	static const int passed[] = {

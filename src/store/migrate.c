@@ -2,7 +2,8 @@
  * migrate.c - a store of an older format becomes one of ours.
  *
  *   1 → 2   A layer's .meta names its layer and has the store's number in its first line; map/
- *           files name their layer; a container's record is sealed.  Folders that a store had not in the beginning are made.
+ *           files name their layer; a container's record is sealed; a
+ *           cache record names its key.  Folders that a store had not in the beginning are made.
  *
  * Each file is written anew and renamed, so that it is of the old form or of the new; the number
  * is written last.  Who is killed in between leaves a store of the old number: the next one does
@@ -119,6 +120,22 @@ static Err *lift_map(Store *s, const char *path)
 	return store_write_small(s, path, buf_str(&now), false);
 }
 
+static Err *lift_record(Store *s, const char *path)
+{
+	AUTO_BUF Buf file = BUF_INIT;
+	AUTO_BUF Buf now = BUF_INIT;
+	Digest key;
+	Str text;
+	if (!digest_of_path(path, &key) || !read_sealed(s, path, &file, &text))
+		return NULL;
+	buf_add_str(&now, text);
+	if (store_record_is_of(&key, &text))
+		return NULL;
+	store_record_add_key(&now, &key);
+	store_text_seal(&now);
+	return store_write_small(s, path, buf_str(&now), false);
+}
+
 /* PATH is its directory. */
 static Err *lift_container(Store *s, const char *path)
 {
@@ -140,6 +157,7 @@ static Err *lift_all(Store *s)
 	TRY(store_make_parts(s));
 	TRY(each_file(s, "layers", ".meta", lift_meta));
 	TRY(each_file(s, "map", "", lift_map));
+	TRY(each_file(s, "cache", "", lift_record));
 	TRY(each_file(s, "containers", "", lift_container));
 	/* What was written is on the disk before the number says so. */
 	if (syncfs(s->dir_fd) < 0)

@@ -5,6 +5,10 @@
  * found", which costs one step, while an fsync costs every step
  * (docs/design/002-records-unsynced.md).
  */
+/*
+ * FILE      TEXT "\nkey <64 hex digits>\n", sealed.  A record says itself whose it is: one that got
+ *           under another name would be another step's result, with nothing to tell by.
+ */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
 
@@ -17,6 +21,22 @@
 #include <sys/stat.h>
 
 #define HOUR_NS (3600ll * 1000000000)
+
+void store_record_add_key(Buf *out, const Digest *key)
+{
+	char hex[DIGEST_HEX_LEN + 1];
+	buf_addf(out, "\nkey %.*s\n", STR_ARG(digest_hex(key, hex)));
+}
+
+bool store_record_is_of(const Digest *key, Str *text)
+{
+	AUTO_BUF Buf end = BUF_INIT;
+	store_record_add_key(&end, key);
+	if (!str_ends(*text, buf_str(&end)))
+		return false;
+	*text = str_head(*text, text->len - end.len);
+	return true;
+}
 
 Err *store_record_get(Store *s, const Digest *key, Buf *out)
 {
@@ -31,6 +51,9 @@ Err *store_record_get(Store *s, const Digest *key, Buf *out)
 	Str text = buf_str(&file);
 	if (!store_text_open(&text))
 		return err_new(ERR_NOT_FOUND, "the record '%s/%s' is damaged", s->path, path.text);
+	if (!store_record_is_of(key, &text))
+		return err_new(ERR_NOT_FOUND, "the record '%s/%s' is of another key", s->path,
+		               path.text);
 	buf_add_str(out, text);
 	return NULL;
 }
@@ -39,6 +62,7 @@ Err *store_record_put(Store *s, const Digest *key, Str text)
 {
 	AUTO_BUF Buf file = BUF_INIT;
 	buf_add_str(&file, text);
+	store_record_add_key(&file, key);
 	store_text_seal(&file);
 	store_account_add(s, store_blocks_of(file.len));
 	return store_write_small(s, store_path_of("cache", key, "").text, buf_str(&file), false);

@@ -175,10 +175,13 @@ NODISCARD Err *store_map_list(Store *s, const Digest *diff_id, Arena *a, StoreBl
 NODISCARD Err *store_map_add(Store *s, const Digest *diff_id, const StoreBlobOf *blob);
 
 /* --- cache records --------------------------------------------------------------------------- */
-/* A record is a small text of the caller with a checksum around it; a damaged one is "not found".
- */
+/* A record is a small text of the caller with its key and a checksum around it; a damaged one, and
+ * one of another key, is "not found". */
 NODISCARD Err *store_record_get(Store *s, const Digest *key, Buf *out); /* ERR_NOT_FOUND */
 NODISCARD Err *store_record_put(Store *s, const Digest *key, Str text);
+/* TEXT as it stands in the file, without its seal; true cuts it to what was put. */
+bool store_record_is_of(const Digest *key, Str *text);
+void store_record_add_key(Buf *out, const Digest *key);
 /* It was of use just now: its time says so, to the hour. */
 void store_record_touch(Store *s, const Digest *key);
 /* KEY's hex digits; absent is no error. */

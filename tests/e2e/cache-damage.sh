@@ -86,6 +86,23 @@ ok "C04 there is something to damage" [ "$count" -gt 20 ]
 is "C04 no damage gives another image or a crash" "$wrong" ""
 is "C04 what can be made again is made again" "$failed" ""
 
+# --- C04: a record under another one's name ---
+restore
+longs=() short=
+for file in $(inside grep -la '^decant-key ' "$DECANT_ROOT"/cache/*); do longs+=("$file"); done
+short=$(inside grep -La '^decant-key ' "$DECANT_ROOT"/cache/* | head -n 1)
+ok "C04 there are records of both kinds" [ "${#longs[@]}" -gt 2 -a -n "$short" ]
+for from in "${longs[0]}" "${longs[1]}" "$short"; do
+	restore
+	for file in "${longs[@]}"; do
+		[ "$file" = "$from" ] || inside cp "$from" "$file"
+	done
+	run decant fsck
+	like "C04 fsck tells of each that is of another key" "$STATUS $(grep -c 'cache/.*is of another key' <<<"$OUT")" "^5 $((${#longs[@]} - $([[ $from = "$short" ]] && echo 0 || echo 1)))$"
+	run decant build -q --network=none -f Dockerfile.more -o type=tar,dest="$T/out.tar" .
+	is "C04 a build passes them over" "$STATUS $(tar -xOf "$T/out.tar" all | sort)" "0 $want"
+done
+
 # --- C05: what another version wrote ---
 cat >"$T/version" <<'P'
 import glob, hashlib, re, sys

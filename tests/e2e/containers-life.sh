@@ -159,4 +159,16 @@ run decant run -d --rm --cidfile id2 --name port --network none alpine:edge slee
 is "of one left behind" "$(cat id2)" "$OUT"
 decant rm -f port >/dev/null
 is "and nothing stays" "$(decant ps -aq)$(leftovers)" ""
+# --- removed while it starts: whoever runs it ends as by any kill, never by a signal of ours ---
+bad=''
+for i in $(seq 25); do
+	"$DECANT" run --name quick --network none alpine:edge sleep 60 >/dev/null 2>quick.err &
+	running=$!
+	while kill -0 $running 2>/dev/null; do "$DECANT" rm -f quick >/dev/null 2>&1; done
+	wait $running
+	got=$?
+	case $got in 137 | 125) ;; *) bad+="$i: status $got $(cat quick.err)"$'\n' ;; esac
+done
+is "rm -f of one that just starts" "$bad" ""
+is "and nothing is left" "$(decant ps -aq)$(leftovers)" ""
 done_testing

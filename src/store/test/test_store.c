@@ -177,6 +177,12 @@ static void test_records(void **state)
 	must(store_record_put(f->store, &key, STR("layer x\nmore\n")));
 	must(store_record_get(f->store, &key, &out));
 	assert_string_equal(out.ptr, "layer x\nmore\n");
+	Digest other = sha256_of(STR("other"));
+	StorePath wrong = store_path_of("cache", &other, "");
+	assert_int_equal(linkat(store_dir_fd(f->store), store_path_of("cache", &key, "").text,
+	                        store_dir_fd(f->store), wrong.text, 0),
+	                 0);
+	must_be(store_record_get(f->store, &other, &out), ERR_NOT_FOUND);
 	/* Every cut of the file and every flipped bit is a miss, never a wrong record. */
 	StorePath path = store_path_of("cache", &key, "");
 	AUTO_BUF Buf whole = BUF_INIT;
