@@ -5,6 +5,7 @@
 . "$(dirname "$0")/../lib/e2e.sh"
 needs_run
 needs jq skopeo
+# shellcheck disable=SC2119 # no login is wanted
 registry_start
 base base:1
 export SOURCE_DATE_EPOCH=1700000000

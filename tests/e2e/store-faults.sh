@@ -74,7 +74,7 @@ run decant fsck
 like "one that all may write" "$STATUS $OUT" "^5 $record: may be written by others"
 chmod 0 "$DECANT_ROOT/$record"
 run decant fsck --repair
-is "one that nobody may read" "$STATUS $(stat -c %a "$DECANT_ROOT/$record") $(ls "$DECANT_ROOT/containers" | wc -l)" "0 600 1"
+is "one that nobody may read" "$STATUS $(stat -c %a "$DECANT_ROOT/$record") $(find "$DECANT_ROOT/containers" -mindepth 1 -maxdepth 1 | wc -l)" "0 600 1"
 inside chown 7 "$DECANT_ROOT/init/etc"
 run decant fsck
 like "a mount point of somebody else, which a RUN would see" "$STATUS $OUT" '^5 init: has other files than mount points'
