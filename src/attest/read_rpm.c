@@ -10,6 +10,7 @@
 #include "base/base.h"
 
 #include "attest/sbom-internal.h"
+#include "base/library.h"
 #include "base/limits.h"
 
 #include <dlfcn.h>
@@ -156,12 +157,16 @@ typedef struct Sqlite {
 	const char *(*errmsg)(sqlite3 *);
 } Sqlite;
 
+static const LibrarySource libsqlite3 = {
+	.names = { "libsqlite3.so.0" },
+	.shown = "libsqlite3",
+	.user = "the database of rpm needs",
+	.package = "libsqlite3-0",
+};
+
 static Err *load(Sqlite *q)
 {
-	const struct {
-		const char *name;
-		void **to;
-	} symbols[] = {
+	const LibrarySymbol wanted[] = {
 		{ "sqlite3_open_v2", (void **)&q->open_v2 },
 		{ "sqlite3_close_v2", (void **)&q->close_v2 },
 		{ "sqlite3_db_config", (void **)&q->db_config },
@@ -174,15 +179,7 @@ static Err *load(Sqlite *q)
 		{ "sqlite3_column_bytes", (void **)&q->column_bytes },
 		{ "sqlite3_errmsg", (void **)&q->errmsg },
 	};
-	q->library = dlopen("libsqlite3.so.0", RTLD_NOW | RTLD_LOCAL);
-	for (size_t i = 0; q->library && i < ARRAY_LEN(symbols); i++) {
-		*symbols[i].to = dlsym(q->library, symbols[i].name);
-		if (!*symbols[i].to)
-			return err_new(ERR_SYSTEM, "libsqlite3 lacks %s", symbols[i].name);
-	}
-	return q->library
-	               ? NULL
-	               : err_new(ERR_INPUT, "libsqlite3 is not installed (Debian: libsqlite3-0)");
+	return library_open(&libsqlite3, wanted, ARRAY_LEN(wanted), &q->library);
 }
 
 static void sqlite_done(Sqlite *q)

@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
 
+#include "base/library.h"
 #include "codec/json_yaml.h"
 
 #include <dlfcn.h>
@@ -35,13 +36,17 @@ typedef struct Emission {
 	yaml_emitter_t emitter;
 } Emission;
 
+static const LibrarySource libyaml = {
+	.names = { "libyaml-0.so.2" },
+	.shown = "libyaml",
+	.user = "YAML needs",
+	.package = "libyaml-0-2",
+};
+
 static Err *load(Libyaml *ret)
 {
-	Libyaml l = { .library = dlopen("libyaml-0.so.2", RTLD_NOW | RTLD_LOCAL) };
-	const struct {
-		const char *name;
-		void **slot;
-	} wanted[] = {
+	Libyaml l = { 0 };
+	const LibrarySymbol wanted[] = {
 		{ "yaml_emitter_initialize", (void **)&l.emitter_initialize },
 		{ "yaml_emitter_delete", (void **)&l.emitter_delete },
 		{ "yaml_emitter_set_output", (void **)&l.emitter_set_output },
@@ -58,16 +63,7 @@ static Err *load(Libyaml *ret)
 		{ "yaml_mapping_start_event_initialize", (void **)&l.mapping_start },
 		{ "yaml_mapping_end_event_initialize", (void **)&l.mapping_end },
 	};
-	if (!l.library)
-		return err_note(err_new(ERR_SYSTEM, "cannot load libyaml"),
-		                "YAML needs it: apt-get install libyaml-0-2");
-	for (size_t i = 0; i < ARRAY_LEN(wanted); i++) {
-		*wanted[i].slot = dlsym(l.library, wanted[i].name);
-		if (!*wanted[i].slot) {
-			dlclose(l.library);
-			return err_new(ERR_SYSTEM, "libyaml has no '%s'", wanted[i].name);
-		}
-	}
+	TRY(library_open(&libyaml, wanted, ARRAY_LEN(wanted), &l.library));
 	*ret = l;
 	return NULL;
 }

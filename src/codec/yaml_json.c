@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
 
+#include "base/library.h"
 #include "base/limits.h"
 #include "codec/json.h"
 #include "codec/yaml_json.h"
@@ -31,32 +32,24 @@ typedef struct Conversion {
 	unsigned depth, documents;
 } Conversion;
 
+static const LibrarySource libyaml = {
+	.names = { "libyaml-0.so.2" },
+	.shown = "libyaml",
+	.user = "YAML files need",
+	.package = "libyaml-0-2",
+};
+
 static Err *load(Libyaml *ret)
 {
-	Libyaml l = { .library = dlopen("libyaml-0.so.2", RTLD_NOW | RTLD_LOCAL) };
-	const struct {
-		const char *name;
-		void **slot;
-	} wanted[] = {
+	Libyaml l = { 0 };
+	const LibrarySymbol wanted[] = {
 		{ "yaml_parser_initialize", (void **)&l.parser_initialize },
 		{ "yaml_parser_delete", (void **)&l.parser_delete },
 		{ "yaml_parser_set_input_string", (void **)&l.parser_set_input_string },
 		{ "yaml_parser_parse", (void **)&l.parser_parse },
 		{ "yaml_event_delete", (void **)&l.event_delete },
 	};
-	if (!l.library) {
-		const char *why = dlerror();
-		return err_note(
-			err_new(ERR_SYSTEM, "cannot load libyaml: %s", why ? why : "not found"),
-			"YAML files need it: apt-get install libyaml-0-2");
-	}
-	for (size_t i = 0; i < ARRAY_LEN(wanted); i++) {
-		*wanted[i].slot = dlsym(l.library, wanted[i].name);
-		if (!*wanted[i].slot) {
-			dlclose(l.library);
-			return err_new(ERR_SYSTEM, "libyaml has no '%s'", wanted[i].name);
-		}
-	}
+	TRY(library_open(&libyaml, wanted, ARRAY_LEN(wanted), &l.library));
 	*ret = l;
 	return NULL;
 }

@@ -154,12 +154,19 @@ static bool name_logs(Fsck *f, Str name, Str path, const struct stat *st)
 	return dir_item(f, fsck_look_log, path, st, NULL);
 }
 
+/* One of our names, whatever is wrong with the file: that has been told. */
+static bool check_ours(Fsck *f, Str path, const struct stat *st)
+{
+	(void)fsck_check_file(f, -1, NULL, path, st, NULL);
+	return true;
+}
+
 /* locks/gc, the account (store/account.h: an estimate, made anew when it is damaged), and a
  * directory a kind. */
 static bool name_lock(Fsck *f, Str name, Str path, const struct stat *st)
 {
 	if (str_eqc(name, "gc") || str_eqc(name, "usage"))
-		return fsck_check_file(f, -1, NULL, path, st, NULL) || true;
+		return check_ours(f, path, st);
 	return dir_item(f, fsck_look_locks, path, st, NULL);
 }
 
@@ -173,7 +180,7 @@ static bool name_repo(Fsck *f, Str name, Str path, const struct stat *st)
 static bool name_upload(Fsck *f, Str name, Str path, const struct stat *st)
 {
 	(void)name;
-	return fsck_check_file(f, -1, NULL, path, st, NULL) || true;
+	return check_ours(f, path, st);
 }
 
 static bool name_anything(Fsck *f, Str name, Str path, const struct stat *st)

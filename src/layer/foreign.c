@@ -7,6 +7,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
 
+#include "base/library.h"
 #include "layer/foreign.h"
 
 #include <archive.h>
@@ -36,17 +37,16 @@ typedef struct Foreign {
 	char block[BLOCK_BYTES];
 } Foreign;
 
+static const LibrarySource libarchive = {
+	.names = { "libarchive.so.13" },
+	.shown = "libarchive",
+	.user = "xz and bzip2 archives need",
+	.package = "libarchive13",
+};
+
 static Err *load(Library *lib)
 {
-	lib->handle = dlopen("libarchive.so.13", RTLD_NOW | RTLD_LOCAL);
-	if (!lib->handle)
-		return err_note(err_new(ERR_INPUT,
-		                        "xz and bzip2 archives need libarchive, which is not here"),
-		                "install it (Debian: libarchive13), or compress with gzip or zstd");
-	const struct {
-		const char *name;
-		void **to;
-	} names[] = {
+	const LibrarySymbol wanted[] = {
 		{ "archive_read_new", (void **)&lib->new },
 		{ "archive_read_support_filter_all", (void **)&lib->support_filter_all },
 		{ "archive_read_support_format_raw", (void **)&lib->support_format_raw },
@@ -56,12 +56,7 @@ static Err *load(Library *lib)
 		{ "archive_error_string", (void **)&lib->error_string },
 		{ "archive_read_free", (void **)&lib->free },
 	};
-	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-		*names[i].to = dlsym(lib->handle, names[i].name);
-		if (!*names[i].to)
-			return err_new(ERR_INPUT, "this libarchive has no '%s'", names[i].name);
-	}
-	return NULL;
+	return library_open(&libarchive, wanted, ARRAY_LEN(wanted), &lib->handle);
 }
 
 static la_ssize_t give_bytes(struct archive *archive, void *context, const void **ret)

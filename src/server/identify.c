@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
 
+#include "base/library.h"
 #include "codec/base64.h"
 #include "server/users-internal.h"
 
@@ -23,33 +24,20 @@ static bool same_bytes(const void *a, const void *b, size_t len)
 	return differ == 0;
 }
 
-typedef char *CryptFn(const char *password, const char *setting, struct crypt_data *data);
+/* decant itself needs it nowhere else. */
+static const LibrarySource libcrypt = {
+	.names = { "libcrypt.so.1", "libcrypt.so.2" },
+	.shown = "libcrypt",
+	.user = "decant serve --auth needs",
+	.package = "libcrypt1",
+};
 
-/* libcrypt is on every machine that has logins; decant itself needs it nowhere else. */
-static CryptFn *crypt_function(void)
+static bool password_is(const ServerUsers *u, const char *password, Str hash)
 {
-	static CryptFn *found; /* the same for all threads */
-	CryptFn *fn = __atomic_load_n(&found, __ATOMIC_ACQUIRE);
-	if (fn)
-		return fn;
-	void *library = dlopen("libcrypt.so.1", RTLD_NOW | RTLD_LOCAL);
-	if (!library)
-		library = dlopen("libcrypt.so.2", RTLD_NOW | RTLD_LOCAL);
-	if (library)
-		*(void **)&fn = dlsym(library, "crypt_r");
-	__atomic_store_n(&found, fn, __ATOMIC_RELEASE);
-	return fn;
-}
-
-static bool password_is(const char *password, Str hash)
-{
-	CryptFn *fn = crypt_function();
-	if (!fn)
-		return false;
 	AUTO_BUF Buf setting = BUF_INIT;
 	buf_add_str(&setting, hash);
 	AUTO_FREE struct crypt_data *data = xcalloc(1, sizeof *data);
-	const char *is = fn(password, setting.ptr, data);
+	const char *is = u->crypt_r(password, setting.ptr, data);
 	bool same =
 		is && *is == '$' && strlen(is) == hash.len && same_bytes(is, hash.ptr, hash.len);
 	explicit_bzero(data, sizeof *data);
@@ -89,6 +77,14 @@ static void remember(ServerUsers *u, const Digest *d)
 /* --- the file ----------------------------------------------------------------------------------
  */
 
+static Err *prepare(ServerUsers *u)
+{
+	const LibrarySymbol wanted[] = { { "crypt_r", (void **)&u->crypt_r } };
+	if (getrandom(u->key, sizeof u->key, 0) != (ssize_t)sizeof u->key)
+		return err_sys(errno, "cannot draw a random number");
+	return library_open(&libcrypt, wanted, ARRAY_LEN(wanted), &u->libcrypt);
+}
+
 Err *server_users_open(const char *path, ServerUsers **ret)
 {
 	struct stat st;
@@ -103,12 +99,12 @@ Err *server_users_open(const char *path, ServerUsers **ret)
 	u->size = st.st_size;
 	u->inode = st.st_ino;
 	(void)pthread_mutex_init(&u->mutex, NULL);
-	if (getrandom(u->key, sizeof u->key, 0) != (ssize_t)sizeof u->key) {
+	Err *e = prepare(u);
+	if (e)
 		server_users_close(u);
-		return err_sys(errno, "cannot draw a random number");
-	}
-	*ret = u;
-	return NULL;
+	else
+		*ret = u;
+	return e;
 }
 
 void server_users_close(ServerUsers *u)
@@ -118,6 +114,8 @@ void server_users_close(ServerUsers *u)
 	server_user_file_free(u->file);
 	(void)pthread_mutex_destroy(&u->mutex);
 	explicit_bzero(u->key, sizeof u->key);
+	if (u->libcrypt)
+		(void)dlclose(u->libcrypt);
 	free(u->path);
 	free(u);
 }
@@ -207,7 +205,7 @@ static bool is_users(ServerUsers *u, const ServerUser *user, const Claim *c)
 		return true;
 	AUTO_BUF Buf password = BUF_INIT;
 	buf_add_str(&password, c->secret);
-	bool is = password_is(password.ptr, user->hash);
+	bool is = password_is(u, password.ptr, user->hash);
 	explicit_bzero(password.ptr, password.len);
 	if (is)
 		remember(u, &d);

@@ -6,6 +6,7 @@
 #include "codec/sha256.h"
 #include "server/users.h"
 
+#include <crypt.h>
 #include <pthread.h>
 
 typedef enum ServerSecret { SECRET_NONE, SECRET_PASSWORD, SECRET_TOKEN } ServerSecret;
@@ -30,6 +31,8 @@ struct ServerUsers {
 	ServerUserFile *file;
 	int64_t mtime_ns, size; /* of the file that was read, or was wrong */
 	uint64_t inode;
+	void *libcrypt;
+	char *(*crypt_r)(const char *password, const char *setting, struct crypt_data *data);
 	uint8_t key[32]; /* drawn at the start: what is remembered is of no use elsewhere */
 	Digest remembered[REMEMBERED]; /* passwords that were right: crypt(3) takes its time */
 	size_t next;

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/csv.h"
 #include "base/err.h"
+#include "base/library.h"
 #include "base/map.h"
 #include "base/parallel.h"
 
@@ -95,6 +96,30 @@ static void test_err_system(void **state)
 	                      "storing layer 2 of 5"),
 	            "error: cannot write blob sha256:ab: No space left on device\n"
 	            "        while storing layer 2 of 5\n");
+}
+
+static void test_library(void **state)
+{
+	LibrarySource of = { .names = { "libdecant-absent.so.1", "libc.so.6" },
+		             .shown = "libx",
+		             .user = "a test needs",
+		             .package = "libx1" };
+	size_t (*length)(const char *) = NULL;
+	void *none = NULL, *library = NULL;
+	const LibrarySymbol symbols[] = { { "strlen", (void **)&length },
+		                          { "decant_has_no_such_function", &none } };
+	(void)state;
+	assert_null(library_open(&of, symbols, 1, &library)); /* the second name */
+	assert_non_null(library);
+	assert_int_equal(length("four"), 4);
+	check_print(library_open(&of, symbols, 2, &library),
+	            "error: libx has no 'decant_has_no_such_function': it is too old\n");
+	of.names[1] = NULL;
+	check_print(
+		library_open(&of, symbols, 1, &library),
+		"error: cannot load libx: libdecant-absent.so.1: cannot open shared object file: "
+		"No such file or directory\n"
+		"        note: a test needs it: apt-get install libx1\n");
 }
 
 static void test_arena(void **state)
@@ -271,6 +296,7 @@ int main(void)
 		cmocka_unit_test(test_err_tabs_and_utf8),
 		cmocka_unit_test(test_err_cuts_long_lines),
 		cmocka_unit_test(test_err_system),
+		cmocka_unit_test(test_library),
 		cmocka_unit_test(test_arena),
 		cmocka_unit_test(test_csv_fields),
 		cmocka_unit_test(test_sizes),
