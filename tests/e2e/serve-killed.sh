@@ -58,7 +58,7 @@ UPLOAD=$(header Location | sed s,^/v2,,)
 api PATCH "$UPLOAD" "${OCTETS[@]}" --data-binary @first
 printf 'XXXX' | dd of="$SERVE_ROOT/uploads/${UPLOAD##*/}" conv=notrunc status=none
 dd if=first of="$SERVE_ROOT/uploads/${UPLOAD##*/}" bs=1 count=4 conv=notrunc status=none
-sed -i 's/^sha256 ./sha256 0/' "$SERVE_ROOT/uploads/${UPLOAD##*/}.state"
+sed -i -e 's/^sha256 0/sha256 1/;t' -e 's/^sha256 ./sha256 0/' "$SERVE_ROOT/uploads/${UPLOAD##*/}.state"
 api GET "$UPLOAD"
 is "X04 a damaged state is no state" "$CODE" 404
 
@@ -68,6 +68,7 @@ if command -v strace >/dev/null && [ "$(id -u)" -eq 0 ]; then
 	SMALL=$(sha256 small)
 	attempt() { # SYSCALL N: killed at the N-th; *KILLED says whether it came to that
 		serve_kill
+		: >"$T/serve.out" # here, not in the child below: the loop must not read what the last one wrote
 		DECANT_ROOT=$SERVE_ROOT strace -f -qq -o /dev/null -e trace="$1" -e inject="$1:signal=SIGKILL:when=$2" \
 			"$DECANT" serve -q --addr "$SERVE" >"$T/serve.out" 2>>"$T/serve.log" &
 		SERVE_PID=$!
@@ -79,13 +80,13 @@ if command -v strace >/dev/null && [ "$(id -u)" -eq 0 ]; then
 		done
 		put_image crash/x "$1-$2" small 2>/dev/null
 		KILLED=yes
-		if [ "$CODE" = 201 ]; then
-			KILLED=no
-			pkill -TERM -P "$SERVE_PID" # strace's child, which we started
-			wait "$SERVE_PID" 2>/dev/null
-		else
-			wait "$SERVE_PID" 2>/dev/null
-		fi
+		for _ in $(seq 300); do
+			kill -0 "$SERVE_PID" 2>/dev/null || break
+			[ "$CODE" != 201 ] || { KILLED=no; pkill -TERM -P "$SERVE_PID"; } # strace's child, which we started
+			sleep 0.1
+		done
+		kill -0 "$SERVE_PID" 2>/dev/null && { diag "neither done nor killed at $1 $2: $CODE $(cat "$T/.curl")"; pkill -KILL -P "$SERVE_PID"; }
+		wait "$SERVE_PID" 2>/dev/null
 		serve_start -q
 	}
 	whole() { # TAG: absent, or all of it
