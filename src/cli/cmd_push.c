@@ -80,6 +80,18 @@ static Err *find_images(const Pushing *p, const char *name, Image *one, Image **
 	return NULL;
 }
 
+/* An index of which not all is here cannot go out as it is. */
+static void note_index(const PushValues *v, const StoreRef *ref, const Digest *pushed, Arena *a)
+{
+	if (digest_is_zero(&ref->index) || digest_eq(&ref->index, pushed) || v->platform ||
+	    v->compression || v->no_attestations)
+		return;
+	fprintf(stderr,
+	        "note: not all multi-platform content is here, and only what is was pushed\n"
+	        "      %s -> %s\n",
+	        digest_arena_text(a, &ref->index).ptr, digest_arena_text(a, pushed).ptr);
+}
+
 /* DESTINATION: the name there. */
 static Err *push_one(Pushing *p, const char *name, const char *destination, bool first)
 {
@@ -101,6 +113,7 @@ static Err *push_one(Pushing *p, const char *name, const char *destination, bool
 	TRY(export_push(p->store, p->registry, &pushed, &ref, p->compression, v->no_attestations,
 	                transfer_progress(&p->show), &listener, p->cancel, &manifest, &size));
 	transfer_close(&p->show);
+	note_index(v, &image.store_ref, &manifest, a);
 	if (v->quiet)
 		printf("%s\n", reference_full(a, &ref).ptr);
 	else

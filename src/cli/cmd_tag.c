@@ -25,6 +25,7 @@ static Err *run_tag(Cli *cli, const void *values, const Arguments *args)
 	if (digest_eq(&image.id, &image.store_ref.config)) {
 		ref.variants = image.store_ref.variants;
 		ref.variant_count = image.store_ref.variant_count;
+		ref.index = image.store_ref.index;
 	}
 	TRY(store_ref_set(s, &ref));
 	return digest_is_zero(&ref.manifest) ? NULL : store_layout_write(s);

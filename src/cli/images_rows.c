@@ -33,7 +33,7 @@ static Err *make_row(Cli *cli, Store *s, StoreCatalog *catalog, const StoreRef *
 		.stored = ref, .full = STR(""), .repository = STR("<none>"), .tag = STR("<none>")
 	};
 	TRY(images_summary(cli, s, catalog, &ref->config, &row->image));
-	row->manifest = digest_is_zero(&ref->pulled) ? ref->manifest : ref->pulled;
+	row->manifest = *store_ref_remote(ref, NULL);
 	if (str_starts(ref->name, STR("sha256:")))
 		return NULL;
 	TRY(reference_parse(cli->arena, ref->name, &row->ref));

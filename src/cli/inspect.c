@@ -32,9 +32,7 @@ static Err *write_names(Store *s, Arena *a, const Image *image, JsonWriter *w)
 			    str_starts(refs[i].name, STR("sha256:")))
 				continue;
 			TRY(reference_parse(a, refs[i].name, &ref));
-			const Digest *d = &refs[i].pulled;
-			if (digest_is_zero(d))
-				d = store_ref_manifest(&refs[i], &image->id);
+			const Digest *d = store_ref_remote(&refs[i], &image->id);
 			if (!digests && ref.tag.len && !ref.has_digest)
 				json_write_str(w, reference_familiar(a, &ref));
 			if (!digests || digest_is_zero(d))

@@ -124,8 +124,7 @@ static Err *find_here(NewBuild *n, NewBase *b, bool *ret)
 	b->where = STR("the store");
 	b->id = digest_arena_text(a, &image.id);
 	b->created_ns = image.config.created_ns;
-	const StoreRef *ref = &image.store_ref;
-	const Digest *digest = digest_is_zero(&ref->pulled) ? &ref->manifest : &ref->pulled;
+	const Digest *digest = store_ref_remote(&image.store_ref, NULL);
 	if (!digest_is_zero(digest))
 		b->digest = digest_arena_text(a, digest);
 	return NULL;

@@ -35,8 +35,7 @@ static Err *ask_store(const Project *p, Str name, Digest *ret)
 		return NULL;
 	}
 	TRY(e);
-	*ret = digest_is_zero(&image.store_ref.pulled) ? image.store_ref.manifest
-	                                               : image.store_ref.pulled;
+	*ret = *store_ref_remote(&image.store_ref, NULL);
 	return NULL;
 }
 

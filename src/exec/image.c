@@ -62,7 +62,8 @@ static bool has_manifest(const StoreRef *ref, const Digest *d)
 	for (size_t i = 0; i < ref->variant_count; i++)
 		if (digest_eq(&ref->variants[i].manifest, d))
 			return true;
-	return digest_eq(&ref->manifest, d) || digest_eq(&ref->pulled, d);
+	return digest_eq(&ref->manifest, d) || digest_eq(&ref->pulled, d) ||
+	       digest_eq(&ref->index, d);
 }
 
 /* "name@sha256:...": the digest is that of a manifest, or of what a tag named when it was pulled.

@@ -59,9 +59,11 @@ static Err *join(Store *s, const StoreRef *old, const StoreRef *one, const Platf
 	all[count++] = (StoreVariant){ .platform = platform_text(a, platform),
 		                       .config = one->config,
 		                       .manifest = one->manifest };
-	*ret = (StoreRef){
-		.name = one->name, .pulled = one->pulled, .variants = all, .variant_count = count
-	};
+	*ret = (StoreRef){ .name = one->name,
+		           .pulled = one->pulled,
+		           .index = one->index,
+		           .variants = all,
+		           .variant_count = count };
 	image_ref_set_main(ret, a);
 	return NULL;
 }
@@ -91,6 +93,7 @@ Err *image_name_pulled(Store *s, const StoreRef *one, const Platform *platform, 
 		return NULL;
 	if (!is_free && *ret_joined && store_ref_has(&old, &one->config)) {
 		joined = old;
+		joined.index = one->index;
 		store_ref_set_manifest(&joined, &one->config, &one->manifest);
 	} else if (!is_free && *ret_joined) {
 		Err *unread = join(s, &old, one, platform, &a, &joined);

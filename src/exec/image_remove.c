@@ -123,7 +123,8 @@ static Err *lose_image(Removal *r, const StoreRef *ref, size_t number)
 	StoreRef mark = { .name = digest_arena_text(r->arena, id),
 		          .config = *id,
 		          .manifest = *store_ref_manifest(ref, id),
-		          .pulled = ref->pulled };
+		          .pulled = ref->pulled,
+		          .index = ref->index };
 	for (size_t i = 0; i < r->refs.count; i++) /* this one stays, then */
 		if (str_eq(r->refs.at[i].name, mark.name))
 			r->goes[i] = false;
@@ -186,7 +187,7 @@ static bool keeps_repository(const Removal *r, const StoreRef *ref, Str reposito
 static void tell_digest(Removal *r, const StoreRef *ref)
 {
 	Reference name;
-	const Digest *d = digest_is_zero(&ref->pulled) ? &ref->manifest : &ref->pulled;
+	const Digest *d = store_ref_remote(ref, NULL);
 	AUTO_ERR Err *e = reference_parse(r->arena, ref->name, &name);
 	if (e || digest_is_zero(d))
 		return;

@@ -388,7 +388,8 @@ static Err *ref_says(Store *s, const StoreRef *wanted, bool *ret_image, bool *re
 	StoreRef is;
 	Err *err = store_ref_get(s, wanted->name, &a, &is);
 	*ret_image = !err && store_ref_has(&is, &wanted->config);
-	*ret = *ret_image && digest_eq(&is.pulled, &wanted->pulled);
+	*ret = *ret_image && digest_eq(&is.pulled, &wanted->pulled) &&
+	       digest_eq(&is.index, &wanted->index);
 	if (err && err_kind(err) != ERR_NOT_FOUND && err_kind(err) != ERR_CORRUPT)
 		return err;
 	err_free(err); /* absent or damaged: written anew */
@@ -411,6 +412,8 @@ Err *pull_image(Store *s, Registry *r, const Reference *ref, const Platform *pla
 	StoreRef name = { .name = reference_kept(a, ref), .pulled = image->top_digest };
 	TRY(store_blob_put(s, image->config_json, true, &name.config));
 	TRY(store_blob_put(s, image->manifest_json, true, &name.manifest));
+	if (image->index_json.len)
+		TRY(store_blob_put(s, image->index_json, true, &name.index));
 	TRY(ref_says(s, &name, &same, &known));
 	ret->was_here = same && fetched == 0;
 	if (!known) {

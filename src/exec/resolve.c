@@ -415,6 +415,8 @@ static Err *keep_image(Build *b, const Resolved *r, Arena *a)
 		         .config = config,
 		         .manifest = manifest,
 		         .pulled = r->remote.top_digest };
+	if (r->remote.index_json.len)
+		TRY(store_blob_put(b->store, r->remote.index_json, true, &ref.index));
 	bool is_foreign = !platform_fit(&host, &r->base.config.platform), joined;
 	TRY(image_name_pulled(b->store, &ref, &r->base.config.platform, !is_foreign, b->cancel,
 	                      &joined));

@@ -104,6 +104,37 @@ Err *export_index_make(const ExportJob *job, const ExportImage *image, Arena *a,
 	return store_blob_put(job->store, ret->json, true, &ret->descriptor.digest);
 }
 
+static bool has_manifest(const ExportDocument *d, const Digest *manifest)
+{
+	for (size_t i = 0; i < d->count; i++)
+		if (digest_eq(&d->manifests[i].digest, manifest))
+			return true;
+	return false;
+}
+
+Err *export_index_keep(const ExportJob *job, const ExportImage *image, Arena *a,
+                       ExportDocument *ret, bool *ret_kept)
+{
+	const StoreRef *ref = &image->images[0].store_ref;
+	Str json;
+	Index index;
+	TRY(store_ref_index(job->store, ref, a, &json, &index));
+	*ret_kept = json.len > 0;
+	for (size_t i = 0; *ret_kept && i < index.count; i++)
+		*ret_kept = has_manifest(ret, &index.manifests[i].digest);
+	if (!*ret_kept)
+		return NULL;
+	ret->is_index = true;
+	ret->json = json;
+	ret->descriptor = (Descriptor){ .media_type = index.media_type.len ? index.media_type
+		                                                           : STR(MEDIA_OCI_INDEX),
+		                        .digest = ref->index,
+		                        .size = json.len,
+		                        .ref_name = STR(""),
+		                        .container_name = STR("") };
+	return NULL;
+}
+
 /* BuildKit says in a layout when the image was made; ours says when the image says so itself, so
  * that the same image gives the same bytes. */
 static void add_created(const ExportImage *image, Arena *a, Descriptor *d)
@@ -201,6 +232,10 @@ Err *export_publish_document(const ExportJob *job, const ExportImage *image,
 		                   job->cancel, a, &m->json, &m->digest));
 		TRY(manifest_parse(a, m->json, "the manifest", &m->manifest));
 	}
+	bool kept;
+	TRY(export_index_keep(job, image, a, ret, &kept));
+	if (kept)
+		return NULL;
 	if (count > 1)
 		return export_index_make(job, image, a, ret);
 	const ExportManifest *one = &ret->manifests[0];

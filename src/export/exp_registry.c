@@ -39,6 +39,9 @@ static Err *push_image(const ExportJob *job, PushSession *session, size_t i, Are
 		TRY(reference_parse(a, names[j], &ref));
 		TRY(export_push_document(session, &job->documents[i], &ref,
 		                         job->out->push_by_digest));
+		if (job->documents[i].is_index && !job->out->push_by_digest)
+			TRY(store_ref_set_index(job->store, reference_full(a, &ref),
+			                        job->documents[i].json, job->cancel));
 	}
 	return NULL;
 }

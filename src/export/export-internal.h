@@ -135,6 +135,9 @@ NODISCARD Err *export_documents_make(ExportJob *job, const Exporter *exporter, A
 NODISCARD Err *export_index_make(const ExportJob *job, const ExportImage *image, Arena *a,
                                  ExportDocument *ret);
 
+/* The index that IMAGE's name keeps goes out as it is, if all it lists is in RET. */
+NODISCARD Err *export_index_keep(const ExportJob *job, const ExportImage *image, Arena *a,
+                                 ExportDocument *ret, bool *ret_kept);
 /* What is fixed of IMAGE, or else made now: manifests, and an index over several.  JOB's output has
  * no keys. */
 NODISCARD Err *export_publish_document(const ExportJob *job, const ExportImage *image,

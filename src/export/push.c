@@ -296,6 +296,10 @@ Err *export_push(Store *s, Registry *r, const ExportImage *image, const Referenc
 		TRY(export_index_make(&job, &named, &a, &d));
 	AUTO_PUSH PushSession *session = export_push_open(&job, r, listener);
 	TRY(export_push_document(session, &d, ref, false));
+	const StoreRef *from = &image->images[0].store_ref;
+	size_t all = from->variant_count ? from->variant_count : 1;
+	if (d.is_index && from->name.len && image->image_count == all)
+		TRY(store_ref_set_index(s, image->images[0].store_ref.name, d.json, cancel));
 	*ret_manifest = d.descriptor.digest;
 	*ret_size = d.json.len;
 	return NULL;

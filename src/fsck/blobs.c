@@ -14,7 +14,7 @@
 
 static bool is_manifest_of(const StoreRef *r, const Digest *d)
 {
-	bool is = digest_eq(&r->manifest, d);
+	bool is = digest_eq(&r->manifest, d) || digest_eq(&r->index, d);
 	for (size_t i = 0; i < r->variant_count; i++)
 		is |= digest_eq(&r->variants[i].manifest, d);
 	return is;

@@ -49,7 +49,13 @@ static Err *forget_manifests(Fsck *f, const Digest *d)
 	const Uses *u = fsck_uses(f, d);
 	for (size_t i = 0; u && i < u->refs.len; i++) {
 		StoreRef r = f->refs.at[u->refs.at[i]].ref;
-		r.manifest = r.pulled = (Digest){ 0 };
+		bool index = digest_eq(&r.index, d);
+		r.index = r.pulled = (Digest){ 0 };
+		if (index) { /* its images are what they were */
+			TRY(store_ref_set(f->store, &r));
+			continue;
+		}
+		r.manifest = (Digest){ 0 };
 		for (size_t k = 0; k < r.variant_count; k++)
 			r.variants[k].manifest = (Digest){ 0 };
 		TRY(store_ref_set(f->store, &r));

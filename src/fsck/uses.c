@@ -78,6 +78,8 @@ static Err *use_ref(Fsck *f, uint32_t number)
 	const StoreRef *r = &f->refs.at[number].ref;
 	TRY(use_config(f, &r->config, number));
 	TRY(use_manifest(f, &r->manifest, number));
+	if (!digest_is_zero(&r->index))
+		add_use(f, &r->index, number)->blob = true;
 	for (size_t i = 0; i < r->variant_count; i++) {
 		TRY(use_config(f, &r->variants[i].config, number));
 		TRY(use_manifest(f, &r->variants[i].manifest, number));

@@ -44,6 +44,7 @@ typedef struct RegistryImage {
 	Manifest manifest;
 	Str config_json;
 	Digest top_digest; /* of what the tag names: the index, or the manifest itself */
+	Str index_json;    /* of what the tag names, if it is an index; else "" */
 } RegistryImage;
 
 /* Manifest and config of REF for PLATFORM, digests verified. */

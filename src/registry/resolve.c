@@ -71,6 +71,7 @@ static Err *find_manifest(const Resolve *q, Endpoint *e, Document *ret)
 	const char *name = reference_familiar(q->a, q->ref).ptr;
 	TRY(get_document(q, e, q->ref->has_digest ? &q->ref->digest : NULL, ret));
 	q->ret->top_digest = ret->digest;
+	q->ret->index_json = STR(""); /* another server may have given one */
 	for (int depth = 0; depth < INDEX_DEPTH_MAX; depth++) {
 		ManifestKind kind;
 		Index index;
@@ -80,6 +81,8 @@ static Err *find_manifest(const Resolve *q, Endpoint *e, Document *ret)
 		if (kind == MANIFEST_IMAGE)
 			return NULL;
 		TRY(index_parse(q->a, ret->json, name, &index));
+		if (depth == 0)
+			q->ret->index_json = ret->json;
 		TRY(index_choose(&index, q->platform, name, &chosen));
 		TRY(get_document(q, e, &chosen->digest, ret));
 		if (ret->json.len != chosen->size)

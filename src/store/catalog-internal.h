@@ -27,4 +27,6 @@ typedef struct CatalogFile {
 
 /* False: there is none, or it is damaged, or of another decant. */
 bool store_catalog_read(Store *s, Arena *a, CatalogFile *ret);
+/* Is it of an older format, and whole as such?  It is written anew in time. */
+bool store_catalog_is_old(Store *s);
 void store_catalog_text(const CatalogFile *file, Buf *out);

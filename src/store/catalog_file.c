@@ -7,7 +7,8 @@
 #include "store/catalog-internal.h"
 #include "store/packed-internal.h"
 
-#define MAGIC STR("decant-catalog 1\n")
+#define MAGIC    STR("decant-catalog 2\n")
+#define MAGIC_V1 STR("decant-catalog 1\n")
 
 /* --- writing ---------------------------------------------------------------------------------- */
 
@@ -19,6 +20,7 @@ static void put_name(Buf *out, const CatalogName *name)
 	store_packed_put_digest(out, &ref->config);
 	store_packed_put_digest(out, &ref->manifest);
 	store_packed_put_digest(out, &ref->pulled);
+	store_packed_put_digest(out, &ref->index);
 	store_packed_put_number(out, ref->variant_count);
 	for (size_t i = 0; i < ref->variant_count; i++) {
 		store_packed_put_text(out, ref->variants[i].platform);
@@ -57,6 +59,7 @@ static CatalogName take_name(StorePacked *c, Arena *a)
 	ref->config = store_packed_digest(c);
 	ref->manifest = store_packed_digest(c);
 	ref->pulled = store_packed_digest(c);
+	ref->index = store_packed_digest(c);
 	ref->variant_count = store_packed_count(c, sizeof(uint64_t) + 2 * sizeof(Digest));
 	if (ref->variant_count)
 		ref->variants = arena_alloc(a, ref->variant_count * sizeof *ref->variants,
@@ -86,7 +89,7 @@ bool store_catalog_read(Store *s, Arena *a, CatalogFile *ret)
 		return false;
 	CatalogFile f = { .refs_dir = store_stamp_take(&c) };
 	f.blobs_dir = store_stamp_take(&c);
-	f.name_count = store_packed_count(&c, 5 * sizeof(uint64_t) + 3 * sizeof(Digest));
+	f.name_count = store_packed_count(&c, 5 * sizeof(uint64_t) + 4 * sizeof(Digest));
 	f.names = arena_alloc(a, (f.name_count + 1) * sizeof *f.names, _Alignof(CatalogName));
 	for (size_t i = 0; i < f.name_count; i++)
 		f.names[i] = take_name(&c, a);
@@ -96,4 +99,11 @@ bool store_catalog_read(Store *s, Arena *a, CatalogFile *ret)
 		f.images[i] = take_image(&c);
 	*ret = f;
 	return !c.bad;
+}
+
+bool store_catalog_is_old(Store *s)
+{
+	AUTO_BUF Buf bytes = BUF_INIT;
+	StorePacked c;
+	return store_packed_read(s, "catalog", MAGIC_V1, &bytes, &c);
 }

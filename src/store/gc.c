@@ -11,6 +11,7 @@
 
 #include "base/limits.h"
 #include "base/map.h"
+#include "base/vec.h"
 #include "fs/path.h"
 #include "store/account.h"
 #include "store/documents-internal.h"
@@ -29,8 +30,9 @@ typedef struct Marks {
 	Arena arena;
 	Map marked; /* the bytes of a digest → NULL; walked in order of insertion as the work list
 	             */
-	Map maps, attests; /* the same: which have a file in map/, in attest/ */
-	Map data;          /* the same: layers and their blobs, which name nothing */
+	Map maps, attests;   /* the same: which have a file in map/, in attest/ */
+	Map data;            /* the same: layers and their blobs, which name nothing */
+	VEC(Digest) indexes; /* of names: kept, without what they list */
 } Marks;
 
 static void mark(void *context, const Digest *d)
@@ -80,7 +82,8 @@ static void mark_refs(Marks *m, const StoreCatalog *catalog)
 	for (size_t i = 0; i < count; i++) {
 		mark(m, &refs[i].config);
 		mark(m, &refs[i].manifest);
-		mark(m, &refs[i].pulled);
+		if (!digest_is_zero(&refs[i].index))
+			VEC_PUSH(&m->indexes, refs[i].index);
 		for (size_t k = 0; k < refs[i].variant_count; k++) {
 			mark(m, &refs[i].variants[k].config);
 			mark(m, &refs[i].variants[k].manifest);
@@ -176,6 +179,8 @@ static Err *mark_reached(Marks *m)
 		for (size_t k = 0; doc && k < doc->mention_count; k++)
 			mark(m, &doc->mentions[k]);
 	}
+	for (size_t i = 0; i < m->indexes.len; i++) /* last: they are not followed */
+		mark(m, &m->indexes.at[i]);
 	return NULL;
 }
 
@@ -252,6 +257,7 @@ static Err *collect(Store *s, const StoreCatalog *catalog, StoreDocuments *docum
 	map_done(&m.maps);
 	map_done(&m.attests);
 	map_done(&m.data);
+	VEC_DONE(&m.indexes);
 	arena_done(&m.arena);
 	return e;
 }

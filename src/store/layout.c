@@ -45,6 +45,34 @@ static Err *describe(Store *s, StoreDocuments *docs, const Digest *manifest, Des
 	return NULL;
 }
 
+static bool has_manifest(const StoreRef *ref, const Digest *manifest)
+{
+	for (size_t i = 0; i < ref->variant_count; i++)
+		if (digest_eq(&ref->variants[i].manifest, manifest))
+			return true;
+	return false;
+}
+
+/* The index that REF keeps, if all it lists is REF's and here. */
+static Err *describe_kept(Store *s, StoreDocuments *docs, const StoreRef *ref, Arena *a,
+                          Descriptor *ret, bool *ret_whole)
+{
+	Str json;
+	Index index;
+	TRY(store_ref_index(s, ref, a, &json, &index));
+	*ret_whole = json.len > 0 && ref->variant_count > 0;
+	for (size_t i = 0; *ret_whole && i < index.count; i++) {
+		Descriptor d;
+		*ret_whole = has_manifest(ref, &index.manifests[i].digest);
+		if (*ret_whole)
+			TRY(describe(s, docs, &index.manifests[i].digest, &d, ret_whole));
+	}
+	*ret = (Descriptor){ .digest = ref->index, .size = json.len };
+	if (*ret_whole)
+		ret->media_type = index.media_type.len ? index.media_type : STR(MEDIA_OCI_INDEX);
+	return NULL;
+}
+
 /* The same of all platforms, as an index of their manifests. */
 static Err *describe_index(Store *s, StoreDocuments *docs, const StoreRef *ref, Arena *a,
                            Descriptor *ret, bool *ret_whole)
@@ -71,7 +99,9 @@ static Err *describe_index(Store *s, StoreDocuments *docs, const StoreRef *ref, 
 static Err *describe_ref(Store *s, StoreDocuments *docs, const StoreRef *ref, Arena *a,
                          Descriptor *ret, bool *ret_whole)
 {
-	TRY(describe_index(s, docs, ref, a, ret, ret_whole));
+	TRY(describe_kept(s, docs, ref, a, ret, ret_whole));
+	if (!*ret_whole)
+		TRY(describe_index(s, docs, ref, a, ret, ret_whole));
 	return *ret_whole ? NULL : describe(s, docs, &ref->manifest, ret, ret_whole);
 }
 

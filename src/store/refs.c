@@ -111,6 +111,7 @@ static Err *parse_ref(Store *s, const char *path, Str text, Arena *a, StoreRef *
 	TRY(store_text_get_digest(body, "config", &ret->config));
 	TRY(store_text_get_digest(body, "manifest", &ret->manifest));
 	TRY(store_text_get_digest(body, "pulled", &ret->pulled));
+	TRY(store_text_get_digest(body, "index", &ret->index));
 	return parse_variants(body, a, ret);
 }
 
@@ -149,6 +150,14 @@ void store_ref_set_manifest(StoreRef *ref, const Digest *config, const Digest *m
 			ref->variants[i].manifest = *manifest;
 	if (digest_eq(&ref->config, config))
 		ref->manifest = *manifest;
+}
+
+const Digest *store_ref_remote(const StoreRef *ref, const Digest *config)
+{
+	const Digest *manifest = config ? store_ref_manifest(ref, config) : &ref->manifest;
+	if (!digest_is_zero(&ref->index))
+		return &ref->index;
+	return digest_is_zero(&ref->pulled) ? manifest : &ref->pulled;
 }
 
 bool store_ref_time(Store *s, Str name, int64_t *ret_real_ns)

@@ -43,6 +43,7 @@ static void format_ref(const StoreRef *ref, Buf *text)
 	add_digest(text, "config", &ref->config);
 	add_digest(text, "manifest", &ref->manifest);
 	add_digest(text, "pulled", &ref->pulled);
+	add_digest(text, "index", &ref->index);
 	for (size_t i = 0; i < ref->variant_count; i++)
 		add_variant(text, &ref->variants[i]);
 	store_text_seal(text);
@@ -62,7 +63,8 @@ static bool same_variants(const StoreRef *a, const StoreRef *b)
 static bool same_ref(const StoreRef *a, const StoreRef *b)
 {
 	return digest_eq(&a->config, &b->config) && digest_eq(&a->manifest, &b->manifest) &&
-	       digest_eq(&a->pulled, &b->pulled) && same_variants(a, b);
+	       digest_eq(&a->pulled, &b->pulled) && digest_eq(&a->index, &b->index) &&
+	       same_variants(a, b);
 }
 
 /* --- who else leads to an image --------------------------------------------------------------- */
@@ -70,7 +72,10 @@ static bool same_ref(const StoreRef *a, const StoreRef *b)
 /* Each image of REF by itself: those of one name, or the one there is. */
 static StoreRef one_image(const StoreRef *ref, size_t number)
 {
-	StoreRef one = { .config = ref->config, .manifest = ref->manifest, .pulled = ref->pulled };
+	StoreRef one = { .config = ref->config,
+		         .manifest = ref->manifest,
+		         .pulled = ref->pulled,
+		         .index = ref->index };
 	if (ref->variant_count) {
 		one.config = ref->variants[number].config;
 		one.manifest = ref->variants[number].manifest;

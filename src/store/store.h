@@ -17,6 +17,7 @@
 #include "base/cancel.h"
 #include "codec/compress.h"
 #include "fs/list.h"
+#include "oci/manifest.h"
 
 typedef struct Store Store;
 
@@ -77,6 +78,9 @@ typedef struct StoreRef {
 	Digest manifest; /* zero: none fixed yet (built, never pushed or published) */
 	Digest pulled; /* digest of what the tag named in the registry when pulled; zero: built here
 	                */
+	/* Digest of the index that the name stands for, as it came or went out; its bytes are a
+	 * blob.  The name holds that alone, not what it lists.  Zero: none is kept. */
+	Digest index;
 	/* A name for several platforms: all its images, that of .config too, in the order of the
 	 * index.  variant_count 0: it is one image. */
 	StoreVariant *variants;
@@ -88,6 +92,9 @@ bool store_ref_has(const StoreRef *ref, const Digest *config);
  * variants .manifest is a copy: store_ref_set_manifest() sets both. */
 const Digest *store_ref_manifest(const StoreRef *ref, const Digest *config);
 void store_ref_set_manifest(StoreRef *ref, const Digest *config, const Digest *manifest);
+/* What a registry has under REF, as far as is known: its index, else what was pulled, else the
+ * manifest of the image CONFIG (NULL: of its own).  Zero: it was in none. */
+const Digest *store_ref_remote(const StoreRef *ref, const Digest *config);
 NODISCARD Err *store_ref_get(Store *s, Str name, Arena *a, StoreRef *ret); /* ERR_NOT_FOUND */
 NODISCARD Err *store_ref_set(Store *s,
                              const StoreRef *ref); /* fsynced, atomic; no write if equal */
@@ -98,6 +105,11 @@ NODISCARD Err *store_ref_set_all(Store *s, const StoreRef *refs, size_t count);
 bool store_ref_time(Store *s, Str name, int64_t *ret_real_ns);
 /* The same for who has store_lock_refs(). */
 NODISCARD Err *store_ref_set_locked(Store *s, const StoreRef *ref);
+/* The index that REF keeps, and its bytes in *RET_JSON: "" if it keeps none, or that is not here or
+ * damaged. */
+NODISCARD Err *store_ref_index(Store *s, const StoreRef *ref, Arena *a, Str *ret_json, Index *ret);
+/* JSON is the index that NAME, if there is such a name, stands for. */
+NODISCARD Err *store_ref_set_index(Store *s, Str name, Str json, const Cancel *cancel);
 NODISCARD Err *store_ref_remove(Store *s, Str name);
 /* Many with one sync; absent ones are no error. */
 NODISCARD Err *store_ref_remove_all(Store *s, const Str *names, size_t count);

@@ -84,6 +84,7 @@ static uint32_t new_thing(StoreSurvey *v, StoreThingKind kind, Str name)
 		         .name = arena_str(v->arena, name),
 		         .text = STR(""),
 		         .layer = STORE_THING_NONE,
+		         .index = STORE_THING_NONE,
 		         .cost_ns = -1 };
 	VEC_PUSH(&v->things, t);
 	return (uint32_t)v->things.len - 1;

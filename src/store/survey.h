@@ -42,6 +42,7 @@ typedef struct StoreThing {
 	bool goes;          /* set by who asks: as if it was not there */
 	Str text;           /* RECORD, CONTAINER: what the file says */
 	uint32_t layer;     /* RECORD: the layer that its step made; STORE_THING_NONE */
+	uint32_t index;     /* REF: the index that it keeps, but not what that lists; or NONE */
 	int64_t cost_ns;    /* RECORD: what the step took; -1: not known */
 	int64_t created_ns; /* RECORD */
 	int64_t used_ns;    /* RECORD, MOUNT: last use; REF: when it was set */

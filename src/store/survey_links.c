@@ -142,6 +142,19 @@ static void add_object(const StoreSurvey *v, const StoreThing *t, Numbers *out)
 		add_file(v, "blobs/sha256", &d, out);
 }
 
+/* A name needs its index, which is not followed (gc.c). */
+static void add_ref(const StoreSurvey *v, StoreThing *t, Numbers *out)
+{
+	Str index;
+	if (!store_text_get(t->text, "index", &index) || !str_starts(index, STR("sha256:"))) {
+		add_named(v, t->text, out);
+		return;
+	}
+	t->index = store_survey_find(v, str_from_at(index, strlen("sha256:")));
+	add_named(v, str_head(t->text, (size_t)(index.ptr - t->text.ptr)), out);
+	add_named(v, str_from_at(t->text, (size_t)(index.ptr - t->text.ptr) + index.len), out);
+}
+
 static uint32_t *keep(const StoreSurvey *v, const Numbers *n, uint32_t *ret_count)
 {
 	uint32_t *copy = arena_alloc(v->arena, (n->len + 1) * sizeof *copy, _Alignof(uint32_t));
@@ -161,6 +174,8 @@ Err *store_survey_link(StoreSurvey *v, const Cancel *cancel)
 			TRY(cancel_check(cancel));
 		if (t->kind == STORE_THING_OBJECT)
 			add_object(v, t, &out);
+		else if (t->kind == STORE_THING_REF)
+			add_ref(v, t, &out);
 		else if (t->kind != STORE_THING_MOUNT)
 			add_named(v, t->text, &out);
 		t->needs = keep(v, &out, &t->need_count);
@@ -215,6 +230,11 @@ bool *store_survey_reach(const StoreSurvey *v, StoreThingFn *fn, void *context)
 		if (v->things.at[i].kind != STORE_THING_OBJECT && fn(context, &v->things.at[i]))
 			VEC_PUSH(&work, i);
 	reach(v, reached, &work);
+	for (uint32_t i = 0; i < v->things.len; i++) {
+		const StoreThing *t = &v->things.at[i];
+		if (t->index != STORE_THING_NONE && fn(context, t))
+			reached[t->index] = true;
+	}
 	reach_layout(v, reached);
 	return reached;
 }

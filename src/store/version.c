@@ -53,7 +53,7 @@ bool store_catalog_is_whole(Store *s)
 {
 	AUTO_ARENA Arena a = ARENA_INIT;
 	CatalogFile file;
-	return store_catalog_read(s, &a, &file) ||
+	return store_catalog_read(s, &a, &file) || store_catalog_is_old(s) ||
 	       faccessat(s->dir_fd, "catalog", F_OK, AT_SYMLINK_NOFOLLOW) < 0;
 }
 
