@@ -201,6 +201,10 @@ static void print_table(Cli *cli, const Builder *all, size_t count)
 	listing_print_lines(lines, n, LISTING_COLUMN_MIN);
 }
 
+static const char *const builder_optional[] = { "DriverEndpoint", "Err",       "Error",
+	                                        "LastActivity",   "Platforms", NULL };
+static const TemplateShape builder_shape = { .type = "builder", .optional = builder_optional };
+
 static Err *run_ls(Cli *cli, const void *values, const Arguments *args)
 {
 	(void)args;
@@ -215,7 +219,7 @@ static Err *run_ls(Cli *cli, const void *values, const Arguments *args)
 		return NULL;
 	}
 	for (size_t i = 0; i < count; i++)
-		TRY(formatted_print(cli->arena, v->format, row_json(cli, &all[i])));
+		TRY(formatted_print(cli->arena, v->format, &builder_shape, row_json(cli, &all[i])));
 	return NULL;
 }
 
@@ -253,6 +257,8 @@ BUILDX(command_buildx_version, "buildx version", run_version, plain_options, "Pr
 
 /* --- contexts -------------------------------------------------------------------------------- */
 
+static const TemplateShape context_shape = { .type = "context" };
+
 static Err *run_context_ls(Cli *cli, const void *values, const Arguments *args)
 {
 	(void)args;
@@ -263,7 +269,7 @@ static Err *run_context_ls(Cli *cli, const void *values, const Arguments *args)
 	}
 	if (v->format && *v->format && strcmp(v->format, "table") != 0)
 		return formatted_print(
-			cli->arena, v->format,
+			cli->arena, v->format, &context_shape,
 			STR("{\"Current\":true,\"Description\":\"No daemon: decant itself\","
 		            "\"DockerEndpoint\":\"\",\"Error\":\"\",\"Name\":\"default\"}"));
 	printf("NAME        DESCRIPTION                DOCKER ENDPOINT   ERROR\n"

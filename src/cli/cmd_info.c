@@ -227,6 +227,65 @@ static void print_abilities(Arena *a, const Facts *f, const Store *s)
 	printf("%.*s", STR_ARG(buf_str(&abilities)));
 }
 
+/* Of docker's, about a daemon that there is none of. */
+static const char *const info_optional[] = { "BridgeNfIp6tables",
+	                                     "BridgeNfIptables",
+	                                     "CDISpecDirs",
+	                                     "CPUSet",
+	                                     "CPUShares",
+	                                     "CgroupDriver",
+	                                     "CgroupVersion",
+	                                     "Cluster",
+	                                     "ClusterAdvertise",
+	                                     "ClusterStore",
+	                                     "Containerd",
+	                                     "ContainerdCommit",
+	                                     "ControlAvailable",
+	                                     "CpuCfsPeriod",
+	                                     "CpuCfsQuota",
+	                                     "DefaultAddressPools",
+	                                     "DiscoveredDevices",
+	                                     "DriverStatus",
+	                                     "Error",
+	                                     "Errors",
+	                                     "FirewallBackend",
+	                                     "GenericResources",
+	                                     "HttpProxy",
+	                                     "HttpsProxy",
+	                                     "IPv4Forwarding",
+	                                     "InitBinary",
+	                                     "InitCommit",
+	                                     "Isolation",
+	                                     "KernelMemory",
+	                                     "KernelMemoryTCP",
+	                                     "Managers",
+	                                     "MemoryLimit",
+	                                     "NEventsListener",
+	                                     "NFd",
+	                                     "NGoroutines",
+	                                     "NoProxy",
+	                                     "NodeAddr",
+	                                     "NodeID",
+	                                     "Nodes",
+	                                     "OSVersion",
+	                                     "OomKillDisable",
+	                                     "PidsLimit",
+	                                     "Plugins",
+	                                     "ProductLicense",
+	                                     "RegistryConfig",
+	                                     "RemoteManagers",
+	                                     "RuncCommit",
+	                                     "Runtimes",
+	                                     "SwapLimit",
+	                                     "SystemStatus",
+	                                     "SystemTime",
+	                                     "Warnings",
+	                                     NULL };
+static const char *const info_maps[] = { "Runtimes", NULL };
+static const TemplateShape info_shape = { .type = "info",
+	                                  .maps = info_maps,
+	                                  .optional = info_optional };
+
 static Err *run_info(Cli *cli, const void *values, const Arguments *args)
 {
 	(void)args;
@@ -234,7 +293,8 @@ static Err *run_info(Cli *cli, const void *values, const Arguments *args)
 	Facts f;
 	TRY(learn(cli, &f));
 	if (v->format && *v->format)
-		return formatted_print(cli->arena, v->format, info_json(cli->arena, &f));
+		return formatted_print(cli->arena, v->format, &info_shape,
+		                       info_json(cli->arena, &f));
 	if (cli->program->docker_statuses)
 		print_as_docker(cli->arena, &f);
 	else

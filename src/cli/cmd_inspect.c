@@ -100,7 +100,7 @@ static Err *print_with(const Template *t, Str json)
 	JsonValue *v;
 	AUTO_BUF Buf out = BUF_INIT;
 	TRY(json_parse(json, IMAGE_CONFIG_BYTES_MAX * 2, "image", &v));
-	Err *e = template_run(t, v, &out);
+	Err *e = template_run(t, v, &inspect_shape, &out);
 	json_free(v);
 	TRY(e);
 	printf("%.*s\n", STR_ARG(buf_str(&out)));

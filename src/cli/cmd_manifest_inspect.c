@@ -3,15 +3,22 @@
 #include "base/base.h"
 
 #include "base/limits.h"
+#include "base/map.h"
 #include "cli/connection.h"
+#include "cli/formatted.h"
 #include "cli/manifest_list.h"
 #include "codec/json.h"
-#include "codec/template.h"
+#include "oci/config.h"
 #include "registry/registry.h"
 
+#include <ctype.h>
 #include <stdio.h>
+#include <strings.h>
 
-enum { INDENT = 3 };
+enum {
+	INDENT = 3,
+	PLATFORMS_MAX = 64, /* of an index whose configs are asked for */
+};
 
 typedef struct ManifestValues {
 	bool verbose, insecure, raw;
@@ -40,7 +47,7 @@ static const Option imagetools_options[] = {
 	{ .name = "format",
 	  .kind = OPTION_TEXT,
 	  .choices = "json",
-	  .help = "'json' or a Go template, e.g. '{{json .Manifest}}' or '{{.Manifest.digest}}'",
+	  .help = "'json' or a Go template, e.g. '{{json .Manifest}}' or '{{json .Image}}'",
 	  .offset = offsetof(ManifestValues, format) },
 	CONNECTION_OPTIONS(ManifestValues, connection),
 };
@@ -241,13 +248,73 @@ static void print_summary(Cli *cli, const Document *d)
 	}
 }
 
-/* {"name", "manifest": the document with its digest and size}. */
-static Err *print_formatted(Cli *cli, const Document *d, const char *format)
+/* The config of what DIGEST is in REF's repository. */
+static Err *write_config(Cli *cli, Registry *r, const Reference *ref, const Digest *digest,
+                         const Platform *platform, JsonWriter *w)
 {
-	AUTO_BUF Buf json = BUF_INIT, out = BUF_INIT;
+	RegistryImage image;
+	ImageConfig config;
+	Reference one = *ref;
+	one.has_digest = true;
+	one.digest = *digest;
+	TRY(cli_of_registry(registry_resolve(r, &one, platform, cli->arena, &image)));
+	const char *name = reference_familiar(cli->arena, &one).ptr;
+	TRY(err_set_kind(image_config_parse(cli->arena, image.config_json, name, &config),
+	                 ERR_NETWORK)); /* so it is one JSON object */
+	json_write_raw(w, str_trim(image.config_json));
+	return NULL;
+}
+
+/* The config of an image, or those of an index by platform. */
+static Err *write_image(Cli *cli, Registry *r, const Document *d, JsonWriter *w)
+{
+	AUTO_MAP Map seen = MAP_INIT;
+	Platform host = platform_host();
+	if (d->kind != MANIFEST_INDEX)
+		return write_config(cli, r, &d->ref, &d->digest, &host, w);
+	json_write_object(w);
+	for (size_t i = 0; i < d->index.count; i++) {
+		const Descriptor *m = &d->index.manifests[i];
+		if (!m->has_platform || str_eqc(m->platform.os, "unknown"))
+			continue; /* attestations */
+		Str platform = platform_text(cli->arena, &m->platform);
+		if (map_find(&seen, platform))
+			continue;
+		if (seen.len == PLATFORMS_MAX)
+			return err_new(ERR_NETWORK, "%s lists more than %d platforms",
+			               reference_familiar(cli->arena, &d->ref).ptr, PLATFORMS_MAX);
+		(void)map_put(&seen, platform, NULL);
+		json_write_key(w, platform.ptr);
+		TRY(write_config(cli, r, &d->ref, &m->digest, &m->platform, w));
+	}
+	json_write_object_end(w);
+	return NULL;
+}
+
+/* Configs are asked for if the template may show them. */
+static bool wants_image(const char *format)
+{
+	for (const char *at = strchr(format, '.'); at; at = strchr(at + 1, '.'))
+		if (!isalpha((unsigned char)at[1]) || strncasecmp(at + 1, "image", 5) == 0)
+			return true;
+	return strchr(format, '$') != NULL;
+}
+
+static const char *const imagetools_maps[] = { "annotations",  "Annotations", "Image",   "image",
+	                                       "ExposedPorts", "Labels",      "Volumes", NULL };
+static const char *const imagetools_optional[] = {
+	"Author",    "Cmd",      "Config",     "Entrypoint", "Env",     "Layers",     "Manifests",
+	"MediaType", "Platform", "StopSignal", "User",       "Variant", "WorkingDir", NULL
+};
+static const TemplateShape imagetools_shape = { .type = "imagetools.tplInput",
+	                                        .maps = imagetools_maps,
+	                                        .optional = imagetools_optional };
+
+/* {"name", "manifest": the document with its digest and size, "image": its config}. */
+static Err *print_formatted(Cli *cli, Registry *r, const Document *d, const char *format)
+{
+	AUTO_BUF Buf json = BUF_INIT;
 	JsonWriter w = { .out = &json };
-	const Template *t = NULL;
-	JsonValue *v;
 	if (strcmp(format, "json") == 0)
 		format = "{{json .}}";
 	json_write_object(&w);
@@ -258,16 +325,12 @@ static Err *print_formatted(Cli *cli, const Document *d, const char *format)
 	         digest_arena_text(cli->arena, &d->digest).ptr, d->json.len,
 	         STR_ARG(str_from_at(rest, 1)));
 	w.comma = true;
+	if (wants_image(format)) {
+		json_write_key(&w, "image");
+		TRY(write_image(cli, r, d, &w));
+	}
 	json_write_object_end(&w);
-	Source *source = arena_new(cli->arena, Source);
-	*source = (Source){ "--format", str_from(format) };
-	TRY(template_parse(cli->arena, source, &t));
-	TRY(json_parse(buf_str(&json), SIZE_MAX, "manifest", &v));
-	Err *e = template_run(t, v, &out);
-	json_free(v);
-	TRY(e);
-	printf("%.*s\n", STR_ARG(buf_str(&out)));
-	return NULL;
+	return formatted_print(cli->arena, format, &imagetools_shape, buf_str(&json));
 }
 
 static Err *run_imagetools_inspect(Cli *cli, const void *values, const Arguments *args)
@@ -279,7 +342,7 @@ static Err *run_imagetools_inspect(Cli *cli, const void *values, const Arguments
 		return cli_usage(cli, "--raw and --format do not go together");
 	TRY(open_document(cli, v, args->at[0], &r, &d));
 	if (v->format && *v->format)
-		return print_formatted(cli, &d, v->format);
+		return print_formatted(cli, r, &d, v->format);
 	if (v->raw)
 		(void)fwrite(d.json.ptr, 1, d.json.len, stdout);
 	else
@@ -296,7 +359,10 @@ const Command command_imagetools_inspect = {
 	.about =
 		"In a template the document is .manifest, with the names of the OCI specification, "
 		"'digest' and\n"
-		"'size' ('.Manifest.Digest' will do as well).",
+		"'size' ('.Manifest.Digest' will do as well); .image is the config, of an index "
+		"those "
+		"of its\n"
+		"images by platform: '{{json (index .Image \"linux/arm64\").config}}'.",
 	.options = imagetools_options,
 	.option_count = ARRAY_LEN(imagetools_options),
 	.values_size = sizeof(ManifestValues),

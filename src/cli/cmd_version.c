@@ -102,6 +102,13 @@ static void print_as_docker(const Facts *f)
 	       STR_ARG(f->arch));
 }
 
+static const char *const version_maps[] = { "Details", NULL };
+static const char *const version_optional[] = { "BuildTime", "Experimental", "GitCommit",
+	                                        "GoVersion", NULL };
+static const TemplateShape version_shape = { .type = "version",
+	                                     .maps = version_maps,
+	                                     .optional = version_optional };
+
 static Err *run_version(Cli *cli, const void *values, const Arguments *args)
 {
 	(void)args;
@@ -112,7 +119,8 @@ static Err *run_version(Cli *cli, const void *values, const Arguments *args)
 	Platform host = platform_host();
 	Facts f = { STR(DECANT_VERSION), host.os, host.arch, str_from(u.release) };
 	if (v->format && *v->format)
-		return formatted_print(cli->arena, v->format, version_json(cli->arena, &f));
+		return formatted_print(cli->arena, v->format, &version_shape,
+		                       version_json(cli->arena, &f));
 	if (cli->program->docker_statuses)
 		print_as_docker(&f);
 	else

@@ -5,11 +5,10 @@
 #include "base/limits.h"
 #include "cli/formatted.h"
 #include "cli/listing.h"
-#include "codec/template.h"
 
 #include <stdio.h>
 
-Err *formatted_print(Arena *a, const char *format, Str json)
+Err *formatted_print(Arena *a, const char *format, const TemplateShape *shape, Str json)
 {
 	if (strcmp(format, "json") == 0) {
 		printf("%.*s\n", STR_ARG(json));
@@ -21,8 +20,8 @@ Err *formatted_print(Arena *a, const char *format, Str json)
 	JsonValue *v;
 	AUTO_BUF Buf out = BUF_INIT;
 	TRY(template_parse(a, source, &t));
-	TRY(json_parse(json, JSON_BYTES_MAX, "answer", &v));
-	Err *e = template_run(t, v, &out);
+	TRY(json_parse(json, SIZE_MAX, "answer", &v));
+	Err *e = template_run(t, v, shape, &out);
 	json_free(v);
 	TRY(e);
 	printf("%.*s\n", STR_ARG(buf_str(&out)));

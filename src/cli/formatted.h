@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "codec/template.h"
 
 /* A line on stdout. */
-NODISCARD Err *formatted_print(Arena *a, const char *format, Str json);
+NODISCARD Err *formatted_print(Arena *a, const char *format, const TemplateShape *shape, Str json);

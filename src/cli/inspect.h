@@ -3,8 +3,11 @@
 #pragma once
 
 #include "codec/json.h"
+#include "codec/template.h"
 #include "exec/container.h"
 
+/* Of both. */
+extern const TemplateShape inspect_shape;
 NODISCARD Err *inspect_image(Store *s, Arena *a, const Image *image, JsonWriter *w);
 /* SIZE: with how much it takes; after sandbox_enter. */
 NODISCARD Err *inspect_container(Store *s, Arena *a, const Container *c, bool size, JsonWriter *w);

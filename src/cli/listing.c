@@ -70,11 +70,14 @@ void listing_print_lines(const Str *lines, size_t count, size_t column_min)
 	}
 }
 
+/* A row has all its members. */
 static Err *run_row(const Template *t, Str json, bool titles, Buf *out)
 {
+	static const char *const maps[] = { "Labels", NULL };
+	static const TemplateShape shape = { .type = "row", .maps = maps };
 	JsonValue *row;
 	TRY(json_parse(json, JSON_BYTES_MAX, "row", &row));
-	Err *e = titles ? template_run_titles(t, row, out) : template_run(t, row, out);
+	Err *e = titles ? template_run_titles(t, row, out) : template_run(t, row, &shape, out);
 	json_free(row);
 	return e;
 }

@@ -19,7 +19,8 @@ struct Value {
 	ValueKind kind;
 	bool truth;
 	int64_t integer;
-	Str text; /* NONE, NIL: how it is printed, if that is known */
+	Str text;   /* NONE, NIL: how it is printed, if that is known */
+	Str member; /* it was found under this name; "" none */
 	const JsonValue *json;
 	const Value *items; /* LIST */
 	size_t count;

@@ -14,8 +14,9 @@ typedef struct Variable {
 typedef struct Run {
 	Arena arena; /* values made on the way */
 	Value root;
-	bool titles;             /* the root is the titles of a table */
-	VEC(Variable) variables; /* innermost last */
+	const TemplateShape *shape; /* NULL: all objects are maps */
+	bool titles;                /* the root is the titles of a table */
+	VEC(Variable) variables;    /* innermost last */
 	NodeKind jump; /* BREAK, CONTINUE: on the way to the end of the range's body; else TEXT */
 	Buf *out;
 } Run;
@@ -34,6 +35,59 @@ static Err *find_variable(const Run *r, const Operand *o, Value *ret)
 			return NULL;
 		}
 	return err_at(o->span, "undefined variable: '$%.*s'", STR_ARG(o->name));
+}
+
+static bool is_among(const char *const *names, Str name)
+{
+	for (size_t i = 0; names && names[i]; i++)
+		if (str_eqc(name, names[i]))
+			return true;
+	return false;
+}
+
+/* As Go prints an operand. */
+static void print_operand(const Operand *o, Buf *out)
+{
+	if (o->kind == OPERAND_VARIABLE)
+		buf_addf(out, "$%.*s", STR_ARG(o->name));
+	else if (o->kind != OPERAND_DOT)
+		buf_add_str(out, STR("(...)"));
+	for (size_t i = 0; i < o->field_count; i++)
+		buf_addf(out, ".%.*s", STR_ARG(o->fields[i]));
+}
+
+/* In Go's words, with Go's place: that of the second field if there are several. */
+static Err *no_such_member(const Run *r, const Operand *o, Str name)
+{
+	AUTO_BUF Buf text = BUF_INIT;
+	unsigned line = 1, column = 1;
+	err_line_column(o->span, &line, &column);
+	size_t at = column - 1;
+	if (o->kind == OPERAND_VARIABLE)
+		at += 1 + o->name.len;
+	if (o->field_count > 1)
+		at += 1 + o->fields[0].len;
+	if (!r->shape->type)
+		buf_add_str(&text, STR("template parsing error: "));
+	buf_addf(&text, "template: :%u:%zu: executing \"\" at <", line, at);
+	print_operand(o, &text);
+	if (r->shape->type)
+		return err_at(o->span, "%s>: can't evaluate field %.*s in type %s", text.ptr,
+		              STR_ARG(name), r->shape->type);
+	return err_at(o->span, "%s>: map has no entry for key \"%.*s\"", text.ptr, STR_ARG(name));
+}
+
+/* OF has no member FOUND.member: may it be asked for? */
+static Err *check_member(const Run *r, const Operand *o, const Value *of, const Value *found)
+{
+	if (!r->shape || found->kind != VALUE_NONE || is_among(r->shape->maps, of->member))
+		return NULL;
+	if (of->kind == VALUE_NONE || of->kind == VALUE_NIL) /* a nil pointer of docker's */
+		return no_such_member(r, o, of->member.len ? of->member : found->member);
+	return is_among(r->shape->maps, found->member) ||
+	                       is_among(r->shape->optional, found->member)
+	               ? NULL
+	               : no_such_member(r, o, found->member);
 }
 
 static Err *run_operand(Run *r, const Operand *o, const Value *dot, Value *ret)
@@ -66,7 +120,9 @@ static Err *run_operand(Run *r, const Operand *o, const Value *dot, Value *ret)
 		break;
 	}
 	for (size_t i = 0; i < o->field_count; i++) {
-		TRY(err_place(value_member(&v, o->fields[i], &v), o->span));
+		Value of = v;
+		TRY(err_place(value_member(&of, o->fields[i], &v), o->span));
+		TRY(check_member(r, o, &of, &v));
 		if (v.kind <= VALUE_NIL)
 			v.text = value_zero_text(o->fields[i]);
 	}
@@ -221,21 +277,22 @@ static Err *run_list(Run *r, const TemplateNode *node, const Value *dot)
 	return NULL;
 }
 
-static Err *run_root(const Template *t, const JsonValue *data, bool titles, Buf *out)
+static Err *run_root(Run *r, const Template *t)
 {
-	Run r = { .out = out, .root = value_json(data), .titles = titles };
-	Err *e = run_list(&r, t->first, &r.root);
-	VEC_DONE(&r.variables);
-	arena_done(&r.arena);
+	Err *e = run_list(r, t->first, &r->root);
+	VEC_DONE(&r->variables);
+	arena_done(&r->arena);
 	return e;
 }
 
-Err *template_run(const Template *t, const JsonValue *data, Buf *out)
+Err *template_run(const Template *t, const JsonValue *data, const TemplateShape *shape, Buf *out)
 {
-	return run_root(t, data, false, out);
+	Run r = { .out = out, .root = value_json(data), .shape = shape };
+	return run_root(&r, t);
 }
 
 Err *template_run_titles(const Template *t, const JsonValue *titles, Buf *out)
 {
-	return run_root(t, titles, true, out);
+	Run r = { .out = out, .root = value_json(titles), .titles = true };
+	return run_root(&r, t);
 }

@@ -83,7 +83,7 @@ static const JsonValue *find_member(const JsonValue *object, Str name)
 Err *value_member(const Value *v, Str name, Value *ret)
 {
 	if (v->kind == VALUE_NONE || v->kind == VALUE_NIL) {
-		*ret = (Value){ .kind = VALUE_NONE };
+		*ret = (Value){ .kind = VALUE_NONE, .member = name };
 		return NULL;
 	}
 	if (v->kind != VALUE_JSON || !json_value_is_object(v->json))
@@ -91,6 +91,7 @@ Err *value_member(const Value *v, Str name, Value *ret)
 		               STR_ARG(name));
 	const JsonValue *member = find_member(v->json, name);
 	*ret = value_json(member);
+	ret->member = name;
 	return NULL;
 }
 

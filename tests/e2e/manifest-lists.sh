@@ -59,6 +59,21 @@ is "platform: those alone" "$STATUS $(raw "$REGISTRY/app:few" | says "$PLATFORMS
 run decant imagetools create -p linux/riscv64 -t "$REGISTRY/app:few" "$REGISTRY/app:all"
 like "platform: none is left" "$ERR" "none of the manifests match the provided platforms"
 
+# --- configs in a template
+# shellcheck disable=SC2016 # a template
+run decant imagetools inspect --format '{{range $p, $i := .Image}}{{$p}}={{$i.architecture}} {{end}}' "$REGISTRY/app:all"
+is ".Image of an index: by platform" "$STATUS $OUT" "0 linux/amd64=amd64 linux/arm/v6=arm linux/arm64=arm64 "
+run decant imagetools inspect --format '{{json (index .Image "linux/arm64").config.Env}}' "$REGISTRY/app:all"
+is "... each is a config" "$STATUS $(says 'd[-1]' <<<"$OUT")" "0 ARCH=arm64"
+run decant imagetools inspect --format '{{json .Image}}' "$REGISTRY/app:amd64"
+is ".Image of an image: its config" "$STATUS $(says 'd["os"], d["architecture"], d["config"]["Env"][-1]' <<<"$OUT")" "0 linux amd64 ARCH=amd64"
+run decant imagetools inspect --format '{{json .}}' "$REGISTRY/app:all"
+is "all of it" "$STATUS $(says 'sorted(d), sorted(d["image"])' <<<"$OUT")" "0 ['image', 'manifest', 'name'] ['linux/amd64', 'linux/arm/v6', 'linux/arm64']"
+run decant imagetools inspect --format '{{.Name}} {{.Manifest.Digest}}' "$REGISTRY/app:amd64"
+is "name and digest" "$STATUS $OUT" "0 $REGISTRY/app:amd64 $amd64"
+run decant imagetools inspect --format '{{.Nope}}' "$REGISTRY/app:amd64"
+like "an unknown member" "$ERR" 'executing "" at <\.Nope>: can.t evaluate field Nope in type imagetools.tplInput'
+
 # --- sources
 printf '%s\n' "$REGISTRY/app:arm64" >name.txt
 printf '{"digest": "%s", "platform": {"os": "linux", "architecture": "amd64", "os.version": "10.1", "os.features": ["f"]}, "annotations": {"a": "b"}}' "$amd64" >descriptor.json

@@ -54,7 +54,33 @@ for key in Id RepoTags RepoDigests Parent Comment Created DockerVersion Author C
 	like "inspect has $key" "$OUT" "^        \"$key\": "
 done
 run decant inspect -f '{{.Descriptor.size}}' bare:1
-is "no manifest, no descriptor" "$OUT" "<no value>"
+like "no manifest, no descriptor" "$ERR" 'template parsing error: template: :1:13: executing "" at <\.Descriptor\.size>: map has no entry for key "Descriptor"'
+run decant inspect -f '{{.Descriptor}}{{with .Config.Healthcheck}}{{.Test}}{{end}}{{.Config.Labels.none}}' bare:1
+is "what an image need not have is no error" "$STATUS $OUT" "0 <no value><no value>"
+run decant inspect -f '{{json .Config.Nope}}' bare:1
+ok "what no image has is one" [ "$STATUS" -ne 0 ]
+like "... in docker's words" "$ERR" 'template parsing error: template: :1:14: executing "" at <\.Config\.Nope>: map has no entry for key "Nope"'
+is "... and nothing is printed" "$OUT" ""
+unknown() { # COMMAND...: with a member that there is not
+	run decant "$@" --format 'x{{.Nope}}'
+	is "$*: an unknown member is an error" "$([ "$STATUS" -ne 0 ] && echo error) $OUT" "error "
+	like "$*: ... in Go's words" "$ERR" 'template: :1:3: executing "" at <\.Nope>: can.t evaluate field Nope in type [a-z]+'
+}
+unknown version
+unknown info
+unknown images
+unknown history bare:1
+unknown system df
+unknown buildx ls
+unknown context ls
+run decant ps -a --format '{{.Nope}}'
+is "no rows, no error" "$STATUS $OUT" "0 "
+run decant images --format 'table {{.Repository}}\t{{.Nope}}'
+ok "the same in a table" [ "$STATUS" -ne 0 ]
+run decant version --format '{{(index .Server.Components 0).Details.Nope}}'
+is "version: any key of a map" "$STATUS $OUT" "0 <no value>"
+run decant info --format '{{.InitBinary}} {{.Swarm.NodeID}}'
+is "info: members that are docker's" "$STATUS $OUT" "0 <no value> <no value>"
 decant save -o x.tar bare:1
 run decant inspect -f '{{.Descriptor.mediaType}}' bare:1
 is "a manifest has a descriptor" "$OUT" "application/vnd.oci.image.manifest.v1+json"

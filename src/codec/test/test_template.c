@@ -13,7 +13,7 @@ static const char document[] =
 	"bin\",\"X=y\"],\"User\":\"\",\"Labels\":{\"z\":\"last\",\"a.b/c\":\"<first>\"}}}";
 
 /* What TEXT makes of the document, or "error COLUMN: cause". */
-static void run(const char *text, Buf *out)
+static void run(const char *text, const TemplateShape *shape, Buf *out)
 {
 	AUTO_ARENA Arena a = ARENA_INIT;
 	JsonValue *v;
@@ -21,7 +21,7 @@ static void run(const char *text, Buf *out)
 	const Source source = { "--format", str_from(text) };
 	const Template *t = NULL;
 	Err *e = template_parse(&a, &source, &t);
-	e = e ? e : template_run(t, v, out);
+	e = e ? e : template_run(t, v, shape, out);
 	json_free(v);
 	if (e) {
 		unsigned line = 0, column = 0;
@@ -121,7 +121,51 @@ static void test_templates(void **state)
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		AUTO_BUF Buf got = BUF_INIT;
-		run(cases[i].text, &got);
+		run(cases[i].text, NULL, &got);
+		if (strcmp(got.ptr, cases[i].want) != 0)
+			fail_msg("%s\n got  %s\n want %s", cases[i].text, got.ptr, cases[i].want);
+	}
+}
+
+/* What a document may not have is an error, in Go's words. */
+static void test_template_shape(void **state)
+{
+	(void)state;
+	static const char *const maps[] = { "Labels", NULL };
+	static const char *const optional[] = { "Health", NULL };
+	static const TemplateShape typed = { "*t", maps, optional }, raw = { NULL, maps, optional };
+	static const struct {
+		const char *text;
+		const TemplateShape *shape;
+		const char *want;
+	} cases[] = {
+		{ "{{.Nope}}", &typed,
+		  "error 3: template: :1:2: executing \"\" at <.Nope>: can't evaluate field Nope "
+		  "in "
+		  "type *t" },
+		{ "{{.Nope}}", &raw,
+		  "error 3: template parsing error: template: :1:2: executing \"\" at <.Nope>: map "
+		  "has no entry for key \"Nope\"" },
+		{ "a\n{{json .Config.Nope}}", &raw,
+		  "error 8: template parsing error: template: :2:14: executing \"\" at "
+		  "<.Config.Nope>: map has no entry for key \"Nope\"" },
+		{ "{{.Health}}{{if .Health}}x{{end}}", &raw, "<no value>" },
+		{ "{{.Health.Status}}", &raw,
+		  "error 3: template parsing error: template: :1:9: executing \"\" at "
+		  "<.Health.Status>: map has no entry for key \"Health\"" },
+		{ "{{.Config.Labels.nope}} {{.Labels.nope}}", &typed, "<no value> <no value>" },
+		{ "{{with .Config.Labels}}{{.nope}}{{end}}", &typed, "<no value>" },
+		{ "{{with .Config}}{{.Nope}}{{end}}", &typed,
+		  "error 19: template: :1:18: executing \"\" at <.Nope>: can't evaluate field Nope "
+		  "in type *t" },
+		{ "{{$c := .Config}}{{$c.Nope}}", &typed,
+		  "error 20: template: :1:21: executing \"\" at <$c.Nope>: can't evaluate field "
+		  "Nope in type *t" },
+		{ "{{.ID}} {{.Config.ENV}}", &typed, "sha256:ab [PATH=/bin X=y]" },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		AUTO_BUF Buf got = BUF_INIT;
+		run(cases[i].text, cases[i].shape, &got);
 		if (strcmp(got.ptr, cases[i].want) != 0)
 			fail_msg("%s\n got  %s\n want %s", cases[i].text, got.ptr, cases[i].want);
 	}
@@ -134,7 +178,7 @@ static void test_template_depth(void **state)
 	AUTO_BUF Buf text = BUF_INIT, got = BUF_INIT;
 	for (int i = 0; i < 100000; i++)
 		buf_addf(&text, "{{if .Yes}}");
-	run(text.ptr, &got);
+	run(text.ptr, NULL, &got);
 	assert_non_null(strstr(got.ptr, "too many"));
 	buf_reset(&text);
 	buf_reset(&got);
@@ -142,7 +186,7 @@ static void test_template_depth(void **state)
 	for (int i = 0; i < 100000; i++)
 		buf_add_char(&text, '(');
 	buf_addf(&text, "}}");
-	run(text.ptr, &got);
+	run(text.ptr, NULL, &got);
 	assert_non_null(strstr(got.ptr, "too many"));
 }
 
@@ -150,6 +194,7 @@ int test_template_run(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_templates),
+		cmocka_unit_test(test_template_shape),
 		cmocka_unit_test(test_template_depth),
 	};
 	return cmocka_run_group_tests_name("template", tests, NULL, NULL);
