@@ -6,9 +6,9 @@
 #include "base/rune.h"
 #include "cli/command.h"
 #include "cli/listing.h"
+#include "cli/ps_filters.h"
 #include "codec/json.h"
 #include "exec/container.h"
-#include "oci/reference.h"
 
 #include <stdio.h>
 
@@ -31,7 +31,8 @@ static const Option ps_options[] = {
 	  .letter = 'f',
 	  .kind = OPTION_LIST,
 	  .value = "KEY=VALUE",
-	  .help = "Only those: id, name, label, status, exited, ancestor; any of one key's",
+	  .help = "Only those: id, name, label, status, exited, ancestor, before, since, volume, "
+	          "network, publish, expose, health; any of one key's",
 	  .offset = offsetof(PsValues, filters) },
 	{ .name = "last",
 	  .letter = 'n',
@@ -94,11 +95,6 @@ static Str command_of(Arena *a, Str command, bool full)
 	return arena_str(a, buf_str(&quoted));
 }
 
-static Str state_of(const Container *c)
-{
-	return c->running ? STR("running") : c->started_ns ? STR("exited") : STR("created");
-}
-
 /* "a=b,c=d" */
 static Str labels_of(Arena *a, const ContainerRequest *r)
 {
@@ -116,106 +112,6 @@ static Str mounts_of(Arena *a, const ContainerRequest *r)
 		if (r->binds[i].kind == SANDBOX_MOUNT_BIND)
 			buf_addf(&text, "%s%.*s", text.len ? "," : "", STR_ARG(r->binds[i].source));
 	return arena_str(a, buf_str(&text));
-}
-
-/* --- filters --------------------------------------------------------------------------------- */
-
-static const char *const filter_keys[] = { "id", "name", "label", "status", "exited", "ancestor" };
-
-static bool has_label(const ContainerRequest *r, Str wanted)
-{
-	bool whole = str_find(wanted, '=') >= 0;
-	for (size_t i = 0; i < r->labels.count; i++) {
-		Str name;
-		(void)str_cut(r->labels.at[i], '=', &name);
-		if (str_eq(whole ? r->labels.at[i] : name, wanted))
-			return true;
-	}
-	return false;
-}
-
-/* "alpine" → "alpine:latest"; what is none stays. */
-static Str whole_name(Arena *a, Str name)
-{
-	Reference ref;
-	AUTO_ERR Err *e = reference_parse(a, name, &ref);
-	return e ? name : reference_familiar(a, &ref);
-}
-
-/* A name without a tag is that of all tags. */
-static bool is_of_image(const Container *c, Str wanted)
-{
-	AUTO_ARENA Arena a = ARENA_INIT;
-	Str whole = whole_name(&a, c->image_name), name;
-	(void)str_cut(whole, ':', &name);
-	char digest[DIGEST_TEXT_LEN + 1];
-	Str id = digest_text(&c->image_id, digest);
-	return str_eq(whole, whole_name(&a, wanted)) || str_eq(name, wanted) ||
-	       str_eq(id, wanted) ||
-	       (wanted.len >= SHORT_ID && str_starts(str_from_at(id, strlen("sha256:")), wanted));
-}
-
-static bool matches(const Container *c, const ContainerRequest *r, Str key, Str value)
-{
-	uint64_t number;
-	if (str_eqc(key, "id"))
-		return str_starts(c->id, value);
-	if (str_eqc(key, "name"))
-		return memmem(c->name.ptr, c->name.len, value.ptr, value.len) != NULL;
-	if (str_eqc(key, "label"))
-		return has_label(r, value);
-	if (str_eqc(key, "status"))
-		return str_eq(state_of(c), value);
-	if (str_eqc(key, "exited"))
-		return !c->running && c->started_ns && str_to_u64(value, &number) &&
-		       number == (uint64_t)c->exit_status;
-	return is_of_image(c, value);
-}
-
-static Err *check_filters(Cli *cli, const OptionList *filters)
-{
-	for (size_t i = 0; i < filters->count; i++) {
-		Str key;
-		bool known = false;
-		(void)str_cut(str_from(filters->at[i]), '=', &key);
-		for (size_t k = 0; k < ARRAY_LEN(filter_keys); k++)
-			known = known || str_eqc(key, filter_keys[k]);
-		if (!known || key.len == strlen(filters->at[i]))
-			return err_note(cli_usage(cli, "invalid filter '%s'", filters->at[i]),
-			                "there are id, name, label, status, exited and ancestor, "
-			                "each as KEY=VALUE");
-	}
-	return NULL;
-}
-
-/* Of each key one filter must match; of labels all. */
-static bool passes(const Container *c, const ContainerRequest *r, const OptionList *filters)
-{
-	for (size_t k = 0; k < ARRAY_LEN(filter_keys); k++) {
-		bool any = false, all = true, asked = false;
-		for (size_t i = 0; i < filters->count; i++) {
-			Str key, value = str_cut(str_from(filters->at[i]), '=', &key);
-			if (!str_eqc(key, filter_keys[k]))
-				continue;
-			bool match = matches(c, r, key, value);
-			asked = true;
-			any = any || match;
-			all = all && match;
-		}
-		if (asked && !(strcmp(filter_keys[k], "label") == 0 ? all : any))
-			return false;
-	}
-	return true;
-}
-
-/* A state that is asked for is shown without --all. */
-static bool asks_for_state(const OptionList *filters)
-{
-	for (size_t i = 0; i < filters->count; i++)
-		if (strncmp(filters->at[i], "status=", 7) == 0 ||
-		    strncmp(filters->at[i], "exited=", 7) == 0)
-			return true;
-	return false;
 }
 
 /* "5B (virtual 77.8MB)"; "0B" where nobody asks. */
@@ -255,7 +151,7 @@ static Str row_json(Arena *a, const Container *c, const ContainerRequest *r, Str
 	json_write_member(&w, "RunningFor",
 	                  arena_strf(a, "%s ago", cli_age(a, clock_real_ns() - c->created_ns).ptr));
 	json_write_member(&w, "Size", size);
-	json_write_member(&w, "State", state_of(c));
+	json_write_member(&w, "State", ps_state(c));
 	json_write_member(&w, "Status", status_of(a, c));
 	json_write_object_end(&w);
 	return arena_str(a, buf_str(&json));
@@ -286,8 +182,9 @@ static Err *run_ps(Cli *cli, const void *values, const Arguments *args)
 	size_t count = 0, shown = 0, taken = 0;
 	unsigned last = v->latest ? 1 : v->last;
 	bool size = v->size || (v->format && strstr(v->format, ".Size"));
-	bool any_state = v->all || last || asks_for_state(&v->filters);
-	TRY(check_filters(cli, &v->filters));
+	bool any_state = v->all || last || ps_filters_ask_for_state(&v->filters);
+	PsFilters filters = { .given = &v->filters };
+	TRY(ps_filters_check(cli, &v->filters));
 	TRY(cli_store_existing(cli, &s));
 	if (s && size) {
 		TRY(sandbox_enter()); /* files may be those of subordinate ids */
@@ -295,6 +192,7 @@ static Err *run_ps(Cli *cli, const void *values, const Arguments *args)
 	}
 	if (s)
 		TRY(container_list(s, a, &all, &count));
+	TRY(ps_filters_open(cli, s, &filters));
 	Str *rows = arena_alloc(a, (count + 1) * sizeof *rows, _Alignof(Str));
 	for (size_t i = 0; i < count; i++) {
 		ContainerRequest r;
@@ -302,7 +200,9 @@ static Err *run_ps(Cli *cli, const void *values, const Arguments *args)
 		if ((!all[i].running && !any_state) || (last && taken == last))
 			continue;
 		TRY(container_request_read(&all[i], a, &r));
-		if (!passes(&all[i], &r, &v->filters))
+		bool passes;
+		TRY(ps_filters_pass(&filters, s, &all[i], &r, a, &passes));
+		if (!passes)
 			continue;
 		taken++;
 		if (v->quiet) {

@@ -67,9 +67,23 @@ is "-l" "$(decant ps -l --format '{{.Names}} {{.Labels}} {{.State}}')" "two a=x 
 is "-n" "$(decant ps -n 2 -q | wc -l)" 2
 run decant ps -f nope=1
 status "no such filter" 2
+for bad in status=bogus health=bogus exited=x publish=0 expose=80-70 expose=80/sctp; do
+	run decant ps -f "$bad"
+	is "no such value: $bad" "$STATUS $(head -n 1 <<<"$ERR")" "2 error: invalid filter '$bad'"
+done
+listed() { decant ps -a "$@" --format '{{.Names}}' | sort | tr '\n' ' '; }
+is "-f before" "$(listed -f before=two)" "one "
+is "-f since" "$(listed -f since=one)" "two "
+run decant ps -f since=nobody
+like "... of what is not there" "$ERR" "No such container: nobody"
+is "-f health: none is checked" "$(listed -f health=none)$(listed -f health=healthy)" "one two "
+is "-f network" "$(listed -f network=none -f network=bridge -f network=host)$(listed -f network=nope)" "one two "
 decant create --name three -p 127.0.0.1:8080:80 -v "$T:/v:ro" -e X=1 -l a=1 -l a=2 -m 64m alpine:edge echo hi >/dev/null
 is "inspect tells what it was asked for" "$(decant inspect three --format '{{.State.Status}} {{json .Config.Env}} {{json .Config.Cmd}} {{.Config.Labels.a}} {{.HostConfig.Memory}} {{json .HostConfig.PortBindings}} {{range .Mounts}}{{.Destination}} {{.RW}}{{end}}')" \
 	'created ["X=1","PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"] ["echo","hi"] 2 67108864 {"80/tcp":[{"HostIp":"127.0.0.1","HostPort":"8080"}]} /v false'
+is "-f volume: of the host, or in the container" "$(listed -f "volume=$T")$(listed -f volume=/v)$(listed -f volume=/)" "three three "
+is "-f publish: the host's port" "$(listed -f publish=8080)$(listed -f publish=8000-8090/tcp)$(listed -f publish=80)$(listed -f publish=8080/udp)" "three three "
+is "-f expose: the container's" "$(listed -f expose=80/tcp)$(listed -f expose=8080)" "three "
 decant rm one two three >/dev/null
 
 # --- while it runs ----------------------------------------------------------------------------------
