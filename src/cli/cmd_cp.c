@@ -93,7 +93,7 @@ static Err *find_owner(Cli *cli, Str name, Store **ret, Container *ret_container
 	return none;
 }
 
-static Err *open_owner(Cli *cli, Side *side, bool write, int *ret_lock_fd)
+static Err *open_owner(Cli *cli, Side *side, bool write, bool mounts, int *ret_lock_fd)
 {
 	Store *s = NULL;
 	Container c = { 0 };
@@ -105,7 +105,7 @@ static Err *open_owner(Cli *cli, Side *side, bool write, int *ret_lock_fd)
 		return err_note(err_new(ERR_INPUT, "'%.*s' is an image: it does not change",
 		                        STR_ARG(side->owner)),
 		                "build another with COPY, or make a container: decant create");
-	return tree_open(s, c.id.len ? &c : NULL, &image, cli->arena, &side->place.root_fd,
+	return tree_open(s, c.id.len ? &c : NULL, &image, mounts, cli->arena, &side->place.root_fd,
 	                 ret_lock_fd);
 }
 
@@ -150,7 +150,7 @@ static Err *run_cp(Cli *cli, const void *values, const Arguments *args)
 	Side *host = from.place.host ? &from : &to, *other = from.place.host ? &to : &from;
 	TRY(open_host(cli, host));
 	AUTO_CLOSE int host_root = host->place.root_fd;
-	TRY(open_owner(cli, other, from.place.host, &lock_fd));
+	TRY(open_owner(cli, other, from.place.host, true, &lock_fd));
 	AUTO_CLOSE int root = other->place.root_fd;
 	AUTO_CLOSE int lock = lock_fd;
 	TRY_WHILE(copy(v, &from, &to, &how), "copying from '%s' to '%s'", args->at[0], args->at[1]);
@@ -240,7 +240,7 @@ static Err *run_export(Cli *cli, const void *values, const Arguments *args)
 	TRY(open_output(cli, v->output, tmp, sizeof tmp, &dir_fd, &file_fd));
 	AUTO_CLOSE int dir = dir_fd;
 	AUTO_CLOSE int file = file_fd;
-	Err *none = open_owner(cli, &side, false, &lock_fd);
+	Err *none = open_owner(cli, &side, false, false, &lock_fd);
 	AUTO_CLOSE int root = side.place.root_fd;
 	AUTO_CLOSE int lock = lock_fd;
 	if (none && dir >= 0)

@@ -133,11 +133,11 @@ Err *container_processes(const Container *c, Arena *a, pid_t **ret, size_t *ret_
 
 /* --- the root -------------------------------------------------------------------------------- */
 
-static Err *open_running(const Container *c, int *ret_root_fd)
+static Err *open_running(const Container *c, bool mounts, int *ret_root_fd)
 {
 	pid_t pid = 0;
 	TRY(tree_first_process(c, &pid));
-	return sandbox_open_root(pid, ret_root_fd);
+	return sandbox_open_root(pid, mounts, ret_root_fd);
 }
 
 typedef struct Lowers {
@@ -174,15 +174,15 @@ static Err *mount_layers(Store *s, const ImageConfig *config, Arena *a, int cont
 	return sandbox_mount_tree(scratch, lowers.fds, lowers.count, upper, work, ret_root_fd);
 }
 
-Err *tree_open(Store *s, const Container *c, const Image *image, Arena *a, int *ret_root_fd,
-               int *ret_lock_fd)
+Err *tree_open(Store *s, const Container *c, const Image *image, bool mounts, Arena *a,
+               int *ret_root_fd, int *ret_lock_fd)
 {
 	Image own;
 	ContainerRecord record;
 	int fd = -1, lock = -1;
 	*ret_lock_fd = -1;
 	if (c && c->running)
-		return open_running(c, ret_root_fd);
+		return open_running(c, mounts, ret_root_fd);
 	TRY(sandbox_enter());
 	TRY(store_reopen(s));
 	if (c) {

@@ -29,9 +29,10 @@ typedef struct TreeCopy {
 	unsigned skipped; /* filled: devices that were left out */
 } TreeCopy;
 
-/* C, or if it is NULL the image.  *ret_lock_fd: keeps one that does not run from being started
- * meanwhile; -1.  The store is not to be used any more. */
-NODISCARD Err *tree_open(Store *s, const Container *c, const Image *image, Arena *a,
+/* C, or if it is NULL the image.  MOUNTS: of one that runs also what is mounted in it.
+ * *ret_lock_fd: keeps one that does not run from being started meanwhile; -1.  The store is not to
+ * be used any more. */
+NODISCARD Err *tree_open(Store *s, const Container *c, const Image *image, bool mounts, Arena *a,
                          int *ret_root_fd, int *ret_lock_fd);
 /* The process that is PID 1 inside of C, which runs. */
 NODISCARD Err *tree_first_process(const Container *c, pid_t *ret);

@@ -209,9 +209,10 @@ void sandbox_join_close(SandboxJoin *j);
  * After sandbox_enter.  SCRATCH_FD as in sandbox_open; the working directory stays. */
 NODISCARD Err *sandbox_mount_tree(int scratch_fd, const int *lower_fds, size_t lower_count,
                                   int upper_fd, int work_fd, int *ret_fd);
-/* The root of the running process PID as it sees it.  This process, of one thread and not after
+/* The root of the running process PID: as it sees it, or without what is mounted below (no MOUNTS:
+ * what the mounts cover is seen).  This process, of one thread and not after
  * sandbox_enter (but as root), is in its user namespace then, with all rights there. */
-NODISCARD Err *sandbox_open_root(pid_t pid, int *ret_fd);
+NODISCARD Err *sandbox_open_root(pid_t pid, bool mounts, int *ret_fd);
 
 /* "NET_ADMIN", "cap_chown", "ALL" → its bits; false: none of that name. */
 bool sandbox_capability(Str name, uint64_t *ret);

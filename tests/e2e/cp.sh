@@ -119,5 +119,33 @@ else
 	skip "not to a terminal" "no script(1)"
 fi
 decant rm made >/dev/null
+
+# --- export of a running one ------------------------------------------------------------------------
+mkdir volume && echo outside >volume/secret
+decant run -d --name live -v "$T/volume:/data" -v "$T/volume:/made/here" --tmpfs /empty -p 127.0.0.1::80 app \
+	sh -c 'echo tmp >/empty/f; echo own >/own; rm /escape; echo up; while [ ! -e /data/go ]; do sleep 0.05; done' >/dev/null
+for _ in $(seq 600); do
+	if decant logs live | grep -q up; then break; fi
+	sleep 0.05
+done
+run decant export -o live.tar live
+status "export of a running one" 0
+is "it is running still" "$(decant ps -q | wc -l)" 1
+tar -tf live.tar >list
+ok "what it made" grep -qx own list
+ok "not what it removed" eval '! grep -qx escape list'
+is "the mount points are empty" "$(grep -E '^(proc|sys|dev|empty)/' list | sort | tr '\n' ' ')" "dev/ empty/ proc/ sys/ "
+ok "nothing of a volume" eval '! grep -q secret list'
+ok "but what the image has in its place" grep -qx data/sub/two list
+is "cp sees the volume" "$(decant cp live:/data/secret - | tar -xOf -)" outside
+is "and the tmpfs" "$(decant cp live:/empty/f - | tar -xOf -)" tmp
+touch volume/go
+decant wait live >/dev/null
+decant export -o ended.tar live
+tar -tvf live.tar | sort >live.list
+tar -tvf ended.tar | sort >ended.list
+is "when it has ended, the same but for what was made as mount points" "$(diff live.list ended.list | awk '/^[<>]/ { print $1 $7 }' | tr '\n' ' ')" \
+	"<etc/hostname <etc/hosts <etc/resolv.conf <made/ <made/here/ "
+decant rm live >/dev/null
 is "nothing stays" "$(leftovers)" ""
 done_testing
