@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "cli/command.h"
+#include "cli/platforms.h"
 #include "exec/load.h"
 #include "remote/remote.h"
 
@@ -77,7 +78,7 @@ static Err *run_import(Cli *cli, const void *values, const Arguments *args)
 			                 args->at[1]);
 	}
 	if (v->platform)
-		TRY(platform_parse(cli->arena, str_from(v->platform), &platform));
+		TRY(cli_platform(cli, v->platform, &platform));
 	Store *s = NULL;
 	Cancel *cancel = NULL;
 	Digest id;

@@ -4,6 +4,7 @@
 
 #include "base/limits.h"
 #include "cli/connection.h"
+#include "cli/platforms.h"
 #include "cli/pull_image.h"
 #include "cli/transfer.h"
 #include "exec/pull.h"
@@ -49,8 +50,8 @@ typedef struct Pulling {
 	Store *store;
 	Registry *registry;
 	Cancel *cancel;
-	const Platform *platform;
-	bool quiet;
+	Platform platform;
+	bool platform_given, quiet;
 	FILE *out;
 	Transfer show;
 } Pulling;
@@ -80,6 +81,25 @@ static void say(const Pulling *p, const char *format, ...)
 	va_end(args);
 }
 
+/* A name that leads to one image alone gives it whatever it is for. */
+static Err *warn_of_platform(const Pulling *p, const RegistryImage *image, Str name)
+{
+	Arena *a = p->cli->arena;
+	ImageConfig config;
+	TRY(image_config_parse(a, image->config_json, name.ptr, &config));
+	if (!config.platform.arch.len || platform_fit(&p->platform, &config.platform) > 0)
+		return NULL;
+	bool given = p->platform_given;
+	(void)fprintf(
+		stderr,
+		"warning: the requested image's platform (%.*s) does not match the %s platform "
+		"(%.*s)%s\n",
+		STR_ARG(platform_text(a, &config.platform)), given ? "specified" : "detected host",
+		STR_ARG(platform_text(a, &p->platform)),
+		given ? "" : " and no specific platform was requested");
+	return NULL;
+}
+
 static Err *pull_one(Pulling *p, const Reference *ref, bool *ret_new)
 {
 	Arena *a = p->cli->arena;
@@ -88,13 +108,13 @@ static Err *pull_one(Pulling *p, const Reference *ref, bool *ret_new)
 	say(p, "%.*s: Pulling from %.*s\n", STR_ARG(tag), STR_ARG(ref->path));
 	TRY(transfer_open("Pulling", p->quiet || p->out != stdout, &p->show));
 	PullListener listener = { transfer_layer, &p->show };
-	TRY(cli_of_registry(pull_image(p->store, p->registry, ref, p->platform,
+	TRY(cli_of_registry(pull_image(p->store, p->registry, ref, &p->platform,
 	                               transfer_progress(&p->show), &listener, p->cancel, a,
 	                               &result)));
 	transfer_close(&p->show);
 	say(p, "Digest: %s\n", digest_arena_text(a, &result.image.top_digest).ptr);
 	*ret_new = *ret_new || !result.was_here;
-	return NULL;
+	return warn_of_platform(p, &result.image, reference_familiar(a, ref));
 }
 
 static void say_status(const Pulling *p, bool new, Str name)
@@ -124,7 +144,11 @@ static Err *pull_named(Pulling *p, const char *name)
 
 Err *cli_pull(Cli *cli, const char *name, const Platform *platform, bool quiet, FILE *out)
 {
-	Pulling p = { .cli = cli, .platform = platform, .quiet = quiet, .out = out };
+	Pulling p = { .cli = cli,
+		      .platform = platform ? *platform : platform_host(),
+		      .platform_given = platform,
+		      .quiet = quiet,
+		      .out = out };
 	Err *e = pull_named(&p, name);
 	close_pulling(&p);
 	return e;
@@ -155,7 +179,11 @@ static Err *pull_tags(Pulling *p, const Reference *repository)
 static Err *pull_all(Cli *cli, const char *name, const Platform *platform, bool quiet)
 {
 	Reference ref;
-	Pulling p = { .cli = cli, .platform = platform, .quiet = quiet, .out = stdout };
+	Pulling p = { .cli = cli,
+		      .platform = platform ? *platform : platform_host(),
+		      .platform_given = platform,
+		      .quiet = quiet,
+		      .out = stdout };
 	TRY(cli_reference(cli, name, &ref));
 	if (ref.has_digest || is_tagged(name))
 		return cli_usage(cli, "tag can't be used with --all-tags/-a: '%s'", name);
@@ -170,16 +198,17 @@ static Err *run_pull(Cli *cli, const void *values, const Arguments *args)
 {
 	const PullValues *v = values;
 	Reference ref;
-	Platform platform = platform_host();
+	Platform platform;
 	Str authorities;
 	TRY(connection_apply(cli, &v->connection, &authorities));
 	TRY(cli_reference(cli, args->at[0], &ref));
 	TRY(connection_creds(cli, v->creds, ref.domain));
 	if (v->platform)
-		TRY(platform_parse(cli->arena, str_from(v->platform), &platform));
+		TRY(cli_platform(cli, v->platform, &platform));
+	const Platform *given = v->platform ? &platform : NULL;
 	if (v->all_tags)
-		return pull_all(cli, args->at[0], &platform, v->quiet);
-	TRY(cli_pull(cli, args->at[0], &platform, v->quiet, stdout));
+		return pull_all(cli, args->at[0], given, v->quiet);
+	TRY(cli_pull(cli, args->at[0], given, v->quiet, stdout));
 	printf("%s\n", reference_full(cli->arena, &ref).ptr);
 	return NULL;
 }

@@ -9,6 +9,7 @@
 #include "codec/base64.h"
 #include "fs/path.h"
 #include "registry/authorities.h"
+#include "registry/registry.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -112,22 +113,6 @@ static Err *add_lines(Cli *cli, const char *name, const char *option, const char
 	return text.len ? set_variable(name, arena_str(cli->arena, buf_str(&text)).ptr) : NULL;
 }
 
-/* How patient we are. */
-static Err *apply_patience(const ConnectionValues *v)
-{
-	const struct {
-		const char *name, *value;
-	} all[] = {
-		{ "DECANT_RETRY", v->retry },
-		{ "DECANT_RETRY_DELAY", v->retry_delay },
-		{ "DECANT_STALL_TIMEOUT", v->stall_timeout },
-	};
-	for (size_t i = 0; i < ARRAY_LEN(all); i++)
-		if (all[i].value)
-			TRY(set_variable(all[i].name, all[i].value));
-	return NULL;
-}
-
 static Err *apply(Cli *cli, const ConnectionValues *v, Buf *authorities)
 {
 	static const char everywhere[] = "0.0.0.0/0,::/0";
@@ -153,7 +138,7 @@ static Err *apply(Cli *cli, const ConnectionValues *v, Buf *authorities)
 		return err_sys(errno, "cannot open the directory of --cert-dir '%s'", v->cert_dir);
 	if (v->cert_dir)
 		TRY(set_variable("DECANT_CERT_DIR", v->cert_dir));
-	TRY(apply_patience(v));
+	TRY(patience_set(v->retry, v->retry_delay, v->stall_timeout));
 	return v->auth_file ? set_variable("REGISTRY_AUTH_FILE", v->auth_file) : NULL;
 }
 

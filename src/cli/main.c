@@ -23,6 +23,7 @@
 #include "cli/command.h"
 #include "cli/listing.h"
 #include "cli/names.h"
+#include "cli/platforms.h"
 #include "cli/signals.h"
 #include "exec/disk_budget.h"
 
@@ -127,11 +128,7 @@ Err *cli_image_for(Cli *cli, Store *s, const char *name, const char *platform, I
 	Platform wanted;
 	if (!platform)
 		return cli_image(cli, s, name, ret);
-	Err *e = platform_parse(cli->arena, str_from(platform), &wanted);
-	if (e) {
-		cli->usage_error = true;
-		return err_while(e, "reading --platform");
-	}
+	TRY(cli_platform(cli, platform, &wanted));
 	if (!s)
 		return cli_image(cli, s, name, ret);
 	TRY(store_hold(s, cli->cancel_open ? &cli->cancel : NULL));

@@ -32,6 +32,15 @@ static Err *add(Arena *a, Str list, Platforms *ret)
 	return NULL;
 }
 
+Err *cli_platform(Cli *cli, const char *given, Platform *ret)
+{
+	Err *e = platform_parse(cli->arena, str_from(given), ret);
+	if (!e)
+		return NULL;
+	cli->usage_error = true;
+	return err_while(e, "reading --platform");
+}
+
 Err *cli_platforms(Cli *cli, const OptionList *given, const Platform **ret, size_t *ret_count)
 {
 	Platforms list = { 0 };

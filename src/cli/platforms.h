@@ -12,6 +12,8 @@
 #include "cli/command.h"
 #include "oci/platform.h"
 
+/* The value of a --platform that takes one. */
+NODISCARD Err *cli_platform(Cli *cli, const char *given, Platform *ret);
 /* *RET_COUNT 0: none was given. */
 NODISCARD Err *cli_platforms(Cli *cli, const OptionList *given, const Platform **ret,
                              size_t *ret_count);

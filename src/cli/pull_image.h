@@ -9,6 +9,6 @@
 #include <stdio.h>
 
 /* Enters the sandbox's namespace.  OUT gets the lines, but for those of the layers unless it is
- * standard output; QUIET: none. */
+ * standard output; QUIET: none.  PLATFORM NULL: nobody asked for one, this machine's. */
 NODISCARD Err *cli_pull(Cli *cli, const char *name, const Platform *platform, bool quiet,
                         FILE *out);

@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
 
+#include "cli/platforms.h"
 #include "cli/pull_image.h"
 #include "cli/run_request.h"
 #include "project/project.h"
@@ -133,7 +134,7 @@ Err *cli_run_image(Cli *cli, Store *s, const char *name, const char *pull, const
 			fprintf(stderr, "Unable to find image '%s' locally\n", name);
 	}
 	if (platform)
-		TRY(platform_parse(cli->arena, str_from(platform), &wanted));
-	TRY(cli_pull(cli, name, &wanted, quiet, stderr));
+		TRY(cli_platform(cli, platform, &wanted));
+	TRY(cli_pull(cli, name, platform ? &wanted : NULL, quiet, stderr));
 	return cli_image_for(cli, s, name, platform, ret);
 }

@@ -47,6 +47,10 @@ typedef struct RegistryImage {
 	Str index_json;    /* of what the tag names, if it is an index; else "" */
 } RegistryImage;
 
+/* --retry, --retry-delay and --stall-timeout of the command line for each registry_open() after it:
+ * the environment of this process.  NULL: not given; ERR_INPUT names the option. */
+NODISCARD Err *patience_set(const char *retry, const char *retry_delay, const char *stall_timeout);
+
 /* Manifest and config of REF for PLATFORM, digests verified. */
 NODISCARD Err *registry_resolve(Registry *r, const Reference *ref, const Platform *platform,
                                 Arena *a, RegistryImage *ret);

@@ -127,4 +127,25 @@ run decant run --rm --network=none "$app:gz" true
 is "and runs" "$STATUS" 0
 
 export DECANT_ROOT=$root
+# --- one image alone, for another platform
+export DECANT_ROOT=$T/other
+printf 'FROM scratch\nCOPY Dockerfile /\n' | decant build -q --platform linux/s390x -t "$REGISTRY/one/other:1" -f - context >/dev/null
+decant push -q "$REGISTRY/one/other:1" >/dev/null
+export DECANT_ROOT=$T/warned
+run decant pull -q "$REGISTRY/one/other:1"
+status "for another platform: pulled" 0
+like "with a warning" "$ERR" "^warning: the requested image's platform \(linux/s390x\) does not match the detected host platform \(linux/[a-z0-9]*\) and no specific platform was requested$"
+is "the name alone on standard output" "$OUT" "$REGISTRY/one/other:1"
+run decant pull -q --platform linux/arm64 "$REGISTRY/one/other:1"
+like "and what was asked for is named" "$ERR" "\(linux/s390x\) does not match the specified platform \(linux/arm64\)$"
+run decant pull -q --platform linux/s390x "$REGISTRY/one/other:1"
+is "none for that platform" "$STATUS $ERR" "0 "
+run decant pull -q "$app:gz"
+is "none for ours" "$STATUS $ERR" "0 "
+for command in "pull --platform a/b/c/d x" "pull --platform garbage/ x" "import --platform garbage/ - x" "run --platform garbage/ x"; do
+	# shellcheck disable=SC2086 # words
+	run decant $command </dev/null
+	is "$command: a mistake on the command line" "$STATUS" "$([ "${command%% *}" = run ] && echo 125 || echo 2)"
+	like "... that names the flag" "$ERR" "while reading --platform"
+done
 done_testing
