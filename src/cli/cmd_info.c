@@ -4,6 +4,7 @@
 
 #include "base/parallel.h"
 #include "cli/formatted.h"
+#include "cli/inspect.h"
 #include "cli/listing.h"
 #include "cli/names.h"
 #include "codec/json.h"
@@ -36,6 +37,7 @@ typedef struct Facts {
 	uint64_t memory;
 	Str system; /* "Debian GNU/Linux 12 (bookworm)" */
 	Platform platform;
+	SandboxDisk disk; /* of the store */
 } Facts;
 
 /* PRETTY_NAME of os-release(5). */
@@ -76,6 +78,17 @@ static size_t count_images(const StoreRef *refs, size_t count)
 	return images;
 }
 
+static void learn_disk(Store *s, SandboxDisk *disk)
+{
+	int fd = -1;
+	Err *e = store_tmp_fd(s, &fd);
+	if (e)
+		snprintf(disk->reason, sizeof disk->reason, "%.*s", STR_ARG(err_cause(e)));
+	else
+		sandbox_disk(fd, disk);
+	err_free(e); /* a store that can only be read */
+}
+
 static Err *learn(Cli *cli, Facts *f)
 {
 	Store *s = NULL;
@@ -89,6 +102,7 @@ static Err *learn(Cli *cli, Facts *f)
 		TRY(store_ref_list(s, cli->arena, &refs, &f->names));
 		f->images = count_images(refs, f->names);
 		TRY(container_list(s, cli->arena, &all, &f->containers));
+		learn_disk(s, &f->disk);
 	}
 	for (size_t i = 0; all && i < f->containers; i++)
 		f->running += all[i].running;
@@ -138,6 +152,27 @@ static void write_numbers(const Facts *f, JsonWriter *w)
 		number_member(w, numbers[i].key, numbers[i].value);
 }
 
+/* [["Backing Filesystem", "ext4"], ...] */
+static void write_driver_status(const Facts *f, JsonWriter *w)
+{
+	const SandboxDisk *d = &f->disk;
+	const char *const pairs[][2] = {
+		{ "Backing Filesystem", d->type[0] ? d->type : "unknown" },
+		{ "Mountable", d->overlay ? "true" : "false" },
+		{ "Reflinks", d->reflinks ? "true" : "false" },
+		{ "userxattr", d->userxattr ? "true" : "false" },
+	};
+	json_write_key(w, "DriverStatus");
+	json_write_array(w);
+	for (size_t i = 0; f->root && i < ARRAY_LEN(pairs); i++) {
+		json_write_array(w);
+		json_write_str(w, str_from(pairs[i][0]));
+		json_write_str(w, str_from(pairs[i][1]));
+		json_write_array_end(w);
+	}
+	json_write_array_end(w);
+}
+
 static Str info_json(Arena *a, const Facts *f)
 {
 	static const char *const rootless[] = { "name=seccomp,profile=builtin", "name=rootless" };
@@ -146,7 +181,8 @@ static Str info_json(Arena *a, const Facts *f)
 	json_write_object(&w);
 	json_write_member(&w, "ID", STR("decant"));
 	write_numbers(f, &w);
-	json_write_member(&w, "Driver", STR("overlay2"));
+	json_write_member(&w, "Driver", STR(CLI_STORAGE_DRIVER));
+	write_driver_status(f, &w);
 	json_write_member(&w, "DockerRootDir", str_from(f->root ? f->root : ""));
 	json_write_member(&w, "LoggingDriver", STR("json-file"));
 	json_write_member(&w, "CgroupDriver", STR("cgroupfs"));
@@ -195,7 +231,7 @@ static void print_as_docker(Arena *a, const Facts *f)
 	       f->running, f->containers - f->running);
 	printf(" Images: %zu\n"
 	       " Server Version: %s\n"
-	       " Storage Driver: overlay2\n"
+	       " Storage Driver: " CLI_STORAGE_DRIVER "\n"
 	       " Logging Driver: json-file\n"
 	       " Swarm: inactive\n"
 	       " Default Runtime: decant\n"
@@ -211,6 +247,16 @@ static void print_as_docker(Arena *a, const Facts *f)
 	       f->root ? f->root : "none yet");
 }
 
+static void describe_disk(const SandboxDisk *d, Buf *out)
+{
+	buf_addf(out, "store's file system: %s, reflinks: %s\n", d->type[0] ? d->type : "not known",
+	         d->reflinks ? "yes" : "no");
+	buf_addf(out, "overlay on it: %s\n",
+	         !d->overlay    ? d->reason
+	         : d->userxattr ? "can be mounted (userxattr)"
+	                        : "can be mounted");
+}
+
 static void print_abilities(Arena *a, const Facts *f, const Store *s)
 {
 	struct statvfs fs;
@@ -224,6 +270,8 @@ static void print_abilities(Arena *a, const Facts *f, const Store *s)
 	printf("Processors:       %u\n", parallel_cores());
 	AUTO_BUF Buf abilities = BUF_INIT;
 	sandbox_describe(&abilities);
+	if (s)
+		describe_disk(&f->disk, &abilities);
 	printf("%.*s", STR_ARG(buf_str(&abilities)));
 }
 

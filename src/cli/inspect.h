@@ -6,6 +6,9 @@
 #include "codec/template.h"
 #include "exec/container.h"
 
+/* docker's name for layers that are stacked by overlayfs: there is no other way here. */
+#define CLI_STORAGE_DRIVER "overlay2"
+
 /* Of both. */
 extern const TemplateShape inspect_shape;
 NODISCARD Err *inspect_image(Store *s, Arena *a, const Image *image, JsonWriter *w);

@@ -277,7 +277,7 @@ Err *inspect_container(Store *s, Arena *a, const Container *c, bool size, JsonWr
 		arena_strf(a, "%s/containers/%.*s/log.lines", store_path(s), STR_ARG(c->id)));
 	json_write_member(w, "Name", arena_strf(a, "/%.*s", STR_ARG(c->name)));
 	number(w, "RestartCount", 0);
-	json_write_member(w, "Driver", STR("overlay2"));
+	json_write_member(w, "Driver", STR(CLI_STORAGE_DRIVER));
 	json_write_member(w, "Platform", STR("linux"));
 	write_host_config(a, &r, w);
 	if (size)

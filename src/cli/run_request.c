@@ -12,6 +12,11 @@
 static Err *parse_volume(Cli *cli, const char *text, ContainerBind *ret)
 {
 	Str source, target, mode = str_cut(str_cut(str_from(text), ':', &source), ':', &target);
+	if (!target.len && source.len && *source.ptr == '/' && str_find(str_from(text), ':') < 0)
+		return err_note(cli_usage(cli, "there are no anonymous volumes: '%s'", text),
+		                "what a container writes stays with it until it is removed; give "
+		                "HOST:CONTAINER for a directory that outlives it, --tmpfs for one "
+		                "that is empty");
 	if (!target.len || (mode.len && !str_eqc(mode, "ro") && !str_eqc(mode, "rw")))
 		return err_note(cli_usage(cli, "invalid value for --volume: '%s'", text),
 		                "HOST:CONTAINER[:ro]");
@@ -28,6 +33,7 @@ static Err *parse_volume(Cli *cli, const char *text, ContainerBind *ret)
 		.source = arena_str(cli->arena, source),
 		.target = arena_str(cli->arena, target),
 		.read_only = str_eqc(mode, "ro"),
+		.make = true,
 	};
 	return NULL;
 }

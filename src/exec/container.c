@@ -134,6 +134,23 @@ static bool is_device(int fd)
 	return fstat(fd, &st) == 0 && (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode));
 }
 
+/* PATH with what is above it, on the user's own file system; written to on the way. */
+static Err *make_directories(char *path)
+{
+	for (char *at = strchr(path + 1, '/'); at; at = strchr(at + 1, '/')) {
+		*at = '\0';
+		int failed = mkdirat(AT_FDCWD, path, 0755);
+		int errnum = errno;
+		*at = '/';
+		if (failed && errnum != EEXIST)
+			return err_sys(errnum, "cannot make the directory of the volume '%s'",
+			               path);
+	}
+	if (mkdirat(AT_FDCWD, path, 0755) < 0 && errno != EEXIST)
+		return err_sys(errno, "cannot make the directory of the volume '%s'", path);
+	return NULL;
+}
+
 static Err *open_binds(Session *s)
 {
 	const ContainerRequest *r = s->run.request;
@@ -147,6 +164,11 @@ static Err *open_binds(Session *s)
 		if (r->binds[i].kind == SANDBOX_MOUNT_TMPFS)
 			continue;
 		s->bind_fds[i] = openat(AT_FDCWD, path, O_PATH | O_CLOEXEC);
+		if (s->bind_fds[i] < 0 && errno == ENOENT && r->binds[i].make) {
+			AUTO_FREE char *copy = xstrdup(path);
+			TRY(make_directories(copy));
+			s->bind_fds[i] = openat(AT_FDCWD, path, O_PATH | O_CLOEXEC);
+		}
 		if (s->bind_fds[i] < 0)
 			return err_sys(errno, "cannot open the %s '%s'",
 			               device ? "device" : "volume", path);

@@ -19,6 +19,7 @@ typedef struct ContainerBind {
 	Str source;            /* path of the host, as the user sees it */
 	Str target;
 	bool read_only;
+	bool make; /* BIND: a directory that is not there is made, as --volume of docker does */
 	uint64_t size_bytes, mode; /* TMPFS; 0: the usual */
 } ContainerBind;
 

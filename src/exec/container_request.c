@@ -122,6 +122,7 @@ static void write_lists(JsonWriter *w, const ContainerRequest *r)
 		json_write_member(w, "Source", r->binds[i].source);
 		json_write_member(w, "Target", r->binds[i].target);
 		write_number(w, "ReadOnly", r->binds[i].read_only);
+		write_number(w, "Make", r->binds[i].make);
 		write_number(w, "Size", r->binds[i].size_bytes);
 		write_number(w, "Mode", r->binds[i].mode);
 		json_write_object_end(w);
@@ -207,12 +208,13 @@ static Err *read_port(const JsonValue *v, Arena *a, SandboxPort *ret)
 
 static Err *read_mount(const JsonValue *v, Arena *a, ContainerBind *ret)
 {
-	uint64_t kind = 0, read_only = 0;
+	uint64_t kind = 0, read_only = 0, make = 0;
 	*ret = (ContainerBind){ .source = STR(""), .target = STR("") };
 	TRY(read_number(v, "Kind", &kind));
 	TRY(json_get_str(v, where, "Source", a, &ret->source));
 	TRY(json_get_str(v, where, "Target", a, &ret->target));
 	TRY(read_number(v, "ReadOnly", &read_only));
+	TRY(read_number(v, "Make", &make));
 	TRY(read_number(v, "Size", &ret->size_bytes));
 	TRY(read_number(v, "Mode", &ret->mode));
 	if (kind != SANDBOX_MOUNT_BIND && kind != SANDBOX_MOUNT_DEVICE &&
@@ -222,6 +224,7 @@ static Err *read_mount(const JsonValue *v, Arena *a, ContainerBind *ret)
 		return err_new(ERR_CORRUPT, "%s: a mount that is none", where);
 	ret->kind = (SandboxMountKind)kind;
 	ret->read_only = read_only != 0;
+	ret->make = make != 0;
 	return NULL;
 }
 

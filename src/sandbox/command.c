@@ -42,7 +42,8 @@ static int explain(int stderr_fd, const char *name, bool is_there, int errnum)
 	else if (errnum == ENOEXEC)
 		why = "exec format error (no #! line, or built for another architecture)";
 	if (stderr_fd >= 0)
-		dprintf(stderr_fd, "decant: cannot run '%s': %s\n", name, why);
+		dprintf(stderr_fd, "%s: cannot run '%s': %s\n", program_invocation_short_name, name,
+		        why);
 	bool missing = errnum == ENOENT || errnum == ENOTDIR;
 	return missing ? STATUS_NOT_FOUND : STATUS_NOT_EXECUTABLE;
 }

@@ -224,6 +224,17 @@ NODISCARD Err *sandbox_init_lower(int dir_fd, const char *name, int *ret_fd);
 /* Diagnosis for `info` and for error notes: what this kernel and user can do, one line each. */
 void sandbox_describe(Buf *out);
 
+/* The file system under a store, found out by trying. */
+typedef struct SandboxDisk {
+	char type[32];    /* "ext4"; "" not known */
+	bool reflinks;    /* files can share their blocks */
+	bool userxattr;   /* an overlay keeps its marks in user.*, not in trusted.* */
+	bool overlay;     /* one can be mounted of directories on it ... */
+	char reason[256]; /* ... or why not */
+} SandboxDisk;
+/* SCRATCH_FD: a directory on it in which things may be made for a moment. */
+void sandbox_disk(int scratch_fd, SandboxDisk *ret);
+
 static inline void sandbox_closep(Sandbox **s)
 {
 	sandbox_close(*s);

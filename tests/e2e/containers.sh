@@ -55,9 +55,20 @@ is "a volume" "$(decant run --rm -v "$T/volume:/v" app 'cat /v/file; echo more >
 is "written by the container" "$(cat "$T/volume/new")" more
 run decant run --rm -v "$T/volume:/v:ro" app 'echo > /v/x'
 like "a read-only volume" "$ERR" "Read-only file system"
-run decant run --rm -v "$T/nope:/v" app true
-status "a volume that is not there" 125
-like "names it" "$ERR" "'$T/nope'"
+run decant run --rm -v "$T/no/pe:/v" app 'echo made > /v/file'
+is "a volume that is not there is made" "$STATUS $(cat "$T/no/pe/file")" "0 made"
+run decant run --rm -v "$T/volume/file/x:/v" app true
+status "one that cannot be" 125
+like "names it" "$ERR" "'$T/volume/file"
+run decant run --rm --mount "type=bind,source=$T/nope,target=/v" app true
+is "--mount makes none" "$STATUS $([ -e "$T/nope" ] && echo made)" "125 "
+like "... and names it" "$ERR" "'$T/nope'"
+run decant run --rm -v /data app true
+status "an anonymous volume" 125
+like "... is refused with what to do instead" "$ERR" "HOST:CONTAINER.*--tmpfs"
+ln -s "$DECANT" "$T/docker"
+run "$T/docker" run --rm --entrypoint nope app
+is "who cannot run it is told by the name it was called by" "$STATUS $ERR" "127 docker: cannot run 'nope': executable file not found in PATH"
 is "user" "$(decant run --rm -u 12:34 app 'id -u; id -g' | tr '\n' ' ')" "12 34 "
 is "host name" "$(decant run --rm -h box app hostname)" box
 is "no network" "$(decant run --rm --network none app 'ls /sys/class/net')" lo

@@ -43,6 +43,10 @@ is "info: the system" "$(docker info --format '{{.OSType}}')" linux
 is "the store" "$(docker info --format '{{.DockerRootDir}}')" "$DECANT_ROOT"
 is "the driver" "$(docker info -f '{{.Driver}}')" overlay2
 is "images are counted by ID" "$(docker tag go-server other && docker info --format '{{json .}}' | jq .Images)" 2
+is "what the store lies on" "$(docker info -f '{{range .DriverStatus}}{{index . 0}},{{end}}')" "Backing Filesystem,Mountable,Reflinks,userxattr,"
+is "... by its name" "$(docker info -f '{{index (index .DriverStatus 0) 1}}')" "$(findmnt -n -o FSTYPE -T "$DECANT_ROOT")"
+like "... in decant's own words" "$(decant info)" "^overlay on it: [^ ]"
+is "... nothing of the trial stays" "$(find "$DECANT_ROOT/tmp" -name probe)" ""
 like "as text" "$(docker info)" '^ Storage Driver: overlay2'
 like "help speaks of docker" "$(docker images --help)" '^Usage:  docker images'
 like "decant's own of decant" "$(decant images --help)" '^Usage:  decant images'
