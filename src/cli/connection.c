@@ -46,7 +46,7 @@ static Err *trust(Cli *cli, Str authorities)
 	if (all.len && all.ptr[all.len - 1] != '\n')
 		buf_add_char(&all, '\n');
 	buf_add_str(&all, authorities);
-	int fd;
+	int fd = -1;
 	TRY(memory_file(buf_str(&all), "the certificates", &fd));
 	return set_variable("SSL_CERT_FILE",
 	                    arena_strf(cli->arena, "/proc/%d/fd/%d", (int)getpid(), fd).ptr);
@@ -158,7 +158,7 @@ Err *connection_creds(Cli *cli, const char *creds, Str domain)
 {
 	AUTO_BUF Buf plain = BUF_INIT, auth = BUF_INIT, json = BUF_INIT;
 	Str password = { "", 0 };
-	int fd;
+	int fd = -1;
 	if (!creds)
 		return NULL;
 	if (!*creds || *creds == ':')
