@@ -168,21 +168,26 @@ void sandbox_describe(Buf *out)
 static void find_type(int fd, char type[static 32])
 {
 	char path[64], line[4096];
-	int id = -1;
+	Str word;
+	AUTO_BUF Buf number = BUF_INIT;
 	snprintf(path, sizeof path, "/proc/self/fdinfo/%d", fd);
 	int info = openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
 	FILE *f = info < 0 ? NULL : fdopen(info, "r");
-	while (f && fgets(line, sizeof line, f) && sscanf(line, "mnt_id: %d", &id) != 1)
-		;
+	while (f && fgets(line, sizeof line, f))
+		if (str_starts(str_from(line), STR("mnt_id:")))
+			buf_add_str(&number, str_trim(str_from(line + strlen("mnt_id:"))));
 	if (f)
 		(void)fclose(f); /* only read */
+	Str id = buf_str(&number);
 	f = fopen("/proc/self/mountinfo", "re");
-	while (f && fgets(line, sizeof line, f)) {
-		int is = -1;
+	while (f && id.len && fgets(line, sizeof line, f)) {
 		const char *after = strstr(line, " - ");
-		if (sscanf(line, "%d ", &is) == 1 && is == id && after &&
-		    sscanf(after, " - %31s", type) == 1)
-			break;
+		(void)str_cut(str_from(line), ' ', &word);
+		if (!after || !str_eq(word, id))
+			continue;
+		(void)str_cut(str_from(after + strlen(" - ")), ' ', &word);
+		snprintf(type, 32, "%.*s", STR_ARG(word));
+		break;
 	}
 	if (f)
 		(void)fclose(f); /* only read */
