@@ -14,7 +14,7 @@ packages() {
 			uidmap slirp4netns ca-certificates
 		;;
 	test)  echo python3 busybox-static openssh-client docker-registry skopeo umoci curl git zstd bzip2 xz-utils debootstrap python3-jsonschema \
-			e2fsprogs xfsprogs pigz libarchive-tools 7zip zsh fish ;;
+			chromium openssh-server e2fsprogs xfsprogs pigz libarchive-tools 7zip zsh fish ;;
 	lint)  echo clang clang-format clang-tidy shellcheck codespell ;;
 	fuzz)  echo clang libclang-rt-dev ;;
 	demo)  echo curl debootstrap busybox-static python3 dpkg-dev xz-utils ca-certificates ;;

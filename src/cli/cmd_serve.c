@@ -6,6 +6,7 @@
 #include "cli/command.h"
 #include "distribution/distribution.h"
 #include "fs/path.h"
+#include "page/page.h"
 #include "project/project.h"
 #include "sandbox/sandbox.h"
 
@@ -219,11 +220,19 @@ static Err *serve(Cli *cli, const ServeValues *v, ServerOptions *server, Distrib
 	TRY(cli_store(cli, &d->store));
 	TRY(cli_cancel(cli, &cancel));
 	d->cancel = cancel;
-	const ServerService services[] = { distribution_service(d) };
+	PageOptions page = { .store = d->store,
+		             .users = d->users,
+		             .read_only = d->read_only,
+		             .log = d->log,
+		             .log_context = d->log_context };
+	const ServerService services[] = { distribution_service(d), page_service(&page) };
 	server->services = services;
 	server->service_count = ARRAY_LEN(services);
 	TRY(server_open(server, &running));
 	find_domains(cli, v, server_address(running), d);
+	page.domains = d->domains;
+	page.domain_count = d->domain_count;
+	page.address = server_address(running);
 	TRY(server_start(running));
 	printf("listening on %s://%s\n", server->certificate.len ? "https" : "http",
 	       server_address(running));

@@ -44,28 +44,12 @@ static unsigned needed_right(const Call *c)
 static void ask_for_login(ServerReply *r, const char *why)
 {
 	distribution_say(r, 401, "UNAUTHORIZED", "%s", why);
-	server_reply_header(r, "WWW-Authenticate", STR("Basic realm=\"decant\""));
+	server_ask_for_login(r);
 }
 
 static bool identify(Call *c, ServerReply *r)
 {
-	Err *trouble = NULL;
-	if (!c->o->users) {
-		c->who = (ServerWho){ .login = SERVER_KNOWN,
-			              .name = STR(""),
-			              .everywhere = SERVER_ALL_RIGHTS };
-		return true;
-	}
-	server_users_identify(c->o->users, server_request_header(c->request, "Authorization"),
-	                      c->arena, &c->who, &trouble);
-	if (trouble && c->o->log) {
-		AUTO_BUF Buf line = BUF_INIT;
-		buf_addf(&line, "error: the credentials were not read again: %.*s",
-		         STR_ARG(err_cause(trouble)));
-		c->o->log(c->o->log_context, buf_str(&line));
-	}
-	err_free(trouble);
-	server_request_set_user(c->request, c->who.name);
+	server_login(c->o->users, c->request, c->o->log, c->o->log_context, &c->who);
 	if (c->who.login == SERVER_REFUSED) {
 		ask_for_login(r, "the credentials are wrong");
 		return false;

@@ -15,6 +15,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 static const char *const kind_dirs[PROJECT_KINDS] = { "bc", "builds", "is" };
 const char *const project_kind_one[PROJECT_KINDS] = { "buildconfig.build.openshift.io",
@@ -196,6 +197,37 @@ Err *project_list(const Project *p, ProjectKind kind, Str **ret, size_t *ret_cou
 	if (fd >= 0)
 		TRY(read_names(fd, STR(".json"), p->arena, &names));
 	return take_names(&names, p->arena, ret, ret_count);
+}
+
+typedef struct Written {
+	Str name;
+	int64_t ns;
+} Written;
+
+static int by_written(const void *a, const void *b)
+{
+	const Written *x = a, *y = b;
+	return x->ns == y->ns ? str_cmp(y->name, x->name) : x->ns < y->ns ? 1 : -1;
+}
+
+Err *project_list_recent(const Project *p, ProjectKind kind, Str **ret, size_t *ret_count)
+{
+	AUTO_CLOSE int fd = -1;
+	TRY(project_list(p, kind, ret, ret_count));
+	TRY(project_dir(p, kind_dirs[kind], false, &fd));
+	AUTO_FREE Written *all = xcalloc(*ret_count + 1, sizeof *all);
+	for (size_t i = 0; i < *ret_count; i++) {
+		AUTO_BUF Buf file = BUF_INIT;
+		struct stat st = { 0 }; /* of one that went just now: the oldest */
+		buf_addf(&file, "%.*s.json", STR_ARG((*ret)[i]));
+		(void)fstatat(fd, file.ptr, &st, AT_SYMLINK_NOFOLLOW);
+		all[i] = (Written){ (*ret)[i],
+			            st.st_mtim.tv_sec * 1000000000LL + st.st_mtim.tv_nsec };
+	}
+	qsort(all, *ret_count, sizeof *all, by_written);
+	for (size_t i = 0; i < *ret_count; i++)
+		(*ret)[i] = all[i].name;
+	return NULL;
 }
 
 Err *project_get(const Project *p, ProjectKind kind, Str name, Str *ret)

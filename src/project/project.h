@@ -225,6 +225,9 @@ NODISCARD Err *project_lock(const Project *p, const Cancel *cancel, StoreLock *r
 
 /* Names of the objects that there are. */
 NODISCARD Err *project_list(const Project *p, ProjectKind kind, Str **ret, size_t *ret_count);
+/* The same, those that were written last first. */
+NODISCARD Err *project_list_recent(const Project *p, ProjectKind kind, Str **ret,
+                                   size_t *ret_count);
 /* The JSON text of one. */
 NODISCARD Err *project_get(const Project *p, ProjectKind kind, Str name, Str *ret);
 NODISCARD Err *project_put(const Project *p, ProjectKind kind, Str name, Str json);

@@ -17,6 +17,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "server/server.h"
 
 typedef struct ServerUsers ServerUsers;
 
@@ -51,6 +52,15 @@ void server_users_identify(ServerUsers *u, Str authorization, Arena *a, ServerWh
                            Err **ret_trouble);
 /* What WHO may do in REPO ("project/name"). */
 unsigned server_who_may(const ServerWho *who, Str repo);
+/* May WHO pull anything of PROJECT? */
+bool server_who_sees(const ServerWho *who, Str project);
+
+/* --- login.c ---------------------------------------------------------------------------------- */
+/* Who sends Q; U NULL: whoever it is may all.  LOG is told if the file cannot be read again. */
+void server_login(ServerUsers *u, ServerRequest *q, void (*log)(void *context, Str line),
+                  void *log_context, ServerWho *ret);
+/* The header of a 401: how to log in. */
+void server_ask_for_login(ServerReply *r);
 /* A new token for NAME as a line of the file, which is made if absent.  *ret_token: what to hand
  * out; in A. */
 NODISCARD Err *server_users_add_token(const char *path, Str name, Str where, Str rights, Arena *a,
