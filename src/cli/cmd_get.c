@@ -330,7 +330,8 @@ const Command command_get = {
 	.group = GROUP_CLUSTER,
 	.synopsis = "[OPTIONS] TYPE [NAME...] | TYPE/NAME...",
 	.help = "List build configurations, builds, image streams or their tags",
-	.about = "TYPE is bc (buildconfigs), builds, is (imagestreams) or istag (imagestreamtags).",
+	.about = "TYPE is bc (buildconfigs), builds, is (imagestreams) or istag (imagestreamtags), "
+		 "or several\nwith commas between.",
 	.options = get_options,
 	.option_count = ARRAY_LEN(get_options),
 	.values_size = sizeof(GetValues),

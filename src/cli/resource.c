@@ -85,15 +85,16 @@ static Err *read_words(Cli *cli, const Arguments *args, Resources *all)
 			TRY(read_pair(cli, args->at[i], all));
 		return NULL;
 	}
-	if (!resource_kind(str_from(args->at[0]), &r.kind))
-		return unknown_type(cli, str_from(args->at[0]));
-	for (size_t i = 1; i < args->count; i++) {
-		r.name = str_from(args->at[i]);
-		VEC_PUSH(all, r);
+	for (Str type, types = str_from(args->at[0]); types.len;) { /* "bc,is" */
+		types = str_cut(types, ',', &type);
+		if (!resource_kind(type, &r.kind))
+			return unknown_type(cli, type);
+		for (size_t i = 1; i < args->count; i++)
+			VEC_PUSH(all, ((Resource){ r.kind, str_from(args->at[i]) }));
+		if (args->count == 1)
+			VEC_PUSH(all, r);
 	}
-	if (args->count == 1)
-		VEC_PUSH(all, r);
-	return NULL;
+	return all->len ? NULL : unknown_type(cli, STR(""));
 }
 
 Err *resource_read(Cli *cli, const Arguments *args, Resource **ret, size_t *ret_count)

@@ -72,6 +72,8 @@ decant new-build "$URL" -o yaml >list.yaml
 like "-o yaml" "$(cat list.yaml)" "^  kind: BuildConfig$"
 
 # --- the first build
+run decant get ,
+status "no type at all is a mistake of the command line" 2
 decant_said() { printf '%s\n' "$OUT" | sed 's/image [0-9a-f]* (.* old)/image ID (AGE old)/'; }
 ln -s "$DECANT" oc
 run ./oc new-build "$URL"
@@ -105,6 +107,7 @@ is "get bc" "$(decant get bc | tr -s ' ')" "NAME TYPE FROM LATEST
 multi-stage-build Docker Git 1"
 like "get is" "$(decant get is multi-stage-build)" "^multi-stage-build   localhost:5000/default/multi-stage-build   latest   .* ago$"
 like "get istag" "$(decant get istag multi-stage-build)" "^multi-stage-build:latest   localhost:5000/default/multi-stage-build@$FIRST   .* ago$"
+is "types with commas between" "$(decant get bc,istag -o name)" "$(decant get bc -o name; decant get istag -o name)"
 is "the Build has its stages" "$(field multi-stage-build-1 '[s["name"] for s in b["status"]["stages"]]')" "['FetchInputs', 'Build', 'PushImage']"
 is "... revision, cause and digest" "$(field multi-stage-build-1 'b["spec"]["revision"]["git"]["commit"], b["spec"]["triggeredBy"][0]["message"], b["status"]["output"]["to"]["imageDigest"]')" \
 	"$SHA Build configuration change $FIRST"
