@@ -102,7 +102,8 @@ Err *resource_read(Cli *cli, const Arguments *args, Resource **ret, size_t *ret_
 	AUTO_VEC Resources all = { 0 };
 	TRY(read_words(cli, args, &all));
 	*ret = arena_alloc(cli->arena, all.len * sizeof **ret, _Alignof(Resource));
-	memcpy(*ret, all.at, all.len * sizeof **ret);
+	if (all.len)
+		memcpy(*ret, all.at, all.len * sizeof **ret);
 	*ret_count = all.len;
 	return NULL;
 }
