@@ -11,6 +11,9 @@
 #include <fcntl.h>
 #include <stdio.h>
 
+/* docker's: its client sends a file as its own standard input */
+#define IMPORTED "Imported from -"
+
 typedef struct ImportValues {
 	OptionList changes;
 	const char *message, *platform;
@@ -25,7 +28,7 @@ static const Option import_options[] = {
 	{ .name = "message",
 	  .letter = 'm',
 	  .kind = OPTION_TEXT,
-	  .help = "Comment in the image's history",
+	  .help = "Comment in the image's history (default '" IMPORTED "')",
 	  .offset = offsetof(ImportValues, message) },
 	{ .name = "platform",
 	  .kind = OPTION_TEXT,
@@ -97,8 +100,8 @@ static Err *run_import(Cli *cli, const void *values, const Arguments *args)
 	const char *name = from_stdin ? "standard input" : file;
 	AUTO_READER Reader *in = reader_from_fd(from_stdin ? STDIN_FILENO : fd, name);
 	Err *e = load_root(s, in, name, args->count > 1 ? &ref : NULL, changes, v->changes.count,
-	                   str_from(v->message ? v->message : ""), &platform, created_ns, cancel,
-	                   cli->arena, &id);
+	                   str_from(v->message && *v->message ? v->message : IMPORTED), &platform,
+	                   created_ns, cancel, cli->arena, &id);
 	if (e) /* damaged is the archive, not the store */
 		return err_kind(e) == ERR_CORRUPT ? err_set_kind(e, ERR_INPUT) : e;
 	printf("%s\n", digest_arena_text(cli->arena, &id).ptr);

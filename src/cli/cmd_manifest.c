@@ -157,14 +157,15 @@ const Command command_manifest_create = {
 	.name = "manifest-create",
 	.aliases = "manifest create",
 	.group = GROUP_IMAGES,
-	.synopsis = "[OPTIONS] LIST NAME [NAME...]",
+	.synopsis = "[OPTIONS] LIST [NAME...]",
 	.help = "Begin a list of images that a registry has, to be annotated and pushed",
 	.about = "The list is kept in the store until 'manifest push --purge' or 'manifest rm'. "
-		 "'imagetools\ncreate' makes and pushes one at once.",
+		 "'imagetools\ncreate' makes and pushes one at once. Without a NAME the list is "
+		 "empty: 'manifest create --amend'\nadds to it.",
 	.options = create_options,
 	.option_count = ARRAY_LEN(create_options),
 	.values_size = sizeof(ManifestValues),
-	.arguments_min = 2,
+	.arguments_min = 1,
 	.arguments_max = UINT_MAX,
 	.run = run_create,
 };
@@ -303,6 +304,9 @@ static Err *run_push(Cli *cli, const void *values, const Arguments *args)
 	TRY(cli_store(cli, &s));
 	TRY(lock_list(cli, s, &list, &lock));
 	TRY(manifest_list_read(cli, s, &list, &index));
+	if (!index.count)
+		return err_note(err_new(ERR_INPUT, "the list %s is empty", args->at[0]),
+		                "add to it: decant manifest create --amend LIST NAME");
 	TRY(manifest_list_format(cli, &list, &index, &json, &type));
 	Err *e = push_images(cli, r, &list, &index);
 	if (!e)

@@ -151,7 +151,7 @@ static Err *push_to(Pushing *p, const char *name, const char *destination)
 {
 	Image image = { 0 }, *all;
 	size_t count;
-	bool transport = push_has_transport(&destination);
+	bool transport = push_has_transport(destination);
 	if (p->values->all_tags)
 		return cli_usage(p->cli, "--all-tags takes no destination");
 	TRY(sandbox_enter()); /* as below */
@@ -203,7 +203,7 @@ static Err *run_push(Cli *cli, const void *values, const Arguments *args)
 	bool elsewhere = false;
 	const char *to = args->at[args->count - 1];
 	if (args->count > 1)
-		elsewhere = push_has_transport(&to);
+		elsewhere = push_has_transport(to);
 	if (!elsewhere) {
 		TRY(cli_reference(cli, to, &ref));
 		TRY(connection_creds(cli, p.values->creds, ref.domain));

@@ -151,7 +151,7 @@ static Err *make_request(Cli *cli, const RunValues *v, const Arguments *args, Co
 		return cli_no_terminal();
 	*r = (ContainerRequest){
 		.warn = cli_warn_of_container,
-		.image_typed = str_from(args->at[0]),
+		.image_typed = str_from(cli_image_name(args->at[0])),
 		.name = cli_run_text(v->name),
 		.hostname = cli_run_text(v->hostname),
 		.detach = v->detach,

@@ -22,14 +22,28 @@ static const Option save_options[] = {
 	  .offset = offsetof(SaveValues, output) },
 	{ .name = "format",
 	  .kind = OPTION_TEXT,
-	  .choices = "docker,oci",
-	  .help = "docker (which is an OCI layout too) or oci (default docker)",
+	  .choices = "docker,oci,docker-archive,oci-archive,docker-dir,oci-dir",
+	  .help = "docker (which is an OCI layout too) or oci: archives, for podman docker-archive "
+	          "and oci-archive; oci-dir, docker-dir: a directory (default docker)",
 	  .offset = offsetof(SaveValues, format) },
 	{ .name = "platform",
 	  .kind = OPTION_LIST,
 	  .help = "Only the images for these platforms: os/arch[/variant], ... (default all there "
 	          "are)",
 	  .offset = offsetof(SaveValues, platforms) },
+};
+
+typedef struct SaveFormat {
+	const char *name;
+	const char *type; /* of the output; NULL: skopeo's dir: */
+	bool tar;
+} SaveFormat;
+
+/* The last four are podman's names. */
+static const SaveFormat formats[] = {
+	{ "docker", "docker", true },         { "oci", "oci", true },
+	{ "docker-archive", "docker", true }, { "oci-archive", "oci", true },
+	{ "docker-dir", NULL, false },        { "oci-dir", "oci", false },
 };
 
 typedef struct Wanted {
@@ -74,13 +88,36 @@ static Err *find_images(Cli *cli, Store *s, const char *name, const Wanted *want
 	return NULL;
 }
 
+static Err *find_format(Cli *cli, const SaveValues *v, const SaveFormat **ret)
+{
+	const char *name = v->format ? v->format : formats[0].name;
+	for (size_t i = 0; i < ARRAY_LEN(formats); i++) {
+		if (strcmp(name, formats[i].name) != 0)
+			continue;
+		*ret = &formats[i];
+		if (!formats[i].tar && (!v->output || strcmp(v->output, "-") == 0))
+			return cli_usage(
+				cli, "--format %s makes a directory: name it with --output", name);
+		return NULL;
+	}
+	return err_note(cli_usage(cli, "unknown format: '%s'", name),
+	                "one of docker, oci, docker-archive, oci-archive, docker-dir, oci-dir");
+}
+
+static Err *write_folder(Store *s, const ExportImage *images, size_t count, const char *output,
+                         const Cancel *cancel)
+{
+	if (count != 1 || images->image_count != 1)
+		return err_note(err_new(ERR_INPUT, "--format docker-dir takes one image"),
+		                count == 1 ? "choose it with --platform" : "oci-dir takes several");
+	return export_folder(s, images->images, str_from(output), NULL, cancel);
+}
+
 static Err *run_save(Cli *cli, const void *values, const Arguments *args)
 {
 	const SaveValues *v = values;
-	const char *format = v->format ? v->format : "docker";
-	if (strcmp(format, "docker") != 0 && strcmp(format, "oci") != 0)
-		return err_note(cli_usage(cli, "unknown format: '%s'", format),
-		                "one of docker, oci");
+	const SaveFormat *format = NULL;
+	TRY(find_format(cli, v, &format));
 	if (!v->output && isatty(STDOUT_FILENO))
 		return cli_usage(
 			cli,
@@ -96,12 +133,14 @@ static Err *run_save(Cli *cli, const void *values, const Arguments *args)
 	ExportImage *images =
 		arena_alloc(cli->arena, args->count * sizeof *images, _Alignof(ExportImage));
 	for (size_t i = 0; i < args->count; i++) {
-		TRY(find_images(cli, s, args->at[i], &wanted, &images[i]));
+		TRY(find_images(cli, s, cli_image_name(args->at[i]), &wanted, &images[i]));
 	}
 	TRY(cli_cancel(cli, &cancel));
-	OutputSpec out = { .type = str_from(format),
+	if (!format->type)
+		return write_folder(s, images, args->count, v->output, cancel);
+	OutputSpec out = { .type = str_from(format->type),
 		           .dest = str_from(v->output ? v->output : "-"),
-		           .tar = true };
+		           .tar = format->tar };
 	return export_run(s, &out, images, args->count, NULL, cancel);
 }
 

@@ -102,6 +102,8 @@ void help_group_title(CommandGroup group, Buf *out);
 NODISCARD Err *cli_usage(Cli *cli, const char *fmt, ...) PRINTF(2, 3);
 /* A name of the command line: a bad one is a mistake there. */
 NODISCARD Err *cli_reference(Cli *cli, const char *text, Reference *ret);
+/* TEXT, which the user typed for an image, without podman's "docker://" before the name. */
+const char *cli_image_name(const char *text);
 /* May REF become an image's name?  Not what reads as an ID: "sha256:abc". */
 NODISCARD Err *cli_new_name(Cli *cli, const Reference *ref);
 /* E (taken, given back) of something done with NAME: was it that NAME is none? */

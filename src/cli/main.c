@@ -85,9 +85,16 @@ Err *cli_usage(Cli *cli, const char *fmt, ...)
 	return err_new(ERR_INPUT, "%s", text);
 }
 
+const char *cli_image_name(const char *text)
+{
+	static const char transport[] = "docker://";
+	size_t len = sizeof transport - 1;
+	return strncmp(text, transport, len) == 0 ? text + len : text;
+}
+
 Err *cli_reference(Cli *cli, const char *text, Reference *ret)
 {
-	Err *e = reference_parse(cli->arena, str_from(text), ret);
+	Err *e = reference_parse(cli->arena, str_from(cli_image_name(text)), ret);
 	if (e)
 		cli->usage_error = true;
 	return e;
@@ -105,7 +112,7 @@ Err *cli_of_name(Cli *cli, const char *name, Err *e)
 	Reference ref;
 	if (!e || err_kind(e) != ERR_INPUT)
 		return e;
-	AUTO_ERR Err *bad_name = reference_parse(cli->arena, str_from(name), &ref);
+	AUTO_ERR Err *bad_name = reference_parse(cli->arena, str_from(cli_image_name(name)), &ref);
 	if (bad_name)
 		cli->usage_error = true;
 	return e;
@@ -114,6 +121,7 @@ Err *cli_of_name(Cli *cli, const char *name, Err *e)
 Err *cli_image(Cli *cli, Store *s, const char *name, Image *ret)
 {
 	Reference ref;
+	name = cli_image_name(name);
 	if (!s) {
 		/* an ID is no reference, and is not there either */
 		Err *e = strlen(name) == DIGEST_HEX_LEN ? NULL : cli_reference(cli, name, &ref);
@@ -126,6 +134,7 @@ Err *cli_image(Cli *cli, Store *s, const char *name, Image *ret)
 Err *cli_image_for(Cli *cli, Store *s, const char *name, const char *platform, Image *ret)
 {
 	Platform wanted;
+	name = cli_image_name(name);
 	if (!platform)
 		return cli_image(cli, s, name, ret);
 	TRY(cli_platform(cli, platform, &wanted));
@@ -237,14 +246,25 @@ void cli_report(Cli *cli, Err *err)
 	err_free(err);
 }
 
-/* Commands of docker that have no counterpart, and what there is instead. */
+/* buildah's way, a command a step. */
+#define WORKING_CONTAINER                                                                       \
+	"there are no working containers: write the steps into a Dockerfile, 'decant build -' " \
+	"reads it from standard input"
+
+/* Commands of docker, podman and buildah that have no counterpart, and what there is instead. */
 static const struct {
 	const char *word, *advice;
 } foreign_commands[] = {
+	{ "add", WORKING_CONTAINER },
 	{ "bake", "bake files are not read: 'decant build --target A,B -t NAME:{target} .' builds "
 	          "several targets at once" },
 	{ "commit", "write the change into the Dockerfile; 'decant export' gives all files" },
+	{ "config", WORKING_CONTAINER },
+	{ "copy", WORKING_CONTAINER },
 	{ "events", "there is no daemon that would tell them" },
+	{ "from", WORKING_CONTAINER },
+	{ "mount", "'decant shell IMAGE' shows an image's files, 'decant cp' and 'decant export' "
+	           "give them" },
 	{ "network", "containers have a network of their own, none, or the host's: --network" },
 	{ "pause", "'decant kill -s STOP' stops what handles it, 'decant stop' ends it" },
 	{ "stats", "the host's own tools show a container's processes" },
@@ -253,12 +273,13 @@ static const struct {
 	{ "volume", "give a directory of the host: --volume DIR:DIR" },
 };
 
-static Err *with_advice(const char *word, Err *e)
+/* What there is in place of the foreign command WORD; NULL: it is nobody's. */
+static const char *advice_on(const char *word)
 {
 	for (size_t i = 0; i < ARRAY_LEN(foreign_commands); i++)
 		if (strcmp(word, foreign_commands[i].word) == 0)
-			return err_note(e, "%s", foreign_commands[i].advice);
-	return e;
+			return foreign_commands[i].advice;
+	return NULL;
 }
 
 static Err *unknown_command(Cli *cli, const char *word)
@@ -270,7 +291,9 @@ static Err *unknown_command(Cli *cli, const char *word)
 	const char *near = option_suggest(word, names.at, names.len);
 	VEC_DONE(&names);
 	Err *e = cli_usage(cli, "unknown command: %s %s", cli->program->name, word);
-	e = with_advice(word, e);
+	const char *advice = advice_on(word);
+	if (advice)
+		return err_note(e, "%s", advice);
 	return near ? err_note(e, "did you mean '%s %s'?", cli->program->name, near) : e;
 }
 
@@ -366,10 +389,12 @@ static Err *dispatch(Cli *cli, int argc, char **argv)
 	if (!cli->command) {
 		if (!command_is_noun(argv[0]))
 			return unknown_command(cli, argv[0]);
-		if (argc > 1 && argv[1][0] != '-')
-			return with_advice(argv[strcmp(argv[0], "buildx") == 0],
-			                   cli_usage(cli, "unknown command: %s %s %s",
-			                             cli->program->name, argv[0], argv[1]));
+		if (argc > 1 && argv[1][0] != '-') {
+			const char *advice = advice_on(argv[strcmp(argv[0], "buildx") == 0]);
+			e = cli_usage(cli, "unknown command: %s %s %s", cli->program->name, argv[0],
+			              argv[1]);
+			return advice ? err_note(e, "%s", advice) : e;
+		}
 		help_noun(cli->program->name, argv[0]);
 		return NULL;
 	}

@@ -29,17 +29,12 @@ static const Transport *find_transport(const char *destination)
 	return NULL;
 }
 
-bool push_has_transport(const char **destination)
+bool push_has_transport(const char *destination)
 {
-	static const char registry[] = "docker://";
-	if (strncmp(*destination, registry, sizeof registry - 1) == 0) {
-		*destination += sizeof registry - 1;
-		return false;
-	}
 	for (size_t i = 0; i < ARRAY_LEN(refused); i++)
-		if (strncmp(*destination, refused[i], strlen(refused[i])) == 0)
+		if (strncmp(destination, refused[i], strlen(refused[i])) == 0)
 			return true;
-	return find_transport(*destination) != NULL;
+	return find_transport(destination) != NULL;
 }
 
 /* The name that the image has there; "": none.  A tag is one of the image's own repository. */

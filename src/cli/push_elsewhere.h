@@ -11,7 +11,7 @@
 #include "cli/command.h"
 #include "export/export.h"
 
-/* Does DESTINATION name a transport?  "docker://" is one too, and given back without it. */
-bool push_has_transport(const char **destination);
+/* Does DESTINATION name a transport?  "docker://NAME" is a name (cli_image_name). */
+bool push_has_transport(const char *destination);
 NODISCARD Err *push_elsewhere(Cli *cli, Store *s, const ExportImage *image, const char *destination,
                               const CompressionSpec *compression, const Cancel *cancel);

@@ -124,6 +124,7 @@ Err *cli_run_image(Cli *cli, Store *s, const char *name, const char *pull, const
                    bool quiet, Image *ret)
 {
 	Platform wanted = platform_host();
+	name = cli_image_name(name);
 	const char *when = pull ? pull : "missing";
 	bool always = strcmp(when, "always") == 0;
 	if (!always && strcmp(when, "missing") != 0 && strcmp(when, "never") != 0)
