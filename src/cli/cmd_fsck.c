@@ -77,7 +77,7 @@ static void print_finding(const FsckFinding *x)
 	print_images(x);
 	if (x->done.len)
 		printf("    repaired: %.*s\n", STR_ARG(x->done));
-	else if (x->advice.len)
+	if (x->advice.len)
 		printf("    what to do: %.*s\n", STR_ARG(x->advice));
 }
 

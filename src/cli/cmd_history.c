@@ -8,6 +8,7 @@
 #include "cli/listing.h"
 #include "codec/json.h"
 #include "exec/image.h"
+#include "store/parts.h"
 
 #include <stdio.h>
 
@@ -134,7 +135,7 @@ static const ListingColumn titles[] = {
 static Err *layer_size(Store *s, const Digest *diff_id, uint64_t *ret)
 {
 	StoreLayer layer;
-	TRY(store_layer_get(s, diff_id, &layer));
+	TRY(store_layer_look(s, diff_id, &layer));
 	*ret = layer.size_bytes;
 	return NULL;
 }

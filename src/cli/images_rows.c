@@ -5,6 +5,7 @@
 #include "base/map.h"
 #include "cli/images-internal.h"
 #include "exec/container.h"
+#include "store/parts.h"
 
 /* The shortest ID that an argument may be, when it is no name: what the table shows. */
 enum { ID_ARGUMENT_MIN = 4 };
@@ -157,10 +158,10 @@ static Err *sum_shared(Store *s, const Image *image, const Map *layers, uint64_t
 		StoreLayer layer;
 		if (!use->shared)
 			continue;
-		Err *e = store_layer_get(s, diff_id, &layer);
+		Err *e = store_layer_look(s, diff_id, &layer);
 		if (!e)
 			*ret += layer.size_bytes;
-		else if (err_kind(e) != ERR_NOT_FOUND)
+		else if (err_kind(e) != ERR_NOT_FOUND && err_kind(e) != ERR_CORRUPT)
 			return e;
 		else
 			err_free(e); /* as in the size of the image */

@@ -10,6 +10,7 @@
 #include "base/limits.h"
 #include "exec/image-internal.h"
 #include "layer/layer.h"
+#include "store/parts.h"
 
 Err *image_no_such(Str name)
 {
@@ -126,12 +127,12 @@ static Err *read_into(Store *s, const Digest *id, Arena *a, Image *image)
 	image->lacks_layers = false;
 	for (size_t i = 0; i < image->config.diff_id_count; i++) {
 		StoreLayer layer;
-		Err *e = store_layer_get(s, &image->config.diff_ids[i], &layer);
+		Err *e = store_layer_look(s, &image->config.diff_ids[i], &layer);
 		if (!e) {
 			image->size_bytes += layer.size_bytes;
 			continue;
 		}
-		if (err_kind(e) != ERR_NOT_FOUND)
+		if (err_kind(e) != ERR_NOT_FOUND && err_kind(e) != ERR_CORRUPT)
 			return err_while(e, "reading image %s", text);
 		image->lacks_layers = true;
 		err_free(e); /* a lost layer is image_check()'s to tell: the image can still be
@@ -281,12 +282,70 @@ Err *image_forget_layer(Store *s, const Digest *diff_id, Arena *a, Str *ret_name
 	return store_layout_write(s);
 }
 
+/* A suspect one is looked at when it is used. */
+static bool is_unusable(Store *s, const Digest *diff_id)
+{
+	StoreLayer layer;
+	Err *e = store_layer_get(s, diff_id, &layer);
+	if (!e && !layer.suspect)
+		e = layer_check(s, diff_id, NULL);
+	bool unusable = e && (err_kind(e) == ERR_CORRUPT || err_kind(e) == ERR_NOT_FOUND);
+	err_free(e); /* told by the result */
+	return unusable;
+}
+
+static Err *drop_unneeded(Store *s, const Digest *diff_id)
+{
+	AUTO_ARENA Arena a = ARENA_INIT;
+	StoreRef *refs;
+	size_t count;
+	TRY(store_ref_list(s, &a, &refs, &count));
+	for (size_t i = 0; i < count; i++)
+		if (has_layer(s, &refs[i], diff_id))
+			return NULL;
+	AUTO_LOCK StoreLock lock = STORE_LOCK_NONE;
+	TRY(store_lock(s, "publish", diff_id, NULL, &lock)); /* who puts it in place anew has it */
+	if (!is_unusable(s, diff_id))
+		return NULL;
+	TRY(store_record_forget_layer(s, diff_id));
+	return store_layer_drop(s, diff_id);
+}
+
+Err *image_forget_damaged(Store *s, const Digest *config)
+{
+	AUTO_ARENA Arena a = ARENA_INIT;
+	Image image;
+	StoreRef ref;
+	Str untagged = digest_arena_text(&a, config);
+	AUTO_ERR Err *named = store_ref_get(s, untagged, &a, &ref);
+	if (named)
+		return NULL;
+	AUTO_ERR Err *unread = image_read(s, config, &a, &image);
+	bool unusable =
+		unread && (err_kind(unread) == ERR_CORRUPT || err_kind(unread) == ERR_NOT_FOUND);
+	size_t count = unread ? 0 : image.config.diff_id_count;
+	for (size_t i = 0; i < count && !unusable; i++)
+		unusable = is_unusable(s, &image.config.diff_ids[i]);
+	if (!unusable)
+		return NULL;
+	TRY(store_ref_remove(s, untagged));
+	for (size_t i = 0; i < count; i++)
+		TRY(drop_unneeded(s, &image.config.diff_ids[i]));
+	return NULL;
+}
+
 Err *image_check_layer(Store *s, const Digest *diff_id, const Cancel *cancel)
 {
 	AUTO_ARENA Arena a = ARENA_INIT;
 	Str names;
+	StoreLayer layer;
 	Err *e = layer_check(s, diff_id, cancel);
 	if (!e || err_kind(e) != ERR_CORRUPT)
+		return e;
+	Err *gone = store_layer_look(s, diff_id, &layer);
+	bool dropped = gone && err_kind(gone) == ERR_NOT_FOUND;
+	err_free(gone); /* told by E */
+	if (!dropped)   /* a pull or build puts it in place anew: its names stay */
 		return e;
 	Err *forgotten = image_forget_layer(s, diff_id, &a, &names);
 	if (forgotten)

@@ -44,6 +44,9 @@ NODISCARD Err *image_check(Store *s, const Image *image);
 /* The same for one layer; ERR_NOT_FOUND, ERR_CORRUPT. */
 NODISCARD Err *image_check_layer(Store *s, const Digest *diff_id, const Cancel *cancel);
 /* Remove the names of all images that have this layer; *ret_names lists them, for the user. */
+/* CONFIG has lost a name to what was built anew.  If it has no other and cannot be used, as a layer
+ * of it is damaged or gone, it goes, with what is damaged in it and nobody else needs. */
+NODISCARD Err *image_forget_damaged(Store *s, const Digest *config);
 NODISCARD Err *image_forget_layer(Store *s, const Digest *diff_id, Arena *a, Str *ret_names);
 
 /* --- image_platforms.c ------------------------------------------------------------------------ */

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "exec/cached.h"
+#include "exec/image.h"
 
 /* The image that the target's root file system begins with; NULL for scratch. */
 static const ImageConfig *base_config(const Build *b, uint32_t step)
@@ -282,6 +283,8 @@ static Err *name_target(Build *b, const BuildTarget *t, Arena *a)
 		/* With an error there is no such name yet, or a damaged one. */
 		StoreRef ref = make_ref(t, name, e ? NULL : &old, a);
 		TRY_WHILE(store_ref_set(b->store, &ref), "naming the image '%.*s'", STR_ARG(name));
+		if (!e && !digest_eq(&old.config, &ref.config))
+			TRY(image_forget_damaged(b->store, &old.config));
 	}
 	return NULL;
 }

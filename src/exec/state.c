@@ -4,6 +4,7 @@
 
 #include "exec/build-internal.h"
 #include "exec/image.h"
+#include "layer/layer.h"
 
 Err *state_view(Build *b, uint32_t step, View **ret)
 {
@@ -101,24 +102,11 @@ StepResult state_result_of_layer(const StoreLayer *layer, int64_t created_ns, in
 	};
 }
 
-/* A layer whose bytes are nowhere is not there. */
-static Err *check_form(Build *b, const StoreLayer *layer)
-{
-	AUTO_ARENA Arena a = ARENA_INIT;
-	StoreBlobOf *blobs;
-	size_t count;
-	if (layer->has_dir || layer->has_tar)
-		return NULL;
-	TRY(store_map_list(b->store, &layer->diff_id, &a, &blobs, &count));
-	return count ? NULL : err_new(ERR_NOT_FOUND, "the layer has lost its bytes");
-}
-
 Err *state_check_layer(Build *b, const Digest *diff_id, StoreLayer *ret)
 {
 	TRY(store_layer_get(b->store, diff_id, ret));
-	TRY(check_form(b, ret));
 	if (!ret->suspect)
-		return NULL;
+		return layer_check(b->store, diff_id, b->cancel);
 	/* Its files may belong to subordinate ids: only inside the namespace can they be read. */
 	TRY(sandbox_enter());
 	Err *e = image_check_layer(b->store, diff_id, b->cancel);

@@ -26,7 +26,7 @@ static bool in_manifest(Fsck *f, const Digest *manifest, const Digest *d)
 	AUTO_ARENA Arena a = ARENA_INIT;
 	AUTO_BUF Buf json = BUF_INIT;
 	Manifest m;
-	if (digest_is_zero(manifest) || !store_blob_exists(f->store, manifest, NULL))
+	if (digest_is_zero(manifest) || !store_blob_is_file(f->store, manifest, NULL))
 		return false;
 	Err *e = store_blob_read(f->store, manifest, MANIFEST_BYTES_MAX, &json);
 	if (!e)
@@ -63,7 +63,7 @@ static BlobRole role_of(Fsck *f, const Digest *d)
 		if (role != BLOB_OTHER)
 			return role;
 	}
-	Err *e = store_layer_get(f->store, d, &layer);
+	Err *e = store_layer_look(f->store, d, &layer);
 	bool is_layer = !e || err_kind(e) == ERR_CORRUPT;
 	err_free(e); /* no layer: told by the result */
 	return is_layer ? BLOB_TAR : BLOB_OTHER;
@@ -85,13 +85,16 @@ static const struct {
 static void bad_blob(Fsck *f, Str path, const Digest *d, const char *problem)
 {
 	BlobRole role = role_of(f, d);
-	fsck_found(f,
-	           &(Finding){ .told = { .path = path,
-	                                 .problem = str_from(problem),
-	                                 .advice = str_from(of_role[role].advice) },
-	                       .fix = of_role[role].fix,
-	                       .key = *d },
-	           d);
+	Str heals = role == BLOB_OTHER ? STR("") : fsck_advice(f, d);
+	fsck_found(
+		f,
+		&(Finding){ .told = { .path = path,
+	                              .problem = str_from(problem),
+	                              .advice = fsck_str(f, "%s%s%.*s", of_role[role].advice,
+	                                                 heals.len ? ": " : "", STR_ARG(heals)) },
+	                    .fix = of_role[role].fix,
+	                    .key = *d },
+		d);
 }
 
 static Err *hash_blob(Fsck *f, const Digest *d, bool *ret_right)
@@ -99,7 +102,7 @@ static Err *hash_blob(Fsck *f, const Digest *d, bool *ret_right)
 	uint64_t size;
 	AUTO_CLOSE int fd = -1;
 	*ret_right = false;
-	TRY(store_blob_open(f->store, d, &fd, &size));
+	TRY(store_blob_open_marked(f->store, d, &fd, &size));
 	AUTO_READER Reader *file = reader_from_fd(fd, "a blob of the store");
 	AUTO_READER Reader *hash = reader_hash(file);
 	TRY(reader_drain(hash));
@@ -119,8 +122,8 @@ static bool wrong_size(Fsck *f, const Digest *d)
 {
 	StoreLayer layer;
 	uint64_t size;
-	Err *e = store_layer_get(f->store, d, &layer);
-	bool wrong = !e && store_blob_exists(f->store, d, &size) && size != layer.tar_bytes;
+	Err *e = store_layer_look(f->store, d, &layer);
+	bool wrong = !e && store_blob_is_file(f->store, d, &size) && size != layer.tar_bytes;
 	err_free(e); /* no layer: no size is known */
 	return wrong;
 }
@@ -129,7 +132,9 @@ Err *fsck_look_blob(Fsck *f, const Str *path, const Digest *d)
 {
 	bool right = false;
 	uint64_t size;
-	if (!store_blob_exists(f->store, d, &size)) {
+	struct stat seen;
+	store_damage_see(f->store, STORE_DAMAGED_BLOB, d, &seen);
+	if (!store_blob_is_file(f->store, d, &size)) {
 		if (!may_be_missing(f, d))
 			bad_blob(f, *path, d, "is gone");
 		return NULL;
@@ -137,6 +142,8 @@ Err *fsck_look_blob(Fsck *f, const Str *path, const Digest *d)
 	__atomic_add_fetch(&f->blobs, 1, __ATOMIC_RELAXED);
 	if (wrong_size(f, d)) {
 		bad_blob(f, *path, d, "has another size than its layer");
+		fsck_mark(f, STORE_DAMAGED_BLOB, d, &seen, *path,
+		          "has another size than its layer");
 		return NULL;
 	}
 	if (f->request->quick && size > MANIFEST_BYTES_MAX)
@@ -144,10 +151,11 @@ Err *fsck_look_blob(Fsck *f, const Str *path, const Digest *d)
 	Err *e = hash_blob(f, d, &right);
 	if (e && err_kind(e) == ERR_CANCELLED)
 		return e;
-	if (e)
-		bad_blob(f, *path, d, "cannot be read");
-	else if (!right)
-		bad_blob(f, *path, d, "has other content than its name says");
+	const char *problem = e ? "cannot be read" : "has other content than its name says";
 	err_free(e); /* told as a finding */
+	if (right)
+		return store_damage_clear(f->store, STORE_DAMAGED_BLOB, d);
+	bad_blob(f, *path, d, problem);
+	fsck_mark(f, STORE_DAMAGED_BLOB, d, &seen, *path, problem);
 	return NULL;
 }

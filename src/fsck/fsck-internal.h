@@ -98,6 +98,11 @@ void fsck_want_blob(Fsck *f, const Digest *d);
 NODISCARD Err *fsck_read_refs(Fsck *f);
 const Uses *fsck_uses(const Fsck *f, const Digest *d);
 
+/* What to do about the images that need D: "'decant pull X'; build 'Y' again"; "" none needs it. */
+Str fsck_advice(Fsck *f, const Digest *d);
+/* What was examined as it was SEEN is damaged: marked, so that a pull or build replaces it. */
+void fsck_mark(Fsck *f, StoreDamaged what, const Digest *d, const struct stat *seen, Str path,
+               const char *problem);
 /* Is D needed by some name as a blob: a manifest says so? */
 bool fsck_uses_blob(const Fsck *f, const Digest *d);
 
@@ -121,6 +126,7 @@ NODISCARD Err *fsck_look_blob(Fsck *f, const Str *path, const Digest *d);
 NODISCARD Err *fsck_look_layer(Fsck *f, const Str *path, const Digest *d);
 NODISCARD Err *fsck_look_record(Fsck *f, const Str *path, const Digest *d);
 NODISCARD Err *fsck_look_map(Fsck *f, const Str *path, const Digest *d);
+NODISCARD Err *fsck_look_mark(Fsck *f, const Str *path, const Digest *d);
 NODISCARD Err *fsck_look_attest(Fsck *f, const Str *path, const Digest *d);
 NODISCARD Err *fsck_look_manifests(Fsck *f, const Str *path, const Digest *d);
 NODISCARD Err *fsck_look_sealed(Fsck *f, const Str *path, const Digest *d);

@@ -81,7 +81,7 @@ void fsck_want_layer(Fsck *f, const Digest *d)
 	char hex[DIGEST_HEX_LEN + 1];
 	if (!is_new(f, 'l', d))
 		return;
-	Err *e = store_layer_get(f->store, d, &layer);
+	Err *e = store_layer_look(f->store, d, &layer);
 	err_free(e); /* looked at in its turn */
 	fsck_item(f, fsck_look_layer, arena_strf(f->arena, "layers/%s", digest_hex(d, hex).ptr), d,
 	          layer.size_bytes + 1);
@@ -93,7 +93,7 @@ void fsck_want_blob(Fsck *f, const Digest *d)
 	char hex[DIGEST_HEX_LEN + 1];
 	if (!is_new(f, 'b', d))
 		return;
-	(void)store_blob_exists(f->store, d, &size);
+	(void)store_blob_is_file(f->store, d, &size);
 	fsck_item(f, fsck_look_blob,
 	          arena_strf(f->arena, "blobs/sha256/%s", digest_hex(d, hex).ptr), d, size);
 }

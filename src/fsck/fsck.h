@@ -22,7 +22,7 @@ typedef struct FsckFinding {
 	Str problem; /* "has other content than its name says" */
 	Str *images; /* names of images that need it */
 	size_t image_count;
-	Str advice; /* what heals it; "" nothing is lost by it */
+	Str advice; /* what heals it, after a repair too; "" nothing is lost by it */
 	Str done;   /* what a repair did; "" nothing */
 } FsckFinding;
 

@@ -12,18 +12,27 @@ typedef struct Look {
 	const Digest *d;
 	Str path;
 	unsigned count;
+	const struct stat *seen;
 } Look;
 
-static void bad_layer(Fsck *f, Str path, const Digest *d, const char *problem)
+/* SEEN NULL: what is gone needs no mark. */
+static void bad_layer(Fsck *f, Str path, const Digest *d, const struct stat *seen,
+                      const char *problem)
 {
-	fsck_found(f,
-	           &(Finding){ .told = { .path = path,
-	                                 .problem = str_from(problem),
-	                                 .advice = STR("build or pull again, unless another form "
-	                                               "of the layer is here") },
-	                       .fix = FIX_LAYER,
-	                       .key = *d },
-	           d);
+	Str heals = fsck_advice(f, d);
+	if (seen)
+		fsck_mark(f, STORE_DAMAGED_LAYER, d, seen, path, problem);
+	fsck_found(
+		f,
+		&(Finding){ .told = { .path = path,
+	                              .problem = str_from(problem),
+	                              .advice = fsck_str(f,
+	                                                 "build or pull again, unless another "
+	                                                 "form of the layer is here%s%.*s",
+	                                                 heals.len ? ": " : "", STR_ARG(heals)) },
+	                    .fix = FIX_LAYER,
+	                    .key = *d },
+		d);
 }
 
 /* The first few of a layer are told; a whole folder that is gone is one damage. */
@@ -34,21 +43,23 @@ static Err *bad_file(void *context, Str path, const char *problem)
 	if (++x->count > TOLD_MAX)
 		return NULL;
 	Str at = fsck_str(x->f, "%.*s/%.*s", STR_ARG(x->path), STR_ARG(path));
-	bad_layer(x->f, at, x->d, problem);
+	bad_layer(x->f, at, x->d, x->seen, problem);
 	return NULL;
 }
 
-static Err *look_dir(Fsck *f, Str path, const Digest *d, const List *list)
+static Err *look_dir(Fsck *f, Str path, const Digest *d, const List *list, const struct stat *seen)
 {
-	Look x = { .f = f, .d = d, .path = path };
+	Look x = { .f = f, .d = d, .path = path, .seen = seen };
 	LayerExamine how = { .quick = f->request->quick,
 		             .cancel = f->request->cancel,
 		             .fn = bad_file,
 		             .context = &x };
 	Err *e = layer_examine_dir(f->store, d, list, &how);
+	if (!e && !x.count && !f->request->quick)
+		e = store_damage_clear(f->store, STORE_DAMAGED_LAYER, d);
 	if (!e || err_kind(e) == ERR_CANCELLED)
 		return e;
-	bad_layer(f, path, d, "cannot be read");
+	bad_layer(f, path, d, seen, "cannot be read");
 	err_free(e); /* told as a finding */
 	return NULL;
 }
@@ -83,13 +94,13 @@ static Err *look_without_meta(Fsck *f, Str path, const Digest *d)
 	static const char *const parts[] = { "", ".list", ".ok" };
 	const Uses *u = fsck_uses(f, d);
 	if (u && u->layer) {
-		bad_layer(f, fsck_str(f, "%.*s.meta", STR_ARG(path)), d, "is gone");
+		bad_layer(f, fsck_str(f, "%.*s.meta", STR_ARG(path)), d, NULL, "is gone");
 		return NULL;
 	}
 	AUTO_LOCK StoreLock lock = STORE_LOCK_NONE;
 	StoreLayer layer;
 	TRY(store_lock(f->store, "publish", d, f->request->cancel, &lock));
-	Err *e = store_layer_get(f->store, d, &layer);
+	Err *e = store_layer_look(f->store, d, &layer);
 	bool there = !e;
 	err_free(e); /* it is not: told below */
 	for (size_t i = 0; !there && i < ARRAY_LEN(parts); i++) {
@@ -106,11 +117,24 @@ static Err *look_without_meta(Fsck *f, Str path, const Digest *d)
 	return NULL;
 }
 
+/* What is marked and there is looked at by itself; of what is gone no mark stays. */
+Err *fsck_look_mark(Fsck *f, const Str *path, const Digest *d)
+{
+	struct stat st;
+	StoreDamaged what;
+	if (!store_damage_name(str_from_at(*path, strlen("damaged/")), &what))
+		return NULL;
+	store_damage_see(f->store, what, d, &st);
+	return st.st_ino ? NULL : store_damage_clear(f->store, what, d);
+}
+
 Err *fsck_look_layer(Fsck *f, const Str *path, const Digest *d)
 {
 	StoreLayer layer;
+	struct stat seen;
 	AUTO_LIST List *list = NULL;
-	Err *e = store_layer_get(f->store, d, &layer);
+	store_damage_see(f->store, STORE_DAMAGED_LAYER, d, &seen);
+	Err *e = store_layer_look(f->store, d, &layer);
 	if (e && err_kind(e) == ERR_NOT_FOUND) {
 		err_free(e); /* told below */
 		return look_without_meta(f, *path, d);
@@ -122,17 +146,19 @@ Err *fsck_look_layer(Fsck *f, const Str *path, const Digest *d)
 		Str cause = err_cause(e);
 		bool of_meta = memmem(cause.ptr, cause.len, ".meta", 5) != NULL;
 		bad_layer(f, fsck_str(f, "%.*s.%s", STR_ARG(*path), of_meta ? "meta" : "list"), d,
-		          "is damaged");
+		          &seen, "is damaged");
 		err_free(e); /* told as a finding */
 		return NULL;
 	}
 	if (!list_is_right(f, list, &layer)) {
-		bad_layer(f, fsck_str(f, "%.*s.list", STR_ARG(*path)), d, "is damaged");
+		bad_layer(f, fsck_str(f, "%.*s.list", STR_ARG(*path)), d, &seen, "is damaged");
 		return NULL;
 	}
 	if (layer.has_dir)
-		return look_dir(f, *path, d, list);
+		return look_dir(f, *path, d, list, &seen);
 	if (!layer.has_tar && !has_blob(f, d))
-		bad_layer(f, *path, d, "has no files, and no blob to make them from");
+		bad_layer(f, *path, d, NULL, "has no files, and no blob to make them from");
+	else if (!f->request->quick)
+		return store_damage_clear(f->store, STORE_DAMAGED_LAYER, d);
 	return NULL;
 }

@@ -170,6 +170,17 @@ static bool name_lock(Fsck *f, Str name, Str path, const struct stat *st)
 	return dir_item(f, fsck_look_locks, path, st, NULL);
 }
 
+/* Marks, and what was replaced. */
+static bool name_damaged(Fsck *f, Str name, Str path, const struct stat *st)
+{
+	Digest d;
+	StoreDamaged what;
+	if (!digest_of(str_head(name, DIGEST_HEX_LEN), &d))
+		return false;
+	return store_damage_is_old(name) ||
+	       (store_damage_name(name, &what) && file_item(f, fsck_look_mark, path, st, &d));
+}
+
 static bool name_repo(Fsck *f, Str name, Str path, const struct stat *st)
 {
 	(void)name;
@@ -207,7 +218,7 @@ static const struct {
 	{ "builds", name_build }, { "logs", name_logs },         { "containers", name_container },
 	{ "locks", name_lock },   { "refs", name_anything }, /* uses.c */
 	{ "tmp", name_anything }, { "init", name_anything },     { "manifests", name_manifests },
-	{ "repos", name_repo },   { "uploads", name_upload },
+	{ "repos", name_repo },   { "uploads", name_upload },    { "damaged", name_damaged },
 };
 
 static Err *list_dir(Fsck *f, const char *path, NameFn *fn)

@@ -158,8 +158,11 @@ static Err *fix_one(Fsck *f, Map *touched, Finding *x)
 	if (before) {
 		x->told.done = before->fix == x->fix ? before->told.done
 		                                     : STR("looked at again after that");
+		x->told.advice = before->told.advice;
 		return NULL;
 	}
+	Str advice = x->told.advice;
+	x->told.advice = STR(""); /* what is mended wants nothing more, unless its fix says so */
 	Err *e = fixes[x->fix](f, x);
 	if (e && err_kind(e) == ERR_CANCELLED)
 		return e;
@@ -167,6 +170,8 @@ static Err *fix_one(Fsck *f, Map *touched, Finding *x)
 		x->told.advice = fsck_str(f, "not repaired: %.*s", STR_ARG(err_cause(e)));
 	else if (x->told.done.len)
 		(void)map_put(touched, key, x);
+	else
+		x->told.advice = advice;
 	err_free(e); /* told in the finding */
 	return NULL;
 }

@@ -37,6 +37,7 @@ static Str dropped(Fsck *f, const char *what, const Buf *names)
 Err *repair_ref(Fsck *f, Finding *x)
 {
 	AUTO_BUF Buf names = BUF_INIT;
+	x->told.advice = fsck_advice(f, &x->key);
 	TRY(drop_refs(f, &x->key, &names));
 	TRY(store_blob_remove(f->store, &x->key));
 	x->told.done = dropped(f, "dropped", &names);
@@ -222,7 +223,8 @@ static Err *apply_blob(Fsck *f, const Digest *d, const Digest *blob, Compression
 		           .form = dir ? LAYER_FORM_DIR : LAYER_FORM_TAR,
 		           .cancel = f->request->cancel,
 		           .overlay_prefix = f->request->overlay_prefix };
-	TRY(forget_layer(f, d));
+	/* Until it is in place anew, what lies there is not used, and who uses it keeps it. */
+	TRY(store_damage_mark(f->store, STORE_DAMAGED_LAYER, d, NULL, STR("it is made again")));
 	TRY(open_tar(f->store, blob, id, f->request->cancel, &file, &tar));
 	return layer_apply(f->store, tar, &how, &layer);
 }
@@ -285,6 +287,7 @@ static Err *meta_from_files(Fsck *f, const Digest *d)
 	layer.identity = list_identity(list);
 	layer.size_bytes = layer_list_bytes(list);
 	TRY(store_layer_write_meta(f->store, &layer));
+	TRY(store_damage_clear(f->store, STORE_DAMAGED_LAYER, d));
 	AUTO_WRITER Writer *nowhere = writer_to_nowhere();
 	AUTO_WRITER Writer *hash = writer_hash(nowhere);
 	TRY(layer_write_tar(f->store, d, hash, f->request->cancel));
@@ -313,6 +316,7 @@ Err *repair_layer(Fsck *f, Finding *x)
 	if (err_kind(e) == ERR_CANCELLED)
 		return e;
 	err_free(e); /* nothing gives it: it goes */
+	x->told.advice = fsck_advice(f, &x->key);
 	TRY(drop_refs(f, &x->key, &names));
 	TRY(forget_layer(f, &x->key));
 	TRY(store_layer_drop(f->store, &x->key));

@@ -75,7 +75,7 @@ static Err *check_layer_of(Fsck *f, const Str *path, Str text)
 			continue;
 		Err *e = digest_parse(str_from_at(line, 6), &d);
 		if (!e)
-			e = store_layer_get(f->store, &d, &layer);
+			e = store_layer_look(f->store, &d, &layer);
 		if (e && err_kind(e) == ERR_NOT_FOUND)
 			found(f, *path, "speaks of a layer that is gone", FIX_REMOVE, NEXT_BUILD,
 			      NULL);
@@ -111,7 +111,7 @@ Err *fsck_look_map(Fsck *f, const Str *path, const Digest *d)
 		return NULL;
 	}
 	for (size_t i = 0; i < count; i++)
-		if (!store_blob_exists(f->store, &blobs[i].digest, NULL)) {
+		if (!store_blob_is_file(f->store, &blobs[i].digest, NULL)) {
 			found(f, *path, "speaks of a blob that is gone", FIX_MAP, "", d);
 			return NULL;
 		}
@@ -134,7 +134,7 @@ Err *fsck_look_attest(Fsck *f, const Str *path, const Digest *d)
 		Err *e = digest_parse(str_head(rest, DIGEST_TEXT_LEN), &blob);
 		bool is_digest = !e;
 		err_free(e); /* some other text */
-		if (is_digest && !store_blob_exists(f->store, &blob, NULL)) {
+		if (is_digest && !store_blob_is_file(f->store, &blob, NULL)) {
 			found(f, *path, "speaks of a blob that is gone", FIX_REMOVE, advice, d);
 			return NULL;
 		}

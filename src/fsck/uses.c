@@ -17,6 +17,31 @@ const Uses *fsck_uses(const Fsck *f, const Digest *d)
 	return map_get(&f->uses, digest_hex(d, hex));
 }
 
+Str fsck_advice(Fsck *f, const Digest *d)
+{
+	enum { NAMED_MAX = 3 };
+	AUTO_BUF Buf text = BUF_INIT;
+	const Uses *u = fsck_uses(f, d);
+	for (size_t i = 0; u && i < u->refs.len && i < NAMED_MAX; i++) {
+		const StoreRef *r = &f->refs.at[u->refs.at[i]].ref;
+		bool pulled = !digest_is_zero(&r->pulled);
+		buf_addf(&text, pulled ? "%s'decant pull %.*s'" : "%sbuild or load '%.*s' again",
+		         i ? "; " : "", STR_ARG(r->name));
+	}
+	if (u && u->refs.len > NAMED_MAX)
+		buf_addf(&text, "; and %zu more", u->refs.len - NAMED_MAX);
+	return fsck_str(f, "%s", text.len ? text.ptr : "");
+}
+
+void fsck_mark(Fsck *f, StoreDamaged what, const Digest *d, const struct stat *seen, Str path,
+               const char *problem)
+{
+	AUTO_BUF Buf text = BUF_INIT;
+	buf_addf(&text, "'%.*s' %s", STR_ARG(path), problem);
+	/* A store that cannot be written has no marks; the damage is told all the same. */
+	err_free(store_damage_mark(f->store, what, d, seen, buf_str(&text)));
+}
+
 bool fsck_uses_blob(const Fsck *f, const Digest *d)
 {
 	const Uses *u = fsck_uses(f, d);
@@ -153,7 +178,7 @@ Err *fsck_look_ref(Fsck *f, const Str *path, const Digest *d)
 	err_free(e); /* gone meanwhile */
 	for (size_t i = 0; i < pairs.len; i++) {
 		const FsckPair *p = &pairs.at[i];
-		if (!store_blob_exists(f->store, &p->blob.digest, NULL) || is_recorded(f, p, &a))
+		if (!store_blob_is_file(f->store, &p->blob.digest, NULL) || is_recorded(f, p, &a))
 			continue;
 		Finding x = { .told = { .path = fsck_str(f, "map/%s",
 			                                 digest_hex(&p->diff_id, hex).ptr),

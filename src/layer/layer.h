@@ -95,8 +95,8 @@ NODISCARD Err *layer_examine_dir(Store *s, const Digest *diff_id, const List *li
                                  const LayerExamine *how);
 /* Walk the directory form against the list: ERR_CORRUPT naming the first path that differs. */
 NODISCARD Err *layer_verify(Store *s, const Digest *diff_id, const Cancel *cancel);
-/* Before a layer is used: if it is suspect (store.h), verify it; whole: marked; damaged: dropped,
- * ERR_CORRUPT. */
+/* Before a layer is used: ERR_NOT_FOUND if its bytes are nowhere; if it is suspect (store.h),
+ * verify it; whole: marked; damaged: dropped, ERR_CORRUPT. */
 NODISCARD Err *layer_check(Store *s, const Digest *diff_id, const Cancel *cancel);
 /* After a pull or load: directories that a layer only implies take their metadata from the layers
  * below it.  DIFF_IDS bottom first; layers without directory form are left alone. */

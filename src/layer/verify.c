@@ -51,10 +51,26 @@ Err *layer_verify(Store *s, const Digest *diff_id, const Cancel *cancel)
 	return err_while(e, "checking the layer '%s'", digest_text(diff_id, text).ptr);
 }
 
+/* A layer whose bytes are nowhere is not there. */
+static Err *check_form(Store *s, const StoreLayer *layer)
+{
+	AUTO_ARENA Arena a = ARENA_INIT;
+	StoreBlobOf *blobs;
+	size_t count;
+	char text[DIGEST_TEXT_LEN + 1];
+	if (layer->has_dir || layer->has_tar)
+		return NULL;
+	TRY(store_map_list(s, &layer->diff_id, &a, &blobs, &count));
+	return count ? NULL
+	             : err_new(ERR_NOT_FOUND, "the layer '%s' has lost its bytes",
+	                       digest_text(&layer->diff_id, text).ptr);
+}
+
 Err *layer_check(Store *s, const Digest *diff_id, const Cancel *cancel)
 {
 	StoreLayer layer;
 	TRY(store_layer_get(s, diff_id, &layer));
+	TRY(check_form(s, &layer));
 	if (!layer.suspect)
 		return NULL;
 	Err *e = layer_verify(s, diff_id, cancel);

@@ -12,7 +12,7 @@
 
 #define BLOBS "blobs/sha256"
 
-bool store_blob_exists(Store *s, const Digest *d, uint64_t *ret_size)
+bool store_blob_is_file(Store *s, const Digest *d, uint64_t *ret_size)
 {
 	struct stat st;
 	StorePath path = store_path_of(BLOBS, d, "");
@@ -21,6 +21,11 @@ bool store_blob_exists(Store *s, const Digest *d, uint64_t *ret_size)
 	if (ret_size)
 		*ret_size = (uint64_t)st.st_size;
 	return true;
+}
+
+bool store_blob_exists(Store *s, const Digest *d, uint64_t *ret_size)
+{
+	return store_blob_is_file(s, d, ret_size) && !store_is_damaged(s, STORE_DAMAGED_BLOB, d);
 }
 
 bool store_blob_is_json(Store *s, const Digest *d)
@@ -35,22 +40,30 @@ bool store_blob_is_json(Store *s, const Digest *d)
 	       first == '{';
 }
 
+/* Is the blob here with these bytes?  They are few: it is read. */
+static bool has_bytes(Store *s, const Digest *d, Str bytes)
+{
+	AUTO_BUF Buf is = BUF_INIT;
+	int errnum;
+	return store_blob_exists(s, d, NULL) &&
+	       store_read_small(s, store_path_of(BLOBS, d, "").text, &is, &errnum) &&
+	       str_eq(buf_str(&is), bytes);
+}
+
 Err *store_blob_put(Store *s, Str bytes, bool sync, Digest *ret)
 {
 	Digest d = sha256_of(bytes);
 	StorePath path = store_path_of(BLOBS, &d, "");
-	uint64_t size;
 	*ret = d;
-	/* A blob of the right length was renamed into place whole: only a power cut could have
-	 * emptied it, and then its length differs. */
-	if (store_blob_exists(s, &d, &size) && size == bytes.len)
+	if (has_bytes(s, &d, bytes))
 		return NULL;
 	TRY(store_write_small(s, path.text, bytes, sync));
+	TRY(store_damage_clear(s, STORE_DAMAGED_BLOB, &d));
 	store_account_add(s, store_blocks_of(bytes.len));
 	return sync ? store_sync_dir(s, BLOBS) : NULL;
 }
 
-Err *store_blob_open(Store *s, const Digest *d, int *ret_fd, uint64_t *ret_size)
+Err *store_blob_open_marked(Store *s, const Digest *d, int *ret_fd, uint64_t *ret_size)
 {
 	char text[DIGEST_TEXT_LEN + 1];
 	StorePath path = store_path_of(BLOBS, d, "");
@@ -67,6 +80,12 @@ Err *store_blob_open(Store *s, const Digest *d, int *ret_fd, uint64_t *ret_size)
 	*ret_size = (uint64_t)st.st_size;
 	*ret_fd = TAKE_FD(fd);
 	return NULL;
+}
+
+Err *store_blob_open(Store *s, const Digest *d, int *ret_fd, uint64_t *ret_size)
+{
+	TRY(store_damage_refuse(s, STORE_DAMAGED_BLOB, d));
+	return store_blob_open_marked(s, d, ret_fd, ret_size);
 }
 
 /* --- as a stream ------------------------------------------------------------------------------ */
@@ -144,8 +163,8 @@ Err *store_blob_publish(Store *s, const char *tmp_name, const Digest *d)
 	struct stat st;
 	if (fstatat(tmp, tmp_name, &st, AT_SYMLINK_NOFOLLOW) == 0)
 		store_account_add(s, store_blocks_of((uint64_t)st.st_size));
-	if (renameat(tmp, tmp_name, s->dir_fd, path.text) < 0)
-		return err_sys(errno, "cannot publish the blob '%s'", path.text);
+	TRY(store_move_in(s, tmp_name, path.text));
+	TRY(store_damage_clear(s, STORE_DAMAGED_BLOB, d));
 	return s->durable ? store_sync_dir(s, BLOBS) : NULL;
 }
 
@@ -154,5 +173,5 @@ Err *store_blob_remove(Store *s, const Digest *d)
 	StorePath path = store_path_of(BLOBS, d, "");
 	if (unlinkat(s->dir_fd, path.text, 0) < 0 && errno != ENOENT)
 		return err_sys(errno, "cannot remove the blob '%s'", path.text);
-	return NULL;
+	return store_damage_clear(s, STORE_DAMAGED_BLOB, d);
 }

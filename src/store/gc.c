@@ -129,11 +129,11 @@ static Err *list_one(void *context, int dir_fd, const char *name)
 }
 
 /* Its directory is made when it is needed, and not here: a prune takes nothing. */
-static Err *each_attest(const Marks *m, StoreNameFn *fn, void *context)
+static Err *each_in(const Marks *m, const char *dir, StoreNameFn *fn, void *context)
 {
-	if (faccessat(m->store->dir_fd, "attest", F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT)
+	if (faccessat(m->store->dir_fd, dir, F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT)
 		return NULL;
-	return store_each_name(m->store, "attest", fn, context);
+	return store_each_name(m->store, dir, fn, context);
 }
 
 static bool is_in(const Map *map, const Digest *d)
@@ -163,7 +163,7 @@ static void mark_small(Marks *m, const char *prefix, const Digest *d, StoreMenti
 static Err *mark_reached(Marks *m)
 {
 	TRY(store_each_name(m->store, "map", list_one, &(Listing){ m, &m->maps }));
-	TRY(each_attest(m, list_one, &(Listing){ m, &m->attests }));
+	TRY(each_in(m, "attest", list_one, &(Listing){ m, &m->attests }));
 	TRY(store_each_name(m->store, "layers", list_one, &(Listing){ m, &m->data }));
 	for (size_t i = 0; i < m->marked.len; i++) {
 		Digest d;
@@ -214,6 +214,18 @@ static Err *sweep_meta(void *context, int dir_fd, const char *name)
 	return str_ends(str_from(name), STR(".meta")) ? sweep_one(context, dir_fd, name) : NULL;
 }
 
+/* Marks go with what they mark; a directory that was replaced, when nobody can use it. */
+static Err *sweep_damaged(void *context, int dir_fd, const char *name)
+{
+	Sweep *w = context;
+	if (!store_damage_is_old(str_from(name)))
+		return sweep_one(context, dir_fd, name);
+	if (store_damage_old_is_used(w->marks->store))
+		return NULL;
+	TRY(store_freed_add(&w->freed, dir_fd, name));
+	return path_remove_tree(dir_fd, name);
+}
+
 static void sweep_done(Sweep *w)
 {
 	store_freed_done(&w->freed);
@@ -226,7 +238,8 @@ static Err *sweep(Marks *m, uint64_t *freed)
 	TRY(store_each_name(m->store, "layers", sweep_one, &w));
 	TRY(store_documents_each_blob(m->documents, sweep_one, &w));
 	TRY(store_each_name(m->store, "map", sweep_one, &w));
-	TRY(each_attest(m, sweep_one, &w));
+	TRY(each_in(m, "attest", sweep_one, &w));
+	TRY(each_in(m, "damaged", sweep_damaged, &w));
 	*freed = w.freed.bytes;
 	return NULL;
 }

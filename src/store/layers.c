@@ -22,6 +22,12 @@ static bool exists(Store *s, const char *path)
 	return faccessat(s->dir_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
+static bool is_file_or_gone(Store *s, const char *path)
+{
+	struct stat st;
+	return fstatat(s->dir_fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0 || S_ISREG(st.st_mode);
+}
+
 static bool get_number(Str text, const char *name, uint64_t *ret)
 {
 	Str value;
@@ -46,10 +52,8 @@ static bool has_list(Store *s, const Digest *diff_id)
 /* The uncompressed tar has the size that .meta says. */
 static bool has_tar(Store *s, const Digest *diff_id, uint64_t tar_bytes)
 {
-	struct stat st;
-	return fstatat(s->dir_fd, store_path_of("blobs/sha256", diff_id, "").text, &st,
-	               AT_SYMLINK_NOFOLLOW) == 0 &&
-	       S_ISREG(st.st_mode) && (uint64_t)st.st_size == tar_bytes;
+	uint64_t size;
+	return store_blob_exists(s, diff_id, &size) && size == tar_bytes;
 }
 
 bool store_meta_version(Str text, uint64_t *ret)
@@ -79,7 +83,7 @@ static bool parse_meta(Str text, const Digest *diff_id, StoreLayer *ret, Str *re
 	return ok;
 }
 
-Err *store_layer_get(Store *s, const Digest *diff_id, StoreLayer *ret)
+Err *store_layer_look(Store *s, const Digest *diff_id, StoreLayer *ret)
 {
 	char hex[DIGEST_TEXT_LEN + 1];
 	StorePath path = store_path_of("layers", diff_id, ".meta");
@@ -89,7 +93,8 @@ Err *store_layer_get(Store *s, const Digest *diff_id, StoreLayer *ret)
 		if (errnum == ENOENT)
 			return err_new(ERR_NOT_FOUND, "no layer '%s' in the store",
 			               digest_text(diff_id, hex).ptr);
-		return err_sys(errnum, "cannot read '%s/%s'", s->path, path.text);
+		return err_set_kind(err_sys(errnum, "cannot read '%s/%s'", s->path, path.text),
+		                    is_file_or_gone(s, path.text) ? ERR_SYSTEM : ERR_CORRUPT);
 	}
 	Str boot;
 	StoreLayer layer;
@@ -104,6 +109,12 @@ Err *store_layer_get(Store *s, const Digest *diff_id, StoreLayer *ret)
 	                !exists(s, store_path_of("layers", diff_id, ".ok").text);
 	*ret = layer;
 	return NULL;
+}
+
+Err *store_layer_get(Store *s, const Digest *diff_id, StoreLayer *ret)
+{
+	TRY(store_layer_look(s, diff_id, ret));
+	return store_damage_refuse(s, STORE_DAMAGED_LAYER, diff_id);
 }
 
 Err *store_layer_list(Store *s, const Digest *diff_id, List **ret)
@@ -183,14 +194,20 @@ Err *store_layer_write_meta(Store *s, const StoreLayer *layer)
  * of a gc or a drop that was killed in the middle: part of a directory, the mark of a sync of other
  * bytes.
  */
+static Err *forget_sync(Store *s, const Digest *diff_id)
+{
+	StorePath synced = store_path_of("layers", diff_id, ".ok");
+	if (unlinkat(s->dir_fd, synced.text, 0) < 0 && errno != ENOENT)
+		return err_sys(errno, "cannot remove '%s/%s'", s->path, synced.text);
+	return NULL;
+}
+
 static Err *clear_place(Store *s, const Digest *diff_id)
 {
 	int tmp;
 	char name[32];
 	StorePath dir = store_path_of("layers", diff_id, "");
-	StorePath synced = store_path_of("layers", diff_id, ".ok");
-	if (unlinkat(s->dir_fd, synced.text, 0) < 0 && errno != ENOENT)
-		return err_sys(errno, "cannot remove '%s/%s'", s->path, synced.text);
+	TRY(forget_sync(s, diff_id));
 	if (!exists(s, dir.text))
 		return NULL;
 	TRY(store_tmp_fd(s, &tmp));
@@ -198,6 +215,20 @@ static Err *clear_place(Store *s, const Digest *diff_id)
 	if (renameat(s->dir_fd, dir.text, tmp, name) < 0)
 		return err_sys(errno, "cannot move '%s/%s' away", s->path, dir.text);
 	return path_remove_tree(tmp, name);
+}
+
+/* The directory of a damaged layer gives way to DIR_NAME, or to a tar (NULL), in one rename: who
+ * has it open or mounted keeps it. */
+static Err *replace_dir(Store *s, const Digest *diff_id, const char *dir_name)
+{
+	int tmp;
+	StorePath dir = store_path_of("layers", diff_id, "");
+	TRY(forget_sync(s, diff_id));
+	TRY(store_tmp_fd(s, &tmp));
+	if (dir_name && renameat2(tmp, dir_name, s->dir_fd, dir.text, RENAME_EXCHANGE) == 0)
+		return store_damage_retire(s, tmp, dir_name, diff_id);
+	TRY(store_damage_retire(s, s->dir_fd, dir.text, diff_id));
+	return dir_name ? move_dir(s, diff_id, dir_name) : NULL;
 }
 
 Err *store_layer_publish(Store *s, const StoreLayer *layer, const List *list, const char *dir_name)
@@ -215,13 +246,16 @@ Err *store_layer_publish(Store *s, const StoreLayer *layer, const List *list, co
 	err_free(e); /* it is not there, or damaged: now it will be whole */
 	if (absent)
 		TRY(clear_place(s, &layer->diff_id));
-	if (dir_name)
+	if (!absent)
+		TRY(replace_dir(s, &layer->diff_id, dir_name));
+	else if (dir_name)
 		TRY(move_dir(s, &layer->diff_id, dir_name));
 	TRY(write_list(s, &layer->diff_id, list));
 	/* A file of a directory fills half a block on the average; a tar was counted as a blob. */
 	uint64_t files = dir_name ? layer->size_bytes + 2048 * list_count(list) : 0;
 	store_account_add(s, store_blocks_of(4096 + list_text(list).len + files));
-	return store_layer_write_meta(s, layer);
+	TRY(store_layer_write_meta(s, layer));
+	return store_damage_clear(s, STORE_DAMAGED_LAYER, &layer->diff_id);
 }
 
 Err *store_layer_mark_synced(Store *s, const Digest *diff_id)
@@ -259,6 +293,9 @@ Err *store_layer_drop(Store *s, const Digest *diff_id)
 	AUTO_CLOSE int layers = -1;
 	char hex[DIGEST_HEX_LEN + 1];
 	TRY(store_subdir(s, "layers", &layers));
-	TRY(path_remove_tree(layers, digest_hex(diff_id, hex).ptr));
+	(void)digest_hex(diff_id, hex);
+	if (faccessat(layers, hex, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		TRY(store_damage_retire(s, layers, hex, diff_id)); /* a container may run over it */
+	TRY(store_damage_clear(s, STORE_DAMAGED_LAYER, diff_id));
 	return store_blob_remove(s, diff_id); /* the tar form */
 }

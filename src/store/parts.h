@@ -68,6 +68,21 @@ extern const char store_layout_empty[];  /* those of index.json before the first
 /* The .meta of a layer. */
 NODISCARD Err *store_layer_write_meta(Store *s, const StoreLayer *layer);
 
+/* Layers and blobs as they lie there, whatever marks say. */
+NODISCARD Err *store_layer_look(Store *s, const Digest *diff_id, StoreLayer *ret);
+bool store_blob_is_file(Store *s, const Digest *d, uint64_t *ret_size /* may be NULL */);
+NODISCARD Err *store_blob_open_marked(Store *s, const Digest *d, int *ret_fd, uint64_t *ret_size);
+/* What lies there before it is looked at; all zero: nothing. */
+struct stat;
+void store_damage_see(Store *s, StoreDamaged what, const Digest *d, struct stat *ret);
+/* On the disk when it returns; no mark if it was replaced since SEEN (NULL: it was not). */
+NODISCARD Err *store_damage_mark(Store *s, StoreDamaged what, const Digest *d,
+                                 const struct stat *seen, Str problem);
+NODISCARD Err *store_damage_clear(Store *s, StoreDamaged what, const Digest *d);
+/* What a file of damaged/ marks; false: it is no mark. */
+bool store_damage_name(Str name, StoreDamaged *ret);
+bool store_damage_is_old(Str name);
+
 /* *ret_got false: somebody holds the gc lock otherwise. */
 NODISCARD Err *store_try_lock_gc(Store *s, bool exclusive, StoreLock *ret, bool *ret_got);
 

@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "store/account.h"
+#include "store/documents-internal.h"
 #include "store/store-internal.h"
 
 #include <fcntl.h>
@@ -86,4 +87,32 @@ Err *store_record_remove(Store *s, Str key)
 	if (unlinkat(s->dir_fd, path.ptr, 0) < 0 && errno != ENOENT)
 		return err_sys(errno, "cannot remove the cache record '%s/%s'", s->path, path.ptr);
 	return NULL;
+}
+
+typedef struct Forget {
+	Store *store;
+	Str line; /* "layer sha256:...\n" */
+} Forget;
+
+static Err *forget_one(void *context, int dir_fd, const char *name)
+{
+	const Forget *f = context;
+	AUTO_BUF Buf path = BUF_INIT;
+	AUTO_BUF Buf text = BUF_INIT;
+	int errnum;
+	(void)dir_fd;
+	buf_addf(&path, "cache/%s", name);
+	if (!store_read_small(f->store, path.ptr, &text, &errnum) ||
+	    !str_starts(buf_str(&text), f->line))
+		return NULL;
+	return store_record_remove(f->store, str_from(name));
+}
+
+Err *store_record_forget_layer(Store *s, const Digest *diff_id)
+{
+	AUTO_BUF Buf line = BUF_INIT;
+	char text[DIGEST_TEXT_LEN + 1];
+	buf_addf(&line, "layer %s\n", digest_text(diff_id, text).ptr);
+	Forget f = { s, buf_str(&line) };
+	return store_each_name(s, "cache", forget_one, &f);
 }

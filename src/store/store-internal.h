@@ -46,6 +46,9 @@ NODISCARD Err *store_text_get_digest(Str text, const char *name, Digest *ret);
 bool store_read_small(Store *s, const char *path, Buf *out, int *ret_errno);
 /* Write PATH through the scratch directory: whole or absent. */
 NODISCARD Err *store_write_small(Store *s, const char *path, Str text, bool sync);
+/* Rename NAME of the scratch directory to PATH; a directory there, which no file of ours is, goes.
+ */
+NODISCARD Err *store_move_in(Store *s, const char *name, const char *path);
 /* Is the blob D small, and does it begin as a JSON object does?  Others are data. */
 bool store_blob_is_json(Store *s, const Digest *d);
 /* Directories of locks that every removal takes: made by it they would take what it frees. */
@@ -56,6 +59,14 @@ NODISCARD Err *store_sync_dir(Store *s, const char *path);
 
 /* The name that the file FILE of refs/ holds; *ret_found false: it is gone. */
 NODISCARD Err *store_ref_read(Store *s, const char *file, Arena *a, StoreRef *ret, bool *ret_found);
+/* --- damage.c --- */
+/* ERR_CORRUPT if it is marked. */
+NODISCARD Err *store_damage_refuse(Store *s, StoreDamaged what, const Digest *d);
+/* Move a layer's directory away, for who uses it still; it may be gone. */
+NODISCARD Err *store_damage_retire(Store *s, int dir_fd, const char *name, const Digest *d);
+/* May anybody use one: a container runs? */
+bool store_damage_old_is_used(Store *s);
+
 /* --- version.c, migrate.c --- */
 /* *ret_made false: there is no store, and CREATE does not ask for one. */
 NODISCARD Err *store_version_check(Store *s, bool create, bool *ret_made);

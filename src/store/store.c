@@ -311,6 +311,20 @@ Err *store_sync_dir(Store *s, const char *path)
 	return NULL;
 }
 
+Err *store_move_in(Store *s, const char *name, const char *path)
+{
+	int tmp;
+	char aside[32];
+	TRY(store_tmp_fd(s, &tmp));
+	if (renameat(tmp, name, s->dir_fd, path) == 0)
+		return NULL;
+	store_tmp_name(s, "aside", aside);
+	if (errno == EISDIR && renameat(s->dir_fd, path, tmp, aside) == 0 &&
+	    renameat(tmp, name, s->dir_fd, path) == 0)
+		return path_remove_tree(tmp, aside);
+	return err_sys(errno, "cannot publish '%s' in the store '%s'", path, s->path);
+}
+
 Err *store_write_small(Store *s, const char *path, Str text, bool sync)
 {
 	int tmp;
@@ -323,8 +337,8 @@ Err *store_write_small(Store *s, const char *path, Str text, bool sync)
 	Err *e = path_write_all(fd, text.ptr, text.len, path);
 	if (!e && sync && fsync(fd) < 0)
 		e = err_sys(errno, "cannot sync '%s' in the store '%s'", path, s->path);
-	if (!e && renameat(tmp, name, s->dir_fd, path) < 0)
-		e = err_sys(errno, "cannot publish '%s' in the store '%s'", path, s->path);
+	if (!e)
+		e = store_move_in(s, name, path);
 	if (e)
 		(void)unlinkat(tmp, name, 0); /* the error that is told is the first one */
 	return e;

@@ -186,6 +186,15 @@ NODISCARD Err *store_map_list(Store *s, const Digest *diff_id, Arena *a, StoreBl
                               size_t *ret_count);
 NODISCARD Err *store_map_add(Store *s, const Digest *diff_id, const StoreBlobOf *blob);
 
+/* --- damage ---------------------------------------------------------------------------------- */
+/*
+ * What fsck has found damaged is marked in damaged/.  A marked layer or blob is ERR_CORRUPT to who
+ * asks for it, and no blob of that digest "exists"; who publishes it anew replaces it at once, and
+ * takes the mark away.
+ */
+typedef enum StoreDamaged { STORE_DAMAGED_LAYER, STORE_DAMAGED_BLOB } StoreDamaged;
+bool store_is_damaged(Store *s, StoreDamaged what, const Digest *d);
+
 /* --- cache records --------------------------------------------------------------------------- */
 /* A record is a small text of the caller with its key and a checksum around it; a damaged one, and
  * one of another key, is "not found". */
@@ -198,6 +207,9 @@ void store_record_add_key(Buf *out, const Digest *key);
 void store_record_touch(Store *s, const Digest *key);
 /* KEY's hex digits; absent is no error. */
 NODISCARD Err *store_record_remove(Store *s, Str key);
+
+/* Those that lead to the layer DIFF_ID, which is dropped. */
+NODISCARD Err *store_record_forget_layer(Store *s, const Digest *diff_id);
 
 /* --- attestations ---------------------------------------------------------------------------- */
 /* The text that is kept beside an image; ERR_NOT_FOUND, ERR_CORRUPT. */

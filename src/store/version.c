@@ -27,7 +27,7 @@ const StorePart store_parts[] = {
 	{ "ctx", true, true },        { "logs", true, true },    { "tmp", true, true },
 	{ "locks", true, true },      { "mounts", true, true },  { "containers", true, true },
 	{ "builds", true, true },     { "lists", true, true },   { "init", true, false },
-	{ "manifests", true, false },
+	{ "manifests", true, false },  { "damaged", true, false },
 	{ "oci-layout", false, true }, { "index.json", false, true }, { "version", false, true },
 	{ "catalog", false, false },   { "documents", false, false },
 	{ "builders", true, false },   { "proj", true, false },
