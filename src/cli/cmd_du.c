@@ -124,6 +124,8 @@ static Str title_of(const Du *du, uint32_t n)
 	case STORE_THING_SCRATCH:
 		return arena_strf(a, "scratch of %s process %.*s",
 		                  t->goes ? "the dead" : "the running", STR_ARG(t->name));
+	case STORE_THING_REPLACED:
+		return arena_strf(a, "damaged files, replaced, of the layer %.*s", STR_ARG(id));
 	case STORE_THING_REPO:
 		return arena_strf(a, "repository %.*s", STR_ARG(t->name));
 	case STORE_THING_OTHER:

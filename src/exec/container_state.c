@@ -102,7 +102,8 @@ static void free_json(JsonValue **v)
 
 bool container_is_held(int dir_fd)
 {
-	AUTO_CLOSE int fd = openat(dir_fd, "lock", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	AUTO_CLOSE int fd = -1;
+	err_free(store_open_lock(dir_fd, "lock", O_RDONLY, &fd)); /* without: nobody has it */
 	if (fd < 0)
 		return false;
 	return flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
@@ -321,11 +322,14 @@ Err *container_lock(int dir_fd, int *ret_fd)
 {
 	enum { LOOK_NS = 1000000 };
 	*ret_fd = -1;
-	AUTO_CLOSE int fd = openat(dir_fd, "lock", O_RDWR | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0 && errno == ENOENT) /* removed since its directory was opened */
+	AUTO_CLOSE int fd = -1;
+	Err *e = store_open_lock(dir_fd, "lock", O_RDWR, &fd);
+	if (e && err_errno(e) == ENOENT) { /* removed since its directory was opened */
+		err_free(e);               /* told by the one below */
 		return err_new(ERR_NOT_FOUND, "No such container");
-	if (fd < 0)
-		return err_sys(errno, "cannot open the container's lock");
+	}
+	if (e)
+		return err_while(e, "locking the container");
 	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
 		if (errno != EWOULDBLOCK)
 			return err_sys(errno, "cannot lock the container");

@@ -138,7 +138,8 @@ Err *container_wait(Store *s, const Container *c, const Cancel *cancel, int *ret
 	TRY(container_open_dir(s, c->id, &fd));
 	AUTO_CLOSE int dir = fd;
 	/* One that is removed as it ends has no record then, but this file is open. */
-	AUTO_CLOSE int lock = openat(dir, "lock", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	AUTO_CLOSE int lock = -1;
+	err_free(store_open_lock(dir, "lock", O_RDONLY, &lock)); /* without: nobody has it */
 	TRY(open_monitor(dir, c, &pid_fd));
 	AUTO_CLOSE int monitor = pid_fd;
 	*ret_status = c->exit_status;

@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 
 typedef struct Fsck Fsck;
+typedef VEC(FsckFinding) Findings;
 typedef struct Finding Finding;
 
 /* How a finding is mended.  In the order in which it is done: forms are made from others before
@@ -141,6 +142,11 @@ NODISCARD Err *fsck_look_ref(Fsck *f, const Str *path, const Digest *d);
 NODISCARD Err *fsck_look_init(Fsck *f, const Str *path, const Digest *d);
 NODISCARD Err *fsck_look_locks(Fsck *f, const Str *path, const Digest *d);
 NODISCARD Err *fsck_look_layout(Fsck *f, const Str *path, const Digest *d);
+
+/* --- places.c --- */
+bool fsck_is_lockable(Store *s);
+/* What is in the place of locks/, locks/gc and tmp/ goes to lost+found. */
+NODISCARD Err *fsck_mend_places(Store *s, Arena *a, Findings *ret);
 
 /* --- repair.c --- */
 /* Mend each finding; what was done is told in it. */

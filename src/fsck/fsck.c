@@ -175,8 +175,6 @@ static void forget(Fsck *f)
 	VEC_DONE(&f->refs);
 }
 
-typedef VEC(FsckFinding) Findings;
-
 static bool was_mended(const Finding *x)
 {
 	return x->told.done.len > 0;
@@ -240,7 +238,10 @@ Err *fsck_run(Store *s, const FsckRequest *request, Arena *a, FsckReport *ret)
 	FsckRequest now = *request;
 	Findings all = { 0 };
 	bool again = true;
-	Err *e = lock_gc(s, request, &lock);
+	bool may_mend = request->repair && request->version != STORE_VERSION_OTHER;
+	Err *e = may_mend ? fsck_mend_places(s, a, &all) : NULL;
+	if (!e && fsck_is_lockable(s)) /* else nobody can lock it, and only a look is asked for */
+		e = lock_gc(s, request, &lock);
 	*ret = (FsckReport){ 0 };
 	if (!e && request->repair)
 		e = store_reap(s); /* what dead processes left */

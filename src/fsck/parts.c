@@ -177,8 +177,9 @@ static bool name_damaged(Fsck *f, Str name, Str path, const struct stat *st)
 	StoreDamaged what;
 	if (!digest_of(str_head(name, DIGEST_HEX_LEN), &d))
 		return false;
-	return store_damage_is_old(name) ||
-	       (store_damage_name(name, &what) && file_item(f, fsck_look_mark, path, st, &d));
+	if (store_damage_is_old(name))
+		return S_ISDIR(st->st_mode);
+	return store_damage_name(name, &what) && file_item(f, fsck_look_mark, path, st, &d);
 }
 
 static bool name_repo(Fsck *f, Str name, Str path, const struct stat *st)

@@ -186,5 +186,5 @@ Err *fsck_repair(Fsck *f)
 				e = fix_one(f, &touched, &f->found.at[i]);
 	if (!e && touched.len && f->request->image_count == 0)
 		err_free(store_layout_write(f->store)); /* the next pass tells if it could not be */
-	return e;
+	return e ? e : store_damage_free_old(f->store);
 }

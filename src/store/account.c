@@ -59,10 +59,8 @@ static Err *write_account(int fd, const StoreAccount *a)
 
 static Err *open_account(Store *s, int *ret_fd)
 {
-	AUTO_CLOSE int fd =
-		openat(s->dir_fd, ACCOUNT, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0)
-		return err_sys(errno, "cannot open '" ACCOUNT "' in the store '%s'", s->path);
+	AUTO_CLOSE int fd = -1;
+	TRY(store_open_lock(s->dir_fd, ACCOUNT, O_RDWR | O_CREAT, &fd));
 	while (flock(fd, LOCK_EX) < 0) /* held for one read and one write */
 		if (errno != EINTR)
 			return err_sys(errno, "cannot lock '" ACCOUNT "' in the store");

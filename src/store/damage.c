@@ -10,7 +10,9 @@
 #include "base/base.h"
 
 #include "fs/path.h"
+#include "store/account.h"
 #include "store/documents-internal.h"
+#include "store/freed.h"
 #include "store/store-internal.h"
 
 #include <fcntl.h>
@@ -133,8 +135,9 @@ static Err *see_held(void *context, int dir_fd, const char *name)
 {
 	bool *held = context;
 	AUTO_CLOSE int dir = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	AUTO_CLOSE int fd =
-		dir < 0 ? -1 : openat(dir, "lock", O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	AUTO_CLOSE int fd = -1;
+	if (dir >= 0)
+		err_free(store_open_lock(dir, "lock", O_RDONLY, &fd)); /* without: nobody has it */
 	*held |= fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
 	return NULL;
 }
@@ -146,4 +149,24 @@ bool store_damage_old_is_used(Store *s)
 	bool unknown = e != NULL;
 	err_free(e); /* then nothing is taken */
 	return held || unknown;
+}
+
+static Err *free_old(void *context, int dir_fd, const char *name)
+{
+	StoreFreed *freed = context;
+	if (!store_damage_is_old(str_from(name)))
+		return NULL;
+	TRY(store_freed_add(freed, dir_fd, name));
+	return path_remove_tree(dir_fd, name);
+}
+
+Err *store_damage_free_old(Store *s)
+{
+	CLEANUP(store_freed_done) StoreFreed freed = { 0 };
+	if (faccessat(s->dir_fd, DAMAGED, F_OK, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    store_damage_old_is_used(s))
+		return NULL;
+	TRY(store_each_name(s, DAMAGED, free_old, &freed));
+	store_account_add(s, -(int64_t)freed.bytes);
+	return NULL;
 }

@@ -31,12 +31,42 @@ static Err *wait_flock(int fd, int how, const Cancel *cancel)
 	return NULL;
 }
 
+Err *store_open_lock(int dir_fd, const char *name, int how, int *ret_fd)
+{
+	struct stat st;
+	AUTO_CLOSE int fd = openat(dir_fd, name, how | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+	bool is_other = fd < 0 && (errno == ELOOP || errno == EISDIR || errno == ENXIO);
+	if (fd < 0 && !is_other)
+		return err_sys(errno, "cannot open the lock '%s'", name);
+	if (fd >= 0 && fstat(fd, &st) < 0)
+		return err_sys(errno, "cannot look at the lock '%s'", name);
+	if (is_other || !S_ISREG(st.st_mode))
+		return err_new(ERR_SYSTEM, "the lock '%s' is no file", name);
+	*ret_fd = TAKE_FD(fd);
+	return NULL;
+}
+
+/* The directory of the locks is made again if it is gone: its files are empty. */
+static Err *open_lock(Store *s, const char *path, int *ret_fd)
+{
+	AUTO_CLOSE int locks = -1;
+	Err *e = store_open_lock(s->dir_fd, path, O_RDWR | O_CREAT, ret_fd);
+	if (!e)
+		return NULL;
+	if (err_errno(e) == ENOENT) {
+		err_free(e); /* tried again */
+		TRY(store_subdir(s, "locks", &locks));
+		e = store_open_lock(s->dir_fd, path, O_RDWR | O_CREAT, ret_fd);
+	}
+	if (e && (err_errno(e) == ENOTDIR || !err_errno(e)))
+		e = err_note(e, "'decant fsck --repair' moves away what is in its place");
+	return e ? err_while(e, "locking the store '%s'", s->path) : NULL;
+}
+
 static Err *lock_path(Store *s, const char *path, int how, const Cancel *cancel, StoreLock *ret)
 {
-	AUTO_CLOSE int fd =
-		openat(s->dir_fd, path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0)
-		return err_sys(errno, "cannot open the lock '%s' in the store '%s'", path, s->path);
+	AUTO_CLOSE int fd = -1;
+	TRY(open_lock(s, path, &fd));
 	TRY(wait_flock(fd, how, cancel));
 	ret->fd = TAKE_FD(fd);
 	return NULL;
@@ -46,6 +76,9 @@ Err *store_lock(Store *s, const char *kind, const Digest *key, const Cancel *can
 {
 	char prefix[64];
 	(void)snprintf(prefix, sizeof prefix, "locks/%s", kind);
+	AUTO_CLOSE int locks = -1;
+	if (mkdirat(s->dir_fd, prefix, 0700) < 0 && errno == ENOENT)
+		TRY(store_subdir(s, "locks", &locks));
 	if (mkdirat(s->dir_fd, prefix, 0700) < 0 && errno != EEXIST)
 		return err_sys(errno, "cannot create '%s' in the store '%s'", prefix, s->path);
 	StorePath path = store_path_of(prefix, key, "");
@@ -70,10 +103,8 @@ Err *store_try_lock_gc(Store *s, bool exclusive, StoreLock *ret, bool *ret_got)
 {
 	if (exclusive)
 		store_release(s);
-	AUTO_CLOSE int fd =
-		openat(s->dir_fd, "locks/gc", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0)
-		return err_sys(errno, "cannot open the lock 'locks/gc' in the store '%s'", s->path);
+	AUTO_CLOSE int fd = -1;
+	TRY(open_lock(s, "locks/gc", &fd));
 	int how = (exclusive ? LOCK_EX : LOCK_SH) | LOCK_NB;
 	while (flock(fd, how) < 0) {
 		if (errno == EWOULDBLOCK) {

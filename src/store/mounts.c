@@ -40,9 +40,10 @@ static Err *nap(const Cancel *cancel)
 	return cancel_check(cancel);
 }
 
-static int open_lock(int dir_fd, const char *name)
+static Err *open_lock(int dir_fd, const char *name, int *ret_fd)
 {
-	return openat(dir_fd, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	Err *e = store_open_lock(dir_fd, name, O_RDWR | O_CREAT, ret_fd);
+	return e ? err_while(e, "locking a cache mount") : NULL;
 }
 
 /* False: somebody else has it. */
@@ -93,11 +94,12 @@ static Err *place_open(int all_fd, const char *name, bool make, const Cancel *ca
 			continue;
 		if (p.dir_fd < 0)
 			return err_sys(errno, "cannot open a cache mount of the store");
-		p.lock_fd = open_lock(p.dir_fd, "lock");
-		if (p.lock_fd < 0 && is_gone(p.dir_fd) && make)
+		Err *e = open_lock(p.dir_fd, "lock", &p.lock_fd);
+		if (e && is_gone(p.dir_fd) && make) {
+			err_free(e); /* begun anew */
 			continue;
-		if (p.lock_fd < 0)
-			return err_sys(errno, "cannot open the lock of a cache mount");
+		}
+		TRY(e);
 		TRY(try_flock(p.lock_fd, LOCK_EX, &locked));
 		if (locked && !(make && is_gone(p.dir_fd))) {
 			*ret = (Place){ TAKE_FD(p.dir_fd), TAKE_FD(p.lock_fd) };
@@ -138,9 +140,8 @@ static Err *try_slot(Store *s, const StoreMountWish *wish, int dir_fd, unsigned 
 	struct stat st;
 	bool locked = false;
 	*ret_there = fstatat(dir_fd, name.dir, &st, AT_SYMLINK_NOFOLLOW) == 0;
-	AUTO_CLOSE int lock = open_lock(dir_fd, name.lock);
-	if (lock < 0)
-		return err_sys(errno, "cannot open the lock of a cache mount");
+	AUTO_CLOSE int lock = -1;
+	TRY(open_lock(dir_fd, name.lock, &lock));
 	TRY(try_flock(lock, wish->sharing == STORE_SHARED ? LOCK_SH : LOCK_EX, &locked));
 	if (!locked)
 		return NULL;
@@ -232,7 +233,8 @@ static Err *look_at_slot(int dir_fd, unsigned number, const Cancel *cancel, Stor
 	if (fd < 0)
 		return NULL;
 	m->count++;
-	AUTO_CLOSE int lock = openat(dir_fd, name.lock, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	AUTO_CLOSE int lock = -1;
+	err_free(store_open_lock(dir_fd, name.lock, O_RDONLY, &lock)); /* without: nobody has it */
 	if (lock >= 0 && fstat(lock, &st) == 0) {
 		int64_t used = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
 		m->used_ns = used > m->used_ns ? used : m->used_ns;
@@ -307,9 +309,8 @@ static Err *check_slot(int dir_fd, unsigned number, bool *ret_there, bool *ret_u
 	*ret_there = fstatat(dir_fd, name.dir, &st, AT_SYMLINK_NOFOLLOW) == 0;
 	if (!*ret_there)
 		return NULL;
-	AUTO_CLOSE int lock = open_lock(dir_fd, name.lock);
-	if (lock < 0)
-		return err_sys(errno, "cannot open the lock of a cache mount");
+	AUTO_CLOSE int lock = -1;
+	TRY(open_lock(dir_fd, name.lock, &lock));
 	TRY(try_flock(lock, LOCK_EX, &locked));
 	*ret_used = *ret_used || !locked;
 	return NULL;
@@ -378,8 +379,9 @@ Err *store_mount_put(Store *s, const Digest *key, Str info, const char *tmp_name
 	TRY(keep_info(p.dir_fd, info));
 	TRY(move_slots_aside(s, p.dir_fd));
 	SlotName first = slot_name(0);
-	AUTO_CLOSE int lock = open_lock(p.dir_fd, first.lock); /* its time is the last use */
-	if (lock < 0 || renameat(tmp, tmp_name, p.dir_fd, first.dir) < 0)
+	AUTO_CLOSE int lock = -1;
+	TRY(open_lock(p.dir_fd, first.lock, &lock)); /* its time is the last use */
+	if (renameat(tmp, tmp_name, p.dir_fd, first.dir) < 0)
 		return err_sys(errno, "cannot put a cache mount into the store");
 	(void)futimens(lock, NULL);
 	return NULL;

@@ -82,6 +82,8 @@ NODISCARD Err *store_damage_clear(Store *s, StoreDamaged what, const Digest *d);
 /* What a file of damaged/ marks; false: it is no mark. */
 bool store_damage_name(Str name, StoreDamaged *ret);
 bool store_damage_is_old(Str name);
+/* What was replaced goes, unless a container runs.  The gc lock is held alone. */
+NODISCARD Err *store_damage_free_old(Store *s);
 
 /* *ret_got false: somebody holds the gc lock otherwise. */
 NODISCARD Err *store_try_lock_gc(Store *s, bool exclusive, StoreLock *ret, bool *ret_got);

@@ -100,13 +100,24 @@ static Err *parse_variants(Str text, Arena *a, StoreRef *ref)
 	return e;
 }
 
+static Err *bad_ref(Err *e)
+{
+	return err_note(e, "'decant fsck --repair' moves it away; then tag, build or pull the "
+	                   "image again");
+}
+
+/* A whole file that was moved to the place of another name's is not that name. */
 static Err *parse_ref(Store *s, const char *path, Str text, Arena *a, StoreRef *ret)
 {
+	AUTO_BUF Buf want = BUF_INIT;
 	Str name, body = text;
 	if (!store_text_open(&body) || !store_text_get(body, "name", &name))
-		return err_note(
-			err_new(ERR_CORRUPT, "the name file '%s/%s' is damaged", s->path, path),
-			"remove it, and tag or build the image again");
+		return bad_ref(
+			err_new(ERR_CORRUPT, "the name file '%s/%s' is damaged", s->path, path));
+	store_ref_path(name, &want);
+	if (!str_eqc(buf_str(&want), path))
+		return bad_ref(err_new(ERR_CORRUPT, "the name file '%s/%s' is that of '%.*s'",
+		                       s->path, path, STR_ARG(name)));
 	*ret = (StoreRef){ .name = arena_str(a, name) };
 	TRY(store_text_get_digest(body, "config", &ret->config));
 	TRY(store_text_get_digest(body, "manifest", &ret->manifest));

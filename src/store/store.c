@@ -178,8 +178,14 @@ Err *store_subdir(Store *s, const char *name, int *ret_fd)
 	            (mkdirat(s->dir_fd, name, 0700) == 0 || errno == EEXIST);
 	if (made)
 		fd = openat(s->dir_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0)
-		return err_sys(errno, "cannot open '%s' in the store '%s'", name, s->path);
+	if (fd < 0) {
+		Err *e = err_sys(errno, "cannot open '%s' in the store '%s'", name, s->path);
+		return err_errno(e) == ENOTDIR || err_errno(e) == ELOOP
+		               ? err_note(
+					 e,
+					 "it is no directory: 'decant fsck --repair' moves it away")
+		               : e;
+	}
 	*ret_fd = fd;
 	return NULL;
 }

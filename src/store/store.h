@@ -240,6 +240,9 @@ NODISCARD Err *store_lock_gc(Store *s, bool exclusive, const Cancel *cancel, Sto
 /* One writer of names at a time, where one name depends on the others. */
 NODISCARD Err *store_lock_refs(Store *s, StoreLock *ret);
 void store_unlock(StoreLock *l);
+/* The file NAME to flock; HOW O_RDWR, O_RDONLY, with O_CREAT or not.  What is no file is an error,
+ * and nobody waits for it. */
+NODISCARD Err *store_open_lock(int dir_fd, const char *name, int how, int *ret_fd);
 /*
  * From here to store_release() or store_close() no gc takes away what is found in the store: before
  * an image is looked up that is then read, named or used.  Shared, as store_lock_gc(); again is no

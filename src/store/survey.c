@@ -140,6 +140,7 @@ static const struct Place {
 	{ "blobs/sha256", STORE_THING_OBJECT },
 	{ "map", STORE_THING_OBJECT },
 	{ "attest", STORE_THING_OBJECT },
+	{ "damaged", STORE_THING_OBJECT },
 	{ "builds", STORE_THING_JOURNAL },
 	{ "logs", STORE_THING_JOURNAL },
 	{ "lists", STORE_THING_JOURNAL },
@@ -164,6 +165,11 @@ static uint32_t thing_of(Scan *c, int dir_fd, const char *name)
 	if (c->place->kind == STORE_THING_OBJECT) {
 		if (!is_hex(name))
 			return c->other;
+		if (store_damage_is_old(str_from(name))) {
+			n = new_thing(v, STORE_THING_REPLACED, str_from(name));
+			v->things.at[n].goes = !store_damage_old_is_used(v->store);
+			return n;
+		}
 		n = object_of(v, (Str){ name, DIGEST_HEX_LEN });
 		note_object(v, c->place->dir, name, n);
 		return n;

@@ -26,6 +26,7 @@ typedef enum StoreThingKind {
 	STORE_THING_JOURNAL,   /* records of builds, their logs and lists */
 	STORE_THING_CONTEXTS,  /* what is known of the files of contexts */
 	STORE_THING_SCRATCH,   /* of one process; .goes if that is dead */
+	STORE_THING_REPLACED,  /* a damaged layer's directory; .goes if no container runs */
 	STORE_THING_REPO,      /* of a registry of ours; .name the repository */
 	STORE_THING_OTHER,     /* index.json, locks, directories ... */
 	STORE_THING_KIND_COUNT

@@ -177,6 +177,20 @@ decant rmi below >/dev/null
 is "without it they go" "$(find "$DECANT_ROOT/damaged" -name '*.old-*' | wc -l)" 0
 : "$below_id"
 
+# --- a repair leaves nothing of what it replaced, unless a container runs
+replaced() { find "$DECANT_ROOT/damaged" -maxdepth 1 -name '*.old-*' | wc -l; }
+decant run -d --network=none --name beside "$SERVE/base:1" sh -c 'while ! [ -e /go ]; do sleep 0.1; done' >/dev/null
+flip "$file"
+run decant fsck --repair
+is "beside a container: a repair keeps what it replaced" "$STATUS $(replaced)" "0 1"
+like "and du says what it is" "$(decant du)" "damaged files, replaced, of the layer ${base_layer:0:12}"
+decant rm -f beside >/dev/null
+run decant fsck --repair
+is "the next one frees it" "$STATUS $(replaced)" "0 0"
+flip "$file"
+run decant fsck --repair
+is "without a container it goes at once" "$STATUS $(replaced)" "0 0"
+
 # --- a repair says what is to be done next
 decant rmi -f app >/dev/null
 flip "$B/$blob"

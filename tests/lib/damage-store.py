@@ -14,6 +14,7 @@ HOWS = ["delete", "empty", "half", "flip", "dir", "symlink", "mode", "owner"]
 # What need not be found, and why.
 NOT_FOUND = [
     (r"locks/.*|tmp/.*", None, "empty, made when needed"),
+    (r"locks", {"delete"}, "the same"),
     (r"(refs|cache|ctx|builds|lists|attest|mounts)/.*|logs/.*|catalog|documents|.*\.ok|init|index|attest", {"delete"},
      "a thing that is not there is no damage: names, records and caches come and go"),
     (r"containers/[^/]*/(upper|work|scratch|log|log\.lines|lock)(/.*)?", None, "the container writes it"),
@@ -21,6 +22,9 @@ NOT_FOUND = [
     (r"blobs/sha256/.*", {"delete"}, "a blob that nothing needs, or the other form of a layer that is a directory"),
     (r"map/.*", {"delete"}, "the blob is packed again; if a manifest has it, it is found"),
     (r"containers/[^/]*", {"delete"}, "what 'rm' does: nothing else speaks of a container"),
+    (r"damaged/[0-9a-f]{64}\.old-[^/]*", {"delete", "mode", "owner"}, "replaced: only containers that run over it read it"),
+    (r"damaged/[0-9a-f]{64}\.old-[^/]*/.*", None, "the same"),
+    (r"damaged/[0-9a-f]{64}\.(layer|blob)", {"delete"}, "a mark: what is marked is found again by itself"),
     (r"layers/[0-9a-f]{64}", {"delete"}, "a blob of the layer is here, and its files are made from that"),
 ]
 # What the kernel reads for a RUN is not compared with anything (docs/store.md): a file of a layer's folder.
