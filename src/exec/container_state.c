@@ -345,7 +345,7 @@ Err *container_lock(int dir_fd, int *ret_fd)
 Err *container_take(Store *s, Str id, Arena *a, ContainerRecord *ret, int *ret_dir_fd,
                     int *ret_lock_fd)
 {
-	int fd;
+	int fd = -1;
 	TRY(container_open_dir(s, id, &fd));
 	AUTO_CLOSE int dir = fd;
 	TRY(container_lock(dir, &fd));
@@ -364,8 +364,8 @@ Err *container_rename(Store *s, const Container *c, Str name)
 	AUTO_ARENA Arena a = ARENA_INIT;
 	Container *all;
 	size_t count = 0;
-	int fd, one;
-	ContainerRecord r;
+	int fd = -1, one = -1;
+	ContainerRecord r = { 0 };
 	TRY(store_subdir(s, "containers", &fd));
 	AUTO_CLOSE int containers = fd;
 	if (flock(containers, LOCK_EX) < 0)
@@ -410,7 +410,7 @@ Err *container_list(Store *s, Arena *a, Container **ret, size_t *ret_count)
 			continue;
 		AUTO_CLOSE int one =
 			openat(fd, d->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		ContainerRecord r;
+		ContainerRecord r = { 0 };
 		if (one < 0)
 			continue; /* just removed */
 		Err *e = container_read(one, a, &r);

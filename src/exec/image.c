@@ -193,7 +193,7 @@ Err *image_note_platforms(Store *s, const Image *image, Arena *a, Err *e)
 
 Err *image_find_for(Store *s, Str name, const Platform *platform, Arena *a, Image *ret)
 {
-	Image image;
+	Image image = { 0 };
 	TRY(image_find(s, name, a, &image));
 	if (platform) {
 		bool many = image.store_ref.variant_count > 0 &&
