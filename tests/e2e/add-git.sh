@@ -168,7 +168,7 @@ is "and its commits" "$(content)" one
 free_port >"$T/port"
 git daemon --listen=127.0.0.1 --port="$(cat "$T/port")" --base-path="$T/repos" --export-all --reuseaddr --pid-file="$T/daemon.pid" "$T/repos" 2>/dev/null &
 E2E_PIDS+=($!)
-for _ in $(seq 50); do git ls-remote "git://127.0.0.1:$(cat "$T/port")/r.git" >/dev/null 2>&1 && break; sleep 0.1; done
+for _ in $(seq 600); do git ls-remote "git://127.0.0.1:$(cat "$T/port")/r.git" >/dev/null 2>&1 && break; sleep 0.1; done
 dockerfile "ADD git://127.0.0.1:$(cat "$T/port")/r.git#v1 /x/"
 is "git://" "$(content)" two
 cat >"$T/bin/ssh" <<-S
@@ -434,9 +434,9 @@ fi
 dockerfile "ADD $WEB/hang/r.git /x/"
 "$DECANT" build --progress=plain . 2>"$T/hang.err" &
 pid=$!
-for _ in $(seq 100); do grep -q hang "$T/web.log" && break; sleep 0.1; done
+wait_until 60 grep -q hang "$T/web.log"
 kill -TERM $pid
-for _ in $(seq 30); do kill -0 $pid 2>/dev/null || break; sleep 0.1; done
+wait_until 30 eval "! kill -0 $pid 2>/dev/null" # the server is silent for a minute
 ok "G08 an interrupted build ends at once" [ ! -d /proc/$pid ]
 wait $pid
 is "G08 with its git" "$(pgrep -f "ls-remote.*$port/hang")" ""

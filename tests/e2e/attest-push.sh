@@ -70,7 +70,7 @@ registry_stop
 # --- a registry with the API ------------------------------------------------------------------------------------------
 python3 "$E2E_ROOT/tests/lib/referrers-registry.py" "$T/info" &
 E2E_PIDS+=("$!")
-for _ in $(seq 100); do [ -s "$T/info" ] && break; sleep 0.1; done
+wait_until 60 [ -s "$T/info" ]
 R=$(cat "$T/info")
 run decant build -t "$R/app:1" --push --provenance=mode=min --sbom=true ctx
 status "pushed where referrers are known" 0

@@ -37,9 +37,13 @@ for kind in slow-200 token-slow; do
 	milliseconds decant build --check -f "$kind/one" "$kind"
 	one=$MS
 	status "$kind: one base image" 0
-	milliseconds decant build --check -f "$kind/four" "$kind"
+	# An answer after another, four would take four times as long: 3 questions of 0.2 s, a token of 0.3 s.  A machine that
+	# was busy with something else by then is asked again: the servers' delays never get shorter.
+	for _ in 1 2 3 4 5 6 7 8; do
+		milliseconds decant build --check -f "$kind/four" "$kind"
+		if [ "$STATUS" -ne 0 ] || [ "$MS" -lt $((one + 300)) ]; then break; fi
+	done
 	status "$kind: four base images" 0
-	# An answer after another, four would take four times as long: 3 questions of 0.2 s, a token of 0.3 s.
 	ok "$kind: four base images in the time of one ($MS ms, one: $one ms)" [ "$MS" -lt $((one + 300)) ]
 done
 

@@ -149,7 +149,7 @@ run decant build -q --build-context "anything:1=oci-layout://main" main
 like "a directory that is no layout" "$ERR" "'main' is no OCI image layout"
 DECANT_ROOT=$T/third-store
 blob=$(find layout/blobs -size +100k | head -n 1)
-cp "$blob" saved && printf x | dd of="$blob" bs=1 seek=70000 conv=notrunc status=none
+cp "$blob" saved && damage "$blob" 70000
 run decant build -q -f main/two --build-context "anything:1=oci-layout://layout" main
 ok "a layer that is damaged is refused" [ "$STATUS" -ne 0 ]
 rm "$blob"
@@ -162,13 +162,9 @@ DECANT_ROOT=$T/store
 
 # --- URLs ------------------------------------------------------------------------------------------
 mkdir www && echo page >www/page
-port=$(free_port)
-(cd www && exec python3 -m http.server --bind 127.0.0.1 "$port" >/dev/null 2>&1) &
+exec 3< <(exec "$E2E_ROOT/tests/lib/web-server" "$T/www" "$T/web.log")
 E2E_PIDS+=($!)
-for _ in $(seq 50); do
-	curl -s -o /dev/null "http://127.0.0.1:$port/page" && break
-	sleep 0.1
-done
+read -r port <&3
 run decant build -q -t web --build-context page="http://127.0.0.1:$port/page" - <<'D'
 FROM alpine:edge
 COPY --from=page context /got

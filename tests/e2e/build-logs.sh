@@ -58,10 +58,7 @@ sed -i 's,^RUN ,RUN --mount=type=cache\,id=gate\,target=/c ,' slow
 decant build -q -t slow -f slow . >/dev/null 2>&1 &
 pid=$!
 E2E_PIDS+=("$pid")
-for _ in $(seq 100); do
-	[ "$(decant logs slow 2 2>/dev/null)" = first ] && break
-	sleep 0.05
-done
+wait_until 120 eval '[ "$(decant logs slow 2 2>/dev/null)" = first ]'
 is "can be read while it runs" "$(decant logs slow 2)" "first"
 like "is running" "$(decant builds | sed -n 2p)" 'slow:latest   running'
 decant logs -f slow 2 >"$T/followed" &
@@ -74,14 +71,11 @@ is "and followed to its end" "$(cat "$T/followed")" "first
 last"
 
 # --- killed ------------------------------------------------------------------------------------
-printf 'FROM base:1\nRUN echo alive; sleep 60\n' >slow
+printf 'FROM base:1\nRUN echo alive; sleep 600\n' >slow
 "$DECANT" build -q -t killed -f slow . >/dev/null 2>&1 &
 pid=$!
 E2E_PIDS+=("$pid")
-for _ in $(seq 100); do
-	[ "$(decant logs killed 2 2>/dev/null)" = alive ] && break
-	sleep 0.05
-done
+wait_until 120 eval '[ "$(decant logs killed 2 2>/dev/null)" = alive ]'
 kill -9 $pid
 wait $pid 2>/dev/null
 like "a killed build is lost" "$(decant builds | sed -n 2p)" 'killed:latest   lost'

@@ -93,7 +93,7 @@ store
 build --cache-from type=local,src=bad
 like "blobs that are gone: a warning" "$ERR" "WARN: the cache of local bad: the layer sha256:[0-9a-f]+ cannot be had: .*has no 'blobs/sha256/"
 is "blobs that are gone: the image is right" "$(right)" "$PLAIN"
-rm -rf bad && cp -r cache bad && find bad/blobs -size +50k -exec sh -c 'printf x | dd of="$1" bs=1 seek=1000 conv=notrunc status=none' sh {} \;
+rm -rf bad && cp -r cache bad && find bad/blobs -size +50k | while read -r blob; do damage "$blob" 1000; done
 store
 build --cache-from type=local,src=bad
 like "a flipped byte: a warning" "$ERR" 'WARN: the cache of local bad: the layer sha256:[0-9a-f]+ cannot be had'
@@ -117,7 +117,7 @@ fault() { # fault, expected warning, RUNs
 	[ -z "$2" ] || like "$1: a warning" "$ERR" "WARN: the cache of registry $FAULT/$1/x:latest$2"
 	is "$1: RUNs" "$(ran)" "$3"
 	is "$1: the image is right" "$(right)" "$PLAIN"
-	ok "$1: within reason" [ $((SECONDS - begun)) -lt 40 ]
+	ok "$1: within reason" [ $((SECONDS - begun)) -lt 240 ]
 }
 LAYERS=': the layer sha256:[0-9a-f]+ cannot be had: '
 fault good "" 0
@@ -137,12 +137,12 @@ fault basic ' is not used: .*denied' 2
 store
 "$DECANT" build --progress plain --cache-from "$FAULT/stall/x:latest" context 2>stalled &
 PID=$!
-for _ in $(seq 100); do grep -q 'fetch [0-9]* layer' stalled && break; sleep 0.1; done
-sleep 0.5
+wait_until 60 grep -q 'fetch [0-9]* layer' stalled
+wait_until 60 eval 'fault_log | grep -q "GET .*stall/x/blobs/$LAYER"'
 BEGUN=$SECONDS
 kill -TERM $PID # a shell gives its background no SIGINT
 wait $PID
-ok "a stalled layer: ^C is heard at once" [ $((SECONDS - BEGUN)) -lt 3 ]
+ok "a stalled layer: ^C is heard at once" [ $((SECONDS - BEGUN)) -lt 20 ] # the server stalls for a minute
 is "a stalled layer: nothing left over" "$(leftovers)" ""
 
 # --- an export that fails

@@ -134,20 +134,18 @@ DECANT_ROOT=$OLD
 run decant cache prune -f --filter id=named
 like "prune by id" "$OUT" 'Total reclaimed space: 100kB'
 is "the other stays" "$(decant cache ls --format '{{.ID}}')" /var/cache/a
-printf 'FROM base:1\nRUN --mount=type=cache,target=/var/cache/a touch /var/cache/a/busy; sleep 20\n' >c/busy
-decant build -f c/busy c >busy.log 2>&1 &
+printf 'FROM base:1\nRUN --mount=type=cache,target=/var/cache/a touch /var/cache/a/busy; sleep 600\n' >c/busy
+"$DECANT" build -f c/busy c >busy.log 2>&1 &
 pid=$!
-for _ in $(seq 100); do
-	[ "$(decant cache ls --format '{{.InUse}}')" = true ] && break
-	sleep 0.1
-done
+E2E_PIDS+=("$pid")
+wait_until 60 eval '[ "$(decant cache ls --format "{{.InUse}}")" = true ]'
 is "in use" "$(decant cache ls --format '{{.InUse}}')" true
 run decant cache rm /var/cache/a
 ok "is not removed" [ "$STATUS" -eq 1 ]
 like "says why" "$ERR" 'is in use'
 run decant cache prune -f
 is "nor pruned" "$(decant cache ls -q | wc -l)" 1
-kill -INT $pid 2>/dev/null
+kill -TERM $pid 2>/dev/null
 wait $pid
 is "nothing left over" "$(leftovers)" ""
 done_testing

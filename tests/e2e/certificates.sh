@@ -16,22 +16,20 @@ git init -q www/repo && git -C www/repo -c user.name=t -c user.email=t@t commit 
 	echo from-git >www/repo/g.txt && git -C www/repo add g.txt &&
 	git -C www/repo -c user.name=t -c user.email=t@t commit -q -m two
 git clone -q --bare www/repo www/r.git && git -C www/r.git update-server-info
-port=$(free_port)
 cat >server.py <<'P'
 import functools, http.server, ssl, sys
 handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory="www")
-server = http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), handler)
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
 context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
 context.load_cert_chain("srv.pem", "srv.key")
 server.socket = context.wrap_socket(server.socket, server_side=True)
+print(server.server_address[1], flush=True)
 server.serve_forever()
 P
-python3 server.py "$port" >server.log 2>&1 &
+python3 server.py >port 2>server.log &
 E2E_PIDS+=("$!")
-for _ in $(seq 100); do
-	curl -sk "https://127.0.0.1:$port/" >/dev/null && break
-	sleep 0.1
-done
+wait_until 60 [ -s port ]
+port=$(cat port)
 
 mkdir c && cat >c/Dockerfile <<D
 FROM base:1

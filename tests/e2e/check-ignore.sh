@@ -37,17 +37,17 @@ like "... says so" "$ERR" 'a path has at most 4095 bytes'
 run bash -c '"$DECANT" check-ignore a.o >/dev/full'
 status "a full output is no answer" 1
 mkfifo pipe
-run timeout 5 bash -c 'ln -sf pipe Dockerfile; "$DECANT" check-ignore a.o'
+run timeout 60 bash -c 'ln -sf pipe Dockerfile; "$DECANT" check-ignore a.o'
 status "nothing is opened for its name alone" 0
-run timeout 5 bash -c 'echo FROM scratch | "$DECANT" build -q -f - .'
+run timeout 60 bash -c 'echo FROM scratch | "$DECANT" build -q -f - .'
 status "a Dockerfile from standard input beside it" 0
-run timeout 5 "$DECANT" build -q .
+run timeout 60 "$DECANT" build -q .
 status "a Dockerfile that is a pipe: refused, not waited for" 3
 like "... by name" "$ERR" "'Dockerfile' is no regular file"
 rm Dockerfile
 mv .dockerignore kept
 ln -s pipe .dockerignore
-run timeout 5 "$DECANT" check-ignore a.o
+run timeout 60 "$DECANT" check-ignore a.o
 status "an ignore file that is a pipe" 128
 like "... by name" "$ERR" "'.dockerignore' is no regular file"
 rm .dockerignore pipe
@@ -60,7 +60,7 @@ mv kept .dockerignore
 run decant build -q .
 like "a directory" "$ERR" "'Dockerfile' is a directory"
 rmdir Dockerfile
-run timeout 5 bash -c '"$DECANT" build -q -f <(echo FROM scratch) .'
+run timeout 60 bash -c '"$DECANT" build -q -f <(echo FROM scratch) .'
 status "-f takes a pipe" 0
 
 if command -v git >/dev/null; then

@@ -9,18 +9,16 @@ base box:1
 mkdir ctx
 cat >ctx/Dockerfile <<'D'
 FROM box:1
-RUN echo working; sleep 60
+RUN echo working; sleep 600
 D
 
 # The first signal ends the build with everything it started; the exit status says so.
 for signal in INT TERM HUP; do
 	# a shell's background job has SIGINT ignored, which decant would respect
+	: >out # what it wrote before is no sign
 	env --default-signal=INT "$DECANT" build --progress=plain ctx >out 2>&1 &
 	pid=$!
-	for _ in $(seq 300); do
-		grep -q working out && break
-		sleep 0.1
-	done
+	wait_until 120 grep -qE '^#[0-9]+ [0-9.]+ working$' out
 	kill "-$signal" "$pid"
 	wait "$pid"
 	is "SIG$signal: exit status" $? $((128 + $(kill -l $signal)))
@@ -34,7 +32,10 @@ like "load of nothing" "$ERR" 'requested load from stdin, but stdin is empty'
 like "images -q: 12 digits" "$(decant images -q box:1)" '^[0-9a-f]{12}$'
 
 # Outputs that end early, or are full.
-(sleep 0.5; decant help; echo $? >status) | true
+exec 5> >(exec true)
+wait $!
+(decant help >&5; echo $? >status)
+exec 5>&-
 is "a reader that is gone: SIGPIPE, as any filter" "$(cat status)" 141
 (decant help; echo $? >status) 2>err | true
 is "... without a word" "$(cat err)" ""

@@ -39,7 +39,7 @@ refused "exec of a script with it" "$DECANT" exec box /script
 
 # A process of the container looks at all others while commands come into being beside it.
 for _ in 1 2 3 4 5 6 7 8 9 10; do decant exec box true; done
-ok "it has looked" timeout 30 bash -c 'until "$DECANT" exec box grep -q busybox /seen 2>/dev/null; do sleep 0.1; done'
+ok "it has looked" timeout 120 bash -c 'until "$DECANT" exec box grep -q busybox /seen 2>/dev/null; do sleep 0.1; done'
 is "no program could be opened to be written to" "$(decant exec box cat /opened 2>/dev/null)" ""
 unlike "nor was the host's seen" "$(decant exec box sort -u /seen)" "$(realpath "$DECANT")\$"
 decant rm -f box >/dev/null

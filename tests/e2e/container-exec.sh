@@ -6,7 +6,7 @@ needs_run
 base alpine:edge
 
 decant run -d --name box --hostname boxed -e A=1 -w /tmp alpine:edge sh -c 'echo from inside >/made; while :; do sleep 0.1; done' >/dev/null
-timeout 20 bash -c 'until "$DECANT" exec box test -e /made; do sleep 0.1; done' 2>/dev/null
+timeout 120 bash -c 'until "$DECANT" exec box test -e /made; do sleep 0.1; done' 2>/dev/null
 run decant exec box cat /made
 is "its files" "$STATUS $OUT" "0 from inside"
 is "its environment, directory, name" "$(decant exec box sh -c 'echo $A $PWD; hostname')" "1 /tmp
@@ -33,7 +33,7 @@ status "no such container" 1
 like "in docker's words" "$ERR" "No such container: nope"
 run decant exec -d box sh -c 'echo left >/left; exec sleep 1000'
 is "-d" "$STATUS $OUT" "0 "
-ok "goes on" timeout 20 bash -c 'until "$DECANT" exec box grep -q left /left; do sleep 0.1; done' 2>/dev/null
+ok "goes on" timeout 120 bash -c 'until "$DECANT" exec box grep -q left /left; do sleep 0.1; done' 2>/dev/null
 like "-t" "$(decant exec -t box sh -c 'test -t 0 && test -t 1 && echo yes' </dev/null)" yes
 run decant exec -it box true </dev/null
 like "-it wants a terminal" "$ERR" "not a TTY"
@@ -54,7 +54,7 @@ decant rm -f less >/dev/null
 
 decant exec box sleep 1000 &
 sleeping=$!
-timeout 20 bash -c 'until "$DECANT" exec box sh -c "grep -qs sleep.100[0] /proc/[0-9]*/cmdline"; do sleep 0.1; done' 2>/dev/null
+timeout 120 bash -c 'until "$DECANT" exec box sh -c "grep -qs sleep.100[0] /proc/[0-9]*/cmdline"; do sleep 0.1; done' 2>/dev/null
 run decant rm -f box
 status "the container ends with commands in it" 0
 wait $sleeping

@@ -33,7 +33,7 @@ if [ -w /dev/net/tun ] && command -v slirp4netns >/dev/null; then
 	id=$(decant run -d --rm --name all -P exposing)
 	is "-P: a port of the image under its own number" "$(decant port all "$port/tcp") $(decant port all "$other/udp")" "0.0.0.0:$port 0.0.0.0:$other"
 	is "port shows all" "$(decant port "$id" | sort)" "$(printf '%s/tcp -> 0.0.0.0:%s\n%s/udp -> 0.0.0.0:%s\n' "$port" "$port" "$other" "$other" | sort)"
-	is "and it answers" "$(timeout 20 bash -c "until curl -s http://127.0.0.1:$port/; do sleep 0.05; done")" welcome
+	is "and it answers" "$(timeout 120 bash -c "until curl -s http://127.0.0.1:$port/; do sleep 0.05; done")" welcome
 	run decant port all 1
 	ok "no such port" [ "$STATUS" -ne 0 ]
 	decant stop -t 1 all >/dev/null

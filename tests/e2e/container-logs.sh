@@ -33,7 +33,7 @@ is "one time for a long line" "$(decant logs -t bytes | grep -aoE "$stamp " | wc
 
 # --- between two times ------------------------------------------------------------------------------
 decant run -d --name times --network none alpine:edge sh -c 'trap "echo second; exit" USR1; echo first; while :; do sleep 0.05; done' >/dev/null
-timeout 20 bash -c 'until "$DECANT" logs times | grep -q first; do :; done'
+timeout 120 bash -c 'until "$DECANT" logs times | grep -q first; do :; done'
 middle=$(date -u +%Y-%m-%dT%H:%M:%S.%NZ)
 decant logs -f -t times >followed &
 following=$!

@@ -42,7 +42,7 @@ decant rm plain given bare >/dev/null
 network=(--network none)
 if [ -w /dev/net/tun ] && command -v slirp4netns >/dev/null; then network=(-p "127.0.0.1:$port:80"); fi
 decant run -d --name on -u 0 "${network[@]}" --entrypoint sh app -c 'head -c 3000 /dev/zero >/made; sleep 4711 & echo "up \"$1\""; wait' one 'b"c' >/dev/null
-timeout 20 bash -c 'until "$DECANT" logs on | grep -q up; do sleep 0.05; done'
+timeout 120 bash -c 'until "$DECANT" logs on | grep -q up; do sleep 0.05; done'
 pid=$(field on '{{.State.Pid}}')
 is "running" "$(field on '{{.State.Status}} {{.State.Running}} {{.State.ExitCode}}')" "running true 0"
 like "its process is the container's" "$(tr '\0' ' ' <"/proc/$pid/cmdline")" '^sh -c head'
@@ -77,7 +77,7 @@ if command -v ps >/dev/null; then
 	is "with options of ps" "$(decant top on -o pid,args | sed 1d | tr -s ' ' | sort | grep -c "^$pid sh -c head\|^[0-9]* sleep 4711")" 2
 	like "of BSD's kind" "$(decant top on aux)" '^USER +PID +%CPU'
 	decant exec on sleep 4712 &
-	timeout 20 bash -c 'until "$DECANT" top on | grep -q "sleep 4712"; do sleep 0.05; done'
+	timeout 120 bash -c 'until "$DECANT" top on | grep -q "sleep 4712"; do sleep 0.05; done'
 	like "one of exec is one of its own" "$(decant top on)" ' sleep 4712$'
 	run decant top on -o args
 	status "without numbers" 3

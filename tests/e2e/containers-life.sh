@@ -5,16 +5,6 @@
 needs_run
 base alpine:edge
 
-wait_for() { # seconds command...
-	local tries=$(($1 * 20))
-	shift
-	until "$@"; do
-		tries=$((tries - 1))
-		[ "$tries" -gt 0 ] || return 1
-		sleep 0.05
-	done
-}
-
 run decant create --name made -e X=1 alpine:edge sh -c 'echo hello $X; echo more >>/file; wc -l </file; exit 7'
 status "create" 0
 like "prints the ID" "$OUT" '^[0-9a-f]{64}$'
@@ -88,12 +78,12 @@ decant rm one two three >/dev/null
 
 # --- while it runs ----------------------------------------------------------------------------------
 decant run -d --name alive --stop-signal USR2 alpine:edge sh -c 'trap "echo one" USR1; trap "echo two; exit 5" USR2; trap "exit 6" HUP; echo up; while :; do sleep 0.05; done' >/dev/null
-ok "it is up" wait_for 10 eval 'decant logs alive | grep -q up'
+ok "it is up" wait_until 60 eval 'decant logs alive | grep -q up'
 run decant start alive
 status "start of a running one is nothing" 0
 run decant kill -s USR1 alive
 status "kill -s" 0
-ok "reaches it" wait_for 10 eval 'decant logs alive | grep -q one'
+ok "reaches it" wait_until 60 eval 'decant logs alive | grep -q one'
 run decant kill -s NOPE alive
 ok "no such signal" [ "$STATUS" -ne 0 ]
 id=$(decant ps -q --no-trunc)
@@ -115,7 +105,7 @@ run decant stop -s HUP still
 is "stop -s" "$(decant wait still)" 6
 decant rm -f still >/dev/null
 decant run -d --name term -it alpine:edge sh -c 'tty; cat' >/dev/null
-ok "a terminal, left behind" wait_for 10 eval 'decant logs term | grep -q /dev/'
+ok "a terminal, left behind" wait_until 60 eval 'decant logs term | grep -q /dev/'
 run decant kill term
 is "kill" "$(decant wait term)" 137
 run decant kill term
@@ -126,7 +116,7 @@ is "nothing stays" "$(decant ps -aq)$(leftovers)" ""
 id=$(decant run -d --rm --network none alpine:edge sh -c 'trap "exit 9" USR1; while :; do sleep 0.05; done')
 "$DECANT" wait "$id" >waited &
 waiting=$!
-timeout 20 bash -c 'until ls /proc/'$waiting'/fd -l 2>/dev/null | grep -q "/lock$"; do sleep 0.05; done'
+timeout 120 bash -c 'until ls /proc/'$waiting'/fd -l 2>/dev/null | grep -q "/lock$"; do sleep 0.05; done'
 until decant kill -s USR1 "$id" >/dev/null 2>&1 && timeout 1 tail --pid=$waiting -f /dev/null; do kill -0 $waiting 2>/dev/null || break; done
 wait $waiting
 is "wait of one that is removed as it ends" "$(cat waited)" 9

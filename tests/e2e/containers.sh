@@ -15,15 +15,6 @@ D
 
 containers() { find "$DECANT_ROOT/containers" -mindepth 1 -maxdepth 1 | wc -l; }
 alive() { pgrep -fx "$1" >/dev/null; } # by the whole command line of what runs inside
-wait_for() { # seconds command...
-	local tries=$(($1 * 20))
-	shift
-	until "$@"; do
-		tries=$((tries - 1))
-		[ $tries -gt 0 ] || return 1
-		sleep 0.05
-	done
-}
 
 # --- here and now ---------------------------------------------------------------------------------
 run decant run --rm app
@@ -89,18 +80,18 @@ status "rm again" 1
 like "says so" "$ERR" "No such container: kept"
 
 # --- signals ---------------------------------------------------------------------------------------
-timeout 60 "$DECANT" run --rm app 'trap "echo got it; exit 9" TERM; echo up; while :; do sleep 0.01; done' >"$T/out" &
+timeout 300 "$DECANT" run --rm app 'trap "echo got it; exit 9" TERM; echo up; while :; do sleep 0.01; done' >"$T/out" &
 pid=$!
-wait_for 10 grep -q up "$T/out"
+wait_until 60 grep -q up "$T/out"
 kill -TERM $pid # timeout passes it on
 wait $pid
 is "a signal reaches the command" "$(tr '\n' ' ' <"$T/out")" "up got it "
-"$DECANT" run --rm app 'sleep 8765431; true' &
+"$DECANT" run --rm app "sleep 8765431.$$; true" &
 pid=$!
-wait_for 10 alive "sleep 8765431"
+wait_until 60 alive "sleep 8765431.$$"
 kill -KILL $pid
 wait $pid 2>/dev/null
-ok "kill -9 takes all with it" wait_for 5 eval '! alive "sleep 8765431"'
+ok "kill -9 takes all with it" wait_until 60 eval '! alive "sleep 8765431.$$"'
 decant ps -a | grep -q 'Exited (137)' && decant rm "$(decant ps -aq)" >/dev/null
 is "and it can be removed" "$(containers)" 0
 
@@ -109,8 +100,8 @@ run decant run -d --name server app 'trap "echo asked; exit 0" USR1; echo up; wh
 status "run -d" 0
 like "prints the ID" "$OUT" '^[0-9a-f]{64}$'
 like "ps shows it" "$(decant ps)" "Up .* server$"
-ok "its log" wait_for 5 eval '[ "$(decant logs server)" = up ]'
-timeout 60 "$DECANT" logs -f server >"$T/followed" &
+ok "its log" wait_until 60 eval '[ "$(decant logs server)" = up ]'
+timeout 300 "$DECANT" logs -f server >"$T/followed" &
 follower=$!
 run decant rm server
 status "rm of a running one" 3
@@ -122,16 +113,16 @@ is "logs -f ends with it" "$(tr '\n' ' ' <"$T/followed")" "up asked "
 run decant stop server
 status "stop of a stopped one" 0
 decant rm server >/dev/null
-run decant run -d --rm --name deaf app 'sleep 8765432; true'
+run decant run -d --rm --name deaf --stop-timeout 600 app "sleep 8765432.$$; true"
 start=$(date +%s)
 run decant stop -t 1 deaf
 status "stop of one that does not listen" 0
-ok "after the timeout" [ $(($(date +%s) - start)) -le 8 ]
+ok "after this timeout, not the container's own" [ $(($(date +%s) - start)) -le 120 ]
 is "with --rm nothing stays" "$(containers) $(leftovers)" "0 "
-ok "no process either" eval '! alive "sleep 8765432"'
-run decant run -d --name lost app 'sleep 8765433; true'
+ok "no process either" eval '! alive "sleep 8765432.$$"'
+run decant run -d --name lost app "sleep 8765433.$$; true"
 kill -KILL "$(head -n 1 "$DECANT_ROOT"/containers/*/container.json | jq .Pid)"
-ok "a killed monitor takes its container along" wait_for 5 eval '! alive "sleep 8765433"'
+ok "a killed monitor takes its container along" wait_until 60 eval '! alive "sleep 8765433.$$"'
 like "and is seen as ended" "$(decant ps -a)" "Exited \(137\).* lost$"
 run decant rm lost
 status "and can be removed" 0
@@ -139,7 +130,7 @@ run decant run -d --entrypoint /nope app
 status "run -d of what is not there" 127
 like "says so" "$ERR" "'/nope'"
 decant ps -aq | xargs -r "$DECANT" rm -f >/dev/null
-run decant run -d --name forced app 'sleep 8765434; true'
+run decant run -d --name forced app "sleep 8765434.$$; true"
 run decant rm -f forced
 status "rm -f" 0
 is "leaves nothing" "$(containers) $(leftovers)" "0 "
@@ -150,7 +141,7 @@ if [ -w /dev/net/tun ] && command -v slirp4netns >/dev/null; then
 	run decant run -d --rm --name web -p "127.0.0.1:$port:8080" app 'echo welcome > /srv/index.html; httpd -f -p 8080 -h /srv'
 	status "run -d -p" 0
 	like "ps shows the port" "$(decant ps)" "127.0.0.1:$port->8080/tcp"
-	ok "and it answers" wait_for 10 eval "[ \"\$(curl -s http://127.0.0.1:$port/)\" = welcome ]"
+	ok "and it answers" wait_until 60 eval "[ \"\$(curl -s http://127.0.0.1:$port/)\" = welcome ]"
 	run decant stop -t 1 web
 	is "after stop nothing stays" "$(containers) $(leftovers)" "0 "
 else

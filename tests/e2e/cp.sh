@@ -80,11 +80,8 @@ run decant cp - box:/empty <evil.tar
 ok "nor outside" [ "$STATUS" -ne 0 ]
 
 # --- a running one ----------------------------------------------------------------------------------
-decant run -d --name live --tmpfs /mem app sh -c 'echo first >/mem/f; echo up; while [ ! -e /go ]; do sleep 0.05; done; cat /go' >/dev/null
-for _ in $(seq 200); do
-	if decant logs live | grep -q up; then break; fi
-	sleep 0.05
-done
+decant run -d --name live --tmpfs /mem app sh -c 'echo first >/mem/f; echo up; while [ ! -s /go ]; do sleep 0.05; done; cat /go' >/dev/null
+wait_until 60 eval 'decant logs live | grep -q up'
 is "out of a running one, from what is mounted too" "$(decant cp live:/mem/f - | tar -xOf -)" first
 run decant cp new live:/go
 status "into it" 0

@@ -3,6 +3,7 @@
 # Under the name docker, as a link: what a docker user types, runs verbatim, and ends as docker ends.  podman, buildah, kaniko's executor too.
 . "$(dirname "$0")/../lib/e2e.sh"
 
+needs jq
 mkdir bin app
 for name in docker podman buildah executor; do
 	ln -s "$DECANT" "bin/$name"

@@ -17,7 +17,7 @@ print(server.server_port, flush=True)
 server.serve_forever()
 ' >port 2>/dev/null &
 E2E_PIDS+=("$!")
-for _ in $(seq 100); do [ -s port ] && break; sleep 0.1; done
+wait_until 60 [ -s port ]
 url=http://127.0.0.1:$(cat port)
 
 run decant import "$url/root.tar" web:1

@@ -158,19 +158,8 @@ run decant fsck
 status "damaged: and then all is well" 0
 
 # --- another registry
-port=$(free_port)
-cat >"$T/second.yml" <<YML
-version: 0.1
-log: {level: error, accesslog: {disabled: true}}
-storage: {filesystem: {rootdirectory: $T/second}}
-http: {addr: "127.0.0.1:$port"}
-YML
-OTEL_TRACES_EXPORTER=none docker-registry serve "$T/second.yml" >"$T/second.log" 2>&1 &
-E2E_PIDS+=("$!")
-for _ in $(seq 100); do
-	[ "$(curl -s -o /dev/null -w '%{http_code}' "http://127.0.0.1:$port/v2/")" != 000 ] && break
-	sleep 0.1
-done
+e2e_registry second
+port=$REGISTRY_PORT
 run decant imagetools create -t "127.0.0.1:$port/far:1" "$FIRST/both:1" "$FIRST/other:s390x"
 is "to another registry" "$STATUS $(raw "127.0.0.1:$port/far:1" | says "$PLATFORMS")" "0 linux/amd64 linux/arm64 linux/s390x"
 run decant pull -q --platform linux/s390x "127.0.0.1:$port/far:1"

@@ -150,7 +150,7 @@ kill -STOP "$WEB_PID"
 decant start-build multi-stage-build >/dev/null
 decant start-build multi-stage-build >/dev/null
 phase() { field "multi-stage-build-$1" 'b["status"]["phase"]'; }
-for _ in $(seq 200); do [ "$(phase 7)" = Running ] && break; sleep 0.05; done
+wait_until 120 eval '[ "$(phase 7)" = Running ]'
 is "one runs, the next waits for it" "$(phase 7) $(phase 8)" "Running New"
 run decant cancel-build multi-stage-build-8
 is "cancel-build of one that waits" "$STATUS $OUT $(phase 8)" "0 build.build.openshift.io/multi-stage-build-8 marked for cancellation, waiting to be cancelled
@@ -160,11 +160,12 @@ is "... of all that run" "$STATUS $(phase 7)" "0 Cancelled"
 run decant cancel-build multi-stage-build-7
 is "... of one that is over" "$STATUS $ERR" "1 error: build default/multi-stage-build-7 is already Cancelled"
 decant start-build multi-stage-build >/dev/null
-for _ in $(seq 200); do [ "$(phase 9)" = Running ] && break; sleep 0.05; done
+wait_until 120 eval '[ "$(phase 9)" = Running ]'
 kill -9 "$(pgrep -f "^decant run-build --root $DECANT_ROOT ")"
-for _ in $(seq 200); do [ "$(phase 9)" = Running ] || break; sleep 0.05; done
+wait_until 120 eval '[ "$(phase 9)" != Running ]'
 is "one whose process was killed is an Error" "$(phase 9) $(field multi-stage-build-9 'b["status"]["message"]')" "Error The process that ran the build is gone."
 kill -CONT "$WEB_PID"
+wait_until 60 eval '! pgrep -f "run-build --root $DECANT_ROOT " >/dev/null'
 is "nothing is left running" "$(pgrep -f "run-build --root $DECANT_ROOT ")" ""
 
 # --- what comes from here

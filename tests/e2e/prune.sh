@@ -95,8 +95,8 @@ run decant run --name ended app true
 run decant image prune -af
 is "a container holds its image" "$(names)" "app"
 # One whose end is written down, but whose process has not quite gone: it is waited for.
-flock "$DECANT_ROOT/containers/$(decant ps -aq --no-trunc)/lock" sleep 1 &
-sleep 0.3
+flock "$DECANT_ROOT/containers/$(decant ps -aq --no-trunc)/lock" sh -c ': >held; sleep 1' &
+wait_until 60 [ -e held ]
 run decant container prune -f
 ok "one that ends just now does not stop it" [ "$STATUS" -eq 0 ]
 like "containers" "$OUT" '^Deleted Containers:$'

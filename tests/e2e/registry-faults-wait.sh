@@ -24,7 +24,7 @@ like "R09: says what it wants" "$ERR" 'asks to wait 1000000000 seconds, decant w
 is "R09: nothing was asked twice" "$(fault_log | grep -c 'manifests/latest')" 1
 refused after-late 'unexpected status 503' "R09 503 with Retry-After: 3600"
 like "R09: 503 says what it wants as well" "$ERR" 'asks to wait 3600 seconds, decant waits at most 60'
-ok "R09: we do not" [ "$SECONDS" -lt 20 ]
+ok "R09: we do not" [ "$SECONDS" -lt 55 ]
 refused storm 'unexpected status 500' "R09 a broken server" --retry 2 --retry-delay 1ms
 is "R09: --retry 2 is three tries of the manifest" "$(fault_log | grep -c 'manifests/latest')" 3
 refused storm 'unexpected status 500' "R09 a broken server, --retry 0" --retry 0
@@ -35,12 +35,12 @@ like "R09: goes on from there" "$(fault_log)" "blobs/$LAYER range=bytes=[1-9]"
 for way in stall trickle; do
 	SECONDS=0
 	refused "$way" 'stalled' "R09 $way" --retry 0 --stall-timeout 500ms
-	ok "R09: given up in time ($way)" [ "$SECONDS" -lt 30 ]
+	ok "R09: given up in time ($way)" [ "$SECONDS" -lt 55 ]
 	like "R09: says after what time ($way)" "$ERR" 'stalled: .* (for|in) ([0-9]{3,4} ms|1 second|[2-9] seconds|[1-9][0-9]+ seconds)( |$)'
 done
 SECONDS=0
 refused drip 'stalled' "R09 a manifest byte by byte" --retry 0 --stall-timeout 500ms
-ok "R09: given up in time (drip)" [ "$SECONDS" -lt 30 ]
+ok "R09: given up in time (drip)" [ "$SECONDS" -lt 55 ]
 refused flood 'not found' "R09 a failure that never ends telling of itself" --retry 0
 for bad in "--retry x" "--retry 1000" "--retry-delay soon" "--stall-timeout 0" "--retry-delay -1s"; do
 	# shellcheck disable=SC2086 # two words
@@ -53,16 +53,14 @@ done
 fault_store
 env --default-signal=INT "$DECANT" pull "$FAULT/stall/img" >/dev/null 2>&1 &
 pid=$!
-for _ in $(seq 100); do
-	fault_log | grep -q "stall/img/blobs/$LAYER" && break
-	sleep 0.1
-done
+wait_until 60 eval 'fault_log | grep -q "stall/img/blobs/$LAYER"'
+limit=$(prompt_ms)
 began=$(date +%s%N)
 kill -INT "$pid"
 wait "$pid"
 is "R09 ^C: exit status" "$?" 130
 took=$((($(date +%s%N) - began) / 1000000))
-ok "R09 ^C: at once (${took} ms)" [ "$took" -lt 1000 ]
+ok "R09 ^C: at once (${took} ms)" [ "$took" -lt "$limit" ]
 is "R09 ^C: nothing in the store" "$(fault_rest)" ""
 
 # A mirror whose bytes are wrong: the layer comes again, from the registry

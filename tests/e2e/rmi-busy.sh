@@ -14,11 +14,7 @@ FROM base:1
 RUN echo begun; sleep 1000
 D
 pid=$!
-for _ in $(seq 400); do
-	grep -q ' begun$' build.log && break
-	kill -0 "$pid" 2>/dev/null || break
-	sleep 0.05
-done
+wait_until 120 eval 'grep -q " begun$" build.log || ! kill -0 "$pid" 2>/dev/null'
 ok "a build runs" grep -q ' begun$' build.log
 run timeout 60 "$DECANT" rmi gone
 status "an image is removed meanwhile" 0

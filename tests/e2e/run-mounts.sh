@@ -207,13 +207,17 @@ for sharing in locked private shared; do
 	cat >Dockerfile <<D
 FROM alpine:edge
 ARG WHO
-RUN --mount=type=cache,id=$sharing,target=/c,sharing=$sharing echo \$WHO >> /c/in; sleep 1; cat /c/in > /saw; echo out >> /c/in
+RUN --mount=type=cache,id=$sharing,target=/c,sharing=$sharing --mount=type=cache,id=go,target=/go echo \$WHO >> /c/in; echo begun; \
+    until [ -e /go/$sharing ]; do sleep 0.05; done; cat /c/in > /saw; echo out >> /c/in
 D
+	printf 'FROM alpine:edge\nRUN --mount=type=cache,id=go,target=/go touch /go/%s\n' "$sharing" >Dockerfile.go
 	for who in a b; do
+		: >"$T/$who.log" # what the one before wrote is no sign
 		decant build --progress=plain --network=none --no-cache --build-arg WHO=$who --output "$T/$who/$sharing" . >"$T/$who.log" 2>&1 &
 		pids+=($!)
-		sleep 0.3
+		wait_until 120 grep -qE "^#[0-9]+ [0-9.]+ begun$|waiting for the cache" "$T/$who.log"
 	done
+	decant build -q --network=none -f Dockerfile.go . >/dev/null
 	wait "${pids[@]}"
 	pids=()
 	saw=$(cat "$T/a/$sharing/saw" "$T/b/$sharing/saw" | tr '\n' ' ')

@@ -53,15 +53,11 @@ build --secret id=f,src="$T/secret" --secret id=e,env=TOKEN_VALUE
 ok "a RUN with a secret fails" [ "$STATUS" -ne 0 ]
 nowhere "S01 a build that fails"
 
-printf 'FROM alpine:edge\nRUN --mount=type=secret,id=f --mount=type=secret,id=e,env=TOKEN exec sleep 6143\n' >Dockerfile
+printf 'FROM alpine:edge\nRUN --mount=type=secret,id=f --mount=type=secret,id=e,env=TOKEN exec sleep 6143.%s\n' $$ >Dockerfile
 "$DECANT" build --progress=plain --network=none --secret id=f,src="$T/secret" --secret id=e,env=TOKEN_VALUE . >/dev/null 2>&1 &
 victim=$!
 E2E_PIDS+=("$victim")
-for _ in $(seq 100); do
-	pgrep -f '^sleep 6143$' >/dev/null && break
-	sleep 0.1
-done
-ok "the command runs" pgrep -f '^sleep 6143$'
+ok "the command runs" wait_until 120 pgrep -f "^sleep 6143\.$$\$"
 unlike "S02 not on a command line" "$(ps -e -o args)" "$file_marker|$env_marker"
 kill -9 "$victim"
 { wait "$victim"; } 2>/dev/null
@@ -120,17 +116,14 @@ is "a FIFO whose writer is late" "$STATUS$(cat "$T"/piped/two)" "0$(printf %s "$
 env --default-signal=INT "$DECANT" build --progress=plain --no-cache --network=none --secret id=s,src="$T/fifo" . >"$T/waiting" 2>&1 &
 victim=$!
 E2E_PIDS+=("$victim")
-for _ in $(seq 100); do
-	grep -q 'RUN --mount.*/one' "$T/waiting" && break
-	sleep 0.1
-done
-sleep 0.3
+wait_until 120 grep -q 'RUN --mount.*/one' "$T/waiting"
+limit=$(prompt_ms)
 ok "while nobody writes it waits" kill -0 "$victim"
 begun=$(date +%s%N)
 kill -INT "$victim"
 wait "$victim"
 is "^C ends the waiting" $? 130
-ok "within a second" [ $((($(date +%s%N) - begun) / 1000000)) -lt 1000 ]
+ok "within a second" [ $((($(date +%s%N) - begun) / 1000000)) -lt "$limit" ]
 
 # --- an argument is no secret, and is said to be none ---
 
@@ -160,6 +153,12 @@ ok "without it the server refuses" [ "$STATUS" -ne 0 ]
 if ! command -v ssh-agent >/dev/null || ! command -v ssh-keygen >/dev/null; then
 	skip "agents" "no ssh-agent (package openssh-client)"
 else
+	agents() { # those of this test; of which that cannot be told, all
+		local pid
+		for pid in $(pgrep -u "$(id -u)" -f 'ssh-agent -D -a agent-'); do
+			case $(readlink "/proc/$pid/cwd") in "$T"* | '') echo "$pid" ;; esac
+		done
+	}
 	ssh-keygen -q -t ed25519 -N '' -f "$T/key" -C key-one
 	ssh-keygen -q -t ed25519 -N pass -f "$T/locked" -C key-two
 	chmod 644 "$T/key" # a mode that ssh-add refuses: the key comes by its standard input
@@ -174,22 +173,16 @@ RUN --mount=type=ssh,target=rel/s [ "$SSH_AUTH_SOCK" = /w/rel/s ] && [ -S /w/rel
 D
 	build --ssh default="$T/key" --ssh two="$T/key"
 	status "agents of keys" 0
-	is "our agents are gone" "$(pgrep -u "$(id -u)" -f 'ssh-agent -D -a agent-')" ""
-	printf 'FROM alpine:edge\nRUN --mount=type=ssh exec sleep 6144\n' >Dockerfile.long
+	is "our agents are gone" "$(agents)" ""
+	printf 'FROM alpine:edge\nRUN --mount=type=ssh exec sleep 6144.%s\n' $$ >Dockerfile.long
 	"$DECANT" build --network=none --ssh default="$T/key" -f Dockerfile.long . >/dev/null 2>&1 &
 	victim=$!
-	for _ in $(seq 100); do
-		pgrep -f '^sleep 6144$' >/dev/null && break
-		sleep 0.1
-	done
-	ok "an agent of keys runs" pgrep -u "$(id -u)" -f 'ssh-agent -D -a agent-'
+	wait_until 120 pgrep -f "^sleep 6144\.$$\$" >/dev/null
+	like "an agent of keys runs" "$(agents)" '[0-9]'
 	kill -9 "$victim"
 	{ wait "$victim"; } 2>/dev/null
-	for _ in $(seq 50); do
-		pgrep -u "$(id -u)" -f 'ssh-agent -D -a agent-' >/dev/null || break
-		sleep 0.1
-	done
-	is "it goes when the build is killed" "$(pgrep -u "$(id -u)" -f 'ssh-agent -D -a agent-')" ""
+	wait_until 60 eval '[ -z "$(agents)" ]'
+	is "it goes when the build is killed" "$(agents)" ""
 	build --no-cache --ssh default="$T/key,$T/locked"
 	like "a key with a passphrase" "$ERR" "cannot use the key '.*locked'"
 	build --ssh default="$T/none"

@@ -4,7 +4,7 @@
 . "$(dirname "$0")/../lib/e2e.sh"
 # shellcheck source=tests/lib/auth.sh
 . "$E2E_ROOT/tests/lib/auth.sh"
-needs openssl
+needs openssl jq
 auth_authority ca
 auth_certificate ca hub "DNS:index.docker.io,DNS:registry-1.docker.io"
 auth_start HUB=search,cert=hub.pem,key=hub.key PROXY=proxy,to=HUB SEARCH=search PAGES=pages LOOP=loop ENDLESS=endless EMPTY=empty TOKEN=token

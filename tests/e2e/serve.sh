@@ -35,6 +35,7 @@ decant tag "$SERVE/shop/web:1" "$SERVE/other/copy:1"
 : >serve.log
 run decant push "$SERVE/other/copy:1"
 status "to another project" 0
+wait_until 60 grep -qE '"(PATCH|PUT) [^ ]*blobs/uploads' serve.log # it is written when the answer has gone
 is "no byte of a layer is sent: they are mounted" "$(grep -c ': Mounted from shop/web$' <<<"$OUT") $(grep -cE '"(PATCH|PUT) [^ ]*blobs/uploads' serve.log)" "2 1" # the config
 run env DECANT_ROOT="$T/second" "$DECANT" pull -q "$SERVE/shop/web:1"
 status "decant pulls" 0

@@ -75,10 +75,7 @@ mkfifo "$T/go"
 decant shell --step "RUN echo held" latest sh -c 'read -r _; cat /held' <"$T/go" >"$T/held" 2>&1 &
 shell=$!
 exec 3>"$T/go"
-for _ in $(seq 100); do
-	[ -z "$(decant ps -q)" ] || break
-	sleep 0.1
-done
+wait_until 120 eval '[ -n "$(decant ps -q)" ]'
 like "it is a container, under the build's name" "$(decant ps)" " [0-9a-f]{12}:2 "
 layer=$(decant inspect --format '{{json .RootFS}}' held | grep -o 'sha256:[0-9a-f]*' | tail -n 1)
 rm -rf "$DECANT_ROOT"/cache/*

@@ -56,9 +56,9 @@ expect /dev/(pts/\d+|console|tty)
 expect 24 80
 expect \$ 
 resize 40 132
-send sleep 0.2; stty size\n
-expect 40 132
-send sh -c 'echo go$((1)); sleep 60'\n
+send until stty size | grep -q '40 132'; do sleep 0.05; done; echo sized$((1))\n
+expect sized1
+send sh -c 'echo go$((1)); sleep 600'\n
 expect go1
 send \x03
 expect \$ 

@@ -13,21 +13,21 @@ tap_of "$T/out" 2
 # K07: who has a step's lock, gc's and a scratch directory is stopped, not dead
 base base
 mkdir ctx
-printf 'FROM base\nRUN echo marker-a; sleep 0.5; head -c 99 /dev/urandom >/a\n' >ctx/same
-printf 'FROM base\nRUN echo b >/b\n' >ctx/other
+printf 'FROM base\nRUN --mount=type=cache,id=go,target=/go echo marker-a; until [ -e /go/on ]; do sleep 0.05; done; head -c 99 /dev/urandom >/a\n' >ctx/same
+printf 'FROM base\nRUN --mount=type=cache,id=go,target=/go touch /go/on; echo b >/b\n' >ctx/other
 "$DECANT" build --progress=plain --network=none -t a -f ctx/same ctx >"$T/a" 2>&1 &
 a=$!
 E2E_PIDS+=("$a")
-for _ in $(seq 200); do grep -q ' marker-a$' "$T/a" && break; sleep 0.05; done
+wait_until 120 grep -q ' marker-a$' "$T/a"
 kill -STOP "$a"
 "$DECANT" build --progress=plain --network=none -t b -f ctx/same ctx >"$T/b" 2>&1 &
 b=$!
 E2E_PIDS+=("$b")
-run timeout 60 "$DECANT" build -q --network=none -t c -f ctx/other ctx
+run timeout 300 "$DECANT" build -q --network=none -t c -f ctx/other ctx
 status "K07 beside a build that is stopped another one goes on" 0
-run timeout 60 "$DECANT" tag c d
+run timeout 300 "$DECANT" tag c d
 status "K07 names can be given" 0
-run timeout 60 "$DECANT" images -q
+run timeout 300 "$DECANT" images -q
 status "K07 images can be listed" 0
 ok "K07 who wants the same step waits" kill -0 "$b"
 kill -CONT "$a"

@@ -20,11 +20,7 @@ flock 9
 decant --root "$store" load -qi "$T/made.tar" >load.out 2>&1 9<&- &
 pid=$!
 inode=$(stat -c %i "$store")
-for _ in $(seq 500); do
-	grep -q -- "-> FLOCK.*:$inode " /proc/locks && break
-	kill -0 "$pid" 2>/dev/null || break
-	sleep 0.02
-done
+wait_until 120 eval 'grep -q -- "-> FLOCK.*:$inode " /proc/locks || ! kill -0 "$pid" 2>/dev/null'
 ok "a second one waits for the first" grep -q -- "-> FLOCK.*:$inode " /proc/locks
 cp -a "$first/." "$store"
 before=$(cat "$store/index.json")

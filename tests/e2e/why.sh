@@ -329,14 +329,11 @@ cut_short() { # ends the build once its command runs
 	rm -f "$T/cut" # of the last one: it would be taken for this one's
 	"$DECANT" build --progress plain -t x . >"$T/cut" 2>&1 &
 	local pid=$!
-	for _ in $(seq 200); do
-		grep -q '^#.* here$' "$T/cut" 2>/dev/null && break
-		sleep 0.05
-	done
+	wait_until 120 eval 'grep -q "^#.* here$" "$T/cut" 2>/dev/null'
 	kill -TERM "$pid"
 	wait "$pid"
 }
-printf 'FROM base:1\nCOPY src/a.c /\nRUN echo here; [ ! -s /a.c ] || sleep 60\n' >Dockerfile
+printf 'FROM base:1\nCOPY src/a.c /\nRUN echo here; [ ! -s /a.c ] || sleep 600\n' >Dockerfile
 : >src/a.c
 build
 echo ten >src/a.c

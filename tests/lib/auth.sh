@@ -13,11 +13,7 @@ auth_start() {
 	rm -f "$T/auth.info"
 	python3 "$E2E_ROOT/tests/lib/auth-registry.py" --info "$T/auth.info" --log "$T/auth.log" "$@" 2>"$T/auth.err" &
 	E2E_PIDS+=("$!")
-	local _
-	for _ in $(seq 300); do
-		[ -f "$T/auth.info" ] && break
-		sleep 0.1
-	done
+	wait_until 120 [ -f "$T/auth.info" ]
 	# shellcheck disable=SC1091
 	. "$T/auth.info" || { diag "the registries do not start" "$(cat "$T/auth.err")"; exit 1; }
 	AUTH_SEEN=0

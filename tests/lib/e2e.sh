@@ -31,6 +31,10 @@
 #   registry_start_tls CERTIFICATE KEY   the same behind https, as 0.0.0.0:$REGISTRY_PORT
 #   registry_stop
 #   free_port               a TCP port that nobody listens on
+#   wait_until SECONDS COMMAND...   until the command succeeds; fails when the time is over
+#   damage FILE OFFSET      the byte there becomes another one
+#   now_ms                  milliseconds of a clock, to take differences of
+#   prompt_ms               how long what takes less than a second may take here: a machine under load, or a program with sanitizers, gets more
 #   as_user COMMAND...      as an ordinary user with subordinate ids (tools/as-user); needs root
 #   leftovers               mounts and processes that speak of $T (must be empty after each command)
 #   tap_of FILE COUNT [WHOSE]   FILE holds TAP of a program with COUNT tests: they become ours
@@ -52,9 +56,9 @@ decant() { "$DECANT" "$@"; }
 e2e_stop() { # pid
 	kill "$1" 2>/dev/null || return 0
 	local i
-	for i in $(seq 50); do
+	for i in $(seq 300); do
 		kill -0 "$1" 2>/dev/null || break
-		[ "$i" -lt 50 ] || kill -9 "$1" 2>/dev/null
+		[ "$i" -lt 300 ] || kill -9 "$1" 2>/dev/null
 		sleep 0.1
 	done
 	wait "$1" 2>/dev/null
@@ -142,6 +146,31 @@ skip_all() {
 	exit 0
 }
 
+# Bounds are for what never comes, so they cost nothing: a slow machine under load gets minutes.
+wait_until() {
+	local end=$(($(date +%s) + $1))
+	shift
+	until "$@"; do
+		[ "$(date +%s)" -lt "$end" ] || return 1
+		sleep 0.05
+	done
+}
+
+damage() {
+	local byte
+	byte=$(od -An -tu1 -j "$2" -N 1 "$1") && [ -n "$byte" ] &&
+		printf '%b' "\\0$(printf %03o $((byte ^ 1)))" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
+}
+
+now_ms() { echo $(($(date +%s%N) / 1000000)); }
+
+prompt_ms() {
+	local begin
+	begin=$(now_ms)
+	"$DECANT" --version >/dev/null
+	echo $((1000 + 20 * ($(now_ms) - begin)))
+}
+
 needs_root() { [ "$(id -u)" -eq 0 ] || skip_all "needs root"; }
 
 needs() {
@@ -183,60 +212,51 @@ free_port() {
 	python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
 }
 
-registry_start() {
+# NAME [CERTIFICATE KEY]: a docker-registry over $T/NAME at a port that it could have; sets $REGISTRY_PID, $REGISTRY_PORT
+e2e_registry() {
 	needs docker-registry curl
-	local port auth=
-	port=$(free_port)
-	REGISTRY=127.0.0.1:$port
-	mkdir -p "$T/registry"
-	if [ $# -gt 0 ]; then
-		# htpasswd's bcrypt line, without needing apache2-utils
-		python3 -W ignore -c 'import crypt, sys; u, p = sys.argv[1].split(":", 1)
-print(u + ":" + crypt.crypt(p, crypt.mksalt(crypt.METHOD_BLOWFISH, rounds=16)))' "$1" >"$T/registry.htpasswd" || return 1
-		auth="auth: {htpasswd: {realm: test, path: $T/registry.htpasswd}}"
-	fi
-	cat >"$T/registry.yml" <<-YML
-	version: 0.1
-	log: {level: error, accesslog: {disabled: true}}
-	storage: {filesystem: {rootdirectory: $T/registry}, delete: {enabled: true}}
-	http: {addr: "$REGISTRY"}
-	$auth
-	YML
-	OTEL_TRACES_EXPORTER=none docker-registry serve "$T/registry.yml" >"$T/registry.log" 2>&1 &
-	REGISTRY_PID=$!
-	E2E_PIDS+=("$REGISTRY_PID")
-	local _
-	for _ in $(seq 100); do
-		[ "$(curl -s -o /dev/null -w '%{http_code}' "http://$REGISTRY/v2/")" != 000 ] && return 0
-		sleep 0.1
+	local name=$1 auth='' tls='' scheme=http _
+	[ ! -f "$T/$name.htpasswd" ] || auth="auth: {htpasswd: {realm: test, path: $T/$name.htpasswd}}"
+	[ $# -eq 1 ] || tls=", tls: {certificate: $2, key: $3}" scheme=https
+	mkdir -p "$T/$name"
+	for _ in 1 2 3 4 5; do # the port may be another's by the time it is asked for
+		REGISTRY_PORT=$(free_port)
+		cat >"$T/$name.yml" <<-YML
+		version: 0.1
+		log: {level: error, accesslog: {disabled: true}}
+		storage: {filesystem: {rootdirectory: $T/$name}, delete: {enabled: true}}
+		http: {addr: "127.0.0.1:$REGISTRY_PORT"$tls}
+		$auth
+		YML
+		OTEL_TRACES_EXPORTER=none docker-registry serve "$T/$name.yml" >"$T/$name.log" 2>&1 &
+		REGISTRY_PID=$!
+		wait_until 120 e2e_registry_state "$scheme://127.0.0.1:$REGISTRY_PORT/v2/"
+		if kill -0 "$REGISTRY_PID" 2>/dev/null; then
+			E2E_PIDS+=("$REGISTRY_PID")
+			return 0
+		fi
 	done
-	diag "docker-registry does not start" "$(tail -n 5 "$T/registry.log")"
+	diag "docker-registry does not start" "$(tail -n 5 "$T/$name.log")"
 	exit 1
+}
+
+e2e_registry_state() { # URL: it answers, or has ended
+	! kill -0 "$REGISTRY_PID" 2>/dev/null || [ "$(curl -sk -o /dev/null -w '%{http_code}' "$1")" != 000 ]
+}
+
+registry_start() {
+	# htpasswd's bcrypt line, without needing apache2-utils
+	[ $# -eq 0 ] || python3 -W ignore -c 'import crypt, sys; u, p = sys.argv[1].split(":", 1)
+print(u + ":" + crypt.crypt(p, crypt.mksalt(crypt.METHOD_BLOWFISH, rounds=16)))' "$1" >"$T/registry.htpasswd" || return 1
+	e2e_registry registry
+	REGISTRY=127.0.0.1:$REGISTRY_PORT
 }
 
 # CERTIFICATE KEY: one behind https, with any name that is not a loopback one: the rules for real hosts hold.
 registry_start_tls() {
-	needs docker-registry curl
-	local port
-	port=$(free_port)
+	e2e_registry registry-tls "$1" "$2"
 	# shellcheck disable=SC2034 # for tests
-	REGISTRY=0.0.0.0:$port REGISTRY_PORT=$port
-	cat >"$T/registry-tls.yml" <<-YML
-	version: 0.1
-	log: {level: error, accesslog: {disabled: true}}
-	storage: {filesystem: {rootdirectory: $T/registry-tls}}
-	http: {addr: "127.0.0.1:$port", tls: {certificate: $1, key: $2}}
-	YML
-	OTEL_TRACES_EXPORTER=none docker-registry serve "$T/registry-tls.yml" >"$T/registry-tls.log" 2>&1 &
-	REGISTRY_PID=$!
-	E2E_PIDS+=("$REGISTRY_PID")
-	local _
-	for _ in $(seq 100); do
-		curl -sk "https://127.0.0.1:$port/v2/" >/dev/null && return 0
-		sleep 0.1
-	done
-	diag "docker-registry does not start" "$(tail -n 5 "$T/registry-tls.log")"
-	exit 1
+	REGISTRY=0.0.0.0:$REGISTRY_PORT
 }
 
 registry_stop() { e2e_stop "$REGISTRY_PID"; }

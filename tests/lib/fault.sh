@@ -15,11 +15,7 @@ fault_start() {
 	[ -n "${FAULT_LAYOUT:-}" ] || image=(--tar "$(base_tar)") || exit 1
 	python3 "$E2E_ROOT/tests/lib/fault-registry.py" "${image[@]}" --info "$T/fault.info" --log "$T/fault.log" 2>"$T/fault.err" &
 	E2E_PIDS+=("$!")
-	local _
-	for _ in $(seq 100); do
-		[ -f "$T/fault.info" ] && break
-		sleep 0.1
-	done
+	wait_until 120 [ -f "$T/fault.info" ]
 	# shellcheck disable=SC1091
 	. "$T/fault.info" || { diag "the fault registry does not start" "$(cat "$T/fault.err")"; exit 1; }
 	# shellcheck disable=SC2034 # for the tests

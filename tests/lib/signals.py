@@ -201,6 +201,8 @@ def torment(bench, options):
         status, took, alive = bench.disturb(commands[name], way, after)
         what = f"{name}, {way} after {after:.3f} s"
         limit = LIMIT_S * max(1, os.getloadavg()[0] / (os.cpu_count() or 1))
+        if alive and took > limit:  # the load of the last minute says little of now
+            limit += 20 * bench.timed(["--version"])
         if alive and took > limit:
             bench.problem(f"{what}: ended only after {took:.1f} s")
         if not is_right(name, way, alive, status):

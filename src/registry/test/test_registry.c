@@ -343,7 +343,7 @@ static void test_helper_cancelled(void **state)
 	AUTO_ERR Err *err = auth_helper_get(&a, STR("slow"), STR("h"), &cancel, &c);
 	assert_non_null(err);
 	assert_int_equal(err_kind(err), ERR_CANCELLED);
-	assert_true(clock_mono_ns() - began < 5000000000);
+	assert_true(clock_mono_ns() - began < 60000000000);
 	pthread_join(thread, NULL);
 	cancel_close(&cancel);
 }
