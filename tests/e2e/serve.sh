@@ -13,8 +13,8 @@ serve_start
 api GET /
 is "it speaks the protocol" "$CODE $BODY" "200 {}"
 like "keeps connections" "$(curl -sv "http://$SERVE/v2/" "http://$SERVE/v2/" -o /dev/null -o /dev/null 2>&1)" 'Re-using existing connection'
-curl -s "http://$SERVE/other" >other
-is "nothing else is there" "$(cat other)" "nothing here"
+curl -s -o /dev/null -w "%{http_code}" "http://$SERVE/other" >other
+is "nothing else is there" "$(cat other)" 404
 
 # --- decant pushes from a store of its own, and pulls into another
 base base:1
