@@ -42,6 +42,7 @@ static Err *drop_config(const Project *p, Str name)
 	TRY(project_lock(p, NULL, &lock));
 	TRY(project_get_config(p, name, &bc));
 	TRY(project_drop(p, PROJECT_BUILD_CONFIG, name));
+	TRY(project_delivery_drop(p, name));
 	for (size_t i = 0; i < bc.trigger_count; i++)
 		if (bc.triggers[i].secret.len)
 			TRY(project_secret_drop(p, bc.triggers[i].secret));

@@ -32,13 +32,11 @@ static const Option import_image_options[] = {
 	  .offset = offsetof(ImportImageValues, scheduled) },
 };
 
-static Err *import_tags(Cli *cli, const Project *p, ImageStream *is, bool only_scheduled,
-                        size_t *ret_new)
+static Err *import_tags(Cli *cli, const Project *p, ImageStream *is, size_t *ret_new)
 {
 	bool is_new;
 	for (size_t i = 0; i < is->tag_count; i++) {
-		if (!str_eqc(is->tags[i].from_kind, "DockerImage") ||
-		    (only_scheduled && !is->tags[i].scheduled))
+		if (!str_eqc(is->tags[i].from_kind, "DockerImage"))
 			continue;
 		TRY(stream_import(cli, p, is, is->tags[i].name, &is_new));
 		*ret_new += is_new;
@@ -46,29 +44,10 @@ static Err *import_tags(Cli *cli, const Project *p, ImageStream *is, bool only_s
 	return NULL;
 }
 
-/* A stream that fails does not keep the others from being asked for. */
-static Err *import_scheduled(Cli *cli, const Project *p)
+static void print_imported(const Project *p, Str stream)
 {
-	Str *names;
-	size_t count;
-	TRY(project_list(p, PROJECT_STREAM, &names, &count));
-	for (size_t i = 0; i < count; i++) {
-		AUTO_LOCK StoreLock lock = STORE_LOCK_NONE;
-		ImageStream is;
-		size_t news = 0;
-		TRY(project_lock(p, NULL, &lock));
-		Err *e = project_get_stream(p, names[i], &is);
-		if (!e)
-			e = import_tags(cli, p, &is, true, &news);
-		if (e && err_kind(e) == ERR_CANCELLED)
-			return e;
-		if (e)
-			cli_report(cli, e);
-		else if (news)
-			printf("%s/%.*s imported\n", project_kind_one[PROJECT_STREAM],
-			       STR_ARG(names[i]));
-	}
-	return NULL;
+	(void)p;
+	printf("%s/%.*s imported\n", project_kind_one[PROJECT_STREAM], STR_ARG(stream));
 }
 
 /* What the tag is to follow from now on. */
@@ -114,7 +93,7 @@ static Err *import_one(Cli *cli, const ImportImageValues *v, const Project *p, c
 	TRY(project_lock(p, NULL, &lock));
 	TRY(runner_stream(p, name, &is));
 	if (v->all) {
-		TRY(import_tags(cli, p, &is, false, &news));
+		TRY(import_tags(cli, p, &is, &news));
 	} else {
 		TRY(set_source(cli, v, p, &is, tag));
 		TRY(stream_import(cli, p, &is, tag, &is_new));
@@ -131,11 +110,14 @@ static Err *run_import_image(Cli *cli, const void *values, const Arguments *args
 	Project p;
 	TRY(cli_project(cli, v->project, &p));
 	if (args->count)
-		return import_one(cli, v, &p, args->at[0]);
-	if (!v->scheduled || v->from || v->all)
+		TRY(import_one(cli, v, &p, args->at[0]));
+	else if (!v->scheduled || v->from || v->all)
 		return cli_usage(cli, "you must specify the name of an image stream, or "
 		                      "--scheduled alone");
-	return import_scheduled(cli, &p);
+	else
+		TRY(stream_import_scheduled(cli, &p, print_imported));
+	stream_start_builds(cli, &p);
+	return NULL;
 }
 
 const Command command_import_image = {

@@ -299,6 +299,7 @@ static Err *create(NewBuild *n, bool *ret_all)
 static Err *start_first(NewBuild *n)
 {
 	const RunnerStart how = { .cause = STR("Build configuration change"),
+		                  .first = true,
 		                  .commit = STR(""),
 		                  .as_file = STR(""),
 		                  .text = STR(""),
@@ -324,7 +325,7 @@ static Err *run_new_build(Cli *cli, const void *values, const Arguments *args)
 	NewBuild n = { .cli = cli, .values = values };
 	const NewBuildValues *v = values;
 	bool all;
-	n.address = n.ref = n.local = STR("");
+	n.address = n.ref = n.local = n.branch = STR("");
 	TRY(read_options(&n));
 	TRY(cli_store(cli, &n.store));
 	TRY(cli_cancel(cli, &n.cancel));

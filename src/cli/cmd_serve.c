@@ -2,12 +2,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "cli/command.h"
+#include "cli/triggers.h"
 #include "distribution/distribution.h"
 #include "fs/path.h"
+#include "hook/hook.h"
 #include "page/page.h"
-#include "project/project.h"
+#include "runner/runner.h"
 #include "sandbox/sandbox.h"
 
 #include <fcntl.h>
@@ -19,7 +22,7 @@
 enum { GC_INTERVAL_MS = 3600 * 1000 };
 
 typedef struct ServeValues {
-	const char *address, *auth, *certificate, *key, *quota, *new_token;
+	const char *address, *auth, *certificate, *key, *quota, *new_token, *interval;
 	OptionList names;
 	bool read_only, no_delete, insecure, quiet;
 } ServeValues;
@@ -27,6 +30,7 @@ typedef struct ServeValues {
 static void serve_defaults(void *values)
 {
 	((ServeValues *)values)->address = "127.0.0.1:5000";
+	((ServeValues *)values)->interval = "15m";
 }
 
 static const Option serve_options[] = {
@@ -41,6 +45,13 @@ static const Option serve_options[] = {
 	  .choices = "FILE",
 	  .help = "Who may do what: lines of NAME SECRET WHERE RIGHTS",
 	  .offset = offsetof(ServeValues, auth) },
+	{ .name = "import-interval",
+	  .kind = OPTION_TEXT,
+	  .value = "TIME",
+	  .help = "How often registries are asked for the image stream tags that are to be "
+	          "imported "
+	          "again (default 15m, 0 never)",
+	  .offset = offsetof(ServeValues, interval) },
 	{ .name = "insecure",
 	  .kind = OPTION_FLAG,
 	  .help = "Serve other machines without --auth or without TLS",
@@ -211,11 +222,62 @@ static void wait_for_end(Store *s, const Cancel *cancel, ServeLog *log)
 	}
 }
 
+/* --- triggers --------------------------------------------------------------------------------- */
+
+typedef struct ServeTriggers {
+	const DistributionOptions *registry;
+	const Triggers *process; /* NULL: nothing starts builds here */
+	ServeLog *log;
+} ServeTriggers;
+
+static void wake(void *context)
+{
+	const ServeTriggers *t = context;
+	if (t->process && !triggers_wake(t->process))
+		log_trouble(t->log, STR("triggers: the process that starts builds is gone: start "
+		                        "the server again"));
+}
+
+static void take_pushed(void *context, Str repo, Str tag, Str digest)
+{
+	const ServeTriggers *t = context;
+	const DistributionOptions *d = t->registry;
+	size_t news;
+	AUTO_ERR Err *e =
+		runner_pushed(d->store, d->domains, d->domain_count, repo, tag, digest, &news);
+	if (e)
+		log_trouble(t->log, err_cause(e));
+	if (news)
+		wake(context);
+}
+
+static Err *read_interval(Cli *cli, const ServeValues *v, int64_t *ret_s)
+{
+	enum { LEAST_S = 1, MOST_S = 366 * 86400 };
+	int64_t ns;
+	if (!clock_parse_duration(str_from(v->interval), &ns) || ns < 0 ||
+	    ns / 1000000000 > MOST_S || (ns && ns / 1000000000 < LEAST_S))
+		return cli_usage(cli,
+		                 "invalid value '%s' for --import-interval: expected a time, "
+		                 "as 15m, or 0",
+		                 v->interval);
+	*ret_s = ns / 1000000000;
+	return NULL;
+}
+
 static Err *serve(Cli *cli, const ServeValues *v, ServerOptions *server, DistributionOptions *d,
                   ServeLog *log)
 {
+	AUTO_TRIGGERS Triggers process = TRIGGERS_NONE;
+	ServeTriggers triggers = { .registry = d, .log = log };
 	AUTO_SERVER Server *running = NULL;
 	Cancel *cancel;
+	int64_t interval_s = 0;
+	TRY(read_interval(cli, v, &interval_s));
+	if (!v->read_only) {
+		TRY(triggers_start(cli, interval_s, &process));
+		triggers.process = &process;
+	}
 	TRY(sandbox_enter()); /* layers that are packed may be files of subordinate owners */
 	TRY(cli_store(cli, &d->store));
 	TRY(cli_cancel(cli, &cancel));
@@ -225,7 +287,18 @@ static Err *serve(Cli *cli, const ServeValues *v, ServerOptions *server, Distrib
 		             .read_only = d->read_only,
 		             .log = d->log,
 		             .log_context = d->log_context };
-	const ServerService services[] = { distribution_service(d), page_service(&page) };
+	HookOptions hooks = { .store = d->store,
+		              .read_only = v->read_only,
+		              .queued = wake,
+		              .queued_context = &triggers,
+		              .log = log_trouble,
+		              .log_context = log };
+	ServerService services[4] = { distribution_service(d) };
+	hook_services(&hooks, services + 1);
+	services[3] = page_service(&page);
+	d->pushed = take_pushed;
+	d->pushed_context = &triggers;
+	server->secret_after = "/webhooks/";
 	server->services = services;
 	server->service_count = ARRAY_LEN(services);
 	TRY(server_open(server, &running));

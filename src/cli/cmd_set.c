@@ -4,7 +4,7 @@
 #include "base/base.h"
 
 #include "base/vec.h"
-#include "cli/resource.h"
+#include "cli/streams.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -88,7 +88,7 @@ static Err *run_set_image_lookup(Cli *cli, const void *values, const Arguments *
 typedef struct TriggersValues {
 	const char *project, *from_image;
 	bool automatic, manual, remove, remove_all;
-	bool github, webhook, gitlab, bitbucket, config;
+	bool github, webhook, webhook_env, gitlab, bitbucket, config;
 } TriggersValues;
 
 static const Option triggers_options[] = {
@@ -121,6 +121,10 @@ static const Option triggers_options[] = {
 	  .kind = OPTION_FLAG,
 	  .help = "A generic webhook",
 	  .offset = offsetof(TriggersValues, webhook) },
+	{ .name = "from-webhook-allow-env",
+	  .kind = OPTION_FLAG,
+	  .help = "A generic webhook whose caller may set variables and arguments of the build",
+	  .offset = offsetof(TriggersValues, webhook_env) },
 	{ .name = "manual",
 	  .kind = OPTION_FLAG,
 	  .help = "Changed images start no builds",
@@ -218,6 +222,9 @@ static Err *change(const Project *p, BuildConfig *bc, const TriggersValues *v, c
 	for (BuildTriggerKind k = 0; k < BUILD_TRIGGER_KINDS; k++)
 		if (w->kinds[k])
 			TRY(add_one(p, bc, k, w));
+	for (size_t i = 0; i < bc->trigger_count && (v->webhook || v->webhook_env); i++)
+		if (bc->triggers[i].kind == BUILD_ON_GENERIC)
+			bc->triggers[i].allow_env = v->webhook_env;
 	for (size_t i = 0; i < bc->trigger_count && (v->manual || v->automatic); i++) {
 		BuildTrigger *t = &bc->triggers[i];
 		if (t->kind == BUILD_ON_IMAGE && (!w->image.len || is_wanted(bc, t, w)))
@@ -226,19 +233,32 @@ static Err *change(const Project *p, BuildConfig *bc, const TriggersValues *v, c
 	return NULL;
 }
 
+static Err *change_locked(Cli *cli, const Project *p, Str name, const TriggersValues *v, bool any,
+                          const Wanted *w)
+{
+	AUTO_LOCK StoreLock lock = STORE_LOCK_NONE;
+	BuildConfig bc;
+	TRY(project_lock(p, NULL, &lock));
+	TRY(project_get_config(p, name, &bc));
+	if (!any)
+		return print_triggers(&bc, cli->arena);
+	TRY(change(p, &bc, v, w));
+	TRY(project_put_config(p, &bc));
+	printf("%s/%.*s triggers updated\n", project_kind_one[PROJECT_BUILD_CONFIG], STR_ARG(name));
+	return NULL;
+}
+
 static Err *run_set_triggers(Cli *cli, const void *values, const Arguments *args)
 {
 	const TriggersValues *v = values;
-	AUTO_LOCK StoreLock lock = STORE_LOCK_NONE;
 	Wanted w = { .kinds = { [BUILD_ON_CONFIG] = v->config,
 		                [BUILD_ON_IMAGE] = v->from_image != NULL,
 		                [BUILD_ON_GITHUB] = v->github,
-		                [BUILD_ON_GENERIC] = v->webhook,
+		                [BUILD_ON_GENERIC] = v->webhook || v->webhook_env,
 		                [BUILD_ON_GITLAB] = v->gitlab,
 		                [BUILD_ON_BITBUCKET] = v->bitbucket },
 		     .image = STR("") };
 	Project p;
-	BuildConfig bc;
 	Str name, stream, tag;
 	bool any = v->remove_all || v->manual || v->automatic;
 	for (size_t k = 0; k < BUILD_TRIGGER_KINDS; k++)
@@ -255,13 +275,9 @@ static Err *run_set_triggers(Cli *cli, const void *values, const Arguments *args
 	}
 	TRY(resource_name(cli, args->at[0], RESOURCE_BUILD_CONFIG, &name));
 	TRY(cli_project(cli, v->project, &p));
-	TRY(project_lock(&p, NULL, &lock));
-	TRY(project_get_config(&p, name, &bc));
-	if (!any)
-		return print_triggers(&bc, cli->arena);
-	TRY(change(&p, &bc, v, &w));
-	TRY(project_put_config(&p, &bc));
-	printf("%s/%.*s triggers updated\n", project_kind_one[PROJECT_BUILD_CONFIG], STR_ARG(name));
+	TRY(change_locked(cli, &p, name, v, any, &w));
+	if (any)
+		stream_start_builds(cli, &p);
 	return NULL;
 }
 

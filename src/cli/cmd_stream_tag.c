@@ -147,7 +147,7 @@ static Err *set_to_item(Cli *cli, const Project *p, ImageStream *is, Str tag,
 }
 
 static Err *tag_one(Cli *cli, const StreamTagValues *v, const Project *usual, const TagSource *s,
-                    const char *word)
+                    const char *word, Project *ret)
 {
 	AUTO_LOCK StoreLock lock = STORE_LOCK_NONE;
 	Project p;
@@ -158,6 +158,7 @@ static Err *tag_one(Cli *cli, const StreamTagValues *v, const Project *usual, co
 	Err *e = project_split_tag(cli->arena, rest, &name, &tag);
 	cli->usage_error |= e != NULL;
 	TRY(e);
+	*ret = p;
 	TRY(project_lock(&p, NULL, &lock));
 	TRY(store_hold(p.store, NULL));
 	TRY(runner_stream(&p, name, &is));
@@ -212,8 +213,11 @@ static Err *run_stream_tag(Cli *cli, const void *values, const Arguments *args)
 	if (v->scheduled && s.kind != SOURCE_DOCKER)
 		return cli_usage(cli, "--scheduled is of images in registries: only these are "
 		                      "asked for again");
-	for (size_t i = 1; i < args->count; i++)
-		TRY(tag_one(cli, v, &p, &s, args->at[i]));
+	for (size_t i = 1; i < args->count; i++) {
+		Project changed;
+		TRY(tag_one(cli, v, &p, &s, args->at[i], &changed));
+		stream_start_builds(cli, &changed);
+	}
 	return NULL;
 }
 

@@ -90,7 +90,10 @@
 	X(project)    \
 	X(projects)   \
 	X(new_project) \
+	X(hook)       \
+	X(hook_install) \
 	X(run_build)  \
+	X(run_triggers) \
 	X(completion) \
 	X(fsck)       \
 	X(system_reset) \

@@ -39,6 +39,8 @@ typedef struct NewBuild {
 	Store *store;
 	Cancel *cancel;
 	Str address; /* of the repository, "" none */
+	Str branch;  /* "refs/heads/main", where none was named and it is the default one; "" not
+	                told */
 	Str ref;
 	Str local;    /* the directory it was named by; "" none */
 	Str text;     /* -D */

@@ -236,6 +236,8 @@ static Err *look_at_repository(NewBuild *n)
 	const char *dir = n->values->context_dir, *file = n->values->dockerfile_path;
 	TRY_WHILE(runner_source(a, n->address, n->ref, n->cancel, &source),
 	          "looking at the repository '%.*s'", STR_ARG(n->address));
+	if (!n->ref.len && str_starts(source.commit.name, STR("refs/heads/")))
+		n->branch = source.commit.name;
 	TRY(runner_scratch(n->store, &scratch));
 	TRY(git_checkout(&source.access, a, &source.remote, &source.commit, false, scratch, &tree));
 	AUTO_CLOSE int fd = tree.fd;

@@ -97,6 +97,8 @@ static void make_config(NewBuild *n)
 	n->config = (BuildConfig){
 		.meta = meta_of(n, n->name), .spec = spec, .keep_good = KEEP, .keep_bad = KEEP
 	};
+	if (n->branch.len) /* webhooks that do not tell the default branch are of this */
+		project_pair_set(&n->config.meta.annotations, a, STR("decant/branch"), n->branch);
 	make_triggers(n);
 }
 

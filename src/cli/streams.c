@@ -78,6 +78,77 @@ Err *stream_import(Cli *cli, const Project *p, ImageStream *is, Str tag, bool *r
 	                          image);
 }
 
+/* --- scheduled -------------------------------------------------------------------------------- */
+
+/* TAG gets IMAGE, if it still follows FROM. */
+static Err *note(const Project *p, Str stream, Str tag, Str from, const Reference *ref,
+                 const Digest *digest, bool *ret_new)
+{
+	AUTO_LOCK StoreLock lock = STORE_LOCK_NONE;
+	ImageStream is;
+	Str image = digest_arena_text(p->arena, digest);
+	TRY(project_lock(p, NULL, &lock));
+	TRY(project_get_stream(p, stream, &is));
+	const StreamTag *t = stream_tag(&is, tag);
+	if (!t || !str_eq(t->from, from) || (t->item_count && str_eq(t->items[0].image, image)))
+		return NULL;
+	*ret_new = true;
+	return runner_stream_note(p, &is, tag,
+	                          arena_strf(p->arena, "%.*s/%.*s@%.*s", STR_ARG(ref->domain),
+	                                     STR_ARG(ref->path), STR_ARG(image)),
+	                          image);
+}
+
+static Err *import_tag(Cli *cli, const Project *p, Str stream, const StreamTag *t, bool *ret_new)
+{
+	Reference ref;
+	Digest digest;
+	if (!str_eqc(t->from_kind, "DockerImage") || !t->scheduled)
+		return NULL;
+	TRY_WHILE(resolve(cli, p, t->from, &ref, &digest), "importing '%.*s'", STR_ARG(t->from));
+	return note(p, stream, t->name, t->from, &ref, &digest, ret_new);
+}
+
+Err *stream_import_scheduled(Cli *cli, const Project *p,
+                             void (*imported)(const Project *p, Str stream))
+{
+	Str *names;
+	size_t count;
+	TRY(project_list(p, PROJECT_STREAM, &names, &count));
+	for (size_t i = 0; i < count; i++) {
+		ImageStream is = { .tag_count = 0 };
+		bool is_new = false;
+		Err *e = project_get_stream(p, names[i], &is);
+		for (size_t k = 0; !e && k < is.tag_count; k++) {
+			e = import_tag(cli, p, names[i], &is.tags[k], &is_new);
+			if (!e || err_kind(e) == ERR_CANCELLED)
+				continue;
+			cli_report(cli, e);
+			e = NULL;
+		}
+		if (e && err_kind(e) == ERR_CANCELLED)
+			return e;
+		if (e)
+			cli_report(cli, e);
+		if (is_new)
+			imported(p, names[i]);
+	}
+	return NULL;
+}
+
+void stream_start_builds(Cli *cli, const Project *p)
+{
+	Build *all;
+	size_t count = 0;
+	(void)fflush(stdout);
+	Err *e = runner_triggers(p, NULL, &all, &count);
+	for (size_t i = 0; i < count; i++)
+		printf("%s/%.*s started: %.*s\n", project_kind_one[PROJECT_BUILD],
+		       STR_ARG(all[i].meta.name), STR_ARG(all[i].cause));
+	if (e)
+		cli_report(cli, e);
+}
+
 /* --- in words --------------------------------------------------------------------------------- */
 
 static Str age(Cli *cli, int64_t ns)

@@ -28,6 +28,9 @@ typedef struct DistributionOptions {
 	const Str *domains;
 	size_t domain_count;
 	const Cancel *cancel;
+	/* A manifest was pushed as TAG; before the reply, from many threads.  May be NULL. */
+	void (*pushed)(void *context, Str repo, Str tag, Str digest);
+	void *pushed_context;
 	void (*log)(void *context, Str line);
 	void *log_context;
 } DistributionOptions;

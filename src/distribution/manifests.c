@@ -234,34 +234,45 @@ static void say_put(const Push *p)
 		server_reply_header(p->r, "OCI-Tag", p->tags.at[i]);
 }
 
-static void end_put(Call *c, ServerReply *r)
+/* *RET_DONE: the manifest is in the repository. */
+static void put_under_locks(Call *c, ServerReply *r, Push *p, bool *ret_done)
 {
-	CLEANUP(push_done) Push p = { .c = c, .r = r };
 	AUTO_LOCK StoreLock gc = STORE_LOCK_NONE, lock = STORE_LOCK_NONE;
 	if (c->too_large) {
 		distribution_say(r, 413, "MANIFEST_INVALID", "a manifest may have %u MiB",
 		                 MANIFEST_BYTES_MAX >> 20);
 		return;
 	}
-	Err *e = json_parse(buf_str(&c->text), MANIFEST_BYTES_MAX, "the manifest", &p.json);
+	Err *e = json_parse(buf_str(&c->text), MANIFEST_BYTES_MAX, "the manifest", &p->json);
 	if (e) {
 		distribution_say(r, 400, "MANIFEST_INVALID", "%.*s", STR_ARG(err_cause(e)));
 		err_free(e); /* told */
 		return;
 	}
-	if (!read_type(&p) || !read_tags(&p) || !distribution_has_room(c, c->text.len, r))
+	if (!read_type(p) || !read_tags(p) || !distribution_has_room(c, c->text.len, r))
 		return;
 	e = store_lock_gc(c->store, false, c->o->cancel, &gc);
 	if (!e)
 		e = store_repo_lock(c->store, c->route.repo, &lock);
-	if (!e && !read_names(&p))
+	if (!e && !read_names(p))
 		return;
 	if (!e)
-		e = put(&p);
+		e = put(p);
 	if (e)
 		distribution_say_err(c, r, e, "MANIFEST_UNKNOWN");
 	else
-		say_put(&p);
+		say_put(p);
+	*ret_done = !e;
+}
+
+static void end_put(Call *c, ServerReply *r)
+{
+	CLEANUP(push_done) Push p = { .c = c, .r = r };
+	const DistributionOptions *o = c->o;
+	bool done = false;
+	put_under_locks(c, r, &p, &done);
+	for (size_t i = 0; i < p.tags.len && done && o->pushed; i++)
+		o->pushed(o->pushed_context, c->route.repo, p.tags.at[i], p.digest);
 }
 
 /* --- out and away ----------------------------------------------------------------------------- */

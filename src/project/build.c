@@ -7,21 +7,49 @@
 const char *const build_phases[BUILD_PHASES] = { "New",    "Pending", "Running",  "Complete",
 	                                         "Failed", "Error",   "Cancelled" };
 
-static void write_revision(JsonWriter *w, const Build *b)
+/* Builds that nobody has started yet say so in an annotation. */
+static const char queued_key[] = "decant/queued";
+
+/* The member that a cause has beside its message; NULL: none. */
+static const char *const cause_members[BUILD_TRIGGER_KINDS] = {
+	NULL,
+	"imageChangeBuild",
+	"githubWebHook",
+	"genericWebHook",
+	"gitlabWebHook",
+	"bitbucketWebHook",
+};
+
+static void write_revision(JsonWriter *w, Str commit, Str author, Str message)
 {
-	if (!b->commit.len)
+	if (!commit.len)
 		return;
 	project_write_begin(w, "revision");
 	json_write_member(w, "type", STR("Git"));
 	project_write_begin(w, "git");
-	json_write_member(w, "commit", b->commit);
-	if (b->author.len) {
+	json_write_member(w, "commit", commit);
+	if (author.len) {
 		project_write_begin(w, "author");
-		json_write_member(w, "name", b->author);
+		json_write_member(w, "name", author);
 		json_write_object_end(w);
 	}
-	project_write_str(w, "message", b->message);
+	project_write_str(w, "message", message);
 	json_write_object_end(w);
+	json_write_object_end(w);
+}
+
+static void write_trigger(JsonWriter *w, const BuildCause *c)
+{
+	if (!cause_members[c->kind])
+		return;
+	project_write_begin(w, cause_members[c->kind]);
+	if (c->kind == BUILD_ON_IMAGE) {
+		json_write_member(w, "imageID", c->image);
+		project_write_ref(w, "fromRef", STR("ImageStreamTag"), c->from);
+	} else {
+		write_revision(w, c->commit, c->author, c->message);
+		json_write_member(w, "secret", STR("<secret>"));
+	}
 	json_write_object_end(w);
 }
 
@@ -32,6 +60,7 @@ static void write_cause(JsonWriter *w, const Build *b)
 	project_write_list(w, "triggeredBy");
 	json_write_object(w);
 	json_write_member(w, "message", b->cause);
+	write_trigger(w, &b->by);
 	json_write_object_end(w);
 	json_write_array_end(w);
 }
@@ -86,10 +115,12 @@ void build_write(const Build *b, Buf *out)
 	project_pair_set(&meta.annotations, &a, STR("openshift.io/build-config.name"), b->config);
 	project_pair_set(&meta.annotations, &a, STR("openshift.io/build.number"),
 	                 arena_strf(&a, "%lld", (long long)b->number));
+	if (b->queued)
+		project_pair_set(&meta.annotations, &a, str_from(queued_key), STR("true"));
 	json_write_object(&w);
 	project_write_head(&w, "Build", "build.openshift.io/v1", &meta, false);
 	project_write_begin(&w, "spec");
-	write_revision(&w, b);
+	write_revision(&w, b->commit, b->author, b->message);
 	build_spec_write(&w, &b->spec);
 	write_cause(&w, b);
 	json_write_object_end(&w);
@@ -135,14 +166,40 @@ static Err *read_times(const ProjectReader *r, Build *ret)
 	return NULL;
 }
 
+static Err *read_cause(const ProjectReader *r, Build *ret)
+{
+	const JsonValue *causes, *cause, *of;
+	BuildCause *c = &ret->by;
+	TRY(project_read_array(r, r->document, "spec.triggeredBy", PROJECT_LIST_MAX, &causes));
+	if (!causes || !json_length(causes))
+		return NULL;
+	cause = json_at(causes, 0);
+	TRY(project_read_str(r, cause, "message", &ret->cause));
+	for (BuildTriggerKind k = 0; k < BUILD_TRIGGER_KINDS; k++) {
+		if (!cause_members[k] || !(of = project_path(cause, cause_members[k])))
+			continue;
+		c->kind = k;
+		TRY(project_read_str(r, of, "revision.git.commit", &c->commit));
+		TRY(project_read_str(r, of, "revision.git.author.name", &c->author));
+		TRY(project_read_str(r, of, "revision.git.message", &c->message));
+		TRY(project_read_str(r, of, "imageID", &c->image));
+		TRY(project_read_str(r, of, "fromRef.name", &c->from));
+	}
+	return NULL;
+}
+
 static Err *read_build(const ProjectReader *r, Build *ret)
 {
 	const JsonValue *d = r->document;
-	const JsonValue *causes;
 	const Str none = STR("");
 	unsigned phase = BUILD_NEW;
 	*ret = (Build){ .config = none,
 		        .cause = none,
+		        .by = { .commit = none,
+		                .author = none,
+		                .message = none,
+		                .image = none,
+		                .from = none },
 		        .commit = none,
 		        .author = none,
 		        .message = none,
@@ -171,9 +228,9 @@ static Err *read_build(const ProjectReader *r, Build *ret)
 	TRY(build_spec_read(r, project_path(d, "spec"), &ret->spec));
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
 		TRY(project_read_str(r, d, texts[i].path, texts[i].at));
-	TRY(project_read_array(r, d, "spec.triggeredBy", PROJECT_LIST_MAX, &causes));
-	if (causes && json_length(causes))
-		TRY(project_read_str(r, json_at(causes, 0), "message", &ret->cause));
+	TRY(read_cause(r, ret));
+	ret->queued = str_eqc(project_pair(&ret->meta.annotations, queued_key), "true");
+	project_pair_drop(&ret->meta.annotations, queued_key);
 	TRY(project_read_word(r, d, "status.phase", build_phases, BUILD_PHASES, &phase));
 	ret->phase = (BuildPhase)phase;
 	TRY(project_read_bool(r, d, "status.cancelled", &ret->cancelled));

@@ -25,10 +25,13 @@ static void write_trigger(JsonWriter *w, const BuildTrigger *t, bool plain)
 			if (!plain)
 				project_write_str(w, "lastTriggeredImageID", t->last_image);
 			project_write_flag(w, "paused", t->paused);
-		} else if (t->secret.len) {
-			project_write_begin(w, "secretReference");
-			json_write_member(w, "name", t->secret);
-			json_write_object_end(w);
+		} else {
+			if (t->secret.len) {
+				project_write_begin(w, "secretReference");
+				json_write_member(w, "name", t->secret);
+				json_write_object_end(w);
+			}
+			project_write_flag(w, "allowEnv", t->allow_env);
 		}
 		json_write_object_end(w);
 	}
@@ -72,6 +75,7 @@ static Err *read_trigger(const ProjectReader *r, const JsonValue *v, BuildTrigge
 	ret->kind = (BuildTriggerKind)kind;
 	const JsonValue *of = trigger_members[kind] ? project_path(v, trigger_members[kind]) : NULL;
 	TRY(project_read_str(r, of, "secretReference.name", &ret->secret));
+	TRY(project_read_bool(r, of, "allowEnv", &ret->allow_env));
 	TRY(project_read_str(r, of, "from.name", &ret->from));
 	TRY(project_read_str(r, of, "lastTriggeredImageID", &ret->last_image));
 	return project_read_bool(r, of, "paused", &ret->paused);

@@ -121,8 +121,9 @@ Err *project_build_settle(const Project *p, Build *b)
 	if (holder)
 		return NULL;
 	TRY(project_get_build(p, b->meta.name, b)); /* it may just have ended */
-	if (build_is_over(b->phase))
+	if (build_is_over(b->phase) || (b->queued && !b->cancelled))
 		return NULL;
+	b->queued = false;
 	b->phase = b->cancelled ? BUILD_CANCELLED : BUILD_ERROR;
 	b->reason = b->cancelled ? STR("CancelledBuild") : STR("GenericBuildFailed");
 	b->said = b->cancelled ? STR("The build was cancelled by the user.")

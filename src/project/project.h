@@ -26,8 +26,9 @@ enum {
 	PROJECT_NAME_MAX = 63,  /* a DNS label */
 	PROJECT_BUILD_MAX = 58, /* ... with room for "-9999" */
 	PROJECT_TAGS_MAX = 1000,
-	PROJECT_HISTORY_MAX = 1000, /* items of a tag */
-	PROJECT_LIST_MAX = 1000,    /* variables, triggers, labels */
+	PROJECT_HISTORY_MAX = 1000,    /* items of a tag */
+	PROJECT_LIST_MAX = 1000,       /* variables, triggers, labels */
+	PROJECT_DELIVERIES_MAX = 4096, /* of webhooks, that are remembered of a BuildConfig */
 };
 
 /* Where results lie unless a registry is named: decant serve gives them out under this name. */
@@ -53,6 +54,7 @@ typedef struct ProjectMeta {
 Str project_pair(const ProjectPairs *pairs, const char *key); /* "" none */
 /* Into an array of its own, in A; a key that is there gets the new value. */
 void project_pair_set(ProjectPairs *pairs, Arena *a, Str key, Str value);
+void project_pair_drop(ProjectPairs *pairs, const char *key);
 
 /* --- BuildConfig, Build ----------------------------------------------------------------------- */
 
@@ -94,6 +96,7 @@ typedef struct BuildTrigger {
 	Str from;       /* ON_IMAGE: "alpine:3.20"; "" that of the strategy */
 	Str last_image; /* ON_IMAGE: what the last build that it started had */
 	bool paused;
+	bool allow_env; /* ON_GENERIC: its caller may set variables of the build */
 } BuildTrigger;
 
 #define BUILD_KEEP_ALL (-1)
@@ -131,12 +134,21 @@ typedef struct BuildStage {
 
 enum { BUILD_STAGES_MAX = 8 };
 
+/* What started a build, beside the words for it. */
+typedef struct BuildCause {
+	BuildTriggerKind kind;       /* ON_CONFIG: the words are all there is */
+	Str commit, author, message; /* of a webhook: what it said of the source */
+	Str image, from; /* ON_IMAGE: "alpine@sha256:...", and "alpine:3.20" that has it */
+} BuildCause;
+
 typedef struct Build {
 	ProjectMeta meta;
 	BuildSpec spec;
-	Str config;                  /* name of the BuildConfig */
-	int64_t number;              /* of its builds */
-	Str cause;                   /* "Manually triggered" */
+	Str config;     /* name of the BuildConfig */
+	int64_t number; /* of its builds */
+	Str cause;      /* "Manually triggered" */
+	BuildCause by;
+	bool queued;                 /* New: whoever looks next is to start it */
 	Str commit, author, message; /* of the source; "" not known yet */
 	BuildPhase phase;
 	Str reason, said;         /* "DockerBuildFailed", for people */
@@ -259,13 +271,22 @@ NODISCARD Err *project_build_wait(const Project *p, Str build, const Cancel *can
 Str project_build_result(const Project *p, Str build);
 /* B with its log and lock. */
 NODISCARD Err *project_build_drop(const Project *p, Str build);
-/* One that is not over but that nobody runs becomes an Error.  The project's lock is held. */
+/* One that is not over but that nobody runs becomes an Error, if it is not queued.  The project's
+ * lock is held. */
 NODISCARD Err *project_build_settle(const Project *p, Build *b);
 NODISCARD Err *project_secret_get(const Project *p, Str name, Buf *out);
 /* A new text by chance, 20 characters, under NAME unless there is one. */
 NODISCARD Err *project_secret_make(const Project *p, Str name);
 NODISCARD Err *project_secret_drop(const Project *p, Str name);
 void project_secret_text(char text[static 21]);
+
+/* --- deliveries of webhooks (deliveries.c) ---------------------------------------------------- */
+/* Did CONFIG note one of IDS, among its last PROJECT_DELIVERIES_MAX? */
+NODISCARD Err *project_delivery_seen(const Project *p, Str config, const Digest *ids, size_t count,
+                                     bool *ret);
+/* The project's lock is held. */
+NODISCARD Err *project_delivery_note(const Project *p, Str config, const Digest *ids, size_t count);
+NODISCARD Err *project_delivery_drop(const Project *p, Str config);
 
 /* --- names (names.c) -------------------------------------------------------------------------- */
 /* Of objects: a DNS-1035 label of at most LEN characters. */

@@ -110,6 +110,15 @@ Str project_pair(const ProjectPairs *pairs, const char *key)
 	return STR("");
 }
 
+void project_pair_drop(ProjectPairs *pairs, const char *key)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < pairs->count; i++)
+		if (!str_eqc(pairs->at[i].key, key))
+			pairs->at[kept++] = pairs->at[i];
+	pairs->count = kept;
+}
+
 void project_pair_set(ProjectPairs *pairs, Arena *a, Str key, Str value)
 {
 	ProjectPair *all = arena_alloc(a, (pairs->count + 1) * sizeof *all, _Alignof(ProjectPair));

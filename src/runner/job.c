@@ -105,6 +105,8 @@ static Err *find_earlier(Job *j, Str *ret)
 	TRY(project_builds(p, j->build.config, &all, &count));
 	for (size_t i = 0; i < count && all[i].number < j->build.number && !ret->len; i++) {
 		TRY(project_build_settle(p, &all[i]));
+		if (!build_is_over(all[i].phase) && all[i].queued)
+			TRY(runner_start_queued(j->project, &all[i]));
 		if (!build_is_over(all[i].phase))
 			*ret = all[i].meta.name;
 	}
@@ -290,6 +292,8 @@ static void make_words(Job *j, Words *w)
 	add_annotations(j, w);
 	if (spec->no_cache)
 		add(w, "--no-cache", NULL);
+	if (j->build.by.kind == BUILD_ON_IMAGE) /* the store may have what the name meant before */
+		add(w, "--pull=newer", NULL);
 	for (size_t i = 0; i < spec->args.count; i++)
 		add(w, "--build-arg",
 		    arena_strf(a, "%.*s=%.*s", STR_ARG(spec->args.at[i].key),
@@ -452,6 +456,16 @@ static void take_snippet(Job *j)
 	j->build.snippet = arena_str(j->project->arena, str_from_at(text, at));
 }
 
+/* What waits for images of this name. */
+static Err *start_others(const Job *j)
+{
+	Build *all;
+	size_t count;
+	if (j->build.phase != BUILD_COMPLETE)
+		return NULL;
+	return runner_triggers(j->project, j->cancel, &all, &count);
+}
+
 /* Builds beyond the limits go. */
 static Err *prune(const Job *j)
 {
@@ -508,6 +522,7 @@ Err *runner_run(const Project *p, Str build, const DriverInput *input, int ready
 	(void)umask(022);
 	TRY(project_build_hold(p, build, &held));
 	TRY(project_get_build(p, build, &j.build));
+	j.build.queued = false;
 	j.result = project_build_result(p, build);
 	if (ready_fd >= 0) {
 		ssize_t n = write(ready_fd, "y", 1);
@@ -519,5 +534,6 @@ Err *runner_run(const Project *p, Str build, const DriverInput *input, int ready
 	if (!build_is_over(j.build.phase))
 		build_and_push(&j);
 	TRY(finish(&j));
+	TRY(start_others(&j));
 	return prune(&j);
 }

@@ -2,6 +2,8 @@
  * runner.h - from a BuildConfig to a Build that runs, and from its result to the image stream.
  *
  *   start.c     a new Build: its number, who must wait or go, the driver
+ *   triggers.c  what starts builds by itself: images and configurations that changed, queued builds
+ *   pushed.c    what clients push to the registry of our own → tags of streams
  *   job.c       `decant run-build`: the whole life of one build
  *   child.c     the `decant build` in it, and its log
  *   look.c      what a repository is: its Dockerfile, the base images of that
@@ -18,10 +20,14 @@
 
 /* --- start.c ---------------------------------------------------------------------------------- */
 typedef struct RunnerStart {
-	Str cause;              /* "Manually triggered" */
+	Str cause; /* "Manually triggered" */
+	BuildCause by;
 	Str commit;             /* in place of the ref's; "" none */
+	Str author, message;    /* of it, as far as they are known */
 	ProjectPairs env, args; /* beside the config's */
 	bool no_cache;
+	bool queue;        /* the Build is only written: runner_triggers() starts it */
+	bool first;        /* nothing is done if the config has had a build; *ret is its last */
 	bool binary;       /* .input is what is built, whatever the config says */
 	Str as_file, text; /* the one file that is built; as_file "" none */
 	DriverInput input;
@@ -29,10 +35,34 @@ typedef struct RunnerStart {
 /* *ret as it was written at its start. */
 NODISCARD Err *runner_start(const Project *p, Str config, const RunnerStart *how,
                             const Cancel *cancel, Build *ret);
+/* The same for who has the project's lock; BC, as it is in its file, is written. */
+NODISCARD Err *runner_build(const Project *p, BuildConfig *bc, const RunnerStart *how, Build *ret);
+/* B, which is queued, if nobody runs it.  The project's lock is held. */
+NODISCARD Err *runner_start_queued(const Project *p, Build *b);
 /* Asks the build to end; *ret_over: it had ended before. */
 NODISCARD Err *runner_cancel(const Project *p, Str build, const Cancel *cancel, bool *ret_over);
 /* Removes builds of CONFIG beyond its limits.  The project's lock is held. */
 NODISCARD Err *runner_prune(const Project *p, const BuildConfig *bc);
+
+/* --- triggers.c ------------------------------------------------------------------------------- */
+/*
+ * Starts what is queued, the first builds of configurations that have a ConfigChange trigger, and
+ * builds whose ImageChange triggers have not seen the newest image of their tags.  What cannot be
+ * started does not keep the others: *ret are the builds that were, the first error comes back.
+ */
+NODISCARD Err *runner_triggers(const Project *p, const Cancel *cancel, Build **ret,
+                               size_t *ret_count);
+/* The ImageChange triggers of BC have seen what is newest.  The project's lock is held. */
+NODISCARD Err *runner_see_images(const Project *p, BuildConfig *bc);
+
+/* --- pushed.c --------------------------------------------------------------------------------- */
+/*
+ * A client pushed TAG of REPO ("shop/web") to the registry that answers to DOMAINS: IMAGE
+ * ("sha256:...") becomes the newest of that tag of the stream "web" in "shop", if there is one, and
+ * of all tags that follow it by its name.  *ret_news: of how many.
+ */
+NODISCARD Err *runner_pushed(Store *s, const Str *domains, size_t domain_count, Str repo, Str tag,
+                             Str image, size_t *ret_news);
 
 /* --- job.c ------------------------------------------------------------------------------------ */
 /* Runs BUILD to its end; standard output and error are its log.  A byte is written to READY_FD

@@ -22,9 +22,11 @@ static void make_build(const Project *p, const BuildConfig *bc, const RunnerStar
 		    .config = bc->meta.name,
 		    .number = bc->last_version,
 		    .cause = how->cause,
+		    .by = how->by,
+		    .queued = how->queue,
 		    .commit = how->commit,
-		    .author = STR(""),
-		    .message = STR(""),
+		    .author = how->author,
+		    .message = how->message,
 		    .reason = STR(""),
 		    .said = STR(""),
 		    .snippet = STR(""),
@@ -98,6 +100,44 @@ static Err *check_input(const BuildConfig *bc, const RunnerStart *how)
 	return NULL;
 }
 
+static Err *start_driver(const Project *p, Build *b, const DriverInput *input)
+{
+	Err *e = driver_start(p, b, input);
+	if (e) { /* the next who looks would find nobody running it */
+		b->queued = false;
+		b->phase = BUILD_ERROR;
+		b->reason = STR("CannotCreateBuildPod");
+		b->said = arena_str(p->arena, err_cause(e));
+		b->end_ns = clock_real_ns();
+		err_free(project_put_build(p, b)); /* the first error is the one to tell */
+	}
+	return e;
+}
+
+Err *runner_start_queued(const Project *p, Build *b)
+{
+	const DriverInput none = { STR(""), STR("") };
+	pid_t holder;
+	TRY(project_build_holder(p, b->meta.name, &holder));
+	if (holder)
+		return NULL;
+	TRY(project_get_build(p, b->meta.name, b)); /* it may just have ended */
+	return b->queued && !b->cancelled ? start_driver(p, b, &none) : NULL;
+}
+
+Err *runner_build(const Project *p, BuildConfig *bc, const RunnerStart *how, Build *ret)
+{
+	TRY(check_input(bc, how));
+	if (bc->run_policy == BUILD_SERIAL_LATEST)
+		TRY(end_waiting(p, bc));
+	bc->last_version++;
+	TRY(runner_see_images(p, bc));
+	TRY(project_put_config(p, bc));
+	make_build(p, bc, how, ret);
+	TRY(project_put_build(p, ret));
+	return how->queue ? NULL : start_driver(p, ret, &how->input);
+}
+
 Err *runner_start(const Project *p, Str config, const RunnerStart *how, const Cancel *cancel,
                   Build *ret)
 {
@@ -105,22 +145,12 @@ Err *runner_start(const Project *p, Str config, const RunnerStart *how, const Ca
 	BuildConfig bc;
 	TRY(project_lock(p, cancel, &lock));
 	TRY(project_get_config(p, config, &bc));
-	TRY(check_input(&bc, how));
-	if (bc.run_policy == BUILD_SERIAL_LATEST)
-		TRY(end_waiting(p, &bc));
-	bc.last_version++;
-	TRY(project_put_config(p, &bc));
-	make_build(p, &bc, how, ret);
-	TRY(project_put_build(p, ret));
-	Err *e = driver_start(p, ret, &how->input);
-	if (e) { /* the next who looks would find nobody running it */
-		ret->phase = BUILD_ERROR;
-		ret->reason = STR("CannotCreateBuildPod");
-		ret->said = arena_str(p->arena, err_cause(e));
-		ret->end_ns = clock_real_ns();
-		err_free(project_put_build(p, ret)); /* the first error is the one to tell */
-	}
-	return e;
+	if (how->first && bc.last_version > 0)
+		return project_get_build(p,
+		                         arena_strf(p->arena, "%.*s-%lld", STR_ARG(config),
+		                                    (long long)bc.last_version),
+		                         ret);
+	return runner_build(p, &bc, how, ret);
 }
 
 Err *runner_cancel(const Project *p, Str build, const Cancel *cancel, bool *ret_over)

@@ -101,21 +101,41 @@ static void add_clean(Buf *out, Str text)
 	}
 }
 
+/* The path as it came; with a secret in it, as it was understood and without that. */
+static void add_path(const ServerRequest *q, Buf *out)
+{
+	const char *mark = q->server->options->secret_after;
+	Str path;
+	(void)str_cut(q->uri, '?', &path);
+	for (size_t i = 0; mark && i < 2; i++) {
+		Str in = i ? q->path : path;
+		const char *at = in.len ? memmem(in.ptr, in.len, mark, strlen(mark)) : NULL;
+		if (!at)
+			continue;
+		size_t from = (size_t)(at - in.ptr) + strlen(mark), end = from;
+		while (end < in.len && in.ptr[end] != '/')
+			end++;
+		add_clean(out, str_head(in, from));
+		buf_addf(out, "***");
+		add_clean(out, str_from_at(in, end));
+		return;
+	}
+	add_clean(out, path);
+}
+
 static void log_request(const ServerRequest *q)
 {
 	const ServerOptions *o = q->server->options;
 	AUTO_BUF Buf line = BUF_INIT;
-	Str path;
 	if (!o->log)
 		return;
-	(void)str_cut(q->uri, '?', &path);
 	add_peer(q, &line);
 	buf_add_char(&line, ' ');
 	add_clean(&line, q->user.len ? q->user : STR("-"));
 	buf_addf(&line, " \"");
 	add_clean(&line, q->method);
 	buf_add_char(&line, ' ');
-	add_clean(&line, path);
+	add_path(q, &line);
 	buf_addf(&line, "\" %u %llu %llu %.3f", q->reply.status, (unsigned long long)q->received,
 	         (unsigned long long)q->reply.length,
 	         (double)(clock_mono_ns() - q->started_ns) / 1e9);

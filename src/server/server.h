@@ -62,8 +62,10 @@ typedef struct ServerOptions {
 	Str certificate, key; /* PEM; both or none */
 	const ServerService *services;
 	size_t service_count;
-	unsigned idle_ms; /* without a byte; 0: the usual */
-	unsigned head_ms; /* until a head is whole; 0: the usual */
+	const char
+		*secret_after; /* "/webhooks/": the part of a path after it is not logged; NULL */
+	unsigned idle_ms;      /* without a byte; 0: the usual */
+	unsigned head_ms;      /* until a head is whole; 0: the usual */
 	/* A line without its end; from many threads. */
 	void (*log)(void *context, Str line);
 	void *log_context;
