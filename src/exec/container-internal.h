@@ -4,7 +4,8 @@
  * ON DISK  containers/<id>/container.json   what ContainerRecord holds, sealed; gc reads the image
  * ID in it
  *          containers/<id>/lock             flock'ed by the process that runs it, as long as it lives; then
- *                                           its exit status
+ *                                           its exit status.  Others who need it not to be started hold it
+ *                                           too: a held lock alone does not say that it runs
  *          containers/<id>/log.lines        stdout and stderr, line by line (container_log.c)
  *          containers/<id>/log.lines.1      what came before it
  *          containers/<id>/log              the same of older versions, without times
@@ -45,15 +46,33 @@ NODISCARD Err *container_rewrite(int dir_fd, ContainerRecord *r);
  * directories for what is made anew.  ERR_INPUT: it runs. */
 NODISCARD Err *container_take(Store *s, Str id, Arena *a, ContainerRecord *ret, int *ret_dir_fd,
                               int *ret_lock_fd);
-/* The record of containers/NAME; c.running by its lock. */
+/* The record of containers/NAME; c.running: its lock is held, it has not ended, and the process
+ * that the record names lives, as far as can be told from here. */
 NODISCARD Err *container_read(int dir_fd, Arena *a, ContainerRecord *ret);
 NODISCARD Err *container_open_dir(Store *s, Str id, int *ret_fd);
 /* Does a process hold its lock? */
 bool container_is_held(int dir_fd);
-/* Its lock, so that nobody starts it; *ret_fd -1: it runs, or ends just now. */
-NODISCARD Err *container_lock(int dir_fd, int *ret_fd);
 /* Out of sight at once, then gone. */
 NODISCARD Err *container_delete(Store *s, Str id);
+
+/* --- container_monitor.c --------------------------------------------------------------------- */
+typedef enum MonitorState {
+	MONITOR_GONE,
+	MONITOR_LIVES,
+	MONITOR_ELSEWHERE, /* its number says nothing here, or nothing tells whose it is */
+} MonitorState;
+/* What Container.monitor_mark is of this process: "BOOT NAMESPACE START"; "" if it cannot be told.
+ */
+Str container_own_mark(Arena *a);
+MonitorState container_monitor_state(const Container *c);
+/* A fd that is the process that runs it, or is just ending it, and nobody else; *ret_fd -1: there
+ * is none. */
+NODISCARD Err *container_open_monitor(int dir_fd, int *ret_fd);
+/* Its lock, so that nobody starts it: waits a while for one that just ends, or whose files another
+ * process reads.  *ret_fd -1: it runs (*ret_running), or is in use. */
+NODISCARD Err *container_lock_ended(int dir_fd, int *ret_fd, bool *ret_running);
+/* ERR_INPUT: another process holds the lock of one that does not run. */
+NODISCARD Err *container_in_use(Str name);
 
 /* --- container_request.c --------------------------------------------------------------------- */
 void container_request_write(const ContainerRequest *r, Buf *json);

@@ -40,6 +40,7 @@ typedef struct Session {
 	Str existing;   /* the ID of one that is there already; "" it is made */
 	Str unlimited;  /* why it runs without its limits; "" it has them */
 	bool not_found; /* the command could not be started; its stderr says more */
+	bool made_only; /* it is run later */
 	bool user_gone; /* nobody reads the output of a run in the foreground */
 } Session;
 
@@ -116,7 +117,7 @@ static Err *make_record(const ContainerRequest *r, Arena *a, ContainerRecord *re
 		       .command = describe_command(&argv, a),
 		       .created_ns = clock_real_ns(),
 		       .ports = describe_ports(r, a),
-		       .monitor = getpid(),
+		       .monitor_mark = STR(""),
 		       .request = arena_str(a, buf_str(&request)) },
 		.stop_signal = r->stop_signal.len ? r->stop_signal : r->image.config.stop_signal,
 		.layers = r->image_name.len ? describe_layers(&r->image.config, a) : STR(""),
@@ -179,11 +180,20 @@ static Err *open_binds(Session *s)
 	return NULL;
 }
 
+/* From now on this process is whom the record names. */
+static void be_monitor(Session *s)
+{
+	s->record.c.monitor = getpid();
+	s->record.c.monitor_mark = container_own_mark(s->run.arena);
+}
+
 static Err *make_new(Session *s)
 {
 	AUTO_LOCK StoreLock lock = STORE_LOCK_NONE;
 	container_hold_signals();
 	TRY(make_record(s->run.request, s->run.arena, &s->record));
+	if (!s->made_only)
+		be_monitor(s);
 	/* Until the record names the image, a gc would not know that it is needed. */
 	TRY(store_lock_gc(s->run.store, false, NULL, &lock));
 	TRY(container_create(s->run.store, s->run.arena, &s->record, &s->run.dir_fd, &s->lock_fd));
@@ -197,7 +207,7 @@ static Err *take_existing(Session *s)
 	container_hold_signals();
 	TRY(container_take(s->run.store, s->existing, s->run.arena, &s->record, &s->run.dir_fd,
 	                   &s->lock_fd));
-	s->record.c.monitor = getpid();
+	be_monitor(s);
 	s->record.c.started_ns = s->record.c.finished_ns = 0;
 	s->record.c.exit_status = 0;
 	return container_rewrite(s->run.dir_fd, &s->record);
@@ -471,7 +481,8 @@ Err *container_make(Store *store, const ContainerRequest *request, Arena *a, Str
 	Session s = { .run = { .store = store, .request = request, .arena = a, .dir_fd = -1 },
 		      .log_fd = -1,
 		      .lock_fd = -1,
-		      .kill = { .fd = -1 } };
+		      .kill = { .fd = -1 },
+		      .made_only = true };
 	Err *e = make_new(&s);
 	*ret_id = s.record.c.id;
 	session_done(&s);

@@ -65,10 +65,11 @@ typedef struct Container {
 	Str command;    /* for ps: one string */
 	int64_t created_ns, started_ns, finished_ns;
 	bool running;
-	int exit_status; /* if it is not running */
-	Str ports;       /* "0.0.0.0:8080->8080/tcp" */
-	pid_t monitor;
-	Str request; /* what it was asked for, as JSON: container_request_read() */
+	int exit_status;  /* if it is not running */
+	Str ports;        /* "0.0.0.0:8080->8080/tcp" */
+	pid_t monitor;    /* the process that runs it, or ran it last; 0: none did */
+	Str monitor_mark; /* what tells it from another of that number; "" not known */
+	Str request;      /* what it was asked for, as JSON: container_request_read() */
 } Container;
 
 /* The request as it was; its image is not set. */

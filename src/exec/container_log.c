@@ -318,6 +318,15 @@ static Err *follow_newest(Log *l, int watch)
 	return watch_newest(l, watch);
 }
 
+/* One that is removed as it ends has no record then. */
+static bool runs(int dir_fd)
+{
+	AUTO_ARENA Arena a = ARENA_INIT;
+	ContainerRecord r = { 0 };
+	AUTO_ERR Err *e = container_read(dir_fd, &a, &r);
+	return !e && r.c.running;
+}
+
 static Err *follow(Log *l, const Cancel *cancel)
 {
 	char events[4096];
@@ -326,7 +335,7 @@ static Err *follow(Log *l, const Cancel *cancel)
 		return err_sys(errno, "cannot watch the container's log");
 	TRY(watch_newest(l, watch));
 	for (;;) {
-		bool held = container_is_held(l->dir_fd); /* before the read: nothing comes after */
+		bool held = runs(l->dir_fd); /* before the read: nothing comes after */
 		bool late = clock_real_ns() > l->reader.how->until_ns;
 		TRY(follow_newest(l, watch));
 		TRY(take_all(l, !held));

@@ -16,7 +16,6 @@
 #include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
-#include <time.h>
 
 enum {
 	ID_HEX_LEN = 64,
@@ -56,6 +55,7 @@ Err *container_write(int dir_fd, const ContainerRecord *r)
 	write_number(&w, "Finished", r->c.finished_ns);
 	write_number(&w, "ExitCode", r->c.exit_status);
 	write_number(&w, "Pid", r->c.monitor);
+	json_write_member(&w, "PidMark", r->c.monitor_mark);
 	json_write_key(&w, "AutoRemove");
 	json_write_bool(&w, r->remove);
 	json_write_key(&w, "Request");
@@ -84,6 +84,7 @@ static Err *read_members(const JsonValue *v, Arena *a, ContainerRecord *r)
 	TRY(json_get_int(v, record_name, "Finished", &r->c.finished_ns));
 	TRY(json_get_int(v, record_name, "ExitCode", &status));
 	TRY(json_get_int(v, record_name, "Pid", &pid));
+	TRY(json_get_str(v, record_name, "PidMark", a, &r->c.monitor_mark));
 	TRY(json_get_bool(v, record_name, "AutoRemove", &r->remove));
 	if (json_value_is_object(json_member(v, "Request"))) {
 		AUTO_BUF Buf request = BUF_INIT;
@@ -126,12 +127,13 @@ Err *container_read(int dir_fd, Arena *a, ContainerRecord *ret)
 		                     .image_name = none,
 		                     .command = none,
 		                     .ports = none,
+		                     .monitor_mark = none,
 		                     .request = none },
 		              .stop_signal = none,
 		              .layers = none,
 		              .network = none };
 	TRY(read_members(v, a, &r));
-	r.c.running = held && r.c.finished_ns == 0;
+	r.c.running = held && r.c.finished_ns == 0 && container_monitor_state(&r.c) != MONITOR_GONE;
 	*ret = r;
 	return NULL;
 }
@@ -318,43 +320,22 @@ Err *container_open_dir(Store *s, Str id, int *ret_fd)
 	return NULL;
 }
 
-Err *container_lock(int dir_fd, int *ret_fd)
-{
-	enum { LOOK_NS = 1000000 };
-	*ret_fd = -1;
-	AUTO_CLOSE int fd = -1;
-	Err *e = store_open_lock(dir_fd, "lock", O_RDWR, &fd);
-	if (e && err_errno(e) == ENOENT) { /* removed since its directory was opened */
-		err_free(e);               /* told by the one below */
-		return err_new(ERR_NOT_FOUND, "No such container");
-	}
-	if (e)
-		return err_while(e, "locking the container");
-	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-		if (errno != EWOULDBLOCK)
-			return err_sys(errno, "cannot lock the container");
-		if (container_is_held(dir_fd))
-			return NULL;
-		/* Somebody only looked whether it runs. */
-		nanosleep(&(struct timespec){ .tv_nsec = LOOK_NS }, NULL);
-	}
-	*ret_fd = TAKE_FD(fd);
-	return NULL;
-}
-
 Err *container_take(Store *s, Str id, Arena *a, ContainerRecord *ret, int *ret_dir_fd,
                     int *ret_lock_fd)
 {
 	int fd = -1;
+	bool running = false;
 	TRY(container_open_dir(s, id, &fd));
 	AUTO_CLOSE int dir = fd;
-	TRY(container_lock(dir, &fd));
-	AUTO_CLOSE int lock = fd;
-	if (lock < 0)
+	TRY(container_lock_ended(dir, &fd, &running));
+	AUTO_CLOSE int held = fd;
+	if (running)
 		return err_new(ERR_INPUT, "the container is running already");
 	TRY(container_read(dir, a, ret));
+	if (held < 0)
+		return container_in_use(ret->c.name);
 	TRY(make_fresh(dir));
-	*ret_lock_fd = TAKE_FD(lock);
+	*ret_lock_fd = TAKE_FD(held);
 	*ret_dir_fd = TAKE_FD(dir);
 	return NULL;
 }
@@ -380,13 +361,24 @@ Err *container_rename(Store *s, const Container *c, Str name)
 }
 
 /* One whose process is gone without a word: it has ended, as of now. */
-static void mend(int dir_fd, ContainerRecord *r)
+static void mend(int dir_fd, Arena *a, ContainerRecord *r)
 {
 	if (r->c.running || r->c.finished_ns != 0 || r->c.started_ns == 0)
 		return;
+	/* Written by who has the lock: it is not being started meanwhile. */
+	AUTO_CLOSE int held = -1;
+	err_free(store_open_lock(dir_fd, "lock", O_RDONLY, &held)); /* without: not written */
+	bool ours = held >= 0 && flock(held, LOCK_EX | LOCK_NB) == 0;
+	ContainerRecord now = { 0 };
+	AUTO_ERR Err *e = ours ? container_read(dir_fd, a, &now) : NULL;
+	if (ours && !e)
+		*r = now;
+	if (r->c.finished_ns != 0)
+		return;
 	r->c.finished_ns = clock_real_ns();
 	r->c.exit_status = STATUS_LOST;
-	err_free(container_write(dir_fd, r)); /* a read-only store is only looked at */
+	if (ours)
+		err_free(container_write(dir_fd, r)); /* a read-only store is only looked at */
 }
 
 static int newest_first(const void *a, const void *b)
@@ -415,7 +407,7 @@ Err *container_list(Store *s, Arena *a, Container **ret, size_t *ret_count)
 			continue; /* just removed */
 		Err *e = container_read(one, a, &r);
 		if (!e) {
-			mend(one, &r);
+			mend(one, a, &r);
 			VEC_PUSH(&found, r.c);
 		}
 		err_free(e); /* being removed, or damaged: not one that can be shown */

@@ -8,33 +8,8 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/pidfd.h>
-#include <time.h>
 
 enum { KILL_WAIT_MS = 10000 }; /* for the monitor to write down the end of a killed command */
-enum { ENDING_NS = 2000000 };  /* between two looks at one that ends */
-
-/* The process that runs it; *ret_fd -1 if there is none. */
-static Err *open_monitor(int dir_fd, const Container *c, int *ret_fd)
-{
-	*ret_fd = -1;
-	if (!container_is_held(dir_fd))
-		return NULL;
-	AUTO_CLOSE int fd = pidfd_open(c->monitor, 0);
-	if (fd < 0 && errno != ESRCH)
-		return err_sys(errno, "cannot reach the container's monitor (process %d)",
-		               (int)c->monitor);
-	/* The lock says that it lives, so the number was its own when the fd was opened; if it has
-	 * ended since, the number may be somebody else's. */
-	if (!container_is_held(dir_fd))
-		return NULL;
-	if (fd < 0)
-		return err_note(err_new(ERR_SYSTEM,
-		                        "cannot reach the container's monitor (process %d)",
-		                        (int)c->monitor),
-		                "it runs in another pid namespace");
-	*ret_fd = TAKE_FD(fd);
-	return NULL;
-}
 
 static bool ends_within(int pid_fd, int64_t ms)
 {
@@ -82,20 +57,23 @@ static Err *end_monitor(int pid_fd, int signal, int64_t timeout_ms)
 
 static Err *stop(Store *s, const Container *c, int signal, int64_t timeout_ms)
 {
-	int fd, pid_fd;
+	int fd = -1, pid_fd = -1;
 	TRY(container_open_dir(s, c->id, &fd));
 	AUTO_CLOSE int dir = fd;
-	TRY(open_monitor(dir, c, &pid_fd));
+	TRY(container_open_monitor(dir, &pid_fd));
 	AUTO_CLOSE int monitor = pid_fd;
 	if (monitor >= 0)
 		TRY(end_monitor(monitor, signal, timeout_ms));
 	/* A monitor that was killed, now or before, has left its container as it was. */
 	AUTO_ARENA Arena a = ARENA_INIT;
-	ContainerRecord r;
+	ContainerRecord r = { 0 };
 	AUTO_ERR Err *e = container_read(dir, &a, &r);
 	if (e || r.c.running || !r.remove)
 		return NULL; /* no record any more: removed as it should be */
-	return container_delete(s, c->id);
+	bool running = false;
+	AUTO_ERR Err *e2 = container_lock_ended(dir, &fd, &running);
+	AUTO_CLOSE int lock = e2 ? -1 : fd; /* nobody reads its files */
+	return lock >= 0 ? container_delete(s, c->id) : NULL;
 }
 
 Err *container_stop(Store *s, const Container *c, int signal, unsigned timeout_s)
@@ -107,10 +85,10 @@ Err *container_stop(Store *s, const Container *c, int signal, unsigned timeout_s
 
 Err *container_kill(Store *s, const Container *c, int number)
 {
-	int fd, pid_fd;
+	int fd = -1, pid_fd = -1;
 	TRY(container_open_dir(s, c->id, &fd));
 	AUTO_CLOSE int dir = fd;
-	TRY(open_monitor(dir, c, &pid_fd));
+	TRY(container_open_monitor(dir, &pid_fd));
 	AUTO_CLOSE int monitor = pid_fd;
 	if (monitor < 0)
 		return err_new(ERR_INPUT, "cannot kill container '%.*s': it is not running",
@@ -132,15 +110,15 @@ static int read_status(int lock_fd)
 
 Err *container_wait(Store *s, const Container *c, const Cancel *cancel, int *ret_status)
 {
-	int fd, pid_fd;
+	int fd = -1, pid_fd = -1;
 	AUTO_ARENA Arena a = ARENA_INIT;
-	ContainerRecord r;
+	ContainerRecord r = { 0 };
 	TRY(container_open_dir(s, c->id, &fd));
 	AUTO_CLOSE int dir = fd;
 	/* One that is removed as it ends has no record then, but this file is open. */
 	AUTO_CLOSE int lock = -1;
 	err_free(store_open_lock(dir, "lock", O_RDONLY, &lock)); /* without: nobody has it */
-	TRY(open_monitor(dir, c, &pid_fd));
+	TRY(container_open_monitor(dir, &pid_fd));
 	AUTO_CLOSE int monitor = pid_fd;
 	*ret_status = c->exit_status;
 	while (monitor >= 0) {
@@ -155,46 +133,48 @@ Err *container_wait(Store *s, const Container *c, const Cancel *cancel, int *ret
 	AUTO_ERR Err *e = container_read(dir, &a, &r);
 	if (!e)
 		*ret_status = r.c.exit_status;
-	else if (monitor >= 0)
+	else if (lock >= 0 && c->running)
 		*ret_status = read_status(lock);
 	return NULL;
 }
 
-/* Its lock, or *ret_lock_fd -1 if it runs; one that has written down its end goes any moment. */
-static Err *lock_ended(int dir_fd, int *ret_lock_fd)
+/* Killed, and its lock; ERR_NOT_FOUND: it was to be removed as it ended. */
+static Err *kill_and_lock(Store *s, const Container *c, int dir_fd, int *ret_lock_fd)
 {
-	int64_t end = clock_mono_ns() + KILL_WAIT_MS * (int64_t)1000000;
-	for (;;) {
-		AUTO_ARENA Arena a = ARENA_INIT;
-		ContainerRecord r;
-		TRY(container_lock(dir_fd, ret_lock_fd));
-		if (*ret_lock_fd >= 0)
-			return NULL;
-		AUTO_ERR Err *e = container_read(dir_fd, &a, &r);
-		if (e) /* it was removed as it ended */
-			return err_new(ERR_NOT_FOUND, "No such container");
-		if (r.c.running || clock_mono_ns() > end)
-			return NULL;
-		nanosleep(&(struct timespec){ .tv_nsec = ENDING_NS }, NULL);
-	}
+	bool running = false;
+	TRY(stop(s, c, 0, 0));
+	TRY(container_lock_ended(dir_fd, ret_lock_fd, &running));
+	return running ? err_new(ERR_INPUT, "container '%.*s' was started again meanwhile",
+	                         STR_ARG(c->name))
+	               : NULL;
 }
 
 static Err *remove_it(Store *s, const Container *c, ContainerRemove how)
 {
 	int fd;
+	bool running = false;
 	TRY(container_open_dir(s, c->id, &fd));
 	AUTO_CLOSE int dir = fd;
-	TRY(lock_ended(dir, &fd));
+	TRY(container_lock_ended(dir, &fd, &running));
+	if (running && how == CONTAINER_REMOVE_FORCE) {
+		Err *e = kill_and_lock(s, c, dir, &fd);
+		if (e && err_kind(e) == ERR_NOT_FOUND) {
+			err_free(e);
+			return NULL;
+		}
+		TRY(e);
+		running = false;
+	}
 	AUTO_CLOSE int lock = fd; /* until it is out of sight nobody starts it */
-	if (lock < 0 && how == CONTAINER_REMOVE_IF_ENDED)
+	if (lock >= 0)
+		return container_delete(s, c->id);
+	if (how == CONTAINER_REMOVE_IF_ENDED)
 		return NULL;
-	if (lock < 0 && how == CONTAINER_REMOVE_ENDED)
-		return err_note(err_new(ERR_INPUT, "cannot remove container '%.*s': it is running",
-		                        STR_ARG(c->name)),
-		                "stop it first, or: decant rm --force %.*s", STR_ARG(c->name));
-	if (lock < 0)
-		TRY(stop(s, c, 0, 0));
-	return container_delete(s, c->id);
+	if (!running)
+		return container_in_use(c->name);
+	return err_note(err_new(ERR_INPUT, "cannot remove container '%.*s': it is running",
+	                        STR_ARG(c->name)),
+	                "stop it first, or: decant rm --force %.*s", STR_ARG(c->name));
 }
 
 Err *container_remove(Store *s, const Container *c, ContainerRemove how)
