@@ -81,7 +81,7 @@ void container_request_write(const ContainerRequest *r, Buf *json);
 /* How a command's ends are connected. */
 typedef struct ContainerStreams {
 	int stdin_fd, stdout_fd, stderr_fd;
-	bool terminal;
+	int terminal_fd; /* SandboxSpec's; 0: none */
 } ContainerStreams;
 
 typedef struct ContainerRun {

@@ -312,7 +312,7 @@ static void fill_ends(const ContainerRun *run, const ContainerStreams *streams, 
 	spec->stdin_fd = streams->stdin_fd;
 	spec->stdout_fd = streams->stdout_fd;
 	spec->stderr_fd = streams->stderr_fd;
-	spec->terminal = streams->terminal;
+	spec->terminal_fd = streams->terminal_fd;
 	spec->events_fd = events_fd;
 }
 

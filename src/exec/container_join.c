@@ -49,7 +49,7 @@ static Err *make_request(Store *s, const Container *c, const ContainerExec *what
 
 static Err *run_here(ContainerRun *run, SandboxJoin *join, const Cancel *cancel, SandboxResult *ret)
 {
-	ContainerStreams streams = { -1, -1, -1, false };
+	ContainerStreams streams = { -1, -1, -1, 0 };
 	CLEANUP(cancel_close) Cancel kill = { .fd = -1 };
 	AUTO_RELAY ContainerRelay *relay = NULL; /* sets it: closed first */
 	SandboxSpec spec;
@@ -71,7 +71,7 @@ static Err *run_here(ContainerRun *run, SandboxJoin *join, const Cancel *cancel,
 static Err *run_behind(ContainerRun *run, SandboxJoin *join, const Cancel *cancel,
                        SandboxResult *ret)
 {
-	ContainerStreams streams = { -1, -1, -1, false };
+	ContainerStreams streams = { -1, -1, -1, 0 };
 	SandboxSpec spec;
 	TRY(container_command(run, &streams, 0, &spec));
 	return sandbox_join_run(join, &spec, cancel, ret);

@@ -9,7 +9,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
-#include <pty.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>
@@ -24,16 +23,26 @@
 
 enum { INSIST = 3 }; /* so many ^C kill, as docker's client does */
 
-typedef enum Watch { AT_STOP, AT_SIGNAL, AT_EVENT, AT_OUT, AT_ERR, AT_IN, WATCHED } Watch;
+typedef enum Watch {
+	AT_STOP,
+	AT_SIGNAL,
+	AT_EVENT,
+	AT_TERMINAL, /* where the pseudo-terminal comes from */
+	AT_OUT,
+	AT_ERR,
+	AT_IN,
+	WATCHED
+} Watch;
 
 struct ContainerRelay {
 	RelayOptions options;
 	pthread_t thread;
 	sigset_t old_mask;
 	struct termios old_termios;
-	bool raw;           /* the user's terminal is in raw mode */
+	bool own;           /* the user has a terminal; OLD_TERMIOS is how it was */
+	bool raw;           /* ... and it is in raw mode */
 	int fds[WATCHED];   /* what the loop reads; -1: nothing */
-	int command_fds[3]; /* the command's ends; closed once it has them */
+	int command_fds[4]; /* the command's ends; closed once it has them */
 	int input_fd;       /* the end of a pipe that nobody writes to; -1: none */
 	int events_command; /* the supervisor's end of the events socket */
 	int insisted;
@@ -124,6 +133,24 @@ static void copy_window_size(const ContainerRelay *r)
 	if (r->options.terminal && ioctl(STDIN_FILENO, TIOCGWINSZ, &size) == 0)
 		(void)ioctl(r->fds[AT_OUT], TIOCSWINSZ,
 		            &size); /* a window of no size is no error */
+}
+
+/* The command waits meanwhile: it starts with the modes and the size of the user's terminal. */
+static void take_terminal(ContainerRelay *r)
+{
+	static const char go = 1;
+	int master = -1;
+	AUTO_ERR Err *e = sandbox_terminal_take(r->fds[AT_TERMINAL], &master);
+	if (!e) {
+		r->fds[AT_OUT] = master;
+		if (r->own) /* modes that it has not are no error */
+			(void)tcsetattr(master, TCSANOW, &r->old_termios);
+		copy_window_size(r);
+		(void)send(r->fds[AT_TERMINAL], &go, 1, MSG_NOSIGNAL); /* it may have ended */
+	}
+	/* Without the byte, the command tells why there is no terminal. */
+	closep(&r->fds[AT_TERMINAL]);
+	r->fds[AT_TERMINAL] = -1;
 }
 
 /* --- signals and events ---------------------------------------------------------------------- */
@@ -220,6 +247,8 @@ static void *relay_main(void *arg)
 	struct pollfd watched[WATCHED];
 	for (int i = 0; i < WATCHED; i++)
 		watched[i] = (struct pollfd){ .fd = r->fds[i], .events = POLLIN };
+	if (r->options.terminal)
+		watched[AT_IN].fd = -1; /* until there is who takes it */
 	for (;;) {
 		if (poll(watched, WATCHED, wait_ms(r)) < 0 && errno != EINTR)
 			break;
@@ -229,6 +258,13 @@ static void *relay_main(void *arg)
 			take_signal(r);
 		if (watched[AT_EVENT].revents && !take_event(r))
 			watched[AT_EVENT].fd = -1;
+		if (watched[AT_TERMINAL].revents) {
+			take_terminal(r);
+			watched[AT_TERMINAL].fd = -1;
+			watched[AT_OUT].fd = r->fds[AT_OUT];
+			watched[AT_IN].fd = r->fds[AT_OUT] < 0 ? -1 : r->fds[AT_IN];
+			continue;
+		}
 		if (watched[AT_OUT].revents && !pass_output(r, AT_OUT))
 			watched[AT_OUT].fd = -1;
 		if (watched[AT_ERR].revents && !pass_output(r, AT_ERR))
@@ -285,18 +321,17 @@ static Err *open_pipe(int *ret_read, int *ret_write)
 
 static Err *open_terminal(ContainerRelay *r)
 {
-	int master, slave;
-	bool own = r->options.foreground && tcgetattr(STDIN_FILENO, &r->old_termios) == 0;
-	if (openpty(&master, &slave, NULL, own ? &r->old_termios : NULL, NULL) < 0)
-		return err_sys(errno, "cannot open a pseudo-terminal");
-	r->fds[AT_OUT] = master;
-	r->command_fds[0] = slave;
-	if (fcntl(master, F_SETFD, FD_CLOEXEC) < 0 || fcntl(slave, F_SETFD, FD_CLOEXEC) < 0)
-		return err_sys(errno, "cannot set up the pseudo-terminal");
-	copy_window_size(r);
+	int ends[2];
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+		return err_sys(errno, "cannot make a socket pair");
+	r->fds[AT_TERMINAL] = ends[0];
+	r->command_fds[3] = ends[1];
+	/* What keeps the command from starting; the terminal is then of nobody. */
+	TRY(open_pipe(&r->fds[AT_ERR], &r->command_fds[2]));
+	r->own = r->options.foreground && tcgetattr(STDIN_FILENO, &r->old_termios) == 0;
 	if (!r->options.interactive || !r->options.foreground)
 		return NULL;
-	if (own) {
+	if (r->own) {
 		struct termios raw = r->old_termios;
 		cfmakeraw(&raw);
 		if (tcsetattr(STDIN_FILENO, TCSADRAIN, &raw) < 0)
@@ -312,8 +347,7 @@ static Err *open_streams(ContainerRelay *r, ContainerStreams *ret)
 	const RelayOptions *o = &r->options;
 	if (o->terminal) {
 		TRY(open_terminal(r));
-		int slave = r->command_fds[0];
-		*ret = (ContainerStreams){ slave, slave, slave, true };
+		*ret = (ContainerStreams){ -1, -1, r->command_fds[2], r->command_fds[3] };
 		return NULL;
 	}
 	TRY(open_pipe(&r->fds[AT_OUT], &r->command_fds[1]));
@@ -322,7 +356,7 @@ static Err *open_streams(ContainerRelay *r, ContainerStreams *ret)
 	if (o->interactive && !o->foreground)
 		TRY(open_pipe(&r->command_fds[0], &r->input_fd));
 	int input = o->interactive && o->foreground ? STDIN_FILENO : r->command_fds[0];
-	*ret = (ContainerStreams){ input, r->command_fds[1], r->command_fds[2], false };
+	*ret = (ContainerStreams){ input, r->command_fds[1], r->command_fds[2], 0 };
 	return NULL;
 }
 

@@ -64,7 +64,7 @@ static Err *open_shell(DebugRun *d)
 	spec.stdin_fd = streams.stdin_fd;
 	spec.stdout_fd = streams.stdout_fd;
 	spec.stderr_fd = streams.stderr_fd;
-	spec.terminal = streams.terminal;
+	spec.terminal_fd = streams.terminal_fd;
 	spec.log = NULL;
 	spec.log_fd = -1;
 	return sandbox_run(b->sandbox, &spec, b->cancel, &result);

@@ -74,15 +74,17 @@ static Err *pivot(int root_fd)
 	return NULL;
 }
 
-Err *inside_set_stdio(const SandboxSpec *spec)
+Err *inside_set_stdio(const SandboxSpec *spec, int terminal_fd)
 {
 	int fds[3] = { spec->stdin_fd, spec->stdout_fd, spec->stderr_fd };
+	if (terminal_fd >= 0)
+		fds[0] = fds[1] = fds[2] = terminal_fd;
 	for (int i = 0; i < 3; i++) {
 		/* The server has put /dev/null on 0, 1 and 2: what is not given stays that. */
 		if (fds[i] >= 0 && dup2(fds[i], i) < 0)
 			return err_sys(errno, "cannot set up standard input and output");
 	}
-	if (spec->terminal && ioctl(STDIN_FILENO, TIOCSCTTY, 0) < 0)
+	if (terminal_fd >= 0 && ioctl(STDIN_FILENO, TIOCSCTTY, 0) < 0)
 		return err_sys(errno, "cannot take the terminal");
 	return NULL;
 }
@@ -131,12 +133,13 @@ static Err *prepare(const Inside *in)
 	TRY(become_session(in->spec));
 	if (in->own_network)
 		TRY(loopback_up());
-	TRY(mounts_make(in, &stubs));
+	int terminal_fd;
+	TRY(mounts_make(in, &stubs, &terminal_fd));
 	TRY(report_stubs(in, &stubs));
 	if (in->spec->read_only)
 		TRY(make_root_read_only(in->root_fd));
 	TRY(pivot(in->root_fd));
-	TRY(inside_set_stdio(in->spec));
+	TRY(inside_set_stdio(in->spec, terminal_fd)); /* it is close-on-exec */
 	TRY(close_others(in));
 	TRY(inside_enter_cwd(in->spec->cwd));
 	umask(022);

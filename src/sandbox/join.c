@@ -136,7 +136,10 @@ static Err *prepare_command(const Joiner *j, int report_fd)
 	if (!j->stays)
 		TRY(child_die_with(report_fd));
 	(void)setsid(); /* a fresh child leads nothing yet */
-	TRY(inside_set_stdio(&j->spec));
+	int terminal_fd = -1;
+	if (j->spec.terminal_fd > 0)
+		TRY(terminal_open(&j->spec, "/dev/ptmx", &terminal_fd));
+	TRY(inside_set_stdio(&j->spec, terminal_fd)); /* its own number is closed below */
 	if (report_fd != REPORT && dup3(report_fd, REPORT, O_CLOEXEC) < 0)
 		return err_sys(errno, "cannot set up the command's files");
 	if (j->gate_fd >= 0 && j->gate_fd != GATE && dup3(j->gate_fd, GATE, O_CLOEXEC) < 0)

@@ -181,7 +181,22 @@ static void make_insecure_devices(void)
 	}
 }
 
-static Err *make_dev(const Inside *in)
+/* As runc: the terminal is /dev/console too.  Requires the working directory to be /dev. */
+static Err *make_terminal(const SandboxSpec *spec, int *ret_fd)
+{
+	char name[32];
+	struct stat st;
+	TRY(terminal_open(spec, "pts/ptmx", ret_fd));
+	TRY(make_file_here("console", STR(""), 0600));
+	if (fstat(*ret_fd, &st) < 0)
+		return err_sys(errno, "cannot ask for the terminal's number");
+	snprintf(name, sizeof name, "pts/%u", minor(st.st_rdev)); /* as devpts names it */
+	if (mount(name, "console", NULL, MS_BIND, NULL) < 0)
+		return hints_for_mount(err_sys(errno, "cannot mount '/dev/console'"));
+	return NULL;
+}
+
+static Err *make_dev(const Inside *in, int *ret_terminal_fd)
 {
 	bool more = in->spec->insecure && !in->host->user_namespace;
 	TRY(mounts_enter(in->root_fd, "dev"));
@@ -198,11 +213,7 @@ static Err *make_dev(const Inside *in)
 	AUTO_ERR Err *e = mount_in_dev("mqueue", "mqueue", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
 	if (e && err_errno(e) != ENODEV)
 		return TAKE_PTR(e);
-	if (in->console_fd < 0)
-		return NULL;
-	TRY(make_file_here("console", STR(""), 0600));
-	AUTO_CLOSE int console = openat(AT_FDCWD, "console", O_PATH | O_CLOEXEC);
-	return mounts_attach(in->console_fd, console, "/dev/console");
+	return in->spec->terminal_fd > 0 ? make_terminal(in->spec, ret_terminal_fd) : NULL;
 }
 
 /* --- /proc and /sys: docker's default masked and read-only paths (moby oci/defaults.go) ------ */
@@ -323,12 +334,13 @@ static Err *make_etc(const Inside *in, Stubs *stubs)
 	return make_etc_file(in, "/etc/hostname", buf_str(&name), stubs);
 }
 
-Err *mounts_make(const Inside *in, Stubs *stubs)
+Err *mounts_make(const Inside *in, Stubs *stubs, int *ret_terminal_fd)
 {
 	/* The working directory is the scratch directory: the root covers it, in this namespace. */
 	if (move_mount(in->root_fd, "", AT_FDCWD, ".", MOVE_MOUNT_F_EMPTY_PATH) < 0)
 		return hints_for_mount(err_sys(errno, "cannot attach the root"));
-	TRY(make_dev(in));
+	*ret_terminal_fd = -1;
+	TRY(make_dev(in, ret_terminal_fd));
 	TRY(make_proc(in));
 	TRY(make_sys(in));
 	TRY(make_etc(in, stubs));

@@ -239,7 +239,7 @@ void request_encode(const SandboxSpec *s, Buf *b, FdList *fds)
 	put_fd(b, fds, s->stdin_fd);
 	put_fd(b, fds, s->stdout_fd);
 	put_fd(b, fds, s->stderr_fd);
-	wire_put_u32(b, s->terminal);
+	put_fd(b, fds, s->terminal_fd > 0 ? s->terminal_fd : -1);
 	put_fd(b, fds, s->events_fd > 0 ? s->events_fd : -1);
 	put_fd(b, fds, s->user_ns_fd > 0 ? s->user_ns_fd : -1);
 }
@@ -280,7 +280,7 @@ Err *request_decode(Str bytes, const FdList *fds, Arena *a, SandboxSpec *ret)
 	s.stdin_fd = get_fd(r, fds);
 	s.stdout_fd = get_fd(r, fds);
 	s.stderr_fd = get_fd(r, fds);
-	s.terminal = wire_get_u32(r) != 0;
+	s.terminal_fd = get_fd(r, fds);
 	s.events_fd = get_fd(r, fds);
 	s.user_ns_fd = get_fd(r, fds);
 	if (r->bad || r->rest.len > 0)

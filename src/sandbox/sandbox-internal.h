@@ -67,7 +67,7 @@ void root_force_old_api(bool on);
 bool root_forced_old_api(void);
 /* A detached clone of what FD (of this mount namespace) refers to; no devices work in it. */
 NODISCARD Err *root_clone(int fd, bool read_only, int *ret_fd);
-/* The same for a device node that is to work: the terminal. */
+/* The same for a device node that is to work. */
 NODISCARD Err *root_clone_device(int fd, int *ret_fd);
 
 /* --- target.c: mount points ------------------------------------------------------------------ */
@@ -109,7 +109,8 @@ void target_decode_stubs(WireReader *r, Stubs *stubs);
 typedef struct Inside Inside;
 /* /dev /proc /sys, /etc/hosts and its like, the spec's own mounts; before the pivot, below ROOT_FD.
  */
-NODISCARD Err *mounts_make(const Inside *in, Stubs *stubs);
+/* *ret_terminal_fd: the spec's terminal, -1 without one. */
+NODISCARD Err *mounts_make(const Inside *in, Stubs *stubs, int *ret_terminal_fd);
 
 /* Make DIR of the root the working directory. */
 NODISCARD Err *mounts_enter(int root_fd, const char *dir);
@@ -173,17 +174,21 @@ struct Inside {
 	const SandboxSpec *spec;
 	int root_fd;         /* the detached overlay */
 	const int *bind_fds; /* one a mount of the spec; -1 for tmpfs */
-	int console_fd;      /* detached clone of the terminal, or -1 */
 	int report_fd;       /* to the supervisor: stubs, an error; close-on-exec tells success */
 	bool own_network;
 	Str resolv_conf;
 	const Cgroups *cgroups;
 };
 NORETURN void inside_main(const Inside *in);
-/* 0, 1, 2 are the spec's, and its terminal the controlling one. */
-NODISCARD Err *inside_set_stdio(const SandboxSpec *spec);
+/* 0, 1, 2 are the spec's; or TERMINAL_FD, if it is one, which becomes the controlling terminal. */
+NODISCARD Err *inside_set_stdio(const SandboxSpec *spec, int terminal_fd);
 /* The working directory; ERR_INPUT if it is none of the root's. */
 NODISCARD Err *inside_enter_cwd(const char *cwd);
+
+/* --- terminal.c ------------------------------------------------------------------------------ */
+/* A pseudo-terminal of PTMX, a path; its master is the caller's (SandboxSpec.terminal_fd) once this
+ * returns. */
+NODISCARD Err *terminal_open(const SandboxSpec *spec, const char *ptmx, int *ret_slave_fd);
 
 /* --- sandbox.c ------------------------------------------------------------------------------- */
 /* The answer to the request that RUN_FD has got; CANCEL hangs it up first. */

@@ -147,13 +147,21 @@ typedef struct SandboxSpec {
 	int log_fd;
 	void (*log)(void *context, Str bytes);
 	void *log_context;
-	bool terminal; /* stdin_fd is a pty slave to become the controlling terminal */
+	/* 0: none.  Else one end of a SOCK_SEQPACKET pair, borrowed: the command has a
+	 * pseudo-terminal of its own /dev/pts as 0, 1, 2 and as controlling terminal, and stderr_fd
+	 * gets only why it could not be started.  The other end gets one message with the master
+	 * (sandbox_terminal_take), and answers with a byte when the command may start. */
+	int terminal_fd;
 	/* 0: none.  Else one end of a stream socket pair, borrowed: one SandboxEvent byte comes out
 	 * of it once the command is started, or could not be; each byte written to it is the number
 	 * of a signal for the command (PID 1: it gets only what it handles, and SIGKILL). */
 	int events_fd;
 	int user_ns_fd; /* of Emulators: the command is to be in it; 0: none */
 } SandboxSpec;
+
+/* The other end of SandboxSpec.terminal_fd: the master.  What comes from a container is not
+ * believed: ERR_SYSTEM if it is no pseudo-terminal's. */
+NODISCARD Err *sandbox_terminal_take(int fd, int *ret_master_fd);
 
 typedef enum SandboxEvent {
 	SANDBOX_STARTED = 'S',

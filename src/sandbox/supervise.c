@@ -35,7 +35,7 @@ typedef struct Supervisor {
 	FdList fds;    /* of the spec */
 	FdList mounts; /* detached clones, one a mount of the spec; -1 for what is made inside */
 	Cgroups cgroups;
-	int root_fd, console_fd;
+	int root_fd;
 	pid_t pid;
 	int pid_fd, mount_ns_fd;
 	int events_fd;
@@ -81,9 +81,6 @@ static Err *clone_mounts(Supervisor *s)
 		TRY_WHILE(clone_mount(s, m, &fd), "mounting '%s'", m->target);
 		VEC_PUSH(&s->mounts, fd);
 	}
-	if (s->spec.terminal)
-		TRY_WHILE(root_clone_device(s->spec.stdin_fd, &s->console_fd),
-		          "giving the command its terminal");
 	return NULL;
 }
 
@@ -126,7 +123,6 @@ static Err *start(Supervisor *s, Str resolv_conf, int *ret_report_fd)
 		.spec = &s->spec,
 		.root_fd = s->root_fd,
 		.bind_fds = s->mounts.at,
-		.console_fd = s->console_fd,
 		.report_fd = theirs,
 		.own_network = s->spec.network != SANDBOX_NET_HOST,
 		.resolv_conf = resolv_conf,
@@ -160,8 +156,7 @@ static void close_inherited(Supervisor *s)
 	wire_close_fds(&s->fds);
 	wire_close_fds(&s->mounts);
 	closep(&s->root_fd);
-	closep(&s->console_fd);
-	s->root_fd = s->console_fd = -1;
+	s->root_fd = -1;
 	s->spec.upper_fd = upper;
 	if (upper >= 0)
 		VEC_PUSH(&s->fds, upper);
@@ -394,7 +389,7 @@ static void release_mounts(Supervisor *s)
 
 static void forget_run(Supervisor *s)
 {
-	const int fds[] = { s->root_fd, s->console_fd, s->pid_fd, s->events_fd, s->stderr_fd };
+	const int fds[] = { s->root_fd, s->pid_fd, s->events_fd, s->stderr_fd };
 	for (size_t i = 0; i < ARRAY_LEN(fds); i++)
 		if (fds[i] >= 0)
 			close(fds[i]);
@@ -409,7 +404,6 @@ static void forget_run(Supervisor *s)
 		           .run = s->run,
 		           .in_network = s->in_network,
 		           .root_fd = -1,
-		           .console_fd = -1,
 		           .pid_fd = -1,
 		           .mount_ns_fd = -1,
 		           .stderr_fd = -1,
@@ -434,7 +428,7 @@ static bool serve_run(Supervisor *s)
 NORETURN void supervise_main(const Host *host, int run_fd, unsigned run)
 {
 	Supervisor s = { .host = host, .run_fd = run_fd, .run = run };
-	s.root_fd = s.console_fd = s.pid_fd = s.mount_ns_fd = s.events_fd = s.stderr_fd = -1;
+	s.root_fd = s.pid_fd = s.mount_ns_fd = s.events_fd = s.stderr_fd = -1;
 	while (serve_run(&s))
 		forget_run(&s);
 	release_mounts(&s);

@@ -107,6 +107,25 @@ send typed\n
 expect got typed
 S
 status "what is typed comes to it" 8
+# It is one of the container's own /dev/pts: what has only its name finds it.
+opens='tty && test -c "$(tty)" && echo again >"$(tty)"'
+is "exec -t: tty names it" "$(decant exec -t box sh -c "$opens" </dev/null)" $'/dev/pts/0\r\nagain\r'
+is "exec -t -u: it is the user's" "$(decant exec -t -u 1000 box sh -c "$opens" </dev/null)" $'/dev/pts/0\r\nagain\r'
+is "run -t: tty names it" "$(decant run --rm -t --network none alpine:edge sh -c "$opens; test -c /dev/console && echo console" </dev/null)" \
+	$'/dev/pts/0\r\nagain\r\nconsole\r'
+is "run -t -u: it is the user's" "$(decant run --rm -t -u 1000:1000 --network none alpine:edge sh -c "$opens" </dev/null)" $'/dev/pts/0\r\nagain\r'
+run decant run --rm -t --network none alpine:edge nope </dev/null
+like "run -t: of no command" "$STATUS $OUT$ERR" "^127 .*'nope'"
+run decant exec -t box nope </dev/null
+like "exec -t: of no command" "$STATUS $OUT$ERR" "^127 .*'nope'"
 decant rm -f box >/dev/null
+# Root in the container decides what /dev/ptmx is.
+decant run -d --name sly --network none alpine:edge sleep 1000 >/dev/null
+decant exec sly sh -c 'rm /dev/ptmx && ln -s /dev/null /dev/ptmx'
+run timeout 60 "$DECANT" exec -t sly true </dev/null
+like "exec -t: where /dev/ptmx is something else" "$STATUS $ERR" "^1.* error: cannot open a pseudo-terminal"
+run timeout 60 "$DECANT" exec sly true
+status "... without -t nothing is asked of it" 0
+decant rm -f sly >/dev/null
 is "nothing stays" "$(decant ps -aq)$(leftovers)" ""
 done_testing

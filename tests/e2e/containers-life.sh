@@ -105,7 +105,7 @@ run decant stop -s HUP still
 is "stop -s" "$(decant wait still)" 6
 decant rm -f still >/dev/null
 decant run -d --name term -it alpine:edge sh -c 'tty; cat' >/dev/null
-ok "a terminal, left behind" wait_until 60 eval 'decant logs term | grep -q /dev/'
+ok "a terminal, left behind" wait_until 60 eval 'decant logs term | grep -q /dev/pts/0'
 run decant kill term
 is "kill" "$(decant wait term)" 137
 run decant kill term

@@ -25,7 +25,7 @@ run pty "$DECANT" build -t left --shell-on-error --secret "id=s,src=$T/secret" "
 expect did not complete successfully: exit code: 1
 expect \$ |# 
 send cat /before /half; echo $GREETING $PWD; cat /run/secrets/s; ls -d /cache; tty\n
-expect before\s+made\s+hi /srv\s+hush\s+/cache\s+/dev/console
+expect before\s+made\s+hi /srv\s+hush\s+/cache\s+/dev/pts/0
 expect # 
 send exit 5\n
 expect leave\? \(\? explains\) 

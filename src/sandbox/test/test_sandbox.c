@@ -12,7 +12,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
-#include <pty.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -405,28 +404,64 @@ static void test_nothing_left(void **state)
 	assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 0), 0);
 }
 
+typedef struct TerminalTaker {
+	int socket_fd, fd;
+	char text[256];
+} TerminalTaker;
+
+static void *take_terminal(void *arg)
+{
+	TerminalTaker *t = arg;
+	size_t len = 0;
+	ssize_t n; /* what was written comes in parts; EIO when no slave is open any more */
+	AUTO_ERR Err *e = sandbox_terminal_take(t->socket_fd, &t->fd);
+	if (e)
+		return NULL;
+	(void)!write(t->socket_fd, "", 1);
+	while ((n = read(t->fd, t->text + len, sizeof t->text - 1 - len)) > 0)
+		len += (size_t)n;
+	close(t->fd);
+	return NULL;
+}
+
+/* It may come from a container: only a pseudo-terminal's master is one. */
+static void test_terminal_that_is_none(void **state)
+{
+	(void)state;
+	const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	int ends[2], fd;
+	assert_true(null >= 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
+	assert_null(wire_send(ends[1], STR("T"), &null, 1));
+	close(null);
+	AUTO_ERR Err *e = sandbox_terminal_take(ends[0], &fd);
+	assert_non_null(e);
+	close(ends[1]);
+	AUTO_ERR Err *hung_up = sandbox_terminal_take(ends[0], &fd);
+	assert_non_null(hung_up);
+	close(ends[0]);
+}
+
 static void test_terminal(void **state)
 {
-	int master, slave;
-	assert_int_equal(openpty(&master, &slave, NULL, NULL, NULL), 0);
+	TerminalTaker taker = { .fd = -1 };
+	int ends[2];
+	pthread_t thread;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
+	taker.socket_fd = ends[0];
+	assert_int_equal(pthread_create(&thread, NULL, take_terminal, &taker), 0);
 	const char *const argv[] = {
 		"sh", "-c", "tty; test -t 0 && test -t 1 && echo yes; : < /dev/tty && echo tty",
 		NULL
 	};
 	SandboxSpec spec = rig_spec(argv);
-	spec.stdin_fd = spec.stdout_fd = spec.stderr_fd = slave;
-	spec.terminal = true;
+	spec.terminal_fd = ends[1];
 	AUTO_RAN Ran r = rig_run(*state, &spec, NULL);
-	close(slave);
-	char text[256];
-	size_t len = 0;
-	ssize_t n; /* what was written comes in parts; EIO when no slave is open any more */
-	while ((n = read(master, text + len, sizeof text - 1 - len)) > 0)
-		len += (size_t)n;
-	text[len] = '\0';
-	close(master);
+	close(ends[1]);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	close(ends[0]);
 	expect_ran("terminal", &r);
-	expect_text("terminal", text, "/dev/console\r\nyes\r\ntty\r\n");
+	expect_text("terminal", taker.text, "/dev/pts/0\r\nyes\r\ntty\r\n");
 }
 
 /* --- network --------------------------------------------------------------------------------- */
@@ -586,6 +621,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_denied_calls),
 		cmocka_unit_test(test_devices),
 		cmocka_unit_test(test_terminal),
+		cmocka_unit_test(test_terminal_that_is_none),
 		cmocka_unit_test(test_host_network),
 		cmocka_unit_test(test_default_network),
 		cmocka_unit_test(test_published_port),
