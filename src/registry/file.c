@@ -3,6 +3,7 @@
 #include "base/base.h"
 
 #include "base/limits.h"
+#include "base/user.h"
 #include "codec/stream.h"
 #include "registry/file-internal.h"
 
@@ -15,7 +16,7 @@ const char *file_home(void)
 	const char *home = getenv("HOME");
 	if (home && *home)
 		return home;
-	const struct passwd *me = getpwuid(getuid());
+	const struct passwd *me = getpwuid(user_real_at_start());
 	return me && me->pw_dir && *me->pw_dir ? me->pw_dir : "/";
 }
 

@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
 
+#include "base/user.h"
 #include "fs/path.h"
 #include "store/parts.h"
 #include "store/store-internal.h"
@@ -19,7 +20,7 @@ static Err *default_root(char **ret)
 	int n;
 	if (env && *env)
 		n = asprintf(ret, "%s", env);
-	else if (geteuid() == 0)
+	else if (user_at_start() == 0)
 		n = asprintf(ret, "/var/lib/decant");
 	else if (data && *data == '/')
 		n = asprintf(ret, "%s/decant", data);
