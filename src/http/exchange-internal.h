@@ -36,4 +36,7 @@ typedef struct Exchange {
 } Exchange;
 
 NODISCARD Err *cancels_check(const Cancels *c);
+/* A message of libcurl's as ours begin: "Failed to ..." in lower case; "SSL ...", "OpenSSL ..." are
+ * names and stay. */
+void exchange_fit_message(Buf *text);
 NODISCARD Err *exchange_run(Slot *slot, Exchange *x, Arena *a, HttpResponse *ret);

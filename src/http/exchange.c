@@ -64,6 +64,15 @@ static void lower(char *s, size_t len)
 			s[i] = (char)(s[i] - 'A' + 'a');
 }
 
+void exchange_fit_message(Buf *text)
+{
+	size_t word = 1;
+	while (word < text->len && text->ptr[word] >= 'a' && text->ptr[word] <= 'z')
+		word++;
+	if (word > 1 && (word == text->len || text->ptr[word] < 'A' || text->ptr[word] > 'Z'))
+		lower(text->ptr, 1);
+}
+
 static void new_status(State *s, Str line)
 {
 	/* "HTTP/1.1 200 OK", "HTTP/2 200"; a 100 Continue comes first and is forgotten */
@@ -429,8 +438,7 @@ static Err *curl_failure(State *s, Slot *slot, CURLcode code)
 	              code != CURLE_URL_MALFORMAT;
 	AUTO_BUF Buf text = BUF_INIT;
 	buf_add_str(&text, str_trim(str_from(s->message[0] ? s->message : c->easy_strerror(code))));
-	if (text.len) /* "Failed to ..." within our grammar of messages; "SSL ..." stays */
-		lower(text.ptr, text.len > 1 && text.ptr[1] >= 'a' && text.ptr[1] <= 'z');
+	exchange_fit_message(&text);
 	return err_new(ERR_NETWORK, "%s", text.len ? text.ptr : "the transfer failed");
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "http/client.h"
+#include "http/exchange-internal.h"
 #include "http/retry-internal.h"
 #include "http/url.h"
 
@@ -550,6 +551,28 @@ static void test_cancel_and_stall(void **state)
 	server_stop(&s);
 }
 
+static void test_fit_message(void **state)
+{
+	static const char *const table[][2] = {
+		{ "Failed to connect", "failed to connect" },
+		{ "Timeout", "timeout" },
+		{ "Recv failure: Connection reset", "recv failure: Connection reset" },
+		{ "SSL certificate problem", "SSL certificate problem" },
+		{ "OpenSSL SSL_connect: SSL_ERROR", "OpenSSL SSL_connect: SSL_ERROR" },
+		{ "GnuTLS, handshake failed", "GnuTLS, handshake failed" },
+		{ "already so", "already so" },
+		{ "X", "X" },
+		{ "", "" },
+	};
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+		AUTO_BUF Buf text = BUF_INIT;
+		buf_add_str(&text, str_from(table[i][0]));
+		exchange_fit_message(&text);
+		assert_true(str_eqc(buf_str(&text), table[i][1]));
+	}
+}
+
 static void test_dates(void **state)
 {
 	(void)state;
@@ -576,6 +599,7 @@ static void test_dates(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_fit_message),
 		cmocka_unit_test(test_dates),
 		cmocka_unit_test(test_url_parse),
 		cmocka_unit_test(test_url_resolve),
