@@ -30,6 +30,7 @@ typedef struct Du {
 	bool why;
 	DiskHolders holders; /* with .why */
 	Map steps;           /* key of a record → Str *: "Dockerfile:3 RUN make" */
+	Map results;         /* ID of an image → Str *: "build 8c1f… (app:1)" */
 } Du;
 
 /* --- steps of the journal --------------------------------------------------------------------- */
@@ -47,7 +48,25 @@ static void note_step(Du *du, const StoreBuild *b, const StoreStep *s, const Dig
 	(void)map_put(&du->steps, hex, text);
 }
 
-/* The newest build that knows a record tells of which line it is. */
+static void note_results(Du *du, const StoreBuild *b)
+{
+	Arena *a = du->disk.arena;
+	for (size_t i = 0; i < b->image_count; i++) {
+		Reference ref;
+		Str id = digest_arena_text(a, &b->images[i].image_id);
+		if (map_find(&du->results, id))
+			continue;
+		Str of = arena_strf(a, "%.*s in %.*s", STR_ARG(b->dockerfile), STR_ARG(b->context));
+		AUTO_ERR Err *e = b->tag_count ? reference_parse(a, b->tags[0], &ref) : NULL;
+		if (b->tag_count)
+			of = e ? b->tags[0] : reference_familiar(a, &ref);
+		Str *text = arena_new(a, Str);
+		*text = arena_strf(a, "build %.*s (%.*s)", STR_ARG(b->id), STR_ARG(of));
+		(void)map_put(&du->results, id, text);
+	}
+}
+
+/* The newest build that knows a record tells of which line it is, and an image, which made it. */
 static Err *read_steps(Du *du, Store *s)
 {
 	StoreBuildName *names;
@@ -56,6 +75,8 @@ static Err *read_steps(Du *du, Store *s)
 	for (size_t i = 0; i < count; i++) {
 		StoreBuild b;
 		AUTO_ERR Err *e = store_build_open(s, &names[i], du->disk.arena, &b);
+		if (!e)
+			note_results(du, &b);
 		for (size_t k = 0; !e && k < b.step_count;
 		     k++) { /* else it is damaged, or pruned */
 			note_step(du, &b, &b.steps[k], &b.steps[k].key);
@@ -73,8 +94,11 @@ static Str record_title(const Du *du, const StoreThing *t)
 	Arena *a = du->disk.arena;
 	const Str *step = map_get(&du->steps, t->name);
 	Str title = step ? *step : disk_record_title(a, t->text);
-	if (!title.len && str_starts(t->text, STR("sha256:")))
-		return STR("build cache: the result of a build");
+	if (!title.len && str_starts(t->text, STR("sha256:"))) {
+		const Str *build = map_get(&du->results, str_head(t->text, DIGEST_TEXT_LEN));
+		return arena_strf(a, "build cache: the result of %.*s",
+		                  STR_ARG(build ? *build : STR("a build")));
+	}
 	return arena_strf(a, "build cache: %.*s", STR_ARG(title.len ? title : STR("a step")));
 }
 
@@ -278,6 +302,7 @@ static Err *print_word(const Du *du, const char *word)
 static void du_done(Du *du)
 {
 	map_done(&du->steps);
+	map_done(&du->results);
 	disk_done(&du->disk);
 }
 

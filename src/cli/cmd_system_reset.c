@@ -21,20 +21,23 @@ static const Option reset_options[] = {
 	  .offset = offsetof(ResetValues, force) },
 };
 
-/* Off a terminal nobody can answer: then -f says it. */
+/* Where nobody answers, -f says it. */
 static Err *confirm(const Store *s, bool *ret)
 {
-	char answer[8] = "";
-	if (!isatty(STDIN_FILENO))
-		return err_note(err_new(ERR_INPUT, "nobody is there to ask whether to remove '%s'",
-		                        store_path(s)),
-		                "say -f to remove it");
+	char answer[16] = "";
 	printf("WARNING! This will remove all images, containers, caches and logs in '%s'.\n"
 	       "Are you sure you want to continue? [y/N] ",
 	       store_path(s));
 	(void)fflush(stdout);
-	*ret = fgets(answer, sizeof answer, stdin) && (*answer == 'y' || *answer == 'Y');
-	return NULL;
+	bool answered = fgets(answer, sizeof answer, stdin) != NULL;
+	Str word = str_trim(str_from(answer));
+	*ret = str_eqc(word, "y") || str_eqc(word, "Y");
+	if (answered || isatty(STDIN_FILENO))
+		return NULL;
+	printf("\n");
+	return err_note(
+		err_new(ERR_INPUT, "nobody is there to ask whether to remove '%s'", store_path(s)),
+		"say -f to remove it");
 }
 
 /* What runs uses files of the store. */
@@ -69,7 +72,7 @@ static Err *run_reset(Cli *cli, const void *values, const Arguments *args)
 	const ResetValues *v = values;
 	StoreVersionState version;
 	AUTO_LOCK StoreLock lock = STORE_LOCK_NONE;
-	bool sure = v->force;
+	bool sure = v->force, gone;
 	(void)args;
 	TRY(store_open_any(cli->root, &cli->store, &version));
 	if (!cli->store) {
@@ -77,6 +80,8 @@ static Err *run_reset(Cli *cli, const void *values, const Arguments *args)
 		return NULL;
 	}
 	Store *s = cli->store;
+	if (version == STORE_VERSION_OTHER) /* what else is in it, and locks it, nobody can tell */
+		return store_version_refuse(s);
 	TRY(store_check_alone(s));
 	if (!sure)
 		TRY(confirm(s, &sure));
@@ -86,8 +91,9 @@ static Err *run_reset(Cli *cli, const void *values, const Arguments *args)
 	                         removed */
 	TRY(end_containers(cli, s, v->force));
 	TRY(lock_alone(s, &lock));
-	TRY(store_remove(s));
-	printf("removed '%s'\n", store_path(s));
+	TRY(store_remove(s, &gone));
+	printf(gone ? "removed '%s'\n" : "emptied '%s', a link or a mount point, which stays\n",
+	       store_path(s));
 	return NULL;
 }
 

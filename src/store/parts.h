@@ -91,8 +91,9 @@ NODISCARD Err *store_try_lock_gc(Store *s, bool exclusive, StoreLock *ret, bool 
 /* Is it a store and nothing else?  ERR_INPUT naming what is in it besides. */
 NODISCARD Err *store_check_alone(Store *s);
 /*
- * Remove all that is in the store, and its directory.  The caller holds the gc lock exclusively and
- * has asked store_check_alone.  No link is followed.  oci-layout and the number go last: who
- * is killed in between leaves what store_check_alone() takes for a store, to be removed again.
+ * Remove all that is in the store, and its directory (*ret_gone false: that is a link or a mount,
+ * and stays).  The caller holds the gc lock exclusively and has asked store_check_alone.  No link
+ * is followed.  oci-layout and the number go last: who is killed in between leaves what
+ * store_check_alone() takes for a store, to be removed again.
  */
-NODISCARD Err *store_remove(Store *s);
+NODISCARD Err *store_remove(Store *s, bool *ret_gone);

@@ -366,7 +366,7 @@ static Err *remove_hidden(Store *s)
 	return e;
 }
 
-Err *store_remove(Store *s)
+Err *store_remove(Store *s, bool *ret_gone)
 {
 	for (size_t i = 0; i < store_part_count; i++)
 		if (strcmp(store_parts[i].name, "version") != 0 &&
@@ -376,7 +376,8 @@ Err *store_remove(Store *s)
 	TRY(remove_hidden(s));
 	TRY(path_remove_tree(s->dir_fd, "oci-layout"));
 	TRY(path_remove_tree(s->dir_fd, "version"));
-	int failed = rmdir(s->path);                      /* whole path: the root */
+	int failed = rmdir(s->path); /* whole path: the root */
+	*ret_gone = !failed;
 	if (failed && errno != ENOTDIR && errno != EBUSY) /* a link to it, a mount */
 		return err_sys(errno, "the store '%s' is empty, but cannot be removed", s->path);
 	return NULL;

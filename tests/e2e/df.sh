@@ -68,6 +68,7 @@ status "who holds an image" 0
 like "by name" "$OUT" 'held by image app'
 like "by another name" "$OUT" 'held by image other'
 like "by a step of the cache, with its line" "$OUT" 'held by build cache: .*Dockerfile:4 COPY data /data'
+like "by a build, which is named" "$OUT" 'held by build cache: the result of build [0-9a-f]{12} \((app|other)'
 layer=$(decant builder du --format '{{.ID}} {{.Description}}' | awk '/COPY data/ { print $1 }')
 like "by digits of an ID" "$(decant du "$layer")" "layer $layer"
 path=$(find "$DECANT_ROOT/layers" -maxdepth 1 -name "$layer*.list")
