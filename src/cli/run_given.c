@@ -37,11 +37,20 @@ static Err *read_line(Cli *cli, const Source *source, Str line, TakeLine *take, 
 	return NULL;
 }
 
+/* The user's own path: it may be anywhere, behind a link, a pipe or a device. */
+static Err *read_given(const char *path, Buf *out)
+{
+	AUTO_CLOSE int fd = openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	if (fd < 0)
+		return err_sys(errno, "cannot open '%s'", path);
+	return path_read_fd(fd, DOCKERFILE_BYTES_MAX, path, out);
+}
+
 static Err *read_lines(Cli *cli, const OptionList *files, TakeLine *take, ContainerRequest *r)
 {
 	for (size_t i = 0; i < files->count; i++) {
 		AUTO_BUF Buf text = BUF_INIT;
-		TRY(path_read_file(AT_FDCWD, files->at[i], DOCKERFILE_BYTES_MAX, &text));
+		TRY(read_given(files->at[i], &text));
 		Source *source = arena_new(cli->arena, Source);
 		*source = (Source){ files->at[i], arena_str(cli->arena, buf_str(&text)) };
 		TRY(err_check_text(source, DOCKERFILE_BYTES_MAX));

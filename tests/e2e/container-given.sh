@@ -13,6 +13,22 @@ is "--label-file, and --label is stronger" "$(decant inspect labelled --format '
 is "they are filtered by" "$(decant ps -aq -f label=from=file | wc -l)" 1
 run decant create --label-file nope alpine:edge true
 is "one that is not there" "$STATUS $(grep -c "'nope'" <<<"$ERR")" "1 1"
+mkdir inner && cp labels elsewhere && ln -s "$T/elsewhere" link && mkfifo pipe
+labels() { # FILE: created in inner/, with the labels of FILE
+	(cd inner && "$DECANT" create --name given --label-file "$1" alpine:edge true >/dev/null && "$DECANT" inspect given --format '{{.Config.Labels.from}}' && "$DECANT" rm given >/dev/null)
+}
+is "--label-file: an absolute path" "$(labels "$T/elsewhere")" file
+is "--label-file: ../" "$(labels ../elsewhere)" file
+is "--label-file: a link" "$(labels ../link)" file
+is "--label-file: a pipe of the shell" "$(labels <(cat labels))" file
+timeout 60 cp labels pipe &
+is "--label-file: a named pipe" "$(labels ../pipe)" file
+wait $!
+is "--label-file: a device" "$(labels /dev/null)" "<no value>"
+run decant create --label-file /dev/zero alpine:edge true
+like "--label-file: one without an end" "$STATUS $ERR" "^[1-9][0-9]* .*'/dev/zero' is too large"
+run decant create --label-file inner alpine:edge true
+like "--label-file: a directory" "$STATUS $ERR" "^[1-9][0-9]* .*'inner'"
 printf '=x\n' >labels
 run decant create --label-file labels alpine:edge true
 ok "a line without a name" [ "$STATUS" -ne 0 ]

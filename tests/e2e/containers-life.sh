@@ -124,6 +124,7 @@ is "wait of one that is removed as it ends" "$(cat waited)" 9
 # --- what it is given -----------------------------------------------------------------------------
 mkdir dir && echo data >dir/file && printf 'A=1\n# no\n\nB=two words\nHOME\n' >env.txt
 is "--env-file" "$(decant run --rm --env-file env.txt -e A=2 alpine:edge sh -c 'echo $A $B $HOME')" "2 two words $HOME"
+is "--env-file: an absolute path, a pipe" "$(decant run --rm --env-file "$T/env.txt" --env-file <(echo A=3) alpine:edge sh -c 'echo $A $B')" "3 two words"
 run decant run --rm --mount "type=bind,src=$T/dir,dst=/d,readonly" alpine:edge sh -c 'cat /d/file; echo >/d/x'
 is "--mount type=bind" "$OUT" data
 like "readonly" "$ERR" "Read-only"
