@@ -4,6 +4,7 @@
 
 #include "cli/each_container.h"
 #include "exec/container_tree.h"
+#include "export/file.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -200,28 +201,6 @@ static Err *write_export(const TreePlace *root, const TreeCopy *how, const char 
 	return writer_finish(out);
 }
 
-/* FILE's directory, and a file in it that gets FILE's name in the end; NULL: -1 and -1. */
-static Err *open_output(Cli *cli, const char *output, char *tmp, size_t size, int *ret_dir,
-                        int *ret_file)
-{
-	if (!output)
-		return NULL;
-	Str parent = entry_parent(str_from(output));
-	const char *name = *output == '/' && !parent.len ? "/"
-	                   : parent.len                  ? arena_str(cli->arena, parent).ptr
-	                                                 : ".";
-	AUTO_CLOSE int dir = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (dir < 0)
-		return err_sys(errno, "cannot open the directory '%s'", name);
-	(void)snprintf(tmp, size, ".decant-export.%d", (int)getpid());
-	int fd = openat(dir, tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return err_sys(errno, "cannot make a file in the directory '%s'", name);
-	*ret_file = fd;
-	*ret_dir = TAKE_FD(dir);
-	return NULL;
-}
-
 static Err *run_export(Cli *cli, const void *values, const Arguments *args)
 {
 	const ExportValues *v = values;
@@ -229,31 +208,17 @@ static Err *run_export(Cli *cli, const void *values, const Arguments *args)
 		      .place = { .root_fd = -1, .path = STR("/") } };
 	int lock_fd = -1;
 	Cancel *cancel = NULL;
-	if (!v->output && isatty(STDOUT_FILENO))
-		return cli_usage(cli, "cowardly refusing to save to a terminal. Use the -o flag "
-		                      "or redirect");
+	/* Opened while paths are still those of the host. */
+	AUTO_EXPORT_FILE ExportFile file = EXPORT_FILE_NONE;
+	TRY(export_file_open(str_from(v->output ? v->output : "-"), &file));
 	TRY(cli_cancel(cli, &cancel));
 	TreeCopy how = { .cancel = cancel };
-	/* Opened while paths are still those of the host; under its name once it is whole. */
-	char tmp[40];
-	int dir_fd = -1, file_fd = -1;
-	TRY(open_output(cli, v->output, tmp, sizeof tmp, &dir_fd, &file_fd));
-	AUTO_CLOSE int dir = dir_fd;
-	AUTO_CLOSE int file = file_fd;
 	Err *none = open_owner(cli, &side, false, false, &lock_fd);
 	AUTO_CLOSE int root = side.place.root_fd;
 	AUTO_CLOSE int lock = lock_fd;
-	if (none && dir >= 0)
-		(void)unlinkat(dir, tmp, 0);
 	TRY(none);
-	if (!v->output)
-		return write_export(&side.place, &how, "standard output", STDOUT_FILENO);
-	Err *e = write_export(&side.place, &how, v->output, file);
-	if (!e && renameat(dir, tmp, dir, entry_name(str_from(v->output)).ptr) < 0)
-		e = err_sys(errno, "cannot write '%s'", v->output);
-	if (e)
-		(void)unlinkat(dir, tmp, 0);
-	return e;
+	TRY(write_export(&side.place, &how, v->output ? v->output : "standard output", file.fd));
+	return export_file_commit(&file);
 }
 
 const Command command_export = {

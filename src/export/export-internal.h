@@ -20,6 +20,7 @@
 
 #include "codec/tar.h"
 #include "export/export.h"
+#include "export/file.h"
 
 typedef struct ExportManifest {
 	Str json;
@@ -48,15 +49,6 @@ typedef struct ExportDocument {
 	Descriptor *attest_blobs; /* what their manifests name */
 	size_t attest_blob_count;
 } ExportDocument;
-
-typedef struct ExportFile {
-	int fd;       /* to write to */
-	int dir_fd;   /* where it lies; -1: standard output, a pipe or a device */
-	char tmp[40]; /* its name until it is whole */
-	char name[256];
-} ExportFile;
-
-#define EXPORT_FILE_NONE ((ExportFile){ .fd = -1, .dir_fd = -1 })
 
 typedef struct ExportJob {
 	Store *store;
@@ -176,16 +168,6 @@ static inline void export_push_closep(PushSession **p)
 #define AUTO_PUSH CLEANUP(export_push_closep)
 
 /* --- file.c ---------------------------------------------------------------------------------- */
-
-/* The file is a pipe that is there: FD stays the caller's. */
-NODISCARD Err *export_file_dup(int fd, ExportFile *ret);
-/* DEST "-": standard output, unless it is a terminal (ERR_INPUT). */
-NODISCARD Err *export_file_open(Str dest, ExportFile *ret);
-/* Put the file in place of DEST. */
-NODISCARD Err *export_file_commit(ExportFile *f);
-/* Close; what was not committed is removed. */
-void export_file_done(ExportFile *f);
-#define AUTO_EXPORT_FILE CLEANUP(export_file_done)
 
 /* A file of one piece, or the copy of a blob (verified), into an archive; times 0, owner root. */
 NODISCARD Err *export_tar_dir(TarWriter *tar, Str path);

@@ -9,8 +9,11 @@
 #include "export/export-internal.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <sys/stat.h>
+
+enum { LINKS_MAX = 40 }; /* as the kernel has it */
 
 static Err *open_stdout(ExportFile *f)
 {
@@ -22,20 +25,40 @@ static Err *open_stdout(ExportFile *f)
 	return f->fd < 0 ? err_sys(errno, "cannot write to standard output") : NULL;
 }
 
-/* The directory of DEST as an fd; its last component in f->name. */
-static Err *open_parent(Arena *a, Str dest, ExportFile *f)
+/* The directory of DEST, a path from AT, as an fd; its last component in f->name. */
+static Err *open_parent(Arena *a, int at, Str dest, ExportFile *f)
 {
 	ptrdiff_t slash = str_rfind(dest, '/');
 	Str name = str_from_at(dest, (size_t)(slash + 1));
 	Str dir = slash < 0 ? STR(".") : str_head(dest, slash == 0 ? 1 : (size_t)slash);
 	if (name.len == 0 || name.len >= sizeof f->name)
 		return err_new(ERR_INPUT, "'%.*s' is no name of a file", STR_ARG(dest));
+	int fd = openat(at, arena_str(a, dir).ptr, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return err_sys(errno, "cannot open the directory of '%.*s'", STR_ARG(dest));
 	memcpy(f->name, name.ptr, name.len);
 	f->name[name.len] = '\0';
-	f->dir_fd = openat(AT_FDCWD, arena_str(a, dir).ptr, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (f->dir_fd < 0)
-		return err_sys(errno, "cannot open the directory of '%.*s'", STR_ARG(dest));
+	closep(&f->dir_fd);
+	f->dir_fd = fd;
 	return NULL;
+}
+
+/* Of a symlink, its target is the file, there or not yet. */
+static Err *follow_links(Arena *a, Str dest, ExportFile *f)
+{
+	for (unsigned i = 0; i < LINKS_MAX; i++) {
+		char target[PATH_MAX];
+		ssize_t n = readlinkat(f->dir_fd, f->name, target, sizeof target);
+		if (n < 0 && (errno == EINVAL || errno == ENOENT))
+			return NULL;
+		if (n < 0)
+			return err_sys(errno, "cannot read the link '%.*s'", STR_ARG(dest));
+		if ((size_t)n == sizeof target)
+			return err_sys(ENAMETOOLONG, "cannot follow '%.*s'", STR_ARG(dest));
+		TRY_WHILE(open_parent(a, f->dir_fd, (Str){ target, (size_t)n }, f),
+		          "following the link '%.*s'", STR_ARG(dest));
+	}
+	return err_sys(ELOOP, "cannot follow '%.*s'", STR_ARG(dest));
 }
 
 static Err *open_tmp(Str dest, ExportFile *f)
@@ -55,12 +78,17 @@ static Err *open_tmp(Str dest, ExportFile *f)
 static Err *open_file(Arena *a, Str dest, ExportFile *f)
 {
 	struct stat st;
-	TRY(open_parent(a, dest, f));
+	TRY(open_parent(a, AT_FDCWD, dest, f));
+	/* with its links: the kernel refuses those that another put into a directory of all */
 	bool there = fstatat(f->dir_fd, f->name, &st, 0) == 0;
+	if (!there && errno != ENOENT)
+		return err_sys(errno, "cannot open '%.*s'", STR_ARG(dest));
 	if (there && S_ISDIR(st.st_mode))
 		return err_new(ERR_INPUT, "'%.*s' is a directory", STR_ARG(dest));
-	if (!there || S_ISREG(st.st_mode))
+	if (!there || S_ISREG(st.st_mode)) {
+		TRY(follow_links(a, dest, f));
 		return open_tmp(dest, f);
+	}
 	f->fd = openat(f->dir_fd, f->name, O_WRONLY | O_CLOEXEC);
 	if (f->fd < 0)
 		return err_sys(errno, "cannot open '%.*s'", STR_ARG(dest));

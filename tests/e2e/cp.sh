@@ -108,7 +108,38 @@ status "export of none" 1
 like "says so" "$ERR" "No such container: nope"
 run decant export -o nowhere/x.tar made
 ok "into no directory" [ "$STATUS" -ne 0 ]
-is "no half file stays" "$(find . -maxdepth 1 -name '.decant-export*')" ""
+run decant export -o half.tar nope
+status "export -o of none" 1
+is "no half file stays" "$(find . -maxdepth 1 -name '.decant-*' -o -name half.tar)" ""
+is "export -o: the mode is that of any new file" "$(stat -c %a made.tar)" "$(printf %o $((0666 & ~0$(umask))))"
+export_to() { # FILE: what goes into it by export -o is the archive
+	run decant export -o "$1" made
+	is "export -o $1" "$STATUS $ERR" "0 "
+}
+mkdir placed && ln -s placed/linked.tar first-link && ln -s "$T/first-link" second-link && ln -s own-link own-link
+export_to second-link
+is "... the link stays, its target is made" "$(readlink second-link) $(readlink first-link) $(stat -c %F placed/linked.tar)" "$T/first-link placed/linked.tar regular file"
+ok "... and is the archive" cmp made.tar placed/linked.tar
+echo old >placed/linked.tar
+export_to first-link
+ok "... that replaces what was there" cmp made.tar placed/linked.tar
+is "... nothing else is left" "$(ls -A placed)" linked.tar
+run decant export -o own-link made
+like "... a link to itself" "$STATUS $ERR" "^[1-9].*'own-link'.*Too many levels"
+run decant save -o first-link app
+is "save -o: the same" "$STATUS $(readlink first-link) $(tar -tf placed/linked.tar | grep -c '^manifest.json$')" "0 placed/linked.tar 1"
+mkfifo fifo
+timeout 120 cat fifo >through.tar &
+export_to fifo
+wait $!
+ok "... a pipe stays one, and carries the archive" cmp made.tar through.tar
+is "... it is there" "$(stat -c %F fifo)" fifo
+if mknod null c 1 3 2>/dev/null && : 2>/dev/null >null; then
+	export_to null
+	is "... a device stays one" "$(stat -c %F null)" "character special file"
+else
+	skip "export -o into a device" "no device can be made here"
+fi
 if command -v script >/dev/null; then
 	run script -qec "$DECANT export made" /dev/null
 	like "not to a terminal" "$OUT" "cowardly refusing"
