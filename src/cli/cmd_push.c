@@ -66,8 +66,15 @@ static Err *find_images(const Pushing *p, const char *name, Image *one, Image **
 {
 	const char *platform = p->values->platform;
 	Err *e = cli_image_for(p->cli, p->store, name, NULL, one);
-	if (e && err_kind(e) == ERR_NOT_FOUND)
-		e = err_note(e, "give the image this name first: decant tag IMAGE %s", name);
+	if (e && err_kind(e) == ERR_NOT_FOUND) {
+		Reference ref;
+		err_free(e);
+		TRY(cli_reference(p->cli, name, &ref));
+		e = err_note(err_new(ERR_NOT_FOUND,
+		                     "An image does not exist locally with the tag: %.*s",
+		                     STR_ARG(reference_familiar_name(p->cli->arena, &ref))),
+		             "give the image this name first: decant tag IMAGE %s", name);
+	}
 	TRY(e);
 	if (platform)
 		TRY(cli_image_for(p->cli, p->store, name, platform, one));
@@ -142,7 +149,7 @@ static Err *find_names(const Pushing *p, const Reference *repository, const char
 	}
 	*ret_count = found;
 	return found ? NULL
-	             : err_new(ERR_NOT_FOUND, "an image does not exist locally with the tag: %.*s",
+	             : err_new(ERR_NOT_FOUND, "An image does not exist locally with the tag: %.*s",
 	                       STR_ARG(reference_familiar_name(a, repository)));
 }
 

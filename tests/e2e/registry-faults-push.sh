@@ -131,6 +131,8 @@ is "one repository, said once" "$(printf '%s\n' "$OUT" | grep -c '^The push refe
 run decant push -a "$FAULT/up-state/many:1"
 like "a tag and --all-tags" "$ERR" "tag can't be used with --all-tags"
 run decant push -a "$FAULT/up-state/none"
-like "no name of the repository" "$ERR" 'does not exist locally with the tag'
+like "no name of the repository" "$ERR" 'An image does not exist locally with the tag'
+run decant push nosuch
+like "no image of that name" "$ERR" 'An image does not exist locally with the tag: nosuch$'
 is "nothing left over" "$(leftovers)" ""
 done_testing
