@@ -132,6 +132,8 @@ static Err *apply(Cli *cli, const ConnectionValues *v, Buf *authorities)
 	              &v->certificates));
 	TRY(add_lines(cli, "DECANT_REGISTRY_CLIENT_CERTS", "registry-client-cert", "CERT,KEY",
 	              &v->client_certificates));
+	if (v->tls_verify && verify)
+		TRY(set_variable("DECANT_VERIFY_LOOPBACK", "1"));
 	if (v->no_fallback)
 		TRY(set_variable("DECANT_NO_REGISTRY_FALLBACK", "1"));
 	if (v->cert_dir && access(v->cert_dir, R_OK | X_OK) < 0)

@@ -64,7 +64,7 @@ typedef struct ConnectionValues {
 	  .help = "Give a transfer up after so long without a byte (default 30s)" },               \
 	{ .name = "tls-verify", .kind = OPTION_WORD, .hidden = true, .choices = "true,false",      \
 	  .offset = offsetof(type, member.tls_verify),                                             \
-	  .help = "With =false, every registry may have no valid certificate" }
+	  .help = "With =false, every registry may have no valid certificate; with =true, not even loopback's" }
 /* For commands that speak with one registry; MEMBER is a text. */
 #define CONNECTION_CREDS(type, member)                                                             \
 	{ .name = "creds", .kind = OPTION_TEXT, .value = "user[:password]",                        \

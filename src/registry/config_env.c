@@ -33,7 +33,9 @@ static const struct {
 Err *registry_config_add_environment(Arena *a, RegistryConfig *c)
 {
 	const char *alone = getenv("DECANT_NO_REGISTRY_FALLBACK");
+	const char *verify = getenv("DECANT_VERIFY_LOOPBACK");
 	c->no_fallback = alone && *alone;
+	c->verify_loopback = verify && *verify;
 	for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
 		const char *value = getenv(lists[i].name);
 		const char *where = arena_strf(a, "%s (%s)", lists[i].name, lists[i].option).ptr;

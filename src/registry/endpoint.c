@@ -64,10 +64,15 @@ void endpoint_free(Endpoint *e)
 }
 
 /* May the server at URL have any certificate? */
+static bool is_insecure_at(const Registry *r, Str authority, Str host)
+{
+	return (http_host_is_loopback(host) && !r->config.verify_loopback) ||
+	       registry_config_insecure(&r->config, authority, host);
+}
+
 static bool is_insecure(const Registry *r, const HttpUrl *url)
 {
-	return http_host_is_loopback(url->host) ||
-	       registry_config_insecure(&r->config, url->authority, url->host);
+	return is_insecure_at(r, url->authority, url->host);
 }
 
 static bool insecure_at(void *context, const HttpUrl *url)
@@ -98,7 +103,7 @@ static Endpoint *find_endpoint(Registry *r, Str authority, Str prefix, Str insid
 	Str host = err ? e->authority : url.host;
 	err_free(err); /* reference_parse() has checked it; a bad one fails when it is used */
 	e->loopback = http_host_is_loopback(host);
-	e->insecure = registry_config_insecure(&r->config, e->authority, host);
+	e->insecure = is_insecure_at(r, e->authority, host);
 	VEC_PUSH(&r->endpoints, e);
 	return e;
 }
@@ -141,11 +146,10 @@ static Err *try_base(Registry *r, Endpoint *e, bool https, unsigned tries, unsig
 {
 	Str base = arena_strf(a, "%s://%.*s", https ? "https" : "http", STR_ARG(e->authority));
 	Str url = arena_strf(a, "%.*s%.*s/v2/", STR_ARG(base), STR_ARG(e->prefix));
-	bool trust_blindly = e->insecure || e->loopback;
 	HttpRequest request = { .method = "GET",
 		                .url = url,
 		                .limit_bytes = 1 << 20,
-		                .insecure_tls = trust_blindly,
+		                .insecure_tls = e->insecure,
 		                .insecure_at = insecure_at,
 		                .insecure_context = r,
 		                .tls = e->tls,
@@ -154,7 +158,7 @@ static Err *try_base(Registry *r, Endpoint *e, bool https, unsigned tries, unsig
 		                .tries = tries };
 	TRY(http_client_send(r->http, a, &request, answer));
 	e->base = arena_str(&e->arena, base);
-	e->insecure_tls = trust_blindly;
+	e->insecure_tls = e->insecure;
 	e->challenge = (Challenge){ .kind = CHALLENGE_NONE };
 	if (answer->status == 401)
 		e->challenge = auth_challenge(&e->arena, answer);
@@ -172,7 +176,7 @@ static Err *open_locked(Registry *r, Endpoint *e, unsigned timeout_ms)
 		Err *broken = try_base(r, e, false, tries, timeout_ms, &a, &answer);
 		return broken ? hints_unreachable(r, e, &answer, broken) : NULL;
 	}
-	bool both = e->insecure || e->loopback;
+	bool both = e->insecure;
 	unsigned probe_ms = both && (timeout_ms == 0 || timeout_ms > PROBE_TIMEOUT_MS)
 	                            ? PROBE_TIMEOUT_MS
 	                            : timeout_ms;

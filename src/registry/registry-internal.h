@@ -32,6 +32,7 @@ typedef struct RegistryConfig {
 	bool no_fallback; /* what has mirrors is read from them alone */
 	Str *insecure;    /* "host:port", "host", "10.0.0.0/8" */
 	size_t insecure_count;
+	bool verify_loopback; /* else it may be insecure without being listed */
 	Str files; /* those that were read, for notes: "/etc/decant/config.json, ..." or "" */
 } RegistryConfig;
 

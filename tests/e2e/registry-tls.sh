@@ -26,6 +26,15 @@ status "pull with its CA" 0
 run decant pull "localhost:$port/base:1"
 status "loopback is not asked for its name" 0
 unset SSL_CERT_FILE
+run decant pull --tls-verify=true "localhost:$port/base:1"
+ok "loopback, with --tls-verify=true: a certificate that nobody knows" [ "$STATUS" -ne 0 ]
+like "... is not trusted" "$ERR" '[Cc]ertificate|SSL'
+run decant pull --tls-verify "127.0.0.1:$port/base:1"
+ok "--tls-verify alone: the same" [ "$STATUS" -ne 0 ]
+run decant pull -q --tls-verify=true --insecure-registry "localhost:$port" "localhost:$port/base:1"
+status "... what is listed may be insecure" 0
+run decant pull -q --tls-verify=false "localhost:$port/base:1"
+status "--tls-verify=false" 0
 rm -rf "$DECANT_ROOT"
 mkdir -p "$HOME/.config/decant"
 echo "{\"insecure-registries\":[\"$REGISTRY\"]}" >"$HOME/.config/decant/config.json"
