@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "cli/command.h"
 #include "cli/inspect.h"
+#include "cli/listing.h"
 #include "codec/template.h"
 #include "exec/image.h"
 
@@ -103,7 +104,7 @@ static Err *print_with(const Template *t, Str json)
 	Err *e = template_run(t, v, &inspect_shape, &out);
 	json_free(v);
 	TRY(e);
-	printf("%.*s\n", STR_ARG(buf_str(&out)));
+	listing_print_line(buf_str(&out));
 	return NULL;
 }
 
@@ -125,7 +126,7 @@ static Err *print_array(const Str *objects, size_t count, bool indent)
 	TRY(json_parse(buf_str(&array), SIZE_MAX, "images", &v));
 	json_dump_indent(v, INDENT, &out);
 	json_free(v);
-	printf("%.*s\n", STR_ARG(buf_str(&out)));
+	listing_print_line(buf_str(&out));
 	return NULL;
 }
 

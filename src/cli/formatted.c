@@ -24,6 +24,6 @@ Err *formatted_print(Arena *a, const char *format, const TemplateShape *shape, S
 	Err *e = template_run(t, v, shape, &out);
 	json_free(v);
 	TRY(e);
-	printf("%.*s\n", STR_ARG(buf_str(&out)));
+	listing_print_line(buf_str(&out));
 	return NULL;
 }

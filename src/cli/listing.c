@@ -25,6 +25,12 @@ Str listing_unescape(Arena *a, const char *format)
 	return arena_str(a, buf_str(&text));
 }
 
+void listing_print_line(Str line)
+{
+	(void)fwrite(line.ptr, 1, line.len, stdout); /* main.c asks the stream at the end */
+	(void)putchar('\n');
+}
+
 /* Characters, as Go's tabwriter counts them. */
 static size_t width_of(Str s)
 {
@@ -64,9 +70,10 @@ void listing_print_lines(const Str *lines, size_t count, size_t column_min)
 			Str cell;
 			rest = str_cut(rest, '\t', &cell);
 			size_t width = widths[column] < column_min ? column_min : widths[column];
-			printf("%.*s%*s", STR_ARG(cell), (int)(width - width_of(cell)), "");
+			(void)fwrite(cell.ptr, 1, cell.len, stdout);
+			printf("%*s", (int)(width - width_of(cell)), "");
 		}
-		printf("%.*s\n", STR_ARG(rest));
+		listing_print_line(rest);
 	}
 }
 
@@ -139,7 +146,7 @@ Err *listing_print(Arena *a, const char *format, const ListingColumn *columns, s
 	for (size_t i = 0; i < row_count; i++) {
 		AUTO_BUF Buf line = BUF_INIT;
 		TRY(run_row(t, rows_json[i], false, &line));
-		printf("%.*s\n", STR_ARG(buf_str(&line)));
+		listing_print_line(buf_str(&line));
 	}
 	return NULL;
 }

@@ -26,6 +26,8 @@ NODISCARD Err *listing_print(Arena *a, const char *format, const ListingColumn *
 /* LINES with tabs between their cells, aligned, no column narrower than COLUMN_MIN.  The last cell
  * of a line is not padded. */
 enum { LISTING_COLUMN_MIN = 10 }; /* the usual */
+/* LINE and its end, whatever bytes it has. */
+void listing_print_line(Str line);
 void listing_print_lines(const Str *lines, size_t count, size_t column_min);
 
 /* "\t" and "\n" as they are typed in a format → the bytes (outside of actions too). */

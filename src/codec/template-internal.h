@@ -68,3 +68,8 @@ struct TemplateNode {
 struct Template {
 	TemplateNode *first;
 };
+
+/* template_text.c */
+/* One escape of Go's "quoted" texts, S behind its backslash, appended to OUT: bytes of S, 0: none.
+ */
+size_t template_unescape(Str s, Buf *out);

@@ -45,4 +45,6 @@ NODISCARD Err *value_member(const Value *v, Str name, Value *ret);
 /* .Label "NAME" of a row of a listing; TITLE: how its column is called. */
 NODISCARD Err *value_label(Arena *a, const Value *v, Str name, bool title, Value *ret);
 NODISCARD Err *value_items(Arena *a, const Value *v, ValueList *ret);
-NODISCARD Err *function_call(Arena *a, Str name, const Value *args, size_t count, Value *ret);
+/* TITLES: of a table's columns, which functions of texts leave as they are. */
+NODISCARD Err *function_call(Arena *a, Str name, const Value *args, size_t count, bool titles,
+                             Value *ret);

@@ -310,36 +310,37 @@ static const struct {
 	size_t min, max; /* arguments */
 	FunctionFn *call;
 	int which;
+	bool keeps_titles; /* a title comes out as it is: docker's HeaderFunctions */
 } functions[] = {
-	{ "and", 1, SIZE_MAX, call_last, 0 },
-	{ "or", 1, SIZE_MAX, call_last, 0 },
-	{ "not", 1, 1, call_not, 0 },
-	{ "eq", 2, SIZE_MAX, call_eq, 0 },
-	{ "ne", 2, 2, call_compare, IS_NE },
-	{ "lt", 2, 2, call_compare, IS_LT },
-	{ "le", 2, 2, call_compare, IS_LE },
-	{ "gt", 2, 2, call_compare, IS_GT },
-	{ "ge", 2, 2, call_compare, IS_GE },
-	{ "len", 1, 1, call_len, 0 },
-	{ "index", 1, SIZE_MAX, call_index, 0 },
-	{ "join", 2, 2, call_join, 0 },
-	{ "split", 2, 2, call_split, 0 },
-	{ "lower", 1, 1, call_case, CASE_LOWER },
-	{ "upper", 1, 1, call_case, CASE_UPPER },
-	{ "title", 1, 1, call_case, CASE_TITLE },
-	{ "pad", 3, 3, call_pad, 0 },
-	{ "truncate", 2, 2, call_truncate, 0 },
-	{ "json", 1, 1, call_json, 0 },
-	{ "print", 0, SIZE_MAX, call_print, PRINT_PLAIN },
-	{ "println", 0, SIZE_MAX, call_print, PRINT_LINE },
-	{ "printf", 1, SIZE_MAX, function_printf, 0 },
-	{ "slice", 1, 4, function_slice, 0 },
-	{ "html", 0, SIZE_MAX, function_escape, ESCAPE_HTML },
-	{ "js", 0, SIZE_MAX, function_escape, ESCAPE_JS },
-	{ "urlquery", 0, SIZE_MAX, function_escape, ESCAPE_URL },
+	{ "and", 1, SIZE_MAX, call_last, 0, false },
+	{ "or", 1, SIZE_MAX, call_last, 0, false },
+	{ "not", 1, 1, call_not, 0, false },
+	{ "eq", 2, SIZE_MAX, call_eq, 0, false },
+	{ "ne", 2, 2, call_compare, IS_NE, false },
+	{ "lt", 2, 2, call_compare, IS_LT, false },
+	{ "le", 2, 2, call_compare, IS_LE, false },
+	{ "gt", 2, 2, call_compare, IS_GT, false },
+	{ "ge", 2, 2, call_compare, IS_GE, false },
+	{ "len", 1, 1, call_len, 0, false },
+	{ "index", 1, SIZE_MAX, call_index, 0, false },
+	{ "join", 2, 2, call_join, 0, true },
+	{ "split", 2, 2, call_split, 0, true },
+	{ "lower", 1, 1, call_case, CASE_LOWER, true },
+	{ "upper", 1, 1, call_case, CASE_UPPER, true },
+	{ "title", 1, 1, call_case, CASE_TITLE, true },
+	{ "pad", 3, 3, call_pad, 0, false },
+	{ "truncate", 2, 2, call_truncate, 0, true },
+	{ "json", 1, 1, call_json, 0, true },
+	{ "print", 0, SIZE_MAX, call_print, PRINT_PLAIN, false },
+	{ "println", 0, SIZE_MAX, call_print, PRINT_LINE, false },
+	{ "printf", 1, SIZE_MAX, function_printf, 0, false },
+	{ "slice", 1, 4, function_slice, 0, false },
+	{ "html", 0, SIZE_MAX, function_escape, ESCAPE_HTML, false },
+	{ "js", 0, SIZE_MAX, function_escape, ESCAPE_JS, false },
+	{ "urlquery", 0, SIZE_MAX, function_escape, ESCAPE_URL, false },
 };
 
-Err *function_call(Arena *a, Str name, const Value *args, size_t count, Value *ret)
+Err *function_call(Arena *a, Str name, const Value *args, size_t count, bool titles, Value *ret)
 {
 	for (size_t i = 0; i < ARRAY_LEN(functions); i++) {
 		if (!str_eqc(name, functions[i].name))
@@ -350,6 +351,10 @@ Err *function_call(Arena *a, Str name, const Value *args, size_t count, Value *r
 		FunctionCall c = {
 			.arena = a, .args = args, .count = count, .which = functions[i].which
 		};
+		if (titles && functions[i].keeps_titles) {
+			*ret = args[0];
+			return NULL;
+		}
 		return functions[i].call(&c, ret);
 	}
 	return err_new(ERR_INPUT, "unknown function: '%.*s'", STR_ARG(name));

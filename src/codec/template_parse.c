@@ -69,18 +69,6 @@ static uint32_t skip_name(const Parser *p, uint32_t at)
 	return at;
 }
 
-/* One escape of a quoted text after its backslash; the escapes of Go that make sense in a format.
- */
-static bool unescape(char c, char *ret)
-{
-	static const char from[] = "nrt\\\"'", to[] = "\n\r\t\\\"'";
-	const char *found = c ? strchr(from, c) : NULL;
-	if (!found)
-		return false;
-	*ret = to[found - from];
-	return true;
-}
-
 static Err *read_quoted(Parser *p)
 {
 	uint32_t start = p->at;
@@ -89,9 +77,15 @@ static Err *read_quoted(Parser *p)
 	uint32_t at = start + 1;
 	while (at < p->action_end && byte_at(p, at) != quote) {
 		char c = byte_at(p, at++);
-		if (c == '\\' && quote == '"' && !unescape(byte_at(p, at++), &c))
-			return err_at(span_of(p, at - 2, at), "unknown escape in a quoted text");
-		buf_add_char(&text, c);
+		if (c != '\\' || quote != '"') {
+			buf_add_char(&text, c);
+			continue;
+		}
+		size_t len = template_unescape(slice(p, at, p->action_end), &text);
+		if (!len)
+			return err_at(span_of(p, at - 1, at + 1),
+			              "unknown escape in a quoted text");
+		at += (uint32_t)len;
 	}
 	if (at >= p->action_end)
 		return err_at(span_of(p, start, p->action_end), "unterminated quoted text");

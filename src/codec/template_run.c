@@ -113,7 +113,7 @@ static Err *run_operand(Run *r, const Operand *o, const Value *dot, Value *ret)
 		v.kind = VALUE_NIL;
 		break;
 	case OPERAND_FUNCTION:
-		TRY(err_place(function_call(&r->arena, o->name, NULL, 0, &v), o->span));
+		TRY(err_place(function_call(&r->arena, o->name, NULL, 0, r->titles, &v), o->span));
 		break;
 	case OPERAND_PIPE:
 		TRY(run_pipe(r, o->pipe, dot, &v));
@@ -172,7 +172,8 @@ static Err *run_call(Run *r, const CommandCall *call, const Value *dot, const Va
 	}
 	if (piped)
 		args[count++] = *piped;
-	return err_place(function_call(&r->arena, first->name, args, count, ret), first->span);
+	return err_place(function_call(&r->arena, first->name, args, count, r->titles, ret),
+	                 first->span);
 }
 
 static Err *run_pipe(Run *r, const Pipe *pipe, const Value *dot, Value *ret)

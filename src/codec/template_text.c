@@ -1,8 +1,10 @@
-/* template_text.c - functions of templates that cut and escape. */
+/* template_text.c - functions of templates that cut and escape, and the escapes of quoted texts. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
 
+#include "base/rune.h"
 #include "codec/template-function.h"
+#include "codec/template-internal.h"
 
 Str function_text(const FunctionCall *c, const Value *v)
 {
@@ -143,4 +145,48 @@ Err *function_escape(const FunctionCall *c, Value *ret)
 	}
 	*ret = value_text(arena_str(c->arena, buf_str(&out)));
 	return NULL;
+}
+
+/* --- quoted texts ----------------------------------------------------------------------------- */
+
+/* COUNT digits of a number in BASE (8 or 16), and no fewer. */
+static bool read_digits(Str s, size_t count, unsigned base, uint32_t *ret)
+{
+	static const char digits[] = "0123456789abcdef";
+	*ret = 0;
+	for (size_t i = 0; i < count; i++) {
+		char c = i < s.len ? s.ptr[i] : '\0';
+		const char *found = c ? strchr(digits, c >= 'A' && c <= 'F' ? c + 32 : c) : NULL;
+		if (!found || found - digits >= (ptrdiff_t)base)
+			return false;
+		*ret = *ret * base + (uint32_t)(found - digits);
+	}
+	return count > 0;
+}
+
+size_t template_unescape(Str s, Buf *out)
+{
+	static const char from[] = "abfnrtv\\\"", to[] = "\a\b\f\n\r\t\v\\\"";
+	char c = s.len ? *s.ptr : '\0';
+	const char *found = c ? strchr(from, c) : NULL;
+	uint32_t value;
+	if (found) {
+		buf_add_char(out, to[found - from]);
+		return 1;
+	}
+	if (c >= '0' && c <= '7') {
+		if (!read_digits(s, 3, 8, &value) || value > 0xff)
+			return 0;
+		buf_add_char(out, (char)value);
+		return 3;
+	}
+	size_t digits = c == 'x' ? 2 : c == 'u' ? 4 : c == 'U' ? 8 : 0;
+	if (!read_digits(str_from_at(s, 1), digits, 16, &value) || value > 0x10ffff ||
+	    (value >= 0xd800 && value < 0xe000))
+		return 0;
+	if (c == 'x')
+		buf_add_char(out, (char)value);
+	else
+		rune_add(out, value);
+	return 1 + digits;
 }

@@ -77,6 +77,25 @@ run decant ps -a --format '{{.Nope}}'
 is "no rows, no error" "$STATUS $OUT" "0 "
 run decant images --format 'table {{.Repository}}\t{{.Nope}}'
 ok "the same in a table" [ "$STATUS" -ne 0 ]
+
+# --- the titles of a table: functions of texts leave them as they are (HeaderFunctions of docker/cli) --------
+title() { # TEMPLATE TITLE FIRST-ROW
+	run decant images --format "table $1" bare
+	is "a table of $1" "$OUT" "$2"$'\n'"$3"
+}
+title '{{lower .Repository}}' REPOSITORY bare
+title '{{upper .Repository}}' REPOSITORY BARE
+title '{{title .Repository}}' REPOSITORY Bare
+title '{{json .Repository}}' REPOSITORY '"bare"'
+title '{{truncate .Repository 2}}' REPOSITORY ba
+title '{{split .Repository "a"}}' REPOSITORY '[b re]'
+title '{{join (split .Repository "a") "-"}}' REPOSITORY b-re
+title '{{.Repository | upper | printf "%s!"}}' 'REPOSITORY!' 'BARE!'
+title '{{lower "A"}}' A a
+
+# --- bytes of no text -------------------------------------------------------------------------------------
+is "a NUL is printed" "$(decant images --format '{{.Repository}}{{"\x00"}}x' bare | tr '\0' '|')" 'bare|x'
+is "... of one object as well" "$(decant inspect -f '{{.Os}}{{"\000"}}x' bare:1 | tr '\0' '|')" 'linux|x'
 run decant version --format '{{(index .Server.Components 0).Details.Nope}}'
 is "version: any key of a map" "$STATUS $OUT" "0 <no value>"
 run decant info --format '{{.InitBinary}} {{.Swarm.NodeID}}'

@@ -70,6 +70,18 @@ static void test_templates(void **state)
 		  "\"xyz\"}}",
 		  "   42|ab   |00007|\"q\\\"\"|[]|ff|xy|%" },
 		{ "{{printf \"%d %s\" \"x\"}}", "%!d(string=x) %!s(MISSING)" },
+		/* escapes of quoted texts */
+		{ "{{\"\\x27\\x41\\u00e9\\u20AC\\U0001F600\\101\\047\"}}", "'Aé€😀A'" },
+		{ "{{\"\\a\\b\\f\\n\\r\\t\\v\\\\\\\"\"}}`{{`\\x27`}}", "\a\b\f\n\r\t\v\\\"`\\x27" },
+		{ "{{len \"\\x00\\000\"}}", "2" },
+		{ "{{\"a\\'\"}}", "error 5: unknown escape in a quoted text" },
+		{ "{{\"\\x4\"}}", "error 4: unknown escape in a quoted text" },
+		{ "{{\"\\u12g4\"}}", "error 4: unknown escape in a quoted text" },
+		{ "{{\"\\ud800\"}}", "error 4: unknown escape in a quoted text" },
+		{ "{{\"\\U00110000\"}}", "error 4: unknown escape in a quoted text" },
+		{ "{{\"\\400\"}}", "error 4: unknown escape in a quoted text" },
+		{ "{{\"\\08\"}}", "error 4: unknown escape in a quoted text" },
+		{ "{{\"\\q\"}}", "error 4: unknown escape in a quoted text" },
 		/* logic */
 		{ "{{if .Config.User}}u{{else}}none{{end}}", "none" },
 		{ "{{if .Nope}}a{{else if .Yes}}b{{else}}c{{end}}d", "bd" },
