@@ -354,7 +354,7 @@ static const Option build_options[] = {
 
 const Command command_build = {
 	.name = "build",
-	.aliases = "image build,builder build,buildx build,buildx b",
+	.aliases = "image build,builder build,buildx build,buildx b,bud,build-using-dockerfile",
 	.group = GROUP_BUILD,
 	.synopsis = "[OPTIONS] PATH | URL | -",
 	.help = "Build an image from a Dockerfile",

@@ -242,7 +242,7 @@ static void print_as_docker(Arena *a, const Facts *f)
 	printf(" Kernel Version: %s\n Operating System: %.*s\n OSType: %.*s\n", f->machine.release,
 	       STR_ARG(f->system), STR_ARG(f->platform.os));
 	printf(" Architecture: %s\n CPUs: %u\n Total Memory: %s\n Name: %s\n", f->machine.machine,
-	       parallel_cores(), cli_size(a, f->memory).ptr, f->machine.nodename);
+	       parallel_cores(), cli_size_binary(a, f->memory).ptr, f->machine.nodename);
 	printf(" Docker Root Dir: %s\n Debug Mode: false\n Experimental: false\n",
 	       f->root ? f->root : "none yet");
 }

@@ -28,6 +28,16 @@ Str cli_size_words(Arena *a, uint64_t bytes)
 	return size_text(a, bytes, " ");
 }
 
+Str cli_size_binary(Arena *a, uint64_t bytes)
+{
+	static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB" };
+	double n = (double)bytes;
+	size_t unit = 0;
+	for (; n >= 1024 && unit + 1 < ARRAY_LEN(units); unit++)
+		n /= 1024;
+	return arena_strf(a, "%.4g%s", n, units[unit]);
+}
+
 Str cli_age(Arena *a, int64_t ns)
 {
 	long long seconds = ns / 1000000000, minutes = seconds / 60;

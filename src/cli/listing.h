@@ -37,6 +37,8 @@ Str listing_unescape(Arena *a, const char *format);
 Str cli_size(Arena *a, uint64_t bytes);
 /* "12.1 MB": the same for a sentence. */
 Str cli_size_words(Arena *a, uint64_t bytes);
+/* "7.753GiB": of memory. */
+Str cli_size_binary(Arena *a, uint64_t bytes);
 /* "About a minute", "3 days": docker's HumanDuration. */
 Str cli_age(Arena *a, int64_t ns);
 /* "2021-03-04 03:24:42 +0000 UTC", as Go prints a time. */

@@ -137,8 +137,11 @@ Err *cli_run_image(Cli *cli, Store *s, const char *name, const char *pull, const
 		if (!e || err_kind(e) != ERR_NOT_FOUND || strcmp(when, "never") == 0)
 			return e;
 		err_free(e); /* it is fetched */
+		Reference asked;
+		TRY(cli_reference(cli, name, &asked));
 		if (!quiet)
-			fprintf(stderr, "Unable to find image '%s' locally\n", name);
+			fprintf(stderr, "Unable to find image '%.*s' locally\n",
+			        STR_ARG(reference_familiar(cli->arena, &asked)));
 	}
 	if (platform)
 		TRY(cli_platform(cli, platform, &wanted));

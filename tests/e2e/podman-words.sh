@@ -18,6 +18,19 @@ run podman history -q --no-trunc docker://app:1
 is "docker://: history" "$STATUS ${OUT%%$'\n'*}" "0 $id"
 run podman tag docker://app:1 docker://other:1
 is "docker://: tag, both names" "$STATUS $(decant inspect -f '{{.Id}}' other:1)" "0 $id"
+for name in buildah podman decant; do
+	run "$name" tag app:1 "several:$name" "$name/several"
+	is "$name tag: several names" "$STATUS $(decant inspect -f '{{.Id}}' "several:$name" "$name/several" | sort -u)" "0 $id"
+	run "$name" tag app:1 "first:$name" Bad
+	is "$name tag: none is given if one is bad" "$([ "$STATUS" -ne 0 ] && echo error) $(decant images -q "first:$name")" "error "
+	run "$name" bud -q .
+	is "$name bud" "$STATUS $OUT" "0 $id"
+	run "$name" build-using-dockerfile -q .
+	is "$name build-using-dockerfile" "$STATUS $OUT" "0 $id"
+done
+run docker run --pull missing "127.0.0.1:1/none"
+like "docker run: what is not here is told with its tag" "$ERR" "^Unable to find image '127\.0\.0\.1:1/none:latest' locally"
+like "docker info: memory in binary units" "$(docker info)" 'Total Memory: [0-9.]+[KMGT]iB'
 run decant cp docker://app:1:/f -
 like "docker://: ... is no owner of files: a colon there ends it" "$STATUS" '[1-9]'
 run podman create --name made --pull never docker://app:1
