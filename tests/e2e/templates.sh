@@ -100,7 +100,7 @@ run decant version --format '{{(index .Server.Components 0).Details.Nope}}'
 is "version: any key of a map" "$STATUS $OUT" "0 <no value>"
 run decant info --format '{{.InitBinary}} {{.Swarm.NodeID}}'
 is "info: members that are docker's" "$STATUS $OUT" "0 <no value> <no value>"
-decant save -o x.tar bare:1
+decant save --format oci-archive -o x.tar bare:1
 run decant inspect -f '{{.Descriptor.mediaType}}' bare:1
 is "a manifest has a descriptor" "$OUT" "application/vnd.oci.image.manifest.v1+json"
 run decant inspect nosuch bare:1 -f '{{.Os}}'
