@@ -12,6 +12,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <poll.h>
 
 static void found(Fsck *f, Str path, const char *problem, Fix fix, const char *advice,
                   const Digest *d)
@@ -265,12 +266,31 @@ Err *fsck_look_container(Fsck *f, const Str *path, const Digest *d)
 /* --- locks -------------------------------------------------------------------------------------
  */
 
+/* locks/<kind>/<key>: the key is a digest. */
+static bool is_lock_name(Str name)
+{
+	Digest d;
+	Err *e = digest_parse_hex(name, &d);
+	bool is = !e;
+	err_free(e); /* told by the result */
+	return is;
+}
+
 static Err *look_lock(void *context, const WalkFile *file, bool *skip)
 {
 	const LogsLook *x = context;
 	Str at = fsck_str(x->f, "%.*s/%.*s", STR_ARG(*x->path), STR_ARG(file->path));
 	*skip = true;
-	(void)fsck_check_file(x->f, -1, NULL, at, &file->st, NULL);
+	if (!is_lock_name(file->path)) {
+		found(x->f, at, "is nothing of a store", FIX_MOVE, "", NULL);
+		return NULL;
+	}
+	if (!fsck_check_file(x->f, -1, NULL, at, &file->st, NULL))
+		return NULL;
+	if (file->st.st_size)
+		found(x->f, at, "is a lock and has bytes in it", FIX_MOVE, "", NULL);
+	else if (file->st.st_nlink > 1) /* who locks the other name would lock it too */
+		found(x->f, at, "is a lock and has other names", FIX_MOVE, "", NULL);
 	return NULL;
 }
 
@@ -306,10 +326,60 @@ static bool has_bytes(Fsck *f, const char *name, Str want)
 	return same;
 }
 
+/* *RET_SAME: is index.json what the names say? */
+static Err *compare_index(Fsck *f, bool *ret_same)
+{
+	AUTO_BUF Buf want = BUF_INIT;
+	size_t listed = 0;
+	TRY(store_layout_format(f->store, &want, &listed));
+	*ret_same = has_bytes(f, "index.json", buf_str(&want)) ||
+	            (!listed && has_bytes(f, "index.json", str_from(store_layout_empty)));
+	return NULL;
+}
+
+/* The same while nobody writes it.  Who may only read the store cannot lock it. */
+static Err *compare_index_locked(Fsck *f, bool *ret_same)
+{
+	AUTO_LOCK StoreLock lock = STORE_LOCK_NONE;
+	Err *e = store_lock_layout(f->store, &lock);
+	if (e && err_errno(e) != EROFS && err_errno(e) != EACCES && err_errno(e) != EPERM)
+		return e;
+	err_free(e); /* compared all the same */
+	return compare_index(f, ret_same);
+}
+
+/*
+ * Who sets a name writes index.json after that, under the lock of the layout: in between they
+ * differ, and that is no damage.  It is one if both stay as they are, although the lock is free.
+ * A repair has the store for itself.
+ */
+static Err *check_index(Fsck *f, bool *ret_same)
+{
+	enum { NAP_MS = 50, LOOKS_STILL = 40, LOOKS_MAX = 1200 };
+	struct stat names = { 0 }, now = { 0 };
+	TRY(compare_index(f, ret_same));
+	if (f->request->repair)
+		return NULL;
+	for (unsigned look = 0, still = 0; !*ret_same && look < LOOKS_MAX; look++, still++) {
+		(void)fstatat(store_dir_fd(f->store), "refs", &now, 0);
+		bool moved = now.st_mtim.tv_sec != names.st_mtim.tv_sec ||
+		             now.st_mtim.tv_nsec != names.st_mtim.tv_nsec;
+		names = now;
+		still = moved ? 0 : still;
+		TRY(compare_index_locked(f, ret_same));
+		if (*ret_same || still == LOOKS_STILL)
+			return NULL;
+		(void)poll(NULL, 0, NAP_MS);
+		TRY(cancel_check(f->request->cancel));
+	}
+	*ret_same = true; /* they have moved all the time: others write it, over and over */
+	return NULL;
+}
+
 /* Both are made from the names; with damaged names, after them. */
 Err *fsck_look_layout(Fsck *f, const Str *path, const Digest *d)
 {
-	AUTO_BUF Buf want = BUF_INIT;
+	bool same = true;
 	(void)path, (void)d;
 	if (!has_bytes(f, "oci-layout", str_from(store_layout_marker)))
 		found(f, STR("oci-layout"), "is damaged", FIX_LAYOUT, "", NULL);
@@ -321,10 +391,10 @@ Err *fsck_look_layout(Fsck *f, const Str *path, const Digest *d)
 		      "the next prune makes it again", NULL);
 	if (f->broken_refs)
 		return NULL;
-	size_t listed = 0;
-	Err *e = store_layout_format(f->store, &want, &listed);
-	if (!e && !has_bytes(f, "index.json", buf_str(&want)) &&
-	    (listed || !has_bytes(f, "index.json", str_from(store_layout_empty))))
+	Err *e = check_index(f, &same);
+	if (e && err_kind(e) == ERR_CANCELLED)
+		return e;
+	if (!e && !same)
 		found(f, STR("index.json"), "is not what the names say", FIX_LAYOUT, "", NULL);
 	err_free(e); /* a damaged name or blob is found by itself */
 	return NULL;

@@ -50,5 +50,3 @@ NODISCARD Err *store_documents_each_blob(StoreDocuments *d, StoreNameFn *fn, voi
 
 /* index.json by CATALOG and DOCS, for who has store_lock_layout(). */
 NODISCARD Err *store_layout_write_of(Store *s, const StoreCatalog *catalog, StoreDocuments *docs);
-/* One writer of index.json at a time. */
-NODISCARD Err *store_lock_layout(Store *s, StoreLock *ret);

@@ -63,6 +63,8 @@ bool store_catalog_is_whole(Store *s);
 bool store_documents_are_whole(Store *s);
 /* The bytes that index.json should have, and how many images it lists. */
 NODISCARD Err *store_layout_format(Store *s, Buf *out, size_t *ret_listed);
+/* One writer of index.json at a time. */
+NODISCARD Err *store_lock_layout(Store *s, StoreLock *ret);
 extern const char store_layout_marker[]; /* those of oci-layout */
 extern const char store_layout_empty[];  /* those of index.json before the first image is in it */
 /* The .meta of a layer. */
