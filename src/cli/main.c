@@ -146,8 +146,13 @@ Err *cli_image_for(Cli *cli, Store *s, const char *name, const char *platform, I
 
 Err *cli_store(Cli *cli, Store **ret)
 {
-	if (!cli->store)
+	DiskBudget budget;
+	if (!cli->store) {
 		TRY(store_open(cli->root, &cli->store));
+		/* Before the work: a value that means nothing is no reason to throw it away. */
+		TRY_WHILE(disk_budget_read(cli->store, cli->arena, &budget),
+		          "reading the limits of the store");
+	}
 	*ret = cli->store;
 	return NULL;
 }
@@ -436,15 +441,12 @@ static int finish_stdout(int status)
 	return status ? status : EXIT_BUILD_FAILED;
 }
 
-/* What was done is done: that there may be too much of it is a warning at most. */
+/* What was done is done: that there may be too much of it is no mishap.  What is wrong with the
+ * limits was told by cli_store(). */
 static void keep_budget(Cli *cli)
 {
 	Err *e = disk_budget_after(cli->store, cli->exit_status != 0);
-	if (!e)
-		return;
-	if (err_kind(e) == ERR_INPUT)
-		ui_print_error(err_while(e, "keeping the store within its limits"), stderr);
-	else if (cli->debug)
+	if (e && cli->debug)
 		ui_print_error(e, stderr);
 	err_free(e);
 }

@@ -69,14 +69,18 @@ build_small three
 unlike "from the file of settings" "$(steps)" 'sleep'
 echo '{"store.maxx": "1m"}' >"$HOME/.config/decant/config.json"
 build_small four
+status "a key with a slip is no build" 3
+is "and no ID" "$OUT" ""
 like "a key with a slip" "$ERR" "unknown key 'store.maxx'"
 like "is told which was meant" "$ERR" "did you mean 'store.max'"
 echo '{"store.max": "plenty"}' >"$HOME/.config/decant/config.json"
 build_small five
 like "a value that is none" "$ERR" "store.max: 'plenty' is no size"
-status "the build is done all the same" 0
+status "and it is told before the work" 3
+is "which is not done" "$OUT" ""
 rm "$HOME/.config/decant/config.json"
 DECANT_STORE_MAX=101% run decant build -q --no-cache -t small -f ctx/D1 ctx
+is "more than all: no build" "$STATUS $OUT" "3 "
 like "more than all" "$ERR" "DECANT_STORE_MAX: '101%' is no size"
 
 # An account that is lost is counted anew.
