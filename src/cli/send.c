@@ -114,7 +114,10 @@ static bool has(void *context, const Image *image, const Manifest *m, size_t lay
 static Err *write_archive(Send *s)
 {
 	const SendRequest *r = s->request;
-	ExportReceiver receiver = { s->pipe_write, has, s };
+	ExportReceiver receiver = { .fd = s->pipe_write,
+		                    .has = has,
+		                    .context = s,
+		                    .full_names = s->there->store == ENGINE_STORE_LAYERS };
 	OutputSpec out = { .type = STR("docker"),
 		           .dest = str_from(engine_address(r->engine)),
 		           .tar = true,

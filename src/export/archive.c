@@ -225,6 +225,8 @@ static Err *write_docker_image(Layout *l, JsonWriter *w, size_t i)
 	const Manifest *m = &l->job->documents[i].manifests[platform].manifest;
 	const Str *names;
 	size_t count;
+	const ExportReceiver *receiver = l->job->out->receiver;
+	bool full = receiver && receiver->full_names;
 	export_names(l->job->out, image, &names, &count);
 	json_write_object(w);
 	json_write_key(w, "Config");
@@ -237,7 +239,8 @@ static Err *write_docker_image(Layout *l, JsonWriter *w, size_t i)
 	for (size_t j = 0; j < count; j++) {
 		Reference ref;
 		TRY(reference_parse(l->arena, names[j], &ref));
-		json_write_str(w, reference_familiar(l->arena, &ref));
+		json_write_str(w, full ? reference_full(l->arena, &ref)
+		                       : reference_familiar(l->arena, &ref));
 	}
 	if (count > 0)
 		json_write_array_end(w);

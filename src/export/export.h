@@ -51,6 +51,7 @@ typedef struct ExportReceiver {
 	/* Need layer LAYER of IMAGE, whose manifest is M, not be in it?  Asked once a layer. */
 	bool (*has)(void *context, const Image *image, const Manifest *m, size_t layer);
 	void *context;
+	bool full_names; /* "docker.io/library/app:1": who reads it takes short ones for its own */
 } ExportReceiver;
 
 /* All zero is a good start, but for type and tar. */

@@ -45,11 +45,11 @@ export DOCKER_HOST=unix://$T/s CONTAINER_HOST=unix://$T/s
 
 for store in classic containerd podman; do
 	engine_start $store
-	receiver=docker
-	[ $store != podman ] || receiver=podman
+	receiver=docker app=app
+	[ $store != podman ] || receiver=podman app=docker.io/app # of several short names it makes localhost/...
 	run decant send $receiver app/one
 	status "$store: send" 0
-	like "$store: says what was loaded" "$OUT" '^Loaded image: app/one:latest$'
+	like "$store: says what was loaded" "$OUT" '^Loaded image: '"$app/one:latest\$"
 	is "$store: all blobs came: two layers, a config, a manifest" "$(last 'len(e["blobs"])')" 4
 	run decant send $receiver app/two:2
 	status "$store: send another" 0
@@ -60,12 +60,12 @@ for store in classic containerd podman; do
 	is "$store: no layer came" "$(last 'len(e["blobs"])')" 2
 	is "$store: no load was in vain" "$(loads)" 3
 	run decant send $receiver app/one app/two:2
-	is "$store: two at once" "$(last 'e["names"]')" "['app/one:latest', 'app/two:2']"
+	is "$store: two at once" "$(last 'e["names"]')" "['$app/one:latest', '$app/two:2']"
 	run decant send $receiver "$one"
 	status "$store: by its ID" 0
 	run decant build -q "--load=$receiver" -t app/three .
 	status "$store: build --load=$receiver" 0
-	is "$store: and it is there" "$(last 'e["names"]')" "['app/three:latest']"
+	is "$store: and it is there" "$(last 'e["names"]')" "['$app/three:latest']"
 	if [ $receiver = docker ]; then
 		run decant build -q --load -t app/four .
 		is "$store: --load alone goes to DOCKER_HOST" "$STATUS $(last 'e["names"]')" "0 ['app/four:latest']"
