@@ -37,8 +37,7 @@ static ExportRecipe recipe_of(const ExportJob *job, const Exporter *e, const Exp
 		           .types = out->media_types,
 		           .exact = out->exact,
 		           .own = e->fallback->id == COMPRESSION_NONE || out->compression_set ||
-		                  out->annotation_count ||
-		                  out->media_types != EXPORT_TYPES_ANY };
+		                  out->annotation_count || out->media_types != EXPORT_TYPES_ANY };
 	if (is_layout(e))
 		return r;
 	export_names(out, image, &r.names, &r.name_count);

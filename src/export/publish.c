@@ -88,8 +88,9 @@ static bool has_plain_layers(const Manifest *m)
 }
 
 /*
- * Does the manifest that is fixed do?  What came from a registry stays as it is.  Plain layers, which
- * an older program's archive for docker may have fixed, nobody wants to push unless he says so.
+ * Does the manifest that is fixed do?  What came from a registry stays as it is.  Plain layers,
+ * which an older program's archive for docker may have fixed, nobody wants to push unless he says
+ * so.
  */
 static bool will_do(const ExportManifest *fixed, const StoreRef *ref, const ExportRecipe *recipe)
 {

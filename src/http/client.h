@@ -10,7 +10,8 @@
  *          capped backoff where the body can be sent again), ERR_CANCELLED, whatever the sink
  *          returns.  A status >= 400 is NOT an error: look at HttpResponse.status.
  * PROXIES  http_proxy, https_proxy, all_proxy, no_proxy (either case, but HTTP_PROXY never inside a
- *          CGI program); loopback hosts are never reached through one, as in Go's programs.
+ *          CGI program); loopback hosts are never reached through one, as in Go's programs
+ *          (http_proxy_of() in url.h).
  * TLS      1.2 at least; verified against the system's CAs, or $SSL_CERT_FILE / $SSL_CERT_DIR.
  * SOURCE   RFC 9110; libcurl is dlopen'ed since it costs 3.7 ms of start-up
  */

@@ -218,28 +218,16 @@ static Err *make_headers(const Exchange *x, struct curl_slist **ret)
 	return err;
 }
 
-static const char *env_any(const char *a, const char *b)
+static Err *set_proxy(const Exchange *x, CURL *easy, const HttpUrl *url)
 {
-	const char *v = getenv(a);
-	return v && *v ? v : getenv(b);
-}
-
-/*
- * curl reads the proxy variables itself.  Two differences to Go's programs, which people's settings
- * are made for: HTTP_PROXY in capitals counts (not in CGI, where a client may set it), and loopback
- * is never behind a proxy.
- */
-static void set_proxy(const Exchange *x, CURL *easy, const HttpUrl *url)
-{
+	const char *proxy = "";
 	if (x->request->unix_socket)
 		x->curl->easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, x->request->unix_socket);
-	if (x->request->unix_socket || http_host_is_loopback(url->host)) {
-		x->curl->easy_setopt(easy, CURLOPT_PROXY, "");
-		return;
-	}
-	const char *proxy = env_any("http_proxy", "HTTP_PROXY");
-	if (!url->https && proxy && *proxy && !getenv("REQUEST_METHOD"))
-		x->curl->easy_setopt(easy, CURLOPT_PROXY, proxy);
+	else
+		TRY(http_proxy_of(url, &proxy));
+	x->curl->easy_setopt(easy, CURLOPT_PROXY, proxy);
+	x->curl->easy_setopt(easy, CURLOPT_NOPROXY, "");
+	return NULL;
 }
 
 static void set_tls(const Exchange *x, CURL *easy)
@@ -288,7 +276,7 @@ static void set_method(const Exchange *x, CURL *easy, State *s)
 		c->easy_setopt(easy, CURLOPT_CUSTOMREQUEST, r->method);
 }
 
-static void set_options(CURL *easy, State *s, const HttpUrl *url, const char *url_text,
+static Err *set_options(CURL *easy, State *s, const HttpUrl *url, const char *url_text,
                         struct curl_slist *headers)
 {
 	const Exchange *x = s->x;
@@ -310,9 +298,9 @@ static void set_options(CURL *easy, State *s, const HttpUrl *url, const char *ur
 	c->easy_setopt(easy, CURLOPT_HEADERDATA, s);
 	c->easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
 	c->easy_setopt(easy, CURLOPT_WRITEDATA, s);
-	set_proxy(x, easy, url);
 	set_tls(x, easy);
 	set_method(x, easy, s);
+	return set_proxy(x, easy, url);
 }
 
 /* --- running --------------------------------------------------------------------------------- */
@@ -499,8 +487,9 @@ Err *exchange_run(Slot *slot, Exchange *x, Arena *a, HttpResponse *ret)
 	if (!err) {
 		x->curl->easy_reset(slot->easy); /* keeps connections, sessions and names */
 		/* arena_str is NUL-terminated, which x->url need not be */
-		set_options(slot->easy, &s, &url, arena_str(a, x->url).ptr, headers);
-		err = perform_without_sigpipe(slot, &s);
+		err = set_options(slot->easy, &s, &url, arena_str(a, x->url).ptr, headers);
+		if (!err)
+			err = perform_without_sigpipe(slot, &s);
 	}
 	x->curl->slist_free_all(headers);
 

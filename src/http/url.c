@@ -6,14 +6,14 @@
 
 #include <strings.h>
 
-static bool equal_fold(Str a, Str b)
+bool http_host_equal(Str a, Str b)
 {
 	return a.len == b.len && (a.len == 0 || strncasecmp(a.ptr, b.ptr, a.len) == 0);
 }
 
 static bool starts_fold(Str s, Str prefix)
 {
-	return equal_fold(str_head(s, prefix.len), prefix);
+	return http_host_equal(str_head(s, prefix.len), prefix);
 }
 
 static Err *bad_url(Str url, const char *why)
@@ -122,7 +122,7 @@ Err *http_url_resolve(Arena *a, Str base, Str location, Str *ret)
 
 bool http_url_same_origin(const HttpUrl *a, const HttpUrl *b)
 {
-	return a->https == b->https && a->port == b->port && equal_fold(a->host, b->host);
+	return a->https == b->https && a->port == b->port && http_host_equal(a->host, b->host);
 }
 
 bool http_host_is_loopback(Str host)
@@ -130,9 +130,9 @@ bool http_host_is_loopback(Str host)
 	/* A trailing dot is the same name. */
 	if (host.len && host.ptr[host.len - 1] == '.')
 		host.len--;
-	if (equal_fold(host, STR("localhost")) || str_eqc(host, "::1"))
+	if (http_host_equal(host, STR("localhost")) || str_eqc(host, "::1"))
 		return true;
-	if (host.len > 10 && equal_fold(str_from_at(host, host.len - 10), STR(".localhost")))
+	if (host.len > 10 && http_host_equal(str_from_at(host, host.len - 10), STR(".localhost")))
 		return true;
 	/* 127.x.y.z as four numbers: "127.evil.com" is a name like any other */
 	unsigned parts = 0;

@@ -28,5 +28,15 @@ NODISCARD Err *http_url_resolve(Arena *a, Str base, Str location, Str *ret);
 bool http_url_same_origin(const HttpUrl *a, const HttpUrl *b);
 /* localhost, *.localhost, 127.0.0.0/8, ::1 */
 bool http_host_is_loopback(Str host);
+/* Case does not count (RFC 3986, 3.2.2). */
+bool http_host_equal(Str a, Str b);
+/* Does LIST, the value of no_proxy, mean HOST at PORT?  Entries between commas: NAME (it and all
+ * below it; also .NAME, *.NAME), ADDRESS, each with :PORT or not, ADDRESS/BITS, "*" for all. */
+bool http_host_is_listed(Str list, Str host, unsigned port);
+/* The proxy for URL that the environment names, "" for none.  As Go's programs read the variables,
+ * which people's settings are made for: HTTP_PROXY in capitals counts (not in CGI, where a client
+ * may set it), loopback is never behind a proxy, and no_proxy has ports and networks, which not
+ * each curl knows.  ERR_INPUT, which names the variable: a scheme that no proxy speaks. */
+NODISCARD Err *http_proxy_of(const HttpUrl *url, const char **ret);
 /* Append BYTES with all but unreserved characters as %XX. */
 void http_url_encode(Str bytes, Buf *out);

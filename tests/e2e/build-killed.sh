@@ -19,7 +19,7 @@ before=$(decant images -a -q)
 
 start() {
 	# a shell starts its background jobs with SIGINT ignored, and decant would leave it so
-	env --default-signal=INT "$DECANT" build --progress=plain --network=none -t img . >"$T/out" 2>&1 &
+	env --default-signal=INT,HUP "$DECANT" build --progress=plain --network=none -t img . >"$T/out" 2>&1 &
 	PID=$!
 	wait_until 120 eval '[ "$(sleepers)" -ge 3 ]' && return
 	diag "the steps did not start" "$(cat "$T/out")"

@@ -16,7 +16,7 @@ D
 for signal in INT TERM HUP; do
 	# a shell's background job has SIGINT ignored, which decant would respect
 	: >out # what it wrote before is no sign
-	env --default-signal=INT "$DECANT" build --progress=plain ctx >out 2>&1 &
+	env --default-signal=INT,HUP "$DECANT" build --progress=plain ctx >out 2>&1 &
 	pid=$!
 	wait_until 120 grep -qE '^#[0-9]+ [0-9.]+ working$' out
 	kill "-$signal" "$pid"

@@ -28,7 +28,7 @@ sleepers() { pgrep -x -f "sleep 62[0-2]\.$$"; }
 signal() {
 	local pid
 	: >"$T/log" # what the one before wrote is no sign
-	env --default-signal=INT "$DECANT" build --progress=plain -t interrupted ctx >"$T/log" 2>&1 &
+	env --default-signal=INT,HUP "$DECANT" build --progress=plain -t interrupted ctx >"$T/log" 2>&1 &
 	pid=$!
 	wait_until 120 grep -q '^#[0-9]* [0-9.]* marker-begun' "$T/log"
 	kill "-$2" "$pid"

@@ -143,6 +143,11 @@ proxied "a proxy's own login" registry.example/app 'CONNECT registry\.example:44
 unlike "R20 which the registry does not get" "$(auth_log)" '^HUB .*auth=u:p'
 proxied "no_proxy names it" registry.example/app - https_proxy="$P" no_proxy=registry.example
 proxied "no_proxy names its domain" registry.example/app - https_proxy="$P" no_proxy=.example
+proxied "no_proxy names its port" registry.example/app - https_proxy="$P" no_proxy=registry.example:443
+proxied "no_proxy names another port" registry.example/app 'CONNECT registry\.example:443' https_proxy="$P" no_proxy=registry.example:444
+proxied "a proxy of a scheme that there is not" registry.example/app - https_proxy=wrong://u:secret@127.0.0.1:1
+run env https_proxy=wrong://u:secret@127.0.0.1:1 "$DECANT" pull -q --ca ca.pem registry.example/app
+is "R20 it is named, at once and without its login" "$STATUS $(head -n 1 <<<"$ERR" | grep -c 'environment: https_proxy: no proxy speaks its scheme') $(grep -c secret <<<"$ERR")" "3 1 0"
 proxied "NO_PROXY is all" registry.example/app - https_proxy="$P" NO_PROXY='*'
 proxied "no_proxy names another" registry.example/app 'CONNECT registry\.example:443' https_proxy="$P" no_proxy=other.example
 proxied "loopback goes by no proxy" "127.0.0.1:$M_PORT/app" - http_proxy="$P" https_proxy="$P" all_proxy="$P"

@@ -99,7 +99,7 @@ rm "$HOME/.docker/config.json"
 # --- ^C while nothing comes
 rm -rf "$DECANT_ROOT"
 # (a shell starts what runs in the background with SIGINT ignored)
-env --default-signal=INT "$DECANT" pull "$FAULT/stall/img" >/dev/null 2>"$T/stall.err" &
+env --default-signal=INT,HUP "$DECANT" pull "$FAULT/stall/img" >/dev/null 2>"$T/stall.err" &
 pid=$!
 wait_until 60 eval 'fault_log | grep -q "stall/img/blobs/$LAYER"'
 limit=$(prompt_ms)

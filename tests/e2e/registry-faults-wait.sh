@@ -51,7 +51,7 @@ done
 
 # R09 ^C while nothing comes
 fault_store
-env --default-signal=INT "$DECANT" pull "$FAULT/stall/img" >/dev/null 2>&1 &
+env --default-signal=INT,HUP "$DECANT" pull "$FAULT/stall/img" >/dev/null 2>&1 &
 pid=$!
 wait_until 60 eval 'fault_log | grep -q "stall/img/blobs/$LAYER"'
 limit=$(prompt_ms)

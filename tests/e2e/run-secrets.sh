@@ -113,7 +113,7 @@ mkfifo "$T/fifo"
 (sleep 0.5; printf %s "$file_marker-end" >"$T/fifo") &
 build --no-cache --secret id=s,src="$T/fifo" --output "$T/piped"
 is "a FIFO whose writer is late" "$STATUS$(cat "$T"/piped/two)" "0$(printf %s "$file_marker-end" | sha256sum)"
-env --default-signal=INT "$DECANT" build --progress=plain --no-cache --network=none --secret id=s,src="$T/fifo" . >"$T/waiting" 2>&1 &
+env --default-signal=INT,HUP "$DECANT" build --progress=plain --no-cache --network=none --secret id=s,src="$T/fifo" . >"$T/waiting" 2>&1 &
 victim=$!
 E2E_PIDS+=("$victim")
 wait_until 120 grep -q 'RUN --mount.*/one' "$T/waiting"

@@ -119,6 +119,54 @@ static void test_url_resolve(void **state)
 	}
 }
 
+static void test_no_proxy(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *list, *host;
+		unsigned port;
+		bool listed;
+	} cases[] = {
+		{ "", "h", 443, false },
+		{ ",, ,", "h", 443, false },
+		{ "*", "h", 443, true },
+		{ "a, H.example ,b", "h.EXAMPLE", 443, true },
+		{ "example", "h.example", 443, true },
+		{ "example", "h.example.", 443, true },
+		{ ".example", "h.example", 443, true },
+		{ "*.example", "h.example", 443, true },
+		{ "example", "hexample", 443, false },
+		{ "h.example", "example", 443, false },
+		{ "h:5000", "h", 5000, true },
+		{ "h:5000", "h", 443, false },
+		{ "h:5000", "a.h", 5000, true },
+		{ "h:x", "h", 443, false },
+		{ "10.0.0.0/8", "10.200.3.4", 80, true },
+		{ "10.0.0.0/8", "11.0.0.1", 80, false },
+		{ "10.0.0.0/8", "10.evil.example", 80, false },
+		{ "10.128.0.0/9", "10.127.0.1", 80, false },
+		{ "10.0.0.0/33", "10.0.0.0", 80, false },
+		{ "10.0.0.0/x", "10.0.0.0", 80, false },
+		{ "0.0.0.0/0", "10.0.0.1", 80, true },
+		{ "0.0.0.0/0", "fd00::1", 80, false },
+		{ "10.0.0.1", "10.0.0.1", 80, true },
+		{ "10.0.0.1:81", "10.0.0.1", 80, false },
+		{ "0.0.1", "10.0.0.1", 80, false },
+		{ "fd00::1", "fd00::1", 80, true },
+		{ "[fd00::1]:80", "fd00::1", 80, true },
+		{ "[fd00::1]:81", "fd00::1", 80, false },
+		{ "[fd00::1]", "fd00:0::1", 80, true },
+		{ "fd00::/8", "fd12::5", 80, true },
+		{ "::/0", "fd12::5", 80, true },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		bool listed = http_host_is_listed(str_from(cases[i].list), str_from(cases[i].host),
+		                                  cases[i].port);
+		if (listed != cases[i].listed)
+			fail_msg("'%s' and %s:%u", cases[i].list, cases[i].host, cases[i].port);
+	}
+}
+
 static void test_origin_and_loopback(void **state)
 {
 	(void)state;
@@ -599,19 +647,13 @@ static void test_dates(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_fit_message),
-		cmocka_unit_test(test_dates),
-		cmocka_unit_test(test_url_parse),
-		cmocka_unit_test(test_url_resolve),
-		cmocka_unit_test(test_origin_and_loopback),
-		cmocka_unit_test(test_retry_delay),
-		cmocka_unit_test(test_get),
-		cmocka_unit_test(test_bad_headers),
-		cmocka_unit_test(test_retries),
-		cmocka_unit_test(test_sink_not_retried),
-		cmocka_unit_test(test_redirects),
-		cmocka_unit_test(test_redirects_end),
-		cmocka_unit_test(test_upload),
+		cmocka_unit_test(test_fit_message),         cmocka_unit_test(test_dates),
+		cmocka_unit_test(test_url_parse),           cmocka_unit_test(test_url_resolve),
+		cmocka_unit_test(test_origin_and_loopback), cmocka_unit_test(test_no_proxy),
+		cmocka_unit_test(test_retry_delay),         cmocka_unit_test(test_get),
+		cmocka_unit_test(test_bad_headers),         cmocka_unit_test(test_retries),
+		cmocka_unit_test(test_sink_not_retried),    cmocka_unit_test(test_redirects),
+		cmocka_unit_test(test_redirects_end),       cmocka_unit_test(test_upload),
 		cmocka_unit_test(test_cancel_and_stall),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
