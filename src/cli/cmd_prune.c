@@ -137,7 +137,7 @@ static Err *choose(Cli *cli, const PruneValues *v, PruneWhat what, const DiskFil
 	if (!(what & PRUNE_CACHE))
 		return NULL;
 	if (limited)
-		(void)disk_choose_least(d, disk_freed(d) + need, f);
+		(void)disk_choose_least(d, disk_freed(d) + need, INT64_MAX, f);
 	else
 		disk_choose_cache(d, f, v->all);
 	return NULL;

@@ -19,6 +19,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
 
+#include "base/clock.h"
 #include "base/vec.h"
 #include "cli/command.h"
 #include "cli/listing.h"
@@ -45,6 +46,9 @@ enum {
 	EXIT_INTERRUPTED = 130,
 	EXIT_SIGNAL = 128, /* plus its number, as shells have it */
 };
+
+/* Files get the time of the last tick, which may be from before the command began. */
+#define FILE_TIME_LAG_NS 20000000ll
 
 int cli_status_of(const Cli *cli, const Err *err)
 {
@@ -443,9 +447,9 @@ static int finish_stdout(int status)
 
 /* What was done is done: that there may be too much of it is no mishap.  What is wrong with the
  * limits was told by cli_store(). */
-static void keep_budget(Cli *cli)
+static void keep_budget(Cli *cli, int64_t began_ns)
 {
-	Err *e = disk_budget_after(cli->store, cli->exit_status != 0);
+	Err *e = disk_budget_after(cli->store, began_ns - FILE_TIME_LAG_NS, cli->exit_status != 0);
 	if (e && cli->debug)
 		ui_print_error(e, stderr);
 	err_free(e);
@@ -454,6 +458,7 @@ static void keep_budget(Cli *cli)
 int main(int argc, char **argv)
 {
 	AUTO_ARENA Arena arena = ARENA_INIT;
+	int64_t began_ns = clock_real_ns();
 	Cli cli = { .arena = &arena, .program = program_find(argc > 0 ? argv[0] : "") };
 	signals_ignore_pipe();
 	Err *e = dispatch(&cli, argc > 0 ? argc - 1 : 0, argv + 1);
@@ -463,7 +468,7 @@ int main(int argc, char **argv)
 	else if (e)
 		cli_report(&cli, e);
 	if (cli.store)
-		keep_budget(&cli);
+		keep_budget(&cli, began_ns);
 	store_close(cli.store);
 	signals_unwatch();
 	if (cli.cancel_open)

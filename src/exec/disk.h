@@ -102,8 +102,9 @@ void disk_choose_mounts(Disk *d);
 bool disk_container_runs(const Disk *d, Str id);
 /* Without ALL what an image has too stays. */
 void disk_choose_cache(Disk *d, const DiskFilter *f, bool all);
-/* The least worth of the cache until NEED bytes are free; false: there is not so much. */
-bool disk_choose_least(Disk *d, uint64_t need, const DiskFilter *f);
+/* The least worth of the cache until NEED bytes are free; false: there is not so much.  Images that
+ * were set at SINCE_NS or later stay, without a name too (INT64_MAX: none does for that). */
+bool disk_choose_least(Disk *d, uint64_t need, int64_t since_ns, const DiskFilter *f);
 
 uint64_t disk_freed(const Disk *d);
 /* What the next build has to do again of what goes: seconds of steps, how many they are. */

@@ -79,7 +79,7 @@ static uint64_t need_of(Store *s, const DiskBudget *b, uint64_t bytes)
 
 /* --- the child -------------------------------------------------------------------------------- */
 
-static Err *make_room(Store *s, const DiskBudget *b, Arena *a)
+static Err *make_room(Store *s, const DiskBudget *b, int64_t since_ns, Arena *a)
 {
 	CLEANUP(disk_done) Disk d = { 0 };
 	DiskRemoved removed = { 0 };
@@ -90,7 +90,7 @@ static Err *make_room(Store *s, const DiskBudget *b, Arena *a)
 		                 .counted_ns = clock_real_ns() };
 	uint64_t need = need_of(s, b, account.bytes);
 	if (need) {
-		bool enough = disk_choose_least(&d, need, &any);
+		bool enough = disk_choose_least(&d, need, since_ns, &any);
 		TRY(disk_remove(&d, NULL, &removed));
 		account.bytes -= removed.bytes < account.bytes ? removed.bytes : account.bytes;
 		if (!enough) {
@@ -112,7 +112,7 @@ static void leave(void)
 	(void)setpriority(PRIO_PROCESS, 0, 10);
 }
 
-NORETURN static void run_child(const char *path, const DiskBudget *b, int lock_fd)
+NORETURN static void run_child(const char *path, const DiskBudget *b, int64_t since_ns, int lock_fd)
 {
 	AUTO_ARENA Arena a = ARENA_INIT;
 	Store *s = NULL;
@@ -124,12 +124,12 @@ NORETURN static void run_child(const char *path, const DiskBudget *b, int lock_f
 	if (!e)
 		e = store_open_existing(root, &s);
 	if (!e && s)
-		e = make_room(s, b, &a);
+		e = make_room(s, b, since_ns, &a);
 	store_close(s);
 	_exit(e != NULL);
 }
 
-static Err *start(Store *s, const DiskBudget *b)
+static Err *start(Store *s, const DiskBudget *b, int64_t since_ns)
 {
 	AUTO_LOCK StoreLock lock = STORE_LOCK_NONE;
 	bool held;
@@ -140,7 +140,7 @@ static Err *start(Store *s, const DiskBudget *b)
 	if (pid < 0)
 		return err_sys(errno, "cannot start a process that makes room in the store");
 	if (pid == 0)
-		run_child(store_path(s), b, lock.fd);
+		run_child(store_path(s), b, since_ns, lock.fd);
 	close(lock.fd); /* not unlocked: the child holds it on */
 	lock = STORE_LOCK_NONE;
 	return NULL;
@@ -162,7 +162,7 @@ static bool is_due(Store *s, const DiskBudget *b, const StoreAccount *account)
 	return over || age > RECOUNT_NS || age < -RECOUNT_NS;
 }
 
-Err *disk_budget_after(Store *s, bool failed)
+Err *disk_budget_after(Store *s, int64_t since_ns, bool failed)
 {
 	AUTO_ARENA Arena a = ARENA_INIT;
 	StoreAccount account;
@@ -181,5 +181,5 @@ Err *disk_budget_after(Store *s, bool failed)
 		return NULL;
 	if (!added)
 		TRY(store_account_flush(s, &account));
-	return is_due(s, &b, &account) ? start(s, &b) : NULL;
+	return is_due(s, &b, &account) ? start(s, &b, since_ns) : NULL;
 }

@@ -5,7 +5,8 @@
  *          store.min-free.  A command that has added to the store asks at its end, by an account that needs
  *          no walk (store/account.h).  If there is too much, a child process with low priority, which holds the
  *          gc lock alone, evicts what is worth least (disk_evict.c) after the command has ended.
- * NEVER    goes what a name or a container holds, or anything while a build or a transfer runs.
+ * NEVER    goes what a name or a container holds, an image that the command itself made, or anything
+ *          while a build or a transfer runs.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
@@ -18,7 +19,7 @@ typedef struct DiskBudget {
 } DiskBudget;
 /* ERR_INPUT: a value of the configuration or of the environment that means nothing. */
 NODISCARD Err *disk_budget_read(Store *s, Arena *a, DiskBudget *ret);
-/* At the end of a command (FAILED: with an error, perhaps for want of room), with no thread left:
- * what was added is put to the account, and a child makes room if that is needed.  Errors of the
- * child are nobody's. */
-NODISCARD Err *disk_budget_after(Store *s, bool failed);
+/* At the end of a command that began at SINCE_NS (of the real clock; FAILED: with an error, perhaps
+ * for want of room), with no thread left: what was added is put to the account, and a child makes
+ * room if that is needed.  Errors of the child are nobody's. */
+NODISCARD Err *disk_budget_after(Store *s, int64_t since_ns, bool failed);

@@ -6,7 +6,7 @@
  * The unit is a layer, with all records that lead to it, or a cache mount.  What names or
  * containers hold is never chosen.  A time that is not known is that of a download at 10 MB/s.
  * Images without a name that were built here do not hold their layers: they go with the first that
- * goes.
+ * goes.  Those of the command that asks do: what it printed is there when it has ended.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
@@ -20,6 +20,7 @@
 typedef struct Candidate {
 	uint32_t thing;
 	uint64_t bytes;
+	int64_t used_ns;
 	double value;
 } Candidate;
 
@@ -30,6 +31,8 @@ static int by_value(const void *a, const void *b)
 	const Candidate *x = a, *y = b;
 	if (x->value != y->value)
 		return x->value < y->value ? -1 : 1;
+	if (x->used_ns != y->used_ns)
+		return x->used_ns < y->used_ns ? -1 : 1;
 	return x->bytes > y->bytes ? -1 : x->bytes < y->bytes;
 }
 
@@ -56,11 +59,12 @@ static bool holds_hard(void *context, const StoreThing *t)
 	       (t->kind == STORE_THING_REF && !t->goes && !soft->refs[n]);
 }
 
-static bool *held_hard(const Disk *d, Soft *soft)
+static bool *held_hard(const Disk *d, int64_t since_ns, Soft *soft)
 {
 	for (size_t i = 0; i < d->ref_count; i++)
 		soft->refs[d->refs[i].thing] =
-			d->refs[i].dangling && d->refs[i].built && !d->refs[i].used;
+			d->refs[i].dangling && d->refs[i].built && !d->refs[i].used &&
+			d->survey.things.at[d->refs[i].thing].used_ns < since_ns;
 	return store_survey_reach(&d->survey, holds_hard, soft);
 }
 
@@ -94,6 +98,7 @@ static void find_candidates(const Disk *d, const bool *held, const DiskFilter *f
 		uint64_t bytes = mount ? e->bytes : bytes_of(d, e->thing, held);
 		VEC_PUSH(out, (Candidate){ .thing = e->thing,
 		                           .bytes = bytes,
+		                           .used_ns = e->used_ns,
 		                           .value = value_of(bytes, e->cost_ns, e->used_ns, now) });
 	}
 	if (out->len)
@@ -145,11 +150,11 @@ static void let_go(Disk *d, const Soft *soft, const bool *evicted)
 	}
 }
 
-bool disk_choose_least(Disk *d, uint64_t need, const DiskFilter *f)
+bool disk_choose_least(Disk *d, uint64_t need, int64_t since_ns, const DiskFilter *f)
 {
 	Soft soft = { .disk = d, .refs = arena_alloc(d->arena, d->survey.things.len + 1, 1) };
 	bool *evicted = arena_alloc(d->arena, d->survey.things.len + 1, 1);
-	bool *held = held_hard(d, &soft);
+	bool *held = held_hard(d, since_ns, &soft);
 	AUTO_VEC Candidates all = { 0 };
 	find_candidates(d, held, f, &all);
 	size_t next = 0, batch = 1;

@@ -33,11 +33,11 @@ static ExportRecipe recipe_of(const ExportJob *job, const Exporter *e, const Exp
 	ExportRecipe r = { .compression = out->compression_set ? out->compression : *e->fallback,
 		           .compression_set = out->compression_set,
 		           .force = out->force_compression,
-		           .pulled_will_do = e->fallback->id == COMPRESSION_NONE,
+		           .plain_will_do = e->fallback->id == COMPRESSION_NONE,
 		           .types = out->media_types,
 		           .exact = out->exact,
-		           .own = e->fallback->id == COMPRESSION_NONE || out->compression_set ||
-		                  out->annotation_count || out->media_types != EXPORT_TYPES_ANY };
+		           .own = out->compression_set || out->annotation_count ||
+		                  out->media_types != EXPORT_TYPES_ANY };
 	if (is_layout(e))
 		return r;
 	export_names(out, image, &r.names, &r.name_count);

@@ -104,7 +104,7 @@ typedef struct ExportRecipe {
 	bool compression_set; /* asked for; else what is fixed will do */
 	bool force;           /* layers that came from elsewhere as well */
 	bool same_will_do;    /* what is compressed so already, at whatever level; nothing else */
-	bool pulled_will_do;  /* of what is fixed: what came from a registry; nothing else */
+	bool plain_will_do;   /* of what is fixed: layers without compression */
 	ExportMediaTypes types;
 	const Annotation *annotations;
 	size_t annotation_count;

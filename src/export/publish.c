@@ -88,9 +88,8 @@ static bool has_plain_layers(const Manifest *m)
 }
 
 /*
- * Does the manifest that is fixed do?  What came from a registry stays as it is.  Plain layers,
- * which an older program's archive for docker may have fixed, nobody wants to push unless he says
- * so.
+ * Does the manifest that is fixed do?  What came from a registry stays as it is; what a save to a
+ * docker archive fixed has plain layers, which nobody wants to push unless he says so.
  */
 static bool will_do(const ExportManifest *fixed, const StoreRef *ref, const ExportRecipe *recipe)
 {
@@ -103,8 +102,8 @@ static bool will_do(const ExportManifest *fixed, const StoreRef *ref, const Expo
 		return false;
 	if (recipe->types != EXPORT_TYPES_ANY && docker != (recipe->types == EXPORT_TYPES_DOCKER))
 		return false;
-	bool pulled = !digest_is_zero(&ref->pulled);
-	return same || pulled || (!recipe->pulled_will_do && !has_plain_layers(m));
+	return same || recipe->plain_will_do || !digest_is_zero(&ref->pulled) ||
+	       !has_plain_layers(m);
 }
 
 static bool is_mark(Str name)

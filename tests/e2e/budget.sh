@@ -89,4 +89,15 @@ build_small six
 exact=$(decant system df --format '{{.Bytes}}' | awk '{ s += $1 } END { printf "%d", s }')
 ok "a damaged account is counted anew" [ $((exact - $(account))) -lt 100000 ]
 is "nothing is left behind" "$(leftovers)" ""
+# What a command has printed is there when it has ended, without a name too; what was used longest ago goes.
+export DECANT_ROOT=$T/round-store
+base base:1
+mkdir round
+for i in 1 2 3 4 5; do
+	printf 'FROM base:1\nRUN head -c 2000000 /dev/urandom >/r%s\n' "$i" >"round/D$i"
+	id=$(DECANT_STORE_MAX=1m decant build -q --no-cache -f "round/D$i" round)
+	idle
+	ok "image $i without a name is there when its build has ended" decant run --rm "$id" test -s "/r$i"
+done
+is "those before it are not" "$(decant images -aq --filter dangling=true | wc -l)" 1
 done_testing
