@@ -227,7 +227,7 @@ D
 		like "the second says what it waits for" "$(cat "$T/b.log")" "waiting for the cache '/?locked', which another RUN has locked"
 		;;
 	private) is "private: each its own" "$saw" "a b " ;;
-	shared) like "shared: together" "$saw" "^a b a b " ;;
+	shared) like "shared: together" "$saw" "^a b (out )?a b " ;;
 	esac
 done
 is "private made two" "$(for d in "$DECANT_ROOT"/mounts/*/; do
