@@ -12,7 +12,7 @@ hash() { python3 -W ignore -c 'import crypt, sys; print(crypt.crypt(sys.argv[1],
 
 # --- the file
 umask 077
-printf '# who may what\nalice %s * all\nbob %s shop pull\n* - public pull\n' "$(hash 'a:lice')" "$(hash b0b)" >users
+printf '# who may what\nalice %s * all\nbob %s shop pull\n* - public pull\n' "$(hash 'a:lice')" "$(hash b0bsleigh)" >users
 token() { decant serve --auth users --new-token "$1"; }
 run token ci:shop:pull,push
 status "a new token" 0
@@ -69,7 +69,7 @@ is "it says how" "$(header WWW-Authenticate)" 'Basic realm="decant"'
 may alice:a:lice GET / 200
 may alice:wrong GET / 401
 may nobody:x GET / 401
-may bob:b0b GET / 200
+may bob:b0bsleigh GET / 200
 as alice:a:lice
 put_image shop/web 1 blob
 is "alice pushes" "$CODE" 201
@@ -77,12 +77,12 @@ put_image public/web 1 blob
 put_image secret/web 1 blob
 DIGEST=$(header Docker-Content-Digest)
 BLOB=$(sha256 blob)
-may bob:b0b GET /shop/web/manifests/1 200
-may bob:b0b POST /shop/web/blobs/uploads/ 403 ''
+may bob:b0bsleigh GET /shop/web/manifests/1 200
+may bob:b0bsleigh POST /shop/web/blobs/uploads/ 403 ''
 is "and says what he may not" "$(jq -r '.errors[0].message' <<<"$BODY")" "bob may not push to 'shop/web'"
-may bob:b0b GET /secret/web/manifests/1 403
-may bob:b0b GET /secret/none/manifests/1 403
-may bob:b0b GET /shopping/web/manifests/1 403
+may bob:b0bsleigh GET /secret/web/manifests/1 403
+may bob:b0bsleigh GET /secret/none/manifests/1 403
+may bob:b0bsleigh GET /shopping/web/manifests/1 403
 may '' GET /public/web/manifests/1 200
 may '' GET /secret/web/manifests/1 401
 may '' GET /public/web/manifests/none 404
@@ -100,7 +100,7 @@ as "$CI"
 head -c 1000 /dev/urandom >own
 put_image shop/web 2 own
 is "but it pushes" "$CODE" 201
-as bob:b0b
+as bob:b0bsleigh
 api GET /_catalog
 is "the catalogue shows what he may see" "$(jq -c .repositories <<<"$BODY")" '["public/web","shop/web"]'
 
@@ -123,12 +123,12 @@ is "X08 also without saying from where" "$CODE" 201
 
 # --- the file changes
 sed -i '/^bob/d' users
-may bob:b0b GET /shop/web/manifests/1 401
+may bob:b0bsleigh GET /shop/web/manifests/1 401
 echo 'nonsense' >>users
 may alice:a:lice GET / 200
 like "a file that is wrong is told" "$(cat serve.log)" 'error: the credentials were not read again: expected NAME SECRET WHERE RIGHTS'
 sed -i '/nonsense/d' users
-unlike "S05 no secret is in the log" "$(cat serve.log)" "a:lice|b0b|$CI|$(printf alice:a:lice | base64)"
+unlike "S05 no secret is in the log" "$(cat serve.log)" "a:lice|b0bsleigh|$CI|$(printf alice:a:lice | base64)"
 like "who it was is in the log" "$(cat serve.log)" '^127.0.0.1 alice "GET /v2/" 200 '
 
 # --- clients log in
